@@ -1,0 +1,25 @@
+# Two commands do everything: `make run` (the whole platform, no Docker) and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+MEMBERS := libs/contracts libs/chassis services/api-gateway services/meeting-core services/invitations \
+           services/calendar-sync services/webhook-ingest tests/simulators deploy/local
+
+.PHONY: setup lock
+setup: $(VENV)/.installed  ## virtual environment with every locked dependency
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+$(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	@echo "Installing dependencies into $(VENV) ..."
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGRADE=1 takes newer versions
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev \
+	  $(foreach m,contracts chassis local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
