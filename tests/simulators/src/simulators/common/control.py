@@ -43,8 +43,9 @@ def control_router(clock: Clock, faults: FaultPlan, requests: RequestLog, sender
     """Routes under ``/_control``; a simulator adds its own beside them."""
     router = APIRouter(prefix="/_control", tags=["control"])
     _add_clock(router, clock)
-    _add_faults(router, faults)
-    _add_records(router, requests, sender)
+    add_fault_routes(router, faults)
+    add_request_routes(router, requests)
+    _add_deliveries(router, sender)
     return router
 
 
@@ -61,7 +62,9 @@ def _add_clock(router: APIRouter, clock: Clock) -> None:
         return await read_clock()
 
 
-def _add_faults(router: APIRouter, faults: FaultPlan) -> None:
+def add_fault_routes(router: APIRouter, faults: FaultPlan) -> None:
+    """Read, add, seed and clear faults."""
+
     @router.get("/faults")
     async def read_faults() -> dict[str, Any]:
         return {"seed": faults.seed, "faults": faults.in_force(), "kinds": faults.kinds}
@@ -86,7 +89,9 @@ def _add_faults(router: APIRouter, faults: FaultPlan) -> None:
         faults.clear(fault_id)
 
 
-def _add_records(router: APIRouter, requests: RequestLog, sender: Sender) -> None:
+def add_request_routes(router: APIRouter, requests: RequestLog) -> None:
+    """Read and clear what was requested."""
+
     @router.get("/requests")
     async def read_requests() -> list[RequestCount]:
         return requests.counts()
@@ -99,6 +104,8 @@ def _add_records(router: APIRouter, requests: RequestLog, sender: Sender) -> Non
     async def clear_requests() -> None:
         requests.clear()
 
+
+def _add_deliveries(router: APIRouter, sender: Sender) -> None:
     @router.get("/deliveries")
     async def read_deliveries() -> list[Delivery]:
         return list(sender.deliveries)
