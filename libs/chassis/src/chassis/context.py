@@ -1,0 +1,43 @@
+"""What the current work belongs to: carried from the first request through every message to the last effect."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import structlog
+from contracts.envelope import Envelope
+from contracts.ids import uuid7_hex
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The correlation of one piece of work. ``cause`` is the id of the message being handled."""
+
+    correlation_id: str
+    tenant: str = ""
+    cause: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> "Context":
+        return cls(envelope.correlation_id or envelope.id, envelope.tenant, envelope.id, envelope.traceparent)
+
+
+_current: ContextVar[Context | None] = ContextVar("context", default=None)
+
+
+def current_context() -> Context:
+    """The context of the running work; outside of any, a new one."""
+    return _current.get() or Context(correlation_id=uuid7_hex())
+
+
+@contextmanager
+def working_on(context: Context) -> Iterator[None]:
+    """Do what follows in this context; its ids are on every log line."""
+    token = _current.set(context)
+    try:
+        with structlog.contextvars.bound_contextvars(correlation_id=context.correlation_id, tenant=context.tenant):
+            yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,139 @@
+"""The HTTP side of a service: health, metrics, the internal query API's guard, and a server that drains."""
+
+import hmac
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import FrameType
+from typing import Annotated
+
+import uvicorn
+from contracts.ids import uuid7_hex
+from fastapi import FastAPI, Header, HTTPException, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import metrics
+from chassis.context import Context, current_context, working_on
+from chassis.health import Health
+from chassis.logs import configure_logging
+from chassis.settings import ServiceSettings
+
+CORRELATION_HEADER = "x-correlation-id"
+INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
+_LONGEST_CORRELATION = 64
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def service_app(health: Health, lifespan: Lifespan) -> FastAPI:
+    """An application with ``/healthz``, ``/readyz`` and ``/metrics``, for services that have no public API."""
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    add_operations(app, health)
+    return app
+
+
+def add_operations(app: FastAPI, health: Health) -> None:
+    """Add what operators and orchestrators ask: liveness, readiness, metrics."""
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return _health_answer(health.liveness_problems())
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        return _health_answer(health.readiness_problems())
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _health_answer(problems: dict[str, str]) -> Response:
+    return JSONResponse({"problems": problems}, status_code=503 if problems else 200)
+
+
+def internal_only(settings: ServiceSettings) -> Callable[..., Awaitable[None]]:
+    """A dependency that admits only callers who know the internal token."""
+    expected = settings.internal_token.get_secret_value().encode()
+
+    async def check(x_internal_token: Annotated[str, Header()] = "") -> None:
+        if not hmac.compare_digest(x_internal_token.encode(), expected):
+            raise HTTPException(status_code=401, detail="internal token required")
+
+    return check
+
+
+class Correlation:
+    """ASGI middleware: every request works in a context, which its answer names, and is measured by its route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        correlation = _safe(headers.get(CORRELATION_HEADER.encode(), b"")) or uuid7_hex()
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1") or None
+        started = time.perf_counter()
+        status = 500
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (CORRELATION_HEADER.encode(), correlation.encode())]
+            await send(message)
+
+        try:
+            with working_on(Context(correlation_id=correlation, traceparent=traceparent)):
+                await self._app(scope, receive, send_named)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.REQUESTS.labels(scope["method"], route, status).inc()
+            metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+
+def _safe(value: bytes) -> str | None:
+    text = value.decode("latin-1")
+    plain = 0 < len(text) <= _LONGEST_CORRELATION and all(letter.isalnum() or letter in "-_." for letter in text)
+    return text if plain and text.isascii() else None
+
+
+def outgoing_headers(settings: ServiceSettings) -> dict[str, str]:
+    """What a call to another service's internal API carries."""
+    return {
+        INTERNAL_TOKEN_HEADER: settings.internal_token.get_secret_value(),
+        CORRELATION_HEADER: current_context().correlation_id,
+    }
+
+
+class _DrainingServer(uvicorn.Server):
+    """On SIGTERM: not ready any more, then no new connections, then running requests end, then the lifespan's exit."""
+
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._health.draining = True
+        super().handle_exit(signal.Signals(sig), frame)
+
+
+def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
+    """Run a service until it is told to stop."""
+    configure_logging(settings.service_name, settings.log_level)
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_timeout),
+    )
+    _DrainingServer(config, health).run()

@@ -1,0 +1,60 @@
+"""Dead letters: records that could not be handled, parked as they came, with where they came from and why."""
+
+import structlog
+from contracts.times import format_instant, utc_now
+from contracts.topics import RETRY_TOPICS, TOPICS
+from pydantic import ValidationError
+
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Outgoing, Record
+
+log = structlog.get_logger()
+_LONGEST_ERROR = 500
+
+
+class DeadLetters:
+    """Parks what one consumer group cannot handle."""
+
+    def __init__(self, publisher: Publisher, group: str) -> None:
+        self._publisher = publisher
+        self._group = group
+        self._parked_in = {topic.name: topic.dead_letters(group).name for topic in (*TOPICS, *RETRY_TOPICS)}
+
+    async def park(self, record: Record, error: Exception) -> None:
+        """Put a record away with its raw bytes, headers, origin and error.
+
+        A replayed record that fails again goes back to the dead letters of the topic it first came from.
+
+        Raises:
+            aiokafka.errors.KafkaError: it could not be parked, so it must not be committed either.
+        """
+        origin = {
+            "dlt-topic": record.topic,
+            "dlt-partition": str(record.partition),
+            "dlt-offset": str(record.offset),
+            "dlt-group": self._group,
+            "dlt-error": describe(error),
+            "dlt-at": format_instant(utc_now()),
+        }
+        kept = [(name, value) for name, value in record.headers if not name.startswith("dlt-")]
+        source = dict(record.headers).get("dlt-topic", b"").decode(errors="replace") or record.topic
+        await self._publisher.publish(
+            Outgoing(
+                self._parked_in.get(source) or self._parked_in[record.topic],
+                record.key or b"",
+                record.value or b"",
+                [*kept, *((name, value.encode()) for name, value in origin.items())],
+            )
+        )
+        log.error("parked", exc_info=None if isinstance(error, ValueError) else error, **origin)
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, without the input that caused it: that may hold names, addresses or secrets."""
+    if isinstance(error, ValidationError):
+        places = (
+            f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        return f"ValidationError: {'; '.join(places)}"[:_LONGEST_ERROR]
+    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]

@@ -1,0 +1,73 @@
+"""Request and reply over Kafka: a command is written durably, its outcome awaited for a bounded time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError
+from contracts.envelope import Message
+from contracts.model import Contract
+from contracts.replies import Reply
+from contracts.topics import GATEWAY_REPLIES
+
+from chassis import metrics
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.tail import Tail
+from chassis.kafka.wire import Received, encode, envelope_for
+from chassis.settings import ServiceSettings
+
+
+class BusUnavailableError(Exception):
+    """The command was not accepted: the bus is away, or too many commands are waiting already."""
+
+
+class Requests:
+    """Sends commands and matches the replies to them."""
+
+    def __init__(
+        self, settings: ServiceSettings, publisher: Publisher, *, deadline: float, most_in_flight: int
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._deadline = deadline
+        self._most_in_flight = most_in_flight
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._replies = Tail(settings, publisher, topic=GATEWAY_REPLIES, handle=self._match)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Requests"]:
+        async with self._replies.running():
+            yield self
+
+    def problem(self) -> str | None:
+        return self._replies.problem()
+
+    async def request(self, command: Contract, *, key: str) -> Reply | None:
+        """Publish a command and wait for its reply; None when the deadline passes first: it will still be carried out.
+
+        Raises:
+            BusUnavailableError: the command was not accepted.
+        """
+        if len(self._waiting) >= self._most_in_flight or self._replies.problem() is not None:
+            raise BusUnavailableError
+        envelope = envelope_for(command, source=self._settings.service_name, subject=key, reply_to=GATEWAY_REPLIES.name)
+        reply = self._waiting[envelope.id] = asyncio.Future[Reply]()
+        metrics.REPLIES_PENDING.set(len(self._waiting))
+        try:
+            await self._publisher.publish(encode(Message(envelope, command), key))
+            async with asyncio.timeout(self._deadline):
+                return await reply
+        except TimeoutError:
+            return None
+        except KafkaError as error:
+            raise BusUnavailableError from error
+        finally:
+            del self._waiting[envelope.id]
+            metrics.REPLIES_PENDING.set(len(self._waiting))
+
+    def _match(self, received: Received[Reply]) -> None:
+        waiting = self._waiting.get(received.envelope.causation_id or "")
+        if waiting is None:
+            metrics.REPLIES_UNMATCHED.inc()
+        elif not waiting.done():
+            waiting.set_result(received.body)

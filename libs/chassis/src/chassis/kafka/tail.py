@@ -1,0 +1,96 @@
+"""Reading a topic without a consumer group: every process sees every record.
+
+A group takes seconds to join and loses what is published meanwhile; a reader without one is ready in milliseconds.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from contracts.topics import Topic
+
+from chassis.kafka.deadletters import DeadLetters
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Received, decode
+from chassis.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+
+class Tail:
+    """Hands each record of a topic to ``handle``: what comes from now on; with ``replay`` what there is, first."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        publisher: Publisher,
+        *,
+        topic: Topic,
+        handle: Callable[[Received[Any]], None],
+        replay: bool = False,
+    ) -> None:
+        self._topic = topic
+        self._handle = handle
+        self._replay = replay
+        self._dead_letters = DeadLetters(publisher, settings.service_name)
+        self._failed: str | None = "not started"
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            client_id=settings.service_name,
+            group_id=None,
+            auto_offset_reset="earliest" if replay else "latest",
+            fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Tail"]:
+        """Read until left. On entry every position is known; with ``replay`` all that was there has been handled."""
+        async with self._consumer:
+            await self._assign()
+            if self._replay:
+                await self._catch_up()
+            self._failed = None
+            reading = asyncio.create_task(self._read())
+            try:
+                yield self
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    def problem(self) -> str | None:
+        return self._failed
+
+    async def _assign(self) -> None:
+        """Pin the positions now: resolved lazily, a record published in between would be missed."""
+        partitions = [TopicPartition(self._topic.name, number) for number in range(self._topic.partitions)]
+        self._consumer.assign(partitions)
+        for partition in partitions:
+            await self._consumer.position(partition)
+
+    async def _catch_up(self) -> None:
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        while any([await self._consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await self._consumer.getmany(timeout_ms=1000)).values():
+                for record in records:
+                    await self._take(record)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async for record in self._consumer:
+                    self._failed = None
+                    await self._take(record)
+            except KafkaError as error:
+                self._failed = type(error).__name__
+                log.warning("tail interrupted", topic=self._topic.name, error=self._failed)
+                await asyncio.sleep(1)
+
+    async def _take(self, record: Any) -> None:
+        try:
+            self._handle(decode(record))
+        except ValueError as unreadable:
+            await self._dead_letters.park(record, unreadable)

@@ -1,0 +1,20 @@
+"""Prometheus metrics that every service has. Label values are bounded: names of topics, groups, types, routes."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCIES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+MESSAGES = Counter("messages_handled", "Records by how handling them ended", ["topic", "group", "outcome"])
+BATCH_SECONDS = Histogram("batch_seconds", "Time to handle one batch of records", ["group"], buckets=_LATENCIES)
+BATCH_RECORDS = Histogram(
+    "batch_records", "Records in a batch", ["group"], buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+CONSUMER_LAG = Gauge("consumer_lag", "Records not handled yet", ["topic", "group"])
+OUTAGES = Counter("outages_met", "Times a batch had to wait for a dependency", ["group"])
+PUBLISHED = Counter("messages_published", "Records acknowledged by the broker", ["topic"])
+OUTBOX_OLDEST = Gauge("outbox_oldest_seconds", "Age of the oldest event that waits for publication, beyond its grace")
+OUTBOX_SWEPT = Counter("outbox_swept", "Documents whose events the sweeper had to publish")
+REQUESTS = Counter("http_requests", "Answered requests", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram("http_request_seconds", "Time to answer", ["method", "route"], buckets=_LATENCIES)
+REPLIES_PENDING = Gauge("replies_pending", "Commands whose reply is awaited")
+REPLIES_UNMATCHED = Counter("replies_unmatched", "Replies nobody here waits for: another gateway's, or late")

@@ -1,0 +1,134 @@
+"""The outbox: events wait in the document whose change they tell, so that both are one write.
+
+A document that uses it has ``version``, ``outbox`` (its unpublished events, oldest first) and, while there are any,
+``outboxDueAt``: when the sweeper may take over. The writer publishes right after its write; the sweeper only finds work
+after a crash or while the broker is away.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from contracts.envelope import Envelope
+from contracts.model import Contract
+from contracts.times import utc_now
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
+
+from chassis import metrics
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Outgoing
+from chassis.mongo import Collection, Document
+
+log = structlog.get_logger()
+
+OUTBOX_INDEX = IndexModel(
+    [("outboxDueAt", ASCENDING)], name="outbox", partialFilterExpression={"outboxDueAt": {"$exists": True}}
+)
+
+
+class Outbox:
+    """Publishes the pending events of one collection's documents."""
+
+    def __init__(self, collection: Collection, publisher: Publisher, *, grace: float) -> None:
+        """``grace``: seconds that a writer has before the sweeper takes over."""
+        self._collection = collection
+        self._publisher = publisher
+        self._grace = timedelta(seconds=grace)
+
+    def due_at(self, now: datetime) -> datetime:
+        """The ``outboxDueAt`` of a document written now."""
+        return now + self._grace
+
+    async def flush(self, documents: Sequence[Document]) -> None:
+        """Publish what these documents still have to say, each one's events in order, and clear their outboxes.
+
+        Raises:
+            aiokafka.errors.KafkaError: some could not be published; they stay in their outboxes.
+            pymongo.errors.PyMongoError: some could not be cleared; they are published again later.
+        """
+        pending = [document for document in documents if document["outbox"]]
+        results = await asyncio.gather(*map(self._publish, pending), return_exceptions=True)
+        published = [one for one, result in zip(pending, results, strict=True) if result is None]
+        if published:
+            await self._collection.bulk_write([_cleared(document) for document in published])
+        for result in results:
+            if result is not None:
+                raise result
+
+    async def _publish(self, document: Document) -> None:
+        await self._publisher.publish_in_order(_outgoing(entry) for entry in document["outbox"])
+
+    @asynccontextmanager
+    async def swept(self) -> AsyncIterator[None]:
+        """Sweep in the background until left."""
+        sweeping = asyncio.create_task(self._sweep_for_ever())
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+
+    async def sweep(self) -> int:
+        """Publish all that is overdue; returns from how many documents."""
+        swept = 0
+        while (document := await self._claim()) is not None:
+            await self.flush([document])
+            swept += 1
+        return swept
+
+    async def _claim(self) -> Document | None:
+        """An overdue document, ours for one grace period: the claim is the due time moved on."""
+        now = utc_now()
+        return await self._collection.find_one_and_update(
+            {"outboxDueAt": {"$lte": now}},
+            {"$set": {"outboxDueAt": now + self._grace}},
+            projection={"outbox": 1, "version": 1},
+            sort={"outboxDueAt": ASCENDING},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self._measure()
+                if swept := await self.sweep():
+                    metrics.OUTBOX_SWEPT.inc(swept)
+                    log.warning("published events that their writer left behind", documents=swept)
+            except (KafkaError, PyMongoError) as error:
+                log.warning("the outbox waits", error=type(error).__name__)
+            await asyncio.sleep(self._grace.total_seconds() / 2)
+
+    async def _measure(self) -> None:
+        oldest = await self._collection.find_one(
+            {"outboxDueAt": {"$exists": True}}, projection={"outboxDueAt": 1}, sort={"outboxDueAt": ASCENDING}
+        )
+        overdue = (utc_now() - oldest["outboxDueAt"]).total_seconds() if oldest else 0
+        metrics.OUTBOX_OLDEST.set(max(0, overdue))
+
+
+def outbox_entry(envelope: Envelope, body: Contract, *, topic: str, key: str) -> dict[str, Any]:
+    """An event as it waits in a document."""
+    return {
+        "topic": topic,
+        "key": key,
+        "headers": [[name, value] for name, value in envelope.to_headers()],
+        "value": body.model_dump_json().encode(),
+    }
+
+
+def _outgoing(entry: dict[str, Any]) -> Outgoing:
+    headers = [(name, bytes(value)) for name, value in entry["headers"]]
+    return Outgoing(entry["topic"], entry["key"].encode(), bytes(entry["value"]), headers)
+
+
+def _cleared(document: Document) -> UpdateOne:
+    """Clear the outbox unless another writer has added to it meanwhile; that writer publishes these events too."""
+    return UpdateOne(
+        {"_id": document["_id"], "version": document["version"]},
+        {"$set": {"outbox": []}, "$unset": {"outboxDueAt": ""}},
+    )

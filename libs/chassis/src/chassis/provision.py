@@ -1,0 +1,57 @@
+"""Creates the topics of the contracts: ``python -m chassis.provision``. Topics that exist are left as they are."""
+
+import asyncio
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from contracts.topics import Topic, all_topics
+from pydantic_settings import BaseSettings
+
+from chassis.logs import configure_logging
+
+log = structlog.get_logger()
+
+
+class ProvisioningSettings(BaseSettings):
+    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_replication_factor: int = 1
+
+
+async def provision(settings: ProvisioningSettings) -> None:
+    """Create what is missing.
+
+    Raises:
+        aiokafka.errors.KafkaError: a topic could not be created.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in all_topics() if topic.name not in existing]
+        answer = await admin.create_topics([_new(topic, settings.kafka_replication_factor) for topic in missing])
+        for name, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise error(name)
+        log.info("topics provisioned", created=len(missing), existing=len(existing))
+    finally:
+        await admin.close()
+
+
+def _new(topic: Topic, replication_factor: int) -> NewTopic:
+    kept = (
+        {"cleanup.policy": "compact"}
+        if topic.retention is None
+        else {"cleanup.policy": "delete", "retention.ms": str(int(topic.retention.total_seconds() * 1000))}
+    )
+    return NewTopic(topic.name, topic.partitions, replication_factor, topic_configs=kept)
+
+
+def main() -> None:
+    configure_logging("provision", "INFO")
+    asyncio.run(provision(ProvisioningSettings()))
+
+
+if __name__ == "__main__":
+    main()

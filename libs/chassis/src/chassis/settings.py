@@ -1,0 +1,44 @@
+"""Settings every service has. Values come from environment variables of the same name."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Where a service listens and whom it talks to. Durations are in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    service_name: str
+    http_host: str = "127.0.0.1"
+    http_port: int
+    log_level: str = "INFO"
+    internal_token: SecretStr = Field(description="shared by the services; guards the internal query APIs")
+    drain_timeout: float = Field(default=25, description="from SIGTERM until whatever still runs is cut off")
+
+    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_fetch_max_wait_ms: int = Field(
+        default=20,
+        description="how long the broker may hold a fetch. A consumer has one fetch per broker in flight, and a "
+        "partition that is not in it waits for its end: long waits of idle partitions delay busy ones",
+    )
+    kafka_group_instance_id: str | None = Field(
+        default=None,
+        description="unique per replica and stable: a restart within the session timeout does not rebalance",
+    )
+    stall_timeout: float = Field(
+        default=60, description="lag without progress for this long means the consumer is dead"
+    )
+
+
+class DatabaseSettings(ServiceSettings):
+    """Settings of a service that owns a database."""
+
+    mongodb_uri: str = "mongodb://localhost:27017/?replicaSet=rs0"
+    mongodb_database: str
+    mongodb_concurrency: int = Field(
+        default=16, description="operations in flight at once; more only adds unfairness in the driver's pool"
+    )
+    outbox_grace: float = Field(
+        default=10, description="how long an event may wait for its writer before the sweeper publishes it"
+    )

@@ -1,0 +1,102 @@
+"""The closed vocabularies of the platform. The values are fixed by the outer contract."""
+
+from enum import StrEnum
+
+
+class UserType(StrEnum):
+    """Who a caller is. ``CONTACT``, an older name the platform still sends, is read as ``CLIENT``."""
+
+    TENANT_STAFF = "TENANT_STAFF"
+    PARTNER_STAFF = "PARTNER_STAFF"
+    CLIENT = "CLIENT"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "UserType | None":
+        return cls.CLIENT if value == "CONTACT" else None
+
+
+class ParticipantType(StrEnum):
+    CONTACT = "CONTACT"
+    TENANT_STAFF = "TENANT_STAFF"
+    PARTNER_STAFF = "PARTNER_STAFF"
+    EXTERNAL = "EXTERNAL"
+
+
+class RsvpStatus(StrEnum):
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+
+
+class LocationType(StrEnum):
+    ONLINE = "ONLINE"
+    IN_PERSON = "IN_PERSON"
+
+
+class MeetingStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    CANCELED = "CANCELED"
+
+
+class MeetingSource(StrEnum):
+    """Where a meeting was made."""
+
+    INTERNAL = "INTERNAL"
+    GOOGLE = "GOOGLE"
+    OUTLOOK = "OUTLOOK"
+
+
+class Language(StrEnum):
+    ENGLISH = "ENGLISH"
+    SPANISH = "SPANISH"
+
+
+class CalendarProvider(StrEnum):
+    GOOGLE = "GOOGLE"
+    OUTLOOK = "OUTLOOK"
+
+
+class ExternalSyncStatus(StrEnum):
+    """How a meeting's copy in the host's connected calendar stands."""
+
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    PENDING = "PENDING"
+    SYNCED = "SYNCED"
+    FAILED = "FAILED"
+
+
+class SyncOperation(StrEnum):
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+class SyncFailureCode(StrEnum):
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 a failure's name
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    RATE_LIMITED = "RATE_LIMITED"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    CALENDAR_NOT_FOUND = "CALENDAR_NOT_FOUND"
+    EVENT_CONFLICT = "EVENT_CONFLICT"
+    INVALID_REQUEST = "INVALID_REQUEST"
+    UNKNOWN = "UNKNOWN"
+
+
+class AvailabilityStatus(StrEnum):
+    AVAILABLE = "AVAILABLE"
+    BUSY = "BUSY"
+    UNKNOWN = "UNKNOWN"
+
+
+class ConnectionStatus(StrEnum):
+    """``NONE`` = never connected."""
+
+    CONNECTED = "CONNECTED"
+    DISCONNECTED = "DISCONNECTED"
+    NONE = "NONE"
+
+
+class FirstTimeModalPreference(StrEnum):
+    SHOW_ALWAYS = "SHOW_ALWAYS"
+    DONT_SHOW = "DONT_SHOW"
+    REMIND_LATER = "REMIND_LATER"

@@ -1,0 +1,53 @@
+"""Meeting events: what happened, for every service of the platform. Each carries the whole public state after it.
+
+Per meeting, events are in order and gapless: ``ce_sequence`` is the meeting's version, and each version has one event.
+"""
+
+from pydantic import Field
+
+from contracts.enums import RsvpStatus
+from contracts.meetings import MeetingState, ParticipantState
+from contracts.model import Contract
+from contracts.registry import message
+from contracts.topics import MEETING_EVENTS
+
+
+class MeetingEvent(Contract):
+    """A change of a meeting, with the state it led to."""
+
+    meeting: MeetingState
+
+
+@message("meetings.meeting.created.v1", MEETING_EVENTS)
+class MeetingCreated(MeetingEvent):
+    """A meeting was created."""
+
+
+@message("meetings.meeting.updated.v1", MEETING_EVENTS)
+class MeetingUpdated(MeetingEvent):
+    """A meeting's content or people changed."""
+
+    changed: list[str] = Field(description="the changed fields, by their wire names; `participants` for people")
+    rescheduled: bool = Field(description="time, zone or place is new: every answer is UNKNOWN again")
+    added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
+    removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
+
+
+@message("meetings.meeting.canceled.v1", MEETING_EVENTS)
+class MeetingCanceled(MeetingEvent):
+    """A meeting was canceled."""
+
+
+@message("meetings.participant.responded.v1", MEETING_EVENTS)
+class ParticipantResponded(MeetingEvent):
+    """A participant accepted or declined."""
+
+    participant_uuid: str
+    rsvp_status: RsvpStatus
+
+
+@message("meetings.meeting.removed-from-calendar.v1", MEETING_EVENTS)
+class MeetingRemovedFromCalendar(MeetingEvent):
+    """A person took a canceled meeting off their calendar."""
+
+    user_uuid: str

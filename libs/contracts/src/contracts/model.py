@@ -1,0 +1,20 @@
+"""The base of everything that is said between services or answered to callers."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Contract(BaseModel):
+    """An immutable message part: camelCase on the wire, snake_case in Python.
+
+    Consumers are tolerant (unknown fields are ignored), so a producer may add optional fields at any time.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="ignore",
+        frozen=True,
+    )
