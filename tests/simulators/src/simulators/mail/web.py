@@ -1,0 +1,83 @@
+"""The page to read the mails, and the JSON API for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from simulators.common.pages import Pages, same_origin
+from simulators.mail.mailbox import Mail, Mailbox, Summary
+
+# The mail's HTML is a stranger's: no scripts, nothing loaded from elsewhere, an origin of its own. Its links may open
+# a new tab, because pressing the buttons of an invitation is what the page is for.
+_FRAME_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+def api_router(mailbox: Mailbox) -> APIRouter:
+    """List, read and delete mails as JSON."""
+    router = APIRouter(prefix="/api/messages", tags=["mails"])
+
+    @router.get("")
+    async def summaries(to: str | None = None) -> list[Summary]:
+        return mailbox.summaries(to)
+
+    @router.delete("", status_code=204)
+    async def clear(to: str | None = None) -> None:
+        mailbox.clear(to)
+
+    @router.get("/{mail_id}")
+    async def mail(mail_id: int) -> Mail:
+        return _found(mailbox, mail_id)
+
+    @router.get("/{mail_id}/raw")
+    async def raw(mail_id: int) -> Response:
+        _found(mailbox, mail_id)
+        return Response(mailbox.raw(mail_id), headers={"X-Content-Type-Options": "nosniff"}, media_type="text/plain")
+
+    return router
+
+
+def page_router(mailbox: Mailbox) -> APIRouter:
+    """The mails for a person with a browser."""
+    router = APIRouter(include_in_schema=False)
+    pages = Pages(Path(__file__).parent / "templates")
+
+    @router.get("/")
+    async def inbox(to: str | None = None) -> HTMLResponse:
+        return pages.render("inbox.html", mails=mailbox.summaries(to or None), to=to or "")
+
+    @router.post("/delete", dependencies=[Depends(same_origin)])
+    async def delete_all() -> RedirectResponse:
+        mailbox.clear()
+        return RedirectResponse("/", 303)
+
+    @router.get("/messages/{mail_id}")
+    async def show(mail_id: int) -> HTMLResponse:
+        page = pages.render("mail.html", mail=_found(mailbox, mail_id))
+        page.headers["Content-Security-Policy"] += "; frame-src 'self'"
+        return page
+
+    @router.get("/messages/{mail_id}/html")
+    async def body(mail_id: int) -> HTMLResponse:
+        html = f'<base target="_blank">{_found(mailbox, mail_id).html or ""}'
+        headers = {
+            "Content-Security-Policy": _FRAME_POLICY,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        return HTMLResponse(html, headers=headers)
+
+    return router
+
+
+def _found(mailbox: Mailbox, mail_id: int) -> Mail:
+    try:
+        return mailbox.mail(mail_id)
+    except KeyError:
+        raise HTTPException(404, "There is no such mail") from None
