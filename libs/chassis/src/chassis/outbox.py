@@ -13,8 +13,6 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from contracts.envelope import Envelope
-from contracts.model import Contract
 from contracts.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
@@ -52,6 +50,8 @@ class Outbox:
             pymongo.errors.PyMongoError: some could not be cleared; they are published again later.
         """
         pending = [document for document in documents if document["outbox"]]
+        if not pending:
+            return
         results = await asyncio.gather(*map(self._publish, pending), return_exceptions=True)
         published = [one for one, result in zip(pending, results, strict=True) if result is None]
         if published:
@@ -111,19 +111,18 @@ class Outbox:
         metrics.OUTBOX_OLDEST.set(max(0, overdue))
 
 
-def outbox_entry(envelope: Envelope, body: Contract, *, topic: str, key: str) -> dict[str, Any]:
-    """An event as it waits in a document."""
+def outbox_entry(outgoing: Outgoing) -> dict[str, Any]:
+    """A record as it waits in a document."""
     return {
-        "topic": topic,
-        "key": key,
-        "headers": [[name, value] for name, value in envelope.to_headers()],
-        "value": body.model_dump_json().encode(),
+        "topic": outgoing.topic,
+        "key": outgoing.key,
+        "value": outgoing.value,
+        "headers": [[name, value] for name, value in outgoing.headers],
     }
 
 
 def _outgoing(entry: dict[str, Any]) -> Outgoing:
-    headers = [(name, bytes(value)) for name, value in entry["headers"]]
-    return Outgoing(entry["topic"], entry["key"].encode(), bytes(entry["value"]), headers)
+    return Outgoing(entry["topic"], entry["key"], entry["value"], [(name, value) for name, value in entry["headers"]])
 
 
 def _cleared(document: Document) -> UpdateOne:

@@ -57,10 +57,10 @@ class MeetingContent(Scheduled, Described):
 
 
 class Invitee(Contract):
-    """A person to invite. ``entity_uuid`` is the platform's id; external guests have none."""
+    """A person to invite. ``participant_entity_uuid`` is the platform's id; external guests have none."""
 
     participant_type: ParticipantType
-    entity_uuid: str | None = None
+    participant_entity_uuid: str | None = None
     email: str | None = None
     name: str | None = None
     language: Language | None = None

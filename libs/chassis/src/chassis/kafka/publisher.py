@@ -1,6 +1,5 @@
 """Publishing: acknowledged by all in-sync replicas, in order within a partition."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from chassis import metrics
 from chassis.kafka.wire import Outgoing
 from chassis.settings import ServiceSettings
+from chassis.waiting import all_of
 
 
 class Publisher:
@@ -37,10 +37,7 @@ class Publisher:
         Raises:
             aiokafka.errors.KafkaError: one of them was not acknowledged; all have been tried.
         """
-        results = await asyncio.gather(*map(self.publish, records), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await all_of(*map(self.publish, records))
 
 
 @asynccontextmanager

@@ -61,15 +61,21 @@ def decode(record: Record) -> Received[Contract]:
 
 
 def envelope_for(
-    body: Contract, *, source: str, subject: str, sequence: int | None = None, reply_to: str | None = None
+    body: Contract,
+    *,
+    source: str,
+    subject: str,
+    tenant: str | None = None,
+    sequence: int | None = None,
+    reply_to: str | None = None,
 ) -> Envelope:
-    """An envelope for a new message, caused by and correlated with the current work."""
+    """An envelope for a new message, caused by and correlated with the current work; its tenant too, unless given."""
     context = current_context()
     return Envelope(
         type=type_of(body).name,
         source=source,
         subject=subject,
-        tenant=context.tenant,
+        tenant=context.tenant if tenant is None else tenant,
         sequence=sequence,
         correlation_id=context.correlation_id,
         causation_id=context.cause,

@@ -1,0 +1,108 @@
+"""The collection of meetings: one document per meeting holds state, version, decided commands and outbox."""
+
+from chassis.mongo import Collection, Document
+from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from contracts.times import utc_now
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from meeting_core.application.work import Work
+from meeting_core.domain.meeting import Meeting
+
+INDEXES = [
+    OUTBOX_INDEX,
+    IndexModel(
+        [("tenantUuid", ASCENDING), ("calendar", ASCENDING), ("startsAt", DESCENDING), ("_id", ASCENDING)],
+        name="calendar",
+    ),
+]
+"""The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
+
+
+_DUPLICATE_KEY = 11000
+_STATE = {"outbox": 0, "decided": 0}  # what only the command side needs
+
+
+class VersionConflictError(Exception):
+    """Another writer changed some meetings since they were read (an overlap during a rebalance)."""
+
+
+class MeetingWriter:
+    """Reads and writes meetings for the command side."""
+
+    def __init__(self, collection: Collection, outbox: Outbox) -> None:
+        self._collection = collection
+        self._outbox = outbox
+
+    async def load(self, meeting_uuids: set[str]) -> dict[str, Work]:
+        works = {meeting_uuid: Work() for meeting_uuid in meeting_uuids}
+        for document in await self._collection.find({"_id": {"$in": list(meeting_uuids)}}):
+            works[document["_id"]] = Work(
+                meeting=to_meeting(document), stored_version=document["version"], unpublished=document["outbox"]
+            )
+        return works
+
+    async def save(self, works: list[Work]) -> None:
+        writes = [self._write(work.meeting, work) for work in works if work.meeting is not None and work.touched]
+        if not writes:
+            return
+        try:
+            result = await self._collection.bulk_write(writes)
+        except BulkWriteError as error:
+            if all(failed["code"] == _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                raise VersionConflictError from error
+            raise
+        if result.inserted_count + result.matched_count != len(writes):
+            raise VersionConflictError
+
+    async def tell(self, works: list[Work]) -> None:
+        await self._outbox.flush([_pending(work.meeting, work) for work in works if work.meeting is not None])
+
+    def _write(self, meeting: Meeting, work: Work) -> InsertOne[Document] | ReplaceOne[Document]:
+        pending = _pending(meeting, work)
+        due = {"outboxDueAt": self._outbox.due_at(utc_now())} if pending["outbox"] else {}
+        document = {**meeting.model_dump(), **_derived(meeting), **pending, **due}
+        if work.stored_version is None:
+            return InsertOne(document)
+        return ReplaceOne({"_id": meeting.meeting_uuid, "version": work.stored_version}, document)
+
+
+def to_meeting(document: Document) -> Meeting:
+    """The aggregate that a document holds."""
+    return Meeting.model_validate(document)
+
+
+def _derived(meeting: Meeting) -> Document:
+    """What queries look at and the aggregate can always compute."""
+    schedule = meeting.content.schedule
+    return {"startsAt": schedule.starts_at, "endsAt": schedule.ends_at, "busy": meeting.busy}
+
+
+def _pending(meeting: Meeting, work: Work) -> Document:
+    """What the meeting still has to say, as the outbox knows it."""
+    entries = [*work.unpublished, *map(outbox_entry, work.said)]
+    return {"_id": meeting.meeting_uuid, "version": meeting.version, "outbox": entries}
+
+
+class MeetingReader:
+    """Reads meetings for the query side, from the primary: reads follow writes."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def find(self, tenant: str, meeting_uuid: str) -> Meeting | None:
+        document = await self._collection.find_one({"_id": meeting_uuid, "tenantUuid": tenant}, projection=_STATE)
+        return None if document is None else to_meeting(document)
+
+    async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> list[Meeting]:
+        documents = await self._collection.find(
+            {"tenantUuid": tenant, "calendar": user_id},
+            projection=_STATE,
+            sort={"startsAt": DESCENDING, "_id": ASCENDING},
+            skip=skip,
+            limit=limit,
+        )
+        return [to_meeting(document) for document in documents]
+
+    async def count_on_calendar(self, tenant: str, user_id: str) -> int:
+        return await self._collection.count({"tenantUuid": tenant, "calendar": user_id})

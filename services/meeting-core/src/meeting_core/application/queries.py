@@ -1,0 +1,58 @@
+"""Answering questions about meetings, as the asking person may see them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from contracts.errors import ErrorCode, Refusal
+from contracts.meetings import MeetingSummary, Page
+from contracts.queries import GetMeeting, ListCalendar
+from contracts.replies import Outcome, Reply
+
+from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.views import Viewer
+
+
+class MeetingReader(Protocol):
+    """Finds meetings. Every search is within one tenant."""
+
+    async def find(self, tenant: str, meeting_uuid: str) -> Meeting | None: ...
+
+    async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> Sequence[Meeting]:
+        """The meetings on a person's calendar, the latest start first."""
+
+    async def count_on_calendar(self, tenant: str, user_id: str) -> int: ...
+
+
+class Queries:
+    """One method per question."""
+
+    def __init__(self, meetings: MeetingReader) -> None:
+        self._meetings = meetings
+
+    async def get_meeting(self, query: GetMeeting) -> Reply:
+        meeting = await self._meetings.find(query.actor.tenant_uuid, query.meeting_uuid)
+        if meeting is None:
+            raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+        if not meeting.admits(query.actor.user_id):
+            raise Refusal(ErrorCode.FORBIDDEN)
+        return Reply(outcome=Outcome.OK, version=meeting.version, data=Viewer(meeting, query.actor).full())
+
+    async def list_calendar(self, query: ListCalendar) -> Reply:
+        tenant, user_id = query.actor.tenant_uuid, query.actor.user_id
+        meetings, total = await asyncio.gather(
+            self._meetings.on_calendar(tenant, user_id, skip=query.page * query.size, limit=query.size),
+            self._meetings.count_on_calendar(tenant, user_id),
+        )
+        return _page([Viewer(meeting, query.actor).summary() for meeting in meetings], query, total)
+
+
+def _page(content: list[MeetingSummary], query: Any, total: int) -> Reply:
+    page = Page[MeetingSummary](
+        content=content,
+        page=query.page,
+        size=query.size,
+        total_elements=total,
+        total_pages=-(-total // query.size),
+    )
+    return Reply(outcome=Outcome.OK, data=page)

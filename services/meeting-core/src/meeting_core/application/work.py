@@ -1,0 +1,50 @@
+"""One meeting in hand while a batch is handled."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.kafka.wire import Outgoing, encode, envelope_for
+from contracts.commands import Command
+from contracts.envelope import Message
+from contracts.errors import Refusal
+from contracts.events import MeetingEvent
+from contracts.topics import MEETING_CORE
+
+from meeting_core.domain.meeting import Meeting
+
+
+@dataclass(slots=True)
+class Work:
+    """A meeting as it was read, as it is now, and what it has to say since."""
+
+    meeting: Meeting | None = None
+    stored_version: int | None = None
+    """The version in the database; None when the meeting is not there."""
+    unpublished: list[dict[str, Any]] = field(default_factory=list)
+    """Outbox entries that an earlier writer left behind; they go out before anything new."""
+    said: list[Outgoing] = field(default_factory=list)
+    """The events of this work."""
+    touched: bool = False
+    """Whether there is something to write."""
+
+    def of_tenant(self, tenant: str) -> Meeting | None:
+        """The meeting, unless it is another tenant's: then it does not exist."""
+        meeting = self.meeting
+        return meeting if meeting is not None and meeting.tenant_uuid == tenant else None
+
+    def say(self, meeting: Meeting, event: MeetingEvent) -> None:
+        """Take the meeting's new state, and the event that tells of it into the outbox."""
+        self.meeting = meeting
+        envelope = envelope_for(
+            event,
+            source=MEETING_CORE,
+            subject=meeting.meeting_uuid,
+            tenant=meeting.tenant_uuid,
+            sequence=meeting.version,
+        )
+        self.said.append(encode(Message(envelope, event), meeting.meeting_uuid))
+
+    def remember(self, meeting: Meeting, command: Command, refusal: Refusal | None = None) -> None:
+        """Note what was decided, so that a repeat is answered the same."""
+        meeting.remember(command, refusal)
+        self.touched = True

@@ -1,0 +1,55 @@
+"""The wiring of meeting-core, in the order in which its parts start; they stop in the reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from chassis.health import Health
+from chassis.http import service_app
+from chassis.kafka.consumer import Consumer
+from chassis.kafka.publisher import open_publisher
+from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from chassis.queries import query_routes
+from contracts.queries import GetMeeting, ListCalendar
+from contracts.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
+from fastapi import FastAPI
+
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.application.handling import Handling
+from meeting_core.application.queries import Queries
+from meeting_core.settings import Settings
+
+
+def create_app(settings: Settings, health: Health) -> FastAPI:
+    """The whole service; it consumes while its lifespan runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as started:
+            database = await started.enter_async_context(open_database(settings))
+            meetings = database.collection("meetings")
+            await meetings.create_indexes(INDEXES)
+
+            queries = Queries(MeetingReader(meetings))
+            app.include_router(
+                query_routes(settings, {GetMeeting: queries.get_meeting, ListCalendar: queries.list_calendar})
+            )
+
+            publisher = await started.enter_async_context(open_publisher(settings))
+            outbox = Outbox(meetings, publisher, grace=settings.outbox_grace)
+            await started.enter_async_context(outbox.swept())
+
+            handling = Handling(MeetingWriter(meetings, outbox), publisher)
+            consumer = Consumer(
+                settings,
+                publisher,
+                group=MEETING_CORE,
+                topics=[MEETING_COMMANDS, CALENDAR_EVENTS, INVITATION_EVENTS],
+                process=handling.handle,
+            )
+            await started.enter_async_context(consumer.running())
+            health.must_live("consumer", consumer.problem)
+            health.must_be_ready("mongodb", database.problem)
+            yield
+
+    return service_app(health, lifespan)

@@ -1,0 +1,323 @@
+"""The meeting: its state and what may happen to it. Pure: no clock, no database, no bus.
+
+Every method either changes the meeting and returns the event that tells so, or returns None because nothing changed, or
+raises a ``Refusal``. One change is one new version and one event.
+"""
+
+from datetime import datetime
+from typing import Any, Self
+
+from contracts.commands import Actor, Command, CreateMeeting, MeetingChanges, UpdateMeeting
+from contracts.enums import (
+    ExternalSyncStatus,
+    MeetingSource,
+    MeetingStatus,
+    RsvpStatus,
+    SyncFailureCode,
+    SyncOperation,
+)
+from contracts.errors import ErrorCode, Refusal
+from contracts.events import (
+    MeetingCanceled,
+    MeetingCreated,
+    MeetingRemovedFromCalendar,
+    MeetingUpdated,
+    ParticipantResponded,
+)
+from contracts.meetings import Hosted, MeetingContent, MeetingState
+from contracts.times import Instant
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from meeting_core.domain.participants import Participant, admit, replace_people
+
+_MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
+_UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
+MAX_PARTICIPANTS = 500
+REMEMBERED_COMMANDS = 50
+_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+class Decided(BaseModel):
+    """A command that was decided here, so that a repeat is answered as the first time."""
+
+    model_config = _STORED
+
+    command_id: str
+    fingerprint: str
+    error: str | None = None
+    message: str | None = None
+    details: list[str] | None = None
+
+
+class SyncState(BaseModel):
+    """How the meeting's copy in the host's connected calendar stands."""
+
+    model_config = _STORED
+
+    status: ExternalSyncStatus = ExternalSyncStatus.NOT_APPLICABLE
+    last_operation: SyncOperation | None = None
+    failed_at: Instant | None = None
+    failure_code: SyncFailureCode | None = None
+    failure_reason: str | None = None
+
+
+class Meeting(BaseModel):
+    """The aggregate. What its host decides is ``content``; the rest is who, state and history."""
+
+    model_config = _STORED
+
+    meeting_uuid: str
+    tenant_uuid: str
+    version: int
+    content: MeetingContent
+    hosted: Hosted
+    status: MeetingStatus = MeetingStatus.ACTIVE
+    source: MeetingSource = MeetingSource.INTERNAL
+    ical_sequence: int = 0
+    created_at: Instant
+    updated_at: Instant
+    participants: list[Participant] = Field(default_factory=list)
+    calendar: list[str] = Field(default_factory=list)
+    sync: SyncState = Field(default_factory=SyncState)
+    decided: list[Decided] = Field(default_factory=list)
+
+    # --- who is who ---------------------------------------------------------------------------------------------
+
+    def is_managed_by(self, user_id: str) -> bool:
+        return user_id in (self.hosted.host_uuid, self.hosted.created_by_uuid)
+
+    def participant_of(self, user_id: str) -> Participant | None:
+        return next((one for one in self.participants if one.participant_entity_uuid == user_id), None)
+
+    def admits(self, user_id: str) -> bool:
+        """Only host, creator and participants see a meeting."""
+        return self.is_managed_by(user_id) or self.participant_of(user_id) is not None
+
+    @property
+    def is_editable(self) -> bool:
+        return self.status is MeetingStatus.ACTIVE and not self.hosted.externally_organized
+
+    @property
+    def duration_minutes(self) -> int:
+        """Whole minutes of real elapsed time."""
+        return int(self.content.schedule.duration.total_seconds() // 60)
+
+    @property
+    def busy(self) -> list[str]:
+        """Whose time the meeting takes: the host's and every staff participant's who has not declined."""
+        if self.status is not MeetingStatus.ACTIVE:
+            return []
+        staff = (one for one in self.participants if one.is_staff and one.rsvp_status is not RsvpStatus.DECLINED)
+        return sorted(
+            {self.hosted.host_uuid, *(one.participant_entity_uuid for one in staff if one.participant_entity_uuid)}
+        )
+
+    # --- what may happen ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, command: CreateMeeting, now: datetime) -> tuple[Self, MeetingCreated]:
+        """A new meeting: the caller becomes host and creator and is no participant."""
+        actor = command.actor
+        _check_schedule(command.content)
+        participants = admit(command.invitees, host=actor.user_id, host_email=actor.email)
+        meeting = cls(
+            meeting_uuid=command.meeting_uuid,
+            tenant_uuid=actor.tenant_uuid,
+            version=1,
+            content=command.content,
+            hosted=Hosted(
+                host_uuid=actor.user_id,
+                host_type=actor.user_type,
+                host_name=actor.name,
+                host_email=actor.email,
+                created_by_uuid=actor.user_id,
+                created_by_type=actor.user_type,
+                organizer_email=actor.email,
+                organizer_name=actor.name,
+            ),
+            created_at=now,
+            updated_at=now,
+            participants=_limited(participants),
+        )
+        meeting._put_on_calendars()
+        return meeting, MeetingCreated(meeting=meeting.state())
+
+    def update(self, command: UpdateMeeting, now: datetime) -> MeetingUpdated | None:
+        """Change content and people. A new time, zone or place resets the answers; a change of nothing is None."""
+        self._must_be_editable_by(command.actor)
+        content = _merged(self.content, command.changes)
+        changed = [
+            name for name in MeetingContent.model_fields if getattr(content, name) != getattr(self.content, name)
+        ]
+        _check_schedule(content)
+        people = replace_people(
+            self.participants,
+            contacts=command.contacts,
+            staff=command.staff,
+            externals=command.externals,
+            host=self.hosted.host_uuid,
+            host_email=self.hosted.host_email,
+        )
+        _limited(people.now)
+        if not changed and not people.changed:
+            return None
+        rescheduled = not _MOVING.isdisjoint(changed)
+        self.content = content
+        self.participants = [one.unanswered() for one in people.now] if rescheduled else people.now
+        if set(changed) - _UNSEEN_BY_GUESTS:
+            self.ical_sequence += 1
+        self._put_on_calendars()
+        wire_names = [to_camel(name) for name in changed]
+        self._changed(now)
+        return MeetingUpdated(
+            meeting=self.state(),
+            changed=[*wire_names, "participants"] if people.changed else wire_names,
+            rescheduled=rescheduled,
+            added=[one.participant_uuid for one in people.added],
+            removed=[one.state() for one in people.removed],
+        )
+
+    def cancel(self, actor: Actor, now: datetime) -> MeetingCanceled:
+        """Call the meeting off."""
+        self._must_be_editable_by(actor)
+        self.status = MeetingStatus.CANCELED
+        self.ical_sequence += 1
+        self._changed(now)
+        return MeetingCanceled(meeting=self.state())
+
+    def hide(self, actor: Actor, now: datetime) -> MeetingRemovedFromCalendar | None:
+        """Take the canceled meeting off the actor's calendar; once it is off, nothing changes."""
+        self._must_admit(actor)
+        if self.status is not MeetingStatus.CANCELED:
+            raise Refusal(ErrorCode.MEETING_NOT_CANCELED)
+        if actor.user_id not in self.calendar:
+            return None
+        self.calendar.remove(actor.user_id)
+        self._changed(now)
+        return MeetingRemovedFromCalendar(meeting=self.state(), user_uuid=actor.user_id)
+
+    def answer(self, participant: Participant, status: RsvpStatus, now: datetime) -> ParticipantResponded | None:
+        """Record a participant's answer; the last one counts, the same one again changes nothing."""
+        if self.status is MeetingStatus.CANCELED:
+            raise Refusal(ErrorCode.MEETING_CANCELED)
+        if participant.rsvp_status is status:
+            return None
+        answered = participant.model_copy(update={"rsvp_status": status})
+        self.participants = [answered if one is participant else one for one in self.participants]
+        self._changed(now)
+        return ParticipantResponded(
+            meeting=self.state(), participant_uuid=participant.participant_uuid, rsvp_status=status
+        )
+
+    def respondent(self, *, actor: Actor | None, participant_uuid: str | None) -> Participant:
+        """Who answers: the participant the actor is, or the one a mail link names.
+
+        Raises:
+            Refusal: the actor is no participant, or the participant is not (any longer) in the meeting.
+        """
+        if actor is not None:
+            self._must_admit(actor)
+            participant = self.participant_of(actor.user_id)
+            if participant is None:
+                raise Refusal(ErrorCode.FORBIDDEN, message="Only participants can answer an invitation")
+            return participant
+        for one in self.participants:
+            if one.participant_uuid == participant_uuid:
+                return one
+        raise Refusal(ErrorCode.PARTICIPANT_NOT_FOUND)
+
+    # --- repeats ------------------------------------------------------------------------------------------------
+
+    def has_decided(self, command: Command) -> bool:
+        """Whether this very command was carried out here before.
+
+        Raises:
+            Refusal: it was refused before, or its id was used for a different request.
+        """
+        earlier = next((one for one in self.decided if one.command_id == command.command_id), None)
+        if earlier is None:
+            return False
+        if earlier.fingerprint != command.fingerprint:
+            raise Refusal(ErrorCode.IDEMPOTENCY_KEY_REUSED)
+        if earlier.error is not None:
+            raise Refusal(ErrorCode.of(earlier.error), details=earlier.details, message=earlier.message)
+        return True
+
+    def remember(self, command: Command, refusal: Refusal | None) -> None:
+        """Keep what was decided, the latest commands only."""
+        decided = Decided(
+            command_id=command.command_id,
+            fingerprint=command.fingerprint,
+            error=refusal.code.code if refusal else None,
+            message=refusal.message if refusal else None,
+            details=refusal.details if refusal else None,
+        )
+        self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
+
+    # --- what is told -------------------------------------------------------------------------------------------
+
+    def state(self) -> MeetingState:
+        """The public state: no internal notes, no password."""
+        schedule = self.content.schedule
+        return MeetingState(
+            **_fields(self.content, MeetingState),
+            **_fields(self.hosted, MeetingState),
+            meeting_uuid=self.meeting_uuid,
+            tenant_uuid=self.tenant_uuid,
+            starts_at=schedule.starts_at,
+            ends_at=schedule.ends_at,
+            status=self.status,
+            source=self.source,
+            ical_sequence=self.ical_sequence,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            participants=[one.state() for one in self.participants],
+            external_sync_status=self.sync.status,
+        )
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _must_admit(self, actor: Actor) -> None:
+        if not self.admits(actor.user_id):
+            raise Refusal(ErrorCode.FORBIDDEN)
+
+    def _must_be_editable_by(self, actor: Actor) -> None:
+        if not self.is_managed_by(actor.user_id):
+            raise Refusal(ErrorCode.FORBIDDEN)
+        if self.status is MeetingStatus.CANCELED:
+            raise Refusal(ErrorCode.MEETING_CANCELED)
+        if self.hosted.externally_organized:
+            raise Refusal(ErrorCode.MEETING_READ_ONLY)
+
+    def _put_on_calendars(self) -> None:
+        attending = (one.participant_entity_uuid for one in self.participants if one.participant_entity_uuid)
+        self.calendar = sorted({self.hosted.host_uuid, *attending})
+
+    def _changed(self, now: datetime) -> None:
+        self.version += 1
+        self.updated_at = now
+
+
+def _merged(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:
+    """The content after a partial update: null leaves a field as it is, an empty string clears it."""
+    given = {name: value for name, value in changes if value is not None}
+    return content.model_copy(update={name: None if value == "" else value for name, value in given.items()})
+
+
+def _check_schedule(content: MeetingContent) -> None:
+    try:
+        content.schedule.checked()
+    except ValueError as problem:
+        raise Refusal(ErrorCode.VALIDATION_FAILED, details=[f"endDateTime: {problem}"]) from problem
+
+
+def _limited(participants: list[Participant]) -> list[Participant]:
+    if len(participants) > MAX_PARTICIPANTS:
+        raise Refusal(ErrorCode.VALIDATION_FAILED, details=[f"participants: at most {MAX_PARTICIPANTS} are allowed"])
+    return participants
+
+
+def _fields(source: BaseModel, target: type[BaseModel]) -> dict[str, Any]:
+    """The fields that two models share, as a plain mapping."""
+    return {name: value for name, value in source if name in target.model_fields}

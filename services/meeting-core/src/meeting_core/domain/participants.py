@@ -1,0 +1,137 @@
+"""The people of a meeting: who comes in, who stays with their answer, who goes."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from contracts.enums import Language, ParticipantType, RsvpStatus
+from contracts.ids import new_participant_uuid
+from contracts.meetings import Invitee, ParticipantState
+from contracts.times import Instant
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+_STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
+
+
+class Participant(BaseModel):
+    """A person invited to a meeting. External guests have no ``participant_entity_uuid``."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        frozen=True,
+    )
+
+    participant_uuid: str = Field(default_factory=new_participant_uuid)
+    participant_entity_uuid: str | None = None
+    participant_type: ParticipantType
+    email: str | None = None
+    name: str | None = None
+    language: Language | None = None
+    country_code: str | None = None
+    phone: str | None = None
+    rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
+    last_invitation_resent_at: Instant | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.participant_type in _STAFF
+
+    @property
+    def is_external(self) -> bool:
+        return self.participant_type is ParticipantType.EXTERNAL
+
+    def unanswered(self) -> "Participant":
+        """The same person, asked again."""
+        return self.model_copy(update={"rsvp_status": RsvpStatus.UNKNOWN})
+
+    def state(self) -> ParticipantState:
+        """The participant as other services see them."""
+        return ParticipantState(
+            participant_uuid=self.participant_uuid,
+            participant_entity_uuid=self.participant_entity_uuid,
+            participant_type=self.participant_type,
+            email=self.email,
+            name=self.name,
+            language=self.language,
+            rsvp_status=self.rsvp_status,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The participants after a change of people, and what the change was."""
+
+    now: list[Participant]
+    added: list[Participant]
+    removed: list[Participant]
+    changed: bool
+
+
+def admit(
+    invitees: Iterable[Invitee], *, host: str, host_email: str | None, present: Sequence[Participant] = ()
+) -> list[Participant]:
+    """The participants these invitees become, each person once.
+
+    Whoever is ``present`` already keeps participantUuid and answer. The host is no participant. An external guest whose
+    address is a platform person's on the meeting, in any case, is that person.
+    """
+    known = {_identity(one): one for one in present}
+    admitted: dict[str, Participant] = {}
+    for invitee in invitees:
+        if invitee.participant_entity_uuid != host:
+            admitted.setdefault(_identity(invitee), _as_participant(invitee, known.get(_identity(invitee))))
+    return _without_doubles(admitted.values(), host_email)
+
+
+def replace_people(
+    present: Sequence[Participant],
+    *,
+    contacts: Sequence[Invitee] | None,
+    staff: Sequence[Invitee] | None,
+    externals: Sequence[Invitee] | None,
+    host: str,
+    host_email: str | None,
+) -> Replacement:
+    """Replace the participants of each kind for which a list is given; the other kinds stay."""
+    kinds: tuple[tuple[Sequence[Invitee] | None, Callable[[Participant], bool]], ...] = (
+        (contacts, lambda one: one.participant_type is ParticipantType.CONTACT),
+        (staff, lambda one: one.is_staff),
+        (externals, lambda one: one.is_external),
+    )
+    people: list[Participant] = []
+    for invitees, is_of_kind in kinds:
+        of_kind = [one for one in present if is_of_kind(one)]
+        people += of_kind if invitees is None else admit(invitees, host=host, host_email=None, present=of_kind)
+    now = _without_doubles(people, host_email)
+    staying = {one.participant_uuid for one in now}
+    before = {one.participant_uuid for one in present}
+    addresses = {_address(one) for one in now}
+    return Replacement(
+        now=now,
+        added=[one for one in now if one.participant_uuid not in before],
+        removed=[one for one in present if one.participant_uuid not in staying and _address(one) not in addresses],
+        changed={one.participant_uuid: one for one in now} != {one.participant_uuid: one for one in present},
+    )
+
+
+def _as_participant(invitee: Invitee, present: Participant | None) -> Participant:
+    person = dict(invitee)
+    return Participant(**person) if present is None else present.model_copy(update=person)
+
+
+def _without_doubles(people: Iterable[Participant], host_email: str | None) -> list[Participant]:
+    people = list(people)
+    platform = {_address(one) for one in people if not one.is_external} | {(host_email or "").casefold()}
+    return [one for one in people if not (one.is_external and _address(one) in platform)]
+
+
+def _identity(person: Participant | Invitee) -> str:
+    return person.participant_entity_uuid or f"mailto:{(person.email or '').casefold()}"
+
+
+def _address(person: Participant) -> str | None:
+    """The mail address for comparison; without one, something no other person has."""
+    return person.email.casefold() if person.email else person.participant_uuid

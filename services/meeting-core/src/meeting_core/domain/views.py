@@ -1,0 +1,118 @@
+"""How one viewer sees a meeting. The ``can*`` flags say exactly what the endpoints would allow this viewer now."""
+
+from contracts.commands import Actor
+from contracts.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, SyncFailureCode, UserType
+from contracts.meetings import Meeting as MeetingView
+from contracts.meetings import MeetingSummary
+from contracts.meetings import Participant as ParticipantView
+
+from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.participants import Participant
+
+_PASSING_CAUSES = frozenset(SyncFailureCode) - {SyncFailureCode.INVALID_REQUEST}
+
+
+class Viewer:
+    """What one person may do with and see of one meeting; without an actor, a guest who came by a mail link."""
+
+    def __init__(self, meeting: Meeting, actor: Actor | None) -> None:
+        user_id = actor.user_id if actor else ""
+        manages = meeting.is_managed_by(user_id)
+        self._meeting = meeting
+        self._participant = meeting.participant_of(user_id)
+        self._is_client = actor is None or actor.user_type is UserType.CLIENT
+        self.may_edit = manages and meeting.is_editable
+        self.sees_sync_failure = manages
+        self.may_hide = meeting.status is MeetingStatus.CANCELED and user_id in meeting.calendar
+        self.may_retry_sync = (
+            self.may_edit
+            and meeting.sync.status is ExternalSyncStatus.FAILED
+            and meeting.sync.failure_code in _PASSING_CAUSES
+        )
+
+    def full(self) -> MeetingView:
+        """The meeting in full."""
+        meeting, sync = self._meeting, self._meeting.sync
+        return MeetingView(
+            **dict(meeting.content) | self._hidden_from_clients(),
+            **dict(meeting.hosted),
+            meeting_uuid=meeting.meeting_uuid,
+            tenant_uuid=meeting.tenant_uuid,
+            status=meeting.status,
+            source=meeting.source,
+            created_at=meeting.created_at,
+            updated_at=meeting.updated_at,
+            duration_minutes=meeting.duration_minutes,
+            attendee_count=len(meeting.participants),
+            participants=[self.participant(one) for one in meeting.participants],
+            can_edit=self.may_edit,
+            can_cancel=self.may_edit,
+            can_resend=self.may_edit,
+            can_remove_from_calendar=self.may_hide,
+            show_external_calendar_icon=_is_external(meeting),
+            external_sync_status=sync.status,
+            last_sync_operation=sync.last_operation,
+            sync_failed_at=sync.failed_at if self.sees_sync_failure else None,
+            sync_failure_code=sync.failure_code if self.sees_sync_failure else None,
+            sync_failure_reason=sync.failure_reason if self.sees_sync_failure else None,
+            can_retry_sync=self.may_retry_sync,
+            external_sync_failure_visible_to_viewer=self.sees_sync_failure,
+        )
+
+    def summary(self) -> MeetingSummary:
+        """The meeting as a list shows it."""
+        meeting, content = self._meeting, self._meeting.content
+        return MeetingSummary(
+            start_date_time=content.start_date_time,
+            end_date_time=content.end_date_time,
+            timezone=content.timezone,
+            all_day=content.all_day,
+            meeting_uuid=meeting.meeting_uuid,
+            title=content.title,
+            location_type=content.location_type,
+            location_detail=content.location_detail,
+            meeting_link=content.meeting_link,
+            status=meeting.status,
+            source=meeting.source,
+            host_uuid=meeting.hosted.host_uuid,
+            host_name=meeting.hosted.host_name,
+            duration_minutes=meeting.duration_minutes,
+            attendee_count=len(meeting.participants),
+            can_edit=self.may_edit,
+            can_cancel=self.may_edit,
+            can_resend=self.may_edit,
+            can_remove_from_calendar=self.may_hide,
+            externally_organized=meeting.hosted.externally_organized,
+            show_external_calendar_icon=_is_external(meeting),
+            external_sync_status=meeting.sync.status,
+            can_retry_sync=self.may_retry_sync,
+            external_sync_failure_visible_to_viewer=self.sees_sync_failure,
+            rsvp_status=self._participant.rsvp_status if self._participant else None,
+            created_at=meeting.created_at,
+            updated_at=meeting.updated_at,
+        )
+
+    def participant(self, participant: Participant) -> ParticipantView:
+        """One participant; telephone and language are shown for external guests only."""
+        external = participant.is_external
+        return ParticipantView(
+            participant_uuid=participant.participant_uuid,
+            participant_entity_uuid=participant.participant_entity_uuid,
+            participant_type=participant.participant_type,
+            email=participant.email,
+            name=participant.name,
+            language=participant.language if external else None,
+            country_code=participant.country_code if external else None,
+            phone=participant.phone if external else None,
+            rsvp_status=participant.rsvp_status,
+            can_resend=self.may_edit and participant.email is not None,
+            last_invitation_resent_at=participant.last_invitation_resent_at,
+        )
+
+    def _hidden_from_clients(self) -> dict[str, None]:
+        return {"internal_notes": None} if self._is_client else {}
+
+
+def _is_external(meeting: Meeting) -> bool:
+    """Whether a list should mark it as coming from, or written to, an outside calendar."""
+    return meeting.source is not MeetingSource.INTERNAL or meeting.sync.status is ExternalSyncStatus.SYNCED
