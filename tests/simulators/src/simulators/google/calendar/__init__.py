@@ -1,0 +1,1 @@
+"""Calendar API v3 (developers.google.com/workspace/calendar/api/v3/reference)."""

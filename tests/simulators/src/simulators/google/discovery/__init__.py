@@ -1,0 +1,1 @@
+"""Google's own description of the API, and checks against it."""

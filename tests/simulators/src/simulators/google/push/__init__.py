@@ -1,0 +1,1 @@
+"""Notification channels (developers.google.com/workspace/calendar/api/guides/push)."""
