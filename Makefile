@@ -23,3 +23,7 @@ lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGR
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev \
 	  $(foreach m,contracts chassis local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
+
+.PHONY: run
+run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
+	@$(BIN)/python -m localrun --with-parent

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from localrun.paths import DEPLOY
 from localrun.ports import free_port
 from localrun.problem import LocalRunError
 from localrun.processes import Process, accepts_connections
 
-REPOSITORY = Path(__file__).resolve().parents[4]
-_KAFKA_FILES = REPOSITORY / "deploy" / "kafka"
+_KAFKA_FILES = DEPLOY / "kafka"
 
 _OLDEST_JAVA = 17  # Apache Kafka 4's brokers need it: https://kafka.apache.org/documentation/#java
 _LOG_WITH_TIME = (

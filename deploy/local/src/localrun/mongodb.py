@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from localrun.ports import free_port
 from localrun.problem import LocalRunError
-from localrun.processes import Process, ProcessFailedError, accepts_connections
+from localrun.processes import READY_SECONDS, Process, ProcessFailedError, accepts_connections
 
 _REPLICA_SET = "rs0"
 _ALREADY_INITIALIZED = 23  # MongoDB error code of a second replSetInitiate
@@ -43,14 +43,25 @@ def running_mongod(data_dir: Path, port: int | None = None, *, log: Path | None 
     process = mongod(data_dir, chosen, log=log or data_dir / "mongod.log")
     process.start()
     try:
-        wait_primary(process)
+        process.wait_ready()
         yield uri(chosen)
     finally:
         process.stop()
 
 
-def mongod(data_dir: Path, port: int, *, log: Path) -> Process:
-    """The mongod process, not started yet; it is ready once it is the primary of its replica set of one.
+class Mongod(Process):
+    """A mongod, ready once it is the primary of its replica set of one."""
+
+    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
+        """As any process; when shared libraries are missing, the error names the packages to install."""
+        try:
+            super().wait_ready(timeout)
+        except ProcessFailedError as failure:
+            raise LocalRunError(_missing_libraries(_binary()) or str(failure)) from failure
+
+
+def mongod(data_dir: Path, port: int, *, log: Path) -> Mongod:
+    """The mongod process, not started yet.
 
     The cache is kept small (the default is half of the machine's memory), the diagnostic recorder is off, and no socket
     file is left in /tmp. Raises `LocalRunError` when no binary is found.
@@ -60,16 +71,7 @@ def mongod(data_dir: Path, port: int, *, log: Path) -> Process:
         _binary(), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1", "--port", str(port), "--replSet", _REPLICA_SET,
         "--wiredTigerCacheSizeGB", "1", "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
     ]  # fmt: skip
-    return Process("mongod", command, log=log, ready=_primary(port))
-
-
-def wait_primary(process: Process) -> None:
-    """Wait until a started `mongod` is primary. Raises `LocalRunError`, naming the packages to install when
-    shared libraries are missing."""
-    try:
-        process.wait_ready()
-    except ProcessFailedError as failure:
-        raise LocalRunError(_missing_libraries(_binary()) or str(failure)) from failure
+    return Mongod("mongodb", command, log=log, ready=_primary(port))
 
 
 def uri(port: int) -> str:

@@ -43,7 +43,7 @@ class Process:
         command: Sequence[str],
         *,
         log: Path,
-        ready: Callable[[], bool],
+        ready: Callable[[], bool] = lambda: True,
         env: Mapping[str, str] | None = None,
     ) -> None:
         """`ready` must be quick and must not raise; `env` is the child's whole environment (default: our own)."""

@@ -1,0 +1,42 @@
+"""Where a run can be reached, and by whom: the content of `run.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from localrun.people import Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Base URLs without a slash (None: that part does not exist yet), and the demo people.
+
+    `contacts` and `staff` are ids of the first person's tenant.
+    """
+
+    gateway: str | None
+    webhook_ingest: str | None
+    mail: str | None
+    google: str | None
+    microsoft: str | None
+    kafka: str
+    mongodb: str
+    people: list[Person]
+    contacts: list[str]
+    staff: list[str]
+
+    def write(self, path: Path) -> None:
+        """Write them as JSON in camelCase, in one step, readable for this user alone: there are tokens in it."""
+        draft = path.with_suffix(".draft")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(asdict(self, dict_factory=_camel_case), indent=2, ensure_ascii=False))
+        draft.replace(path)
+
+
+def _camel_case(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {to_camel(name): value for name, value in fields}

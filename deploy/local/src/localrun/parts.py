@@ -1,0 +1,130 @@
+"""What runs, in which order, and what each part is told: the wiring of the platform as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localrun.keys import Keys
+from localrun.ports import Ports
+
+GOOGLE_CLIENT_ID = "meetings-local"
+MICROSOFT_CLIENT_ID = "00000000-0000-4000-8000-00000000beef"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Python process: the module `program`, run with `python -m`.
+
+    `name` is also that of its log and of its file of defaults under deploy/env.
+    """
+
+    name: str
+    program: str
+    port: int
+    env: Mapping[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Its base URL, without a slash."""
+        return url(self.port)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the parts of one run have in common."""
+
+    ports: Ports
+    keys: Keys
+    state_dir: Path
+    kafka: str
+    kafka_fetch_max_wait_ms: int | None
+    mongodb: str
+
+    def simulators(self) -> list[Part]:
+        """The world around the platform."""
+        ports, keys = self.ports, self.keys
+        return [
+            self._simulator("platform", ports.platform, {"JWT_HS256_SECRET": keys.jwt_hs256_secret}),
+            self._simulator(
+                "mail", ports.mail, {"SMTP_PORT": str(ports.mail_smtp), "MAIL_DIR": str(self.state_dir / "mail")}
+            ),
+            self._simulator("google", ports.google, self._google_client()),
+            self._simulator("microsoft", ports.microsoft, self._microsoft_client()),
+        ]
+
+    def services(self) -> list[Part]:
+        """The platform itself."""
+        ports, keys = self.ports, self.keys
+        gateway = url(ports.gateway)
+        rsvp = {"PUBLIC_BASE_URL": gateway, "RSVP_TOKEN_KEYS": keys.rsvp_token_keys}
+        return [
+            self._service("meeting-core", ports.meeting_core, {"MONGODB_URI": self.mongodb}),
+            self._service(
+                "invitations",
+                ports.invitations,
+                {"MONGODB_URI": self.mongodb, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.mail_smtp)} | rsvp,
+            ),
+            self._service(
+                "calendar-sync",
+                ports.calendar_sync,
+                {
+                    "MONGODB_URI": self.mongodb,
+                    "TOKEN_ENCRYPTION_KEYS": keys.token_encryption_keys,
+                    "OAUTH_REDIRECT_BASE_URL": gateway,
+                    "WEBHOOK_BASE_URL": url(ports.webhook_ingest),
+                    "GOOGLE_ACCOUNTS_URL": url(ports.google),
+                    "GOOGLE_OAUTH_URL": url(ports.google),
+                    "GOOGLE_API_URL": url(ports.google),
+                    "MICROSOFT_LOGIN_URL": url(ports.microsoft),
+                    "MICROSOFT_GRAPH_URL": url(ports.microsoft),
+                }
+                | self._google_client()
+                | self._microsoft_client(),
+            ),
+            self._service("webhook-ingest", ports.webhook_ingest, {}),
+            self._service(
+                "api-gateway",
+                ports.gateway,
+                {
+                    "JWT_HS256_SECRET": keys.jwt_hs256_secret,
+                    "DIRECTORY_URL": url(ports.platform),
+                    "MEETING_CORE_URL": url(ports.meeting_core),
+                    "CALENDAR_SYNC_URL": url(ports.calendar_sync),
+                }
+                | rsvp,
+            ),
+        ]
+
+    def _simulator(self, name: str, port: int, env: dict[str, str]) -> Part:
+        state = {"STATE_FILE": str(self.state_dir / f"{name}.json")}
+        return Part(name, f"simulators.{name}.__main__", port, _listening(port) | state | env)
+
+    def _service(self, name: str, port: int, env: dict[str, str]) -> Part:
+        common = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "KAFKA_GROUP_INSTANCE_ID": f"{name}-local",
+            "INTERNAL_TOKEN": self.keys.internal_token,
+        }
+        if self.kafka_fetch_max_wait_ms is not None:
+            common["KAFKA_FETCH_MAX_WAIT_MS"] = str(self.kafka_fetch_max_wait_ms)
+        return Part(name, f"{name.replace('-', '_')}.main", port, _listening(port) | common | env)
+
+    def _google_client(self) -> dict[str, str]:
+        return {"GOOGLE_CLIENT_ID": GOOGLE_CLIENT_ID, "GOOGLE_CLIENT_SECRET": self.keys.google_client_secret}
+
+    def _microsoft_client(self) -> dict[str, str]:
+        return {
+            "MICROSOFT_CLIENT_ID": MICROSOFT_CLIENT_ID,
+            "MICROSOFT_CLIENT_SECRET": self.keys.microsoft_client_secret,
+        }
+
+
+def url(port: int) -> str:
+    """The base URL of a part of this run, without a slash."""
+    return f"http://127.0.0.1:{port}"
+
+
+def _listening(port: int) -> dict[str, str]:
+    return {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}

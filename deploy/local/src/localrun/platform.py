@@ -1,0 +1,234 @@
+"""The whole platform, started and held: what `make run` and the end-to-end tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+
+from localrun.addresses import Addresses
+from localrun.kafka import apache_kafka, bootstrap, tansu
+from localrun.keys import Keys
+from localrun.mongodb import mongod, uri
+from localrun.parts import Part, Wiring, url
+from localrun.paths import DEPLOY
+from localrun.people import contact_ids, log_in, staff_ids
+from localrun.ports import Ports, require_free
+from localrun.problem import LocalRunError
+from localrun.processes import READY_SECONDS, Process, ProcessFailedError, answers_ok, describe_exit, stop_all
+from localrun.state import held
+
+KafkaKind = Literal["tansu", "apache"]
+Report = Callable[[str], None]
+
+_TANSU_FETCH_MAX_WAIT_MS = 10
+"""Tansu sleeps through a fetch's wait instead of waking when data arrives, so waits there must be short."""
+
+
+class Platform:
+    """One running copy of the platform; `Platform.start` makes it."""
+
+    addresses: Addresses
+
+    def __init__(
+        self,
+        state_dir: Path,
+        ports: Ports,
+        *,
+        kafka: KafkaKind,
+        environ: Mapping[str, str],
+        env_overrides: Mapping[str, Mapping[str, str]],
+        report: Report,
+    ) -> None:
+        """Nothing is started yet; the parameters are those of `start`."""
+        self.state_dir = state_dir
+        self.processes: dict[str, Process] = {}
+        """Every child by name: mongodb, kafka, the simulators, the services. Tests may kill and restart them."""
+
+        own_kafka, own_mongodb = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("MONGODB_URI")
+        self._kafka: KafkaKind | None = None if own_kafka else kafka
+        self._mongodb = not own_mongodb
+        self._ports = ports
+        self._environ, self._overrides, self._report = environ, env_overrides, report
+        self._layers: list[list[Process]] = []
+        wiring = Wiring(
+            ports=ports,
+            keys=Keys.kept_in(state_dir / "keys.json"),
+            state_dir=state_dir,
+            kafka=own_kafka or bootstrap(ports.kafka),
+            kafka_fetch_max_wait_ms=_TANSU_FETCH_MAX_WAIT_MS if self._kafka == "tansu" else None,
+            mongodb=own_mongodb or uri(ports.mongodb),
+        )
+        self._wiring = wiring
+        self._simulators = [part for part in wiring.simulators() if self._exists(part)]
+        self._services = [part for part in wiring.services() if self._exists(part)]
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(
+        cls,
+        state_dir: Path,
+        *,
+        port_offset: int | None = None,
+        kafka: KafkaKind = "tansu",
+        env_overrides: Mapping[str, Mapping[str, str]] | None = None,
+        environ: Mapping[str, str] = os.environ,
+        report: Report = lambda _: None,
+    ) -> Iterator[Platform]:
+        """Start everything, yield it once all parts are ready, stop everything at the end.
+
+        `state_dir` keeps the data, the secrets, the logs and, while it runs, `run.json`. `port_offset` shifts the
+        default ports (default: PORT_OFFSET of `environ`, else 0). `env_overrides` maps the name of a process to
+        settings that win over all others. KAFKA_BOOTSTRAP_SERVERS and MONGODB_URI in `environ` win over `kafka` and a
+        mongod of our own. `report` is told each step in a sentence. Raises `LocalRunError` with the way out.
+        """
+        ports = Ports.from_environment(environ, port_offset)
+        folder = state_dir.resolve()
+        with held(folder, f"gateway {url(ports.gateway)}"):
+            platform = cls(
+                folder, ports, kafka=kafka, environ=environ, env_overrides=env_overrides or {}, report=report
+            )
+            try:
+                platform._start()
+                yield platform
+            finally:
+                platform._stop()
+
+    def revive(self) -> None:
+        """Start again whatever has ended by itself. Raises `LocalRunError` when that fails or cannot help."""
+        for process in self.processes.values():
+            status = process.returncode
+            if status is None:
+                continue
+            ended = f"{process.name} ended with {describe_exit(status)}"
+            if process.name == "kafka" and self._kafka == "tansu":
+                raise LocalRunError(
+                    f"{ended}; topics were in its memory. Start again, meetings are kept.{process.tail()}"
+                )
+            self._report(f"{ended}, starting it again; see {process.log}")
+            process.restart()
+
+    def _start(self) -> None:
+        ours = {"kafka": self._kafka is not None, "mongodb": self._mongodb}
+        require_free({name: port for name, port in self._ports.by_name().items() if ours.get(name, True)})
+
+        infrastructure = self._launch(self._infrastructure())
+        simulators = self._launch(map(self._python, self._simulators))  # they load while the broker gets its topics
+        self._await(infrastructure)
+        self._provision()
+        self._await([*simulators, *self._launch(map(self._python, self._services))])
+
+        self.addresses = self._addresses()
+        self.addresses.write(self._run_json)
+
+    def _stop(self) -> None:
+        """Stop in the reverse order of the start: services drain while their neighbours still answer."""
+        self._report("stopping")
+        self._run_json.unlink(missing_ok=True)
+        for layer in reversed(self._layers):
+            stop_all(layer)
+
+    @property
+    def _run_json(self) -> Path:
+        return self.state_dir / "run.json"
+
+    def _exists(self, part: Part) -> bool:
+        exists = find_spec(part.program.rpartition(".")[0]) is not None and find_spec(part.program) is not None
+        if not exists:
+            self._report(f"{part.name} does not exist yet, so it is left out")
+        return exists
+
+    def _infrastructure(self) -> Iterator[Process]:
+        if self._mongodb:
+            yield mongod(self.state_dir / "mongodb", self._ports.mongodb, log=self._log("mongodb"))
+        if self._kafka == "tansu":
+            yield tansu(self._ports.kafka, log=self._log("kafka"))
+        if self._kafka == "apache":
+            self._report("the first time, Maven fetches Apache Kafka's jars (45 MB)")
+            yield apache_kafka(self.state_dir / "kafka", self._ports.kafka, log=self._log("kafka"))
+
+    def _python(self, part: Part) -> Process:
+        return Process(
+            part.name,
+            [sys.executable, "-m", part.program],
+            log=self._log(part.name),
+            env=self._env(part.name, part.env),
+            ready=lambda: answers_ok(f"{part.url}/readyz"),
+        )
+
+    def _launch(self, processes: Iterable[Process]) -> list[Process]:
+        """Start them at once; they stop together, before those launched earlier."""
+        layer: list[Process] = []
+        self._layers.append(layer)
+        for process in processes:
+            layer.append(process)
+            self.processes[process.name] = process
+            process.start()
+        return layer
+
+    def _await(self, processes: Sequence[Process]) -> None:
+        with ThreadPoolExecutor(max_workers=max(1, len(processes))) as waiters:
+            waits = {waiters.submit(process.wait_ready): process for process in processes}
+            try:
+                for done in as_completed(waits):
+                    done.result()
+                    self._report(f"{waits[done].name} is ready")
+            except BaseException:
+                stop_all(processes)  # which also ends the other waits
+                raise
+
+    def _provision(self) -> None:
+        env = self._env("provision", {"KAFKA_BOOTSTRAP_SERVERS": self._wiring.kafka})
+        job = Process("provision", [sys.executable, "-m", "chassis.provision"], log=self._log("provision"), env=env)
+        job.start()
+        if (status := job.wait(READY_SECONDS)) != 0:
+            raise ProcessFailedError(f"Creating the topics ended with {describe_exit(status)}.{job.tail()}")
+        self._report("topics are there")
+
+    def _env(self, name: str, wired: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a process: defaults from files, then the caller's, then the wiring, then overrides."""
+        direct = ",".join(filter(None, [self._environ.get("NO_PROXY") or self._environ.get("no_proxy"), "127.0.0.1"]))
+        return {
+            **_defaults("common"),
+            **_defaults(name),
+            **self._environ,
+            "NO_PROXY": direct,  # no proxy of the caller's network stands between the parts
+            "no_proxy": direct,
+            "PYTHONUNBUFFERED": "1",  # the log of a killed process is complete
+            **wired,
+            **self._overrides.get(name, {}),
+        }
+
+    def _log(self, name: str) -> Path:
+        """Where a process logs in this run; the log of the run before is kept beside it."""
+        log = self.state_dir / "logs" / f"{name}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.before"))
+        return log
+
+    def _addresses(self) -> Addresses:
+        urls = {part.name: part.url for part in (*self._simulators, *self._services)}
+        return Addresses(
+            gateway=urls.get("api-gateway"),
+            webhook_ingest=urls.get("webhook-ingest"),
+            mail=urls.get("mail"),
+            google=urls.get("google"),
+            microsoft=urls.get("microsoft"),
+            kafka=self._wiring.kafka,
+            mongodb=self._wiring.mongodb,
+            people=log_in(url(self._ports.platform)),
+            contacts=contact_ids(),
+            staff=staff_ids(),
+        )
+
+
+def _defaults(name: str) -> dict[str, str]:
+    """The settings in deploy/env that every way of running shares; a process without such a file has none."""
+    return {key: value or "" for key, value in dotenv_values(DEPLOY / "env" / f"{name}.env").items()}
