@@ -1,0 +1,178 @@
+"""The platform's directory: who a contact or staff id is, asked with the caller's own authority."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import httpx
+from cachetools import TTLCache
+from contracts.enums import Language, ParticipantType, UserType
+from contracts.errors import ErrorCode, Refusal
+from contracts.meetings import Invitee
+from contracts.model import Contract
+from pydantic import TypeAdapter, ValidationError
+
+from api_gateway.domain.caller import Caller
+from api_gateway.domain.text import Email
+
+_email = TypeAdapter(Email)
+_STAFF_TYPES = {"TS": ParticipantType.TENANT_STAFF, "PS": ParticipantType.PARTNER_STAFF}
+_MOST_CACHED = 20_000
+_FAILURES_TO_OPEN = 5
+_OPEN_SECONDS = 5.0
+
+Found = TypeVar("Found")
+
+
+class _Person(Contract):
+    first_name: str | None = None
+    middle_name: str | None = None
+    paternal_last_name: str | None = None
+    maternal_last_name: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        parts = (self.first_name, self.middle_name, self.paternal_last_name, self.maternal_last_name)
+        return " ".join(part.strip() for part in parts if part and part.strip()) or None
+
+
+class _Contact(_Person):
+    preferred_email: str | None = None
+    primary_email: str | None = None
+    preferred_contact_language: str | None = None
+
+
+class _Staff(_Person):
+    tenant_uuid: str | None = None
+    email: str | None = None
+    user_email: str | None = None
+    platform_language: str | None = None
+    is_active: bool | None = True
+
+
+class _Breaker:
+    """Opens after failures in a row: then calls are refused at once for a while instead of piling up."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._closed_from = 0.0
+
+    async def call(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+        if time.monotonic() < self._closed_from:
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+        try:
+            answer = await ask()
+        except (httpx.HTTPError, ValidationError, ValueError) as error:
+            self._failures += 1
+            if self._failures >= _FAILURES_TO_OPEN:
+                self._closed_from = time.monotonic() + _OPEN_SECONDS
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
+        self._failures = 0
+        return answer
+
+
+class Directory:
+    """Resolves ids to people."""
+
+    def __init__(self, http: httpx.AsyncClient, *, cache_seconds: float, concurrency: int) -> None:
+        self._http = http
+        self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MOST_CACHED, cache_seconds)
+        self._gate = asyncio.Semaphore(concurrency)
+        self._breaker = _Breaker()
+
+    async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
+        """The people of these ids.
+
+        Raises:
+            Refusal: 400 naming each id that is unknown to this caller; 503 when the directory cannot be asked.
+        """
+        contacts = await asyncio.gather(*(self.contact(caller, one) for one in contact_ids))
+        staff = await asyncio.gather(*(self.staff(caller, one) for one in staff_ids))
+        unknown = [
+            f"{field}: {one} is unknown"
+            for field, ids, found in (("contactIds", contact_ids, contacts), ("staffIds", staff_ids, staff))
+            for one, person in zip(ids, found, strict=True)
+            if person is None
+        ]
+        if unknown:
+            raise Refusal(ErrorCode.VALIDATION_FAILED, details=unknown)
+        return [person for person in (*contacts, *staff) if person is not None]
+
+    async def name_of(self, caller: Caller) -> str:
+        """The caller's own name, or their address when the directory does not know them."""
+        look_up = self.contact if caller.user_type is UserType.CLIENT else self.staff
+        person = await look_up(caller, caller.user_id)
+        return (person.name if person else None) or caller.email
+
+    async def contact(self, caller: Caller, contact_id: str) -> Invitee | None:
+        """A client of the firm; None when the caller knows no such contact."""
+        return await self._cached(caller, f"/api/contacts/{contact_id}", lambda raw: _as_contact(contact_id, raw))
+
+    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
+        """A staff member of the tenant or a partner; None when there is none, or none that is active."""
+        if staff_id[:2] not in _STAFF_TYPES:
+            return None
+        return await self._cached(
+            caller, f"/api/tenant-staff/{staff_id}", lambda raw: _as_staff(staff_id, caller.tenant_uuid, raw)
+        )
+
+    async def _cached(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
+        """Cached per caller: what one may see, another may not."""
+        key = (caller.tenant_uuid, caller.user_id, path)
+        if key in self._cache:
+            return self._cache[key]
+        async with self._gate:
+            found = await self._breaker.call(lambda: self._ask(caller, path, read))
+        self._cache[key] = found
+        return found
+
+    async def _ask(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
+        answer = await self._http.get(path, headers=dict(caller.platform_headers))
+        if answer.status_code in (403, 404):
+            return None
+        answer.raise_for_status()
+        return read(answer.content)
+
+
+def _as_contact(contact_id: str, raw: bytes) -> Invitee:
+    contact = _Contact.model_validate_json(raw)
+    return Invitee(
+        participant_type=ParticipantType.CONTACT,
+        participant_entity_uuid=contact_id,
+        email=_address(contact.preferred_email, contact.primary_email),
+        name=contact.name,
+        language=_language(contact.preferred_contact_language),
+    )
+
+
+def _as_staff(staff_id: str, tenant: str, raw: bytes) -> Invitee | None:
+    staff = _Staff.model_validate_json(raw)
+    kind = _STAFF_TYPES[staff_id[:2]]
+    foreign = kind is ParticipantType.TENANT_STAFF and staff.tenant_uuid != tenant
+    if staff.is_active is False or foreign:
+        return None
+    return Invitee(
+        participant_type=kind,
+        participant_entity_uuid=staff_id,
+        email=_address(staff.email, staff.user_email),
+        name=staff.name,
+        language=_language(staff.platform_language),
+    )
+
+
+def _address(*candidates: Any) -> str | None:
+    """The first usable address: a guest without one is skipped at sending, not refused."""
+    for candidate in candidates:
+        try:
+            return _email.validate_python(candidate)
+        except ValidationError:
+            continue
+    return None
+
+
+def _language(value: str | None) -> Language | None:
+    try:
+        return Language(value or "")
+    except ValueError:
+        return None

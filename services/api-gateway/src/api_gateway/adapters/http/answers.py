@@ -1,0 +1,58 @@
+"""From outcomes to HTTP answers."""
+
+from typing import Annotated, Any
+
+import orjson
+from contracts.errors import ErrorBody
+from contracts.ids import ForeignId
+from contracts.model import Contract
+from contracts.replies import Reply
+from fastapi import Path, Response
+from pydantic import Field
+
+from api_gateway.application.meetings import Sent
+
+MeetingUuid = Annotated[ForeignId, Path(alias="meetingUuid", examples=["M019A16FF372A70B5A9307B00CE85E4DA"])]
+
+
+class Accepted(Contract):
+    """The command is durable and will be carried out; its outcome is not known yet."""
+
+    meeting_uuid: str
+    status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
+
+
+def answer(reply: Reply, status: int = 200) -> Response:
+    """What a reply says, as an answer with the meeting's version as its ETag.
+
+    Raises:
+        Refusal: the reply tells of one.
+    """
+    if reply.error is not None:
+        raise reply.error.refusal
+    headers = {} if reply.version is None else {"ETag": f'"{reply.version}"'}
+    if status == 204:
+        return Response(status_code=status, headers=headers)
+    return Response(orjson.dumps(reply.data), status, headers, media_type="application/json")
+
+
+def outcome(sent: Sent, status: int = 200) -> Response:
+    """The outcome of a command, or 202 when it is not known within the deadline."""
+    if sent.reply is not None:
+        return answer(sent.reply, status)
+    return Response(
+        Accepted(meeting_uuid=sent.meeting_uuid).model_dump_json(),
+        202,
+        {"Location": f"/api/v1/meetings/{sent.meeting_uuid}"},
+        media_type="application/json",
+    )
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented error answers of an operation: those every operation has, and these."""
+    return {status: {"model": ErrorBody} for status in sorted({400, 401, 403, 503, *statuses})}
+
+
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
+}

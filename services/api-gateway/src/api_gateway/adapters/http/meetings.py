@@ -1,0 +1,57 @@
+"""The meetings endpoints."""
+
+from typing import Annotated
+
+from contracts.meetings import Meeting, MeetingSummary, Page
+from contracts.queries import GetMeeting, ListCalendar
+from fastapi import APIRouter, Query, Response
+
+from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, answer, errors, outcome
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
+from api_gateway.domain.bodies import CreateMeetingBody, UpdateMeetingBody
+
+PageNumber = Annotated[int, Query(ge=0, le=10_000_000, description="zero-based")]
+PageSize = Annotated[int, Query(ge=1, le=100)]
+
+
+def meeting_routes(backend: Backend) -> APIRouter:
+    """Create, read, change, cancel and hide meetings."""
+    router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
+
+    @router.post("", status_code=201, response_model=Meeting, responses=errors(409, 413, 415) | ACCEPTED)
+    async def create_meeting(wish: CurrentWish, body: CreateMeetingBody) -> Response:
+        """Create a meeting. The caller becomes its host; the invitations go out by themselves."""
+        return outcome(await backend.meetings.create(wish, body), 201)
+
+    @router.get("", response_model=Page[MeetingSummary], responses=errors())
+    async def list_meetings(caller: CurrentCaller, page: PageNumber = 0, size: PageSize = 20) -> Response:
+        """The meetings on the caller's calendar, the latest start first."""
+        return answer(await backend.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))
+
+    @router.get("/{meetingUuid}", response_model=Meeting, responses=errors(404))
+    async def get_meeting(caller: CurrentCaller, meeting_uuid: MeetingUuid) -> Response:
+        """One meeting in full, for its host, creator and participants."""
+        return answer(await backend.core.ask(GetMeeting(actor=caller.actor(), meeting_uuid=meeting_uuid)))
+
+    @router.put("/{meetingUuid}", response_model=Meeting, responses=errors(404, 409, 412, 413, 415) | ACCEPTED)
+    async def update_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid, body: UpdateMeetingBody) -> Response:
+        """Change a meeting: what is omitted or null stays, an empty string clears, a list of people replaces its kind."""
+        return outcome(await backend.meetings.update(wish, meeting_uuid, body))
+
+    @router.post("/{meetingUuid}/cancel", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
+    async def cancel_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
+        """Cancel a meeting; its participants are told."""
+        return outcome(await backend.meetings.cancel(wish, meeting_uuid))
+
+    @router.delete(
+        "/{meetingUuid}/calendar-visibility",
+        status_code=204,
+        response_model=None,
+        responses=errors(404, 409) | ACCEPTED,
+    )
+    async def hide_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
+        """Take a canceled meeting off the caller's calendar."""
+        return outcome(await backend.meetings.hide(wish, meeting_uuid), 204)
+
+    return router

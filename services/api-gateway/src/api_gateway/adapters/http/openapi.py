@@ -1,0 +1,69 @@
+"""The OpenAPI description: what FastAPI derives from the endpoints, plus the platform's headers in one place."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api_gateway.adapters.http.protection import CallerRoute
+
+DESCRIPTION = """
+Meetings between advisers, colleagues, clients and outside guests.
+
+Every operation but the public ones takes a bearer token and the platform's headers. Every error answer carries the same
+body, whose `errorCode` clients switch on. Times of meetings are local date-times in the IANA `timezone` beside them.
+"""
+
+_HEADERS: tuple[tuple[str, bool, str, str], ...] = (
+    ("x-tenant-uuid", True, "tenant context", "T019A16FF372A70B5A9307B00CE85E4DA"),
+    ("x-user-id", True, "the current user's id", "TS019C06688AA57248B9EA5325DBDFC48E"),
+    ("x-user-email", True, "the current user's e-mail", "adviser@example.com"),
+    ("x-user-type", True, "`TENANT_STAFF`, `PARTNER_STAFF` or `CLIENT`", "TENANT_STAFF"),
+    ("x-tenant-code", False, "tenant code", "acme"),
+    ("x-partner-uuid", False, "partner context of partner staff", "P019A16FF372A70B5A9307B00CE85E4DA"),
+)
+
+
+def describe(app: FastAPI) -> None:
+    """Give the application its description, made once, at first use."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _described(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    components = schema.setdefault("components", {})
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    for unused in ("HTTPValidationError", "ValidationError"):  # this API never answers 422
+        components.get("schemas", {}).pop(unused, None)
+    protected = {(route.path_format, method.lower()) for route in _caller_routes(app) for method in route.methods or ()}
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            operation["responses"].pop("422", None)
+            if (path, method) in protected:
+                operation["security"] = [{"bearer": []}]
+                operation.setdefault("parameters", []).extend(_header_parameters())
+    return schema
+
+
+def _caller_routes(app: FastAPI) -> list[CallerRoute]:
+    return [route for route in app.routes if isinstance(route, CallerRoute)]
+
+
+def _header_parameters() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": required,
+            "description": description,
+            "schema": {"type": "string"},
+            "example": example,
+        }
+        for name, required, description, example in _HEADERS
+    ]

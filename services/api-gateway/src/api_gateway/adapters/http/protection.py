@@ -1,0 +1,133 @@
+"""What stands before every endpoint: the body's size and type, and who is calling."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from chassis.context import Context, current_context, working_on
+from contracts.errors import ErrorCode, Refusal
+from fastapi import Depends, Header, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_gateway.adapters.http.errors import error_response
+from api_gateway.adapters.tokens import TokenVerifier
+from api_gateway.application.meetings import Wish
+from api_gateway.domain.caller import Caller, ClaimNames, identify
+
+_LONGEST_KEY = 128
+_FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
+
+
+class BodyLimit:
+    """ASGI middleware: refuses bodies over ``limit`` bytes, whether announced or not, before anything reads them."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > self._limit:
+            await self._refuse(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise Refusal(ErrorCode.BODY_TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = error_response(scope["path"], Refusal(ErrorCode.BODY_TOO_LARGE), {"Connection": "close"})
+        await answer(scope, receive, send)
+
+
+class CallerRoute(APIRoute):
+    """A route for authenticated callers: who they are is settled before the body is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def protected(request: Request) -> Response:
+            caller = await request.app.state.backend.gatekeeper.caller(request)
+            request.state.caller = caller
+            require_json(request)
+            with working_on(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
+                return await handle(request)
+
+        return protected
+
+
+class Gatekeeper:
+    """Knows the caller of a request."""
+
+    def __init__(self, tokens: TokenVerifier, names: ClaimNames) -> None:
+        self._tokens = tokens
+        self._names = names
+
+    async def caller(self, request: Request) -> Caller:
+        """The caller, proved by the bearer token.
+
+        Raises:
+            Refusal: 401 without a valid token, 400 without the headers, 403 when they contradict each other.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.casefold() != "bearer" or not token.strip():
+            raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED)
+        claims = await self._tokens.claims(token.strip())
+        return identify(request.headers, claims, self._names)
+
+
+def require_json(request: Request) -> None:
+    """A body, where there is one, must be JSON."""
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if has_body and media_type != "application/json" and not media_type.endswith("+json"):
+        raise Refusal(ErrorCode.UNSUPPORTED_MEDIA_TYPE, details=["content-type: must be application/json"])
+
+
+def _current_caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(_current_caller)]
+
+
+def _wish(
+    request: Request,
+    caller: CurrentCaller,
+    idempotency_key: Annotated[
+        str | None, Header(description="1-128 printable ASCII characters; a repeat is answered as the first time")
+    ] = None,
+    if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
+) -> Wish:
+    if idempotency_key is not None and not _is_key(idempotency_key):
+        raise Refusal(
+            ErrorCode.HEADER_MISSING, details=[f"Idempotency-Key: must be 1-{_LONGEST_KEY} printable ASCII characters"]
+        )
+    return Wish(caller, request.url.path, idempotency_key, _versions(if_match))
+
+
+CurrentWish = Annotated[Wish, Depends(_wish)]
+
+
+def _is_key(value: str) -> bool:
+    return 0 < len(value) <= _LONGEST_KEY and all(_FIRST_PRINTABLE <= letter <= _LAST_PRINTABLE for letter in value)
+
+
+def _versions(if_match: str | None) -> list[int] | None:
+    """The versions that an If-Match admits (RFC 9110 section 13.1.1); None = any. Weak tags never match."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = (tag.strip() for tag in if_match.split(","))
+    numbers = (tag[1:-1] for tag in tags if tag.startswith('"') and tag.endswith('"'))
+    return [int(number) for number in numbers if number.isascii() and number.isdigit()]

@@ -1,0 +1,147 @@
+"""What callers can do to meetings: their wishes become commands, with the people resolved."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chassis.kafka.requests import Requests
+from contracts.commands import CancelMeeting, Command, CreateMeeting, HideMeeting, UpdateMeeting
+from contracts.enums import ParticipantType, UserType
+from contracts.ids import meeting_uuid_for, new_meeting_uuid, uuid7_hex, uuid8_hex
+from contracts.meetings import Invitee
+from contracts.model import Contract
+from contracts.replies import Reply
+
+from api_gateway.domain.bodies import CreateMeetingBody, ExternalAttendee, UpdateMeetingBody
+from api_gateway.domain.caller import Caller
+
+
+class Directory(Protocol):
+    """Who an id is, asked with the caller's own authority."""
+
+    async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
+        """Raises a Refusal that names each unknown id."""
+
+    async def name_of(self, caller: Caller) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants it, on which path, and what their conditions are."""
+
+    caller: Caller
+    path: str
+    idempotency_key: str | None = None
+    expected_versions: list[int] | None = None
+
+    @property
+    def command_id(self) -> str:
+        """The same for every repeat under one key of one user on one path; without a key, new each time."""
+        if self.idempotency_key is None:
+            return uuid7_hex()
+        return uuid8_hex(self.caller.tenant_uuid, self.caller.user_id, self.path, self.idempotency_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command that was accepted, and its outcome if it came in time."""
+
+    meeting_uuid: str
+    reply: Reply | None
+
+
+class MeetingCommands:
+    """Writes commands about meetings and awaits their outcome."""
+
+    def __init__(self, requests: Requests, directory: Directory) -> None:
+        self._requests = requests
+        self._directory = directory
+
+    async def create(self, wish: Wish, body: CreateMeetingBody) -> Sent:
+        caller = wish.caller
+        people, name = await asyncio.gather(
+            self._directory.people(caller, _distinct(body.contact_ids), _colleagues(body.staff_ids, caller)),
+            self._directory.name_of(caller),
+        )
+        command_id = wish.command_id
+        content = body.content()
+        return await self._send(
+            CreateMeeting(
+                command_id=command_id,
+                fingerprint=_fingerprint(wish, body),
+                meeting_uuid=new_meeting_uuid() if wish.idempotency_key is None else meeting_uuid_for(command_id),
+                actor=caller.actor(name),
+                content=content.model_copy(update=_unwritable(caller)),
+                invitees=[*people, *map(_as_invitee, body.external_attendees or ())],
+            )
+        )
+
+    async def update(self, wish: Wish, meeting_uuid: str, body: UpdateMeetingBody) -> Sent:
+        caller = wish.caller
+        contacts, staff = await asyncio.gather(
+            self._directory.people(caller, _distinct(body.contact_ids), ()),
+            self._directory.people(caller, (), _colleagues(body.staff_ids, caller)),
+        )
+        guests = body.external_attendees
+        return await self._send(
+            UpdateMeeting(
+                command_id=wish.command_id,
+                fingerprint=_fingerprint(wish, body),
+                meeting_uuid=meeting_uuid,
+                expected_versions=wish.expected_versions,
+                actor=caller.actor(),
+                changes=body.changes().model_copy(update=_unwritable(caller)),
+                contacts=None if body.contact_ids is None else contacts,
+                staff=None if body.staff_ids is None else staff,
+                externals=None if guests is None else [_as_invitee(guest) for guest in guests],
+            )
+        )
+
+    async def cancel(self, wish: Wish, meeting_uuid: str) -> Sent:
+        return await self._send(
+            CancelMeeting(
+                command_id=wish.command_id,
+                fingerprint="",
+                meeting_uuid=meeting_uuid,
+                expected_versions=wish.expected_versions,
+                actor=wish.caller.actor(),
+            )
+        )
+
+    async def hide(self, wish: Wish, meeting_uuid: str) -> Sent:
+        return await self._send(
+            HideMeeting(
+                command_id=wish.command_id, fingerprint="", meeting_uuid=meeting_uuid, actor=wish.caller.actor()
+            )
+        )
+
+    async def _send(self, command: Command) -> Sent:
+        reply = await self._requests.request(command, key=command.meeting_uuid)
+        return Sent(command.meeting_uuid, reply)
+
+
+def _fingerprint(wish: Wish, body: Contract) -> str:
+    """What tells whether a repeat under the same key asks for the same."""
+    if wish.idempotency_key is None:
+        return ""
+    return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
+
+
+def _as_invitee(guest: ExternalAttendee) -> Invitee:
+    return Invitee(participant_type=ParticipantType.EXTERNAL, **dict(guest))
+
+
+def _distinct(ids: Sequence[str] | None) -> list[str]:
+    return list(dict.fromkeys(ids or ()))
+
+
+def _colleagues(ids: Sequence[str] | None, caller: Caller) -> list[str]:
+    """The caller's own id is ignored: the host is no participant."""
+    return [one for one in _distinct(ids) if one != caller.user_id]
+
+
+def _unwritable(caller: Caller) -> dict[str, None]:
+    """Internal notes are the staff's: what a client sends is ignored."""
+    return {"internal_notes": None} if caller.user_type is UserType.CLIENT else {}

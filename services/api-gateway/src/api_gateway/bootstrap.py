@@ -1,0 +1,86 @@
+"""The wiring of the gateway, in the order in which its parts start; they stop in the reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+from chassis.health import Health
+from chassis.http import Correlation, add_operations
+from chassis.kafka.publisher import open_publisher
+from chassis.kafka.requests import Requests
+from chassis.queries import open_query_client
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.errors import add_error_handlers
+from api_gateway.adapters.http.meetings import meeting_routes
+from api_gateway.adapters.http.openapi import describe
+from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
+from api_gateway.adapters.tokens import KeySet, TokenVerifier
+from api_gateway.application.meetings import MeetingCommands
+from api_gateway.domain.caller import ClaimNames
+from api_gateway.settings import Settings
+
+
+def create_app(settings: Settings, health: Health) -> FastAPI:
+    """The whole service: its routes at once, its connections while its lifespan runs."""
+    backend = Backend()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as started:
+            login = await started.enter_async_context(httpx.AsyncClient(timeout=settings.directory_timeout))
+            backend.gatekeeper = _gatekeeper(settings, login)
+
+            platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
+            directory = Directory(
+                await started.enter_async_context(platform),
+                cache_seconds=settings.directory_cache_seconds,
+                concurrency=settings.directory_concurrency,
+            )
+            backend.core = await started.enter_async_context(
+                open_query_client(settings, settings.meeting_core_url, patience=settings.query_timeout)
+            )
+            publisher = await started.enter_async_context(
+                open_publisher(settings, request_timeout=settings.publish_timeout)
+            )
+            requests = Requests(
+                settings,
+                publisher,
+                deadline=settings.command_deadline,
+                most_in_flight=settings.commands_in_flight,
+            )
+            await started.enter_async_context(requests.running())
+            health.must_be_ready("replies", requests.problem)
+            backend.meetings = MeetingCommands(requests, directory)
+            yield
+
+    app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan)
+    app.state.backend = backend
+    add_operations(app, health)
+    add_error_handlers(app)
+    app.include_router(meeting_routes(backend))
+    describe(app)
+    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_middleware(Correlation)
+    return app
+
+
+def _gatekeeper(settings: Settings, http: httpx.AsyncClient) -> Gatekeeper:
+    tokens = TokenVerifier(
+        secret=settings.jwt_hs256_secret,
+        keys=KeySet(http, settings.jwt_jwks_url) if settings.jwt_jwks_url else None,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway=settings.jwt_leeway,
+    )
+    names = ClaimNames(
+        tenant=settings.jwt_tenant_claim,
+        user=settings.jwt_user_claim,
+        email=settings.jwt_email_claim,
+        user_type=settings.jwt_user_type_claim,
+        partner=settings.jwt_partner_claim,
+    )
+    return Gatekeeper(tokens, names)

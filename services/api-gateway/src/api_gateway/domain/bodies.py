@@ -1,0 +1,125 @@
+"""The bodies that callers send, with the rules of the outer contract. Unknown fields are ignored."""
+
+from typing import Annotated, Self
+
+from contracts.commands import MeetingChanges
+from contracts.enums import Language, LocationType
+from contracts.meetings import MeetingContent
+from contracts.model import Contract
+from contracts.times import LocalDateTime, TimeZoneName
+from pydantic import Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
+
+from api_gateway.domain.text import (
+    CountryCode,
+    Email,
+    Ids,
+    Line,
+    PhoneNumber,
+    Text,
+    Title,
+    WebLink,
+    check_guest_phone,
+)
+
+_MOST_PEOPLE = 500
+
+
+class ExternalAttendee(Contract):
+    """A guest from outside the platform."""
+
+    email: Email = Field(examples=["jane.roe@example.com"])
+    name: Title | None = Field(default=None, examples=["Jane Roe"])
+    language: Language | None = None
+    country_code: CountryCode | None = None
+    phone: PhoneNumber | None = None
+
+    @model_validator(mode="after")
+    def _phone_pair(self) -> Self:
+        if self.country_code is None and self.phone is None:
+            return self
+        if self.country_code is None or self.phone is None:
+            raise _wrong("phone", "countryCode and phone belong together")
+        try:
+            check_guest_phone(self.country_code, self.phone)
+        except ValueError as problem:
+            raise _wrong("phone", str(problem)) from problem
+        return self
+
+
+class _Texts(Contract):
+    """The optional strings of a meeting."""
+
+    title: Title | None = Field(default=None, examples=["Quarterly portfolio review"])
+    location_detail: Line | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    description: Text | None = Field(
+        default=None, description="all participants see it", examples=["Review Q2 performance and rebalancing plan."]
+    )
+    internal_notes: Text | None = Field(
+        default=None, description="staff only; what a CLIENT sends here is ignored", examples=["Bring the updated IPS."]
+    )
+    meeting_information: Text | None = None
+    meeting_link: WebLink | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    meeting_password: Line | None = None
+    meeting_provider: Line | None = Field(default=None, description="a free label", examples=["GOOGLE_MEET"])
+
+
+ContactIds = Annotated[Ids | None, Field(examples=[["C019B9D0FD0E5772F9E8ED189895D40C4"]])]
+StaffIds = Annotated[Ids | None, Field(examples=[["PS0199CA8F08C270B5A5B0DFD3B565B332"]])]
+
+
+class _People(Contract):
+    """Whom to invite; a list that is null or absent says nothing about its kind."""
+
+    contact_ids: ContactIds = None
+    staff_ids: StaffIds = None
+    external_attendees: list[ExternalAttendee] | None = None
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        ids = {*(self.contact_ids or ()), *(self.staff_ids or ())}
+        addresses = {guest.email.casefold() for guest in self.external_attendees or ()}
+        if len(ids) + len(addresses) > _MOST_PEOPLE:
+            raise _wrong("participants", f"at most {_MOST_PEOPLE} are allowed")
+        return self
+
+
+class CreateMeetingBody(_Texts, _People):
+    """A meeting to create."""
+
+    start_date_time: LocalDateTime
+    end_date_time: LocalDateTime
+    timezone: TimeZoneName
+    all_day: StrictBool | None = None
+    location_type: LocationType
+
+    def content(self) -> MeetingContent:
+        """The meeting's content; empty strings are no content."""
+        given = {name: value for name, value in self if name in MeetingContent.model_fields and value not in ("", None)}
+        return MeetingContent(**given)
+
+    @model_validator(mode="after")
+    def _can_be_held(self) -> Self:
+        try:
+            self.content().schedule.checked()
+        except ValueError as problem:
+            raise _wrong("endDateTime", str(problem)) from problem
+        return self
+
+
+class UpdateMeetingBody(_Texts, _People):
+    """What to change of a meeting: null or absent = unchanged, an empty string clears, a list replaces its kind."""
+
+    start_date_time: LocalDateTime | None = None
+    end_date_time: LocalDateTime | None = None
+    timezone: TimeZoneName | None = None
+    all_day: StrictBool | None = None
+    location_type: LocationType | None = None
+
+    def changes(self) -> MeetingChanges:
+        return MeetingChanges(**{name: value for name, value in self if name in MeetingChanges.model_fields})
+
+
+def _wrong(field: str, problem: str) -> PydanticCustomError:
+    """A problem of one field that only the whole body shows."""
+    return PydanticCustomError("body", "{problem}", {"field": field, "problem": problem})

@@ -1,0 +1,101 @@
+"""Who is calling: the headers are claims by the caller, the token is the proof."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.commands import Actor
+from contracts.enums import UserType
+from contracts.errors import ErrorCode, Refusal
+from contracts.ids import ForeignId
+from pydantic import TypeAdapter, ValidationError
+
+_foreign_id = TypeAdapter(ForeignId)
+_LONGEST_EMAIL = 254
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """How the platform's login names its claims."""
+
+    tenant: str
+    user: str
+    email: str
+    user_type: str
+    partner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller, with what is needed to act on their behalf towards the platform's directory."""
+
+    tenant_uuid: str
+    user_id: str
+    email: str
+    user_type: UserType
+    platform_headers: Mapping[str, str]
+
+    def actor(self, name: str | None = None) -> Actor:
+        return Actor(
+            tenant_uuid=self.tenant_uuid,
+            user_id=self.user_id,
+            user_type=self.user_type,
+            email=self.email,
+            name=name,
+        )
+
+
+_REQUIRED = ("x-tenant-uuid", "x-user-id", "x-user-email", "x-user-type")
+_FORWARDED = (*_REQUIRED, "x-tenant-code", "x-partner-uuid", "authorization")
+
+
+def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: ClaimNames) -> Caller:
+    """The caller that these headers name and these verified claims prove.
+
+    Raises:
+        Refusal: 400 for a missing or malformed header, 401 for a token that lacks a claim, 403 where they differ.
+    """
+    missing = [f"{name}: is required" for name in _REQUIRED if not headers.get(name, "").strip()]
+    if missing:
+        raise Refusal(ErrorCode.HEADER_MISSING, details=missing)
+    tenant, user, email, user_type = (headers[name].strip() for name in _REQUIRED)
+    try:
+        caller = Caller(
+            tenant_uuid=_foreign_id.validate_python(tenant),
+            user_id=_foreign_id.validate_python(user),
+            email=email,
+            user_type=UserType(user_type),
+            platform_headers={name: headers[name] for name in _FORWARDED if name in headers},
+        )
+    except (ValidationError, ValueError) as error:
+        raise Refusal(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error
+    if len(email) > _LONGEST_EMAIL or "@" not in email:
+        raise Refusal(ErrorCode.HEADER_MISSING, details=["x-user-email: must be an e-mail address"])
+    _prove(caller, headers.get("x-partner-uuid"), claims, names)
+    return caller
+
+
+def _prove(caller: Caller, partner: str | None, claims: Mapping[str, Any], names: ClaimNames) -> None:
+    said_and_proved = (
+        (caller.tenant_uuid, claims.get(names.tenant)),
+        (caller.user_id, claims.get(names.user)),
+        (caller.email.casefold(), _casefolded(claims.get(names.email))),
+        (caller.user_type, _user_type(claims.get(names.user_type))),
+    )
+    if any(proved is None for _, proved in said_and_proved):
+        raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED, details=["token: a claim about the user is missing"])
+    proved_partner = claims.get(names.partner)
+    partner_differs = partner is not None and proved_partner is not None and partner != proved_partner
+    if partner_differs or any(said != proved for said, proved in said_and_proved):
+        raise Refusal(ErrorCode.IDENTITY_MISMATCH)
+
+
+def _casefolded(claim: Any) -> str | None:
+    return claim.casefold() if isinstance(claim, str) else None
+
+
+def _user_type(claim: Any) -> UserType | None:
+    try:
+        return UserType(claim)
+    except ValueError:
+        return None
