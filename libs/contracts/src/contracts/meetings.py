@@ -49,7 +49,7 @@ class Described(Contract):
     meeting_provider: str | None = Field(default=None, description="a free label", examples=["GOOGLE_MEET"])
 
 
-class MeetingContent(Scheduled, Described):
+class MeetingContent(Described, Scheduled):
     """Everything about a meeting that its host decides, people aside."""
 
     internal_notes: str | None = Field(default=None, description="staff only; null for CLIENT callers")
@@ -96,7 +96,7 @@ class Hosted(Contract):
     )
 
 
-class MeetingState(Scheduled, Described, Hosted):
+class MeetingState(Hosted, Described, Scheduled):
     """The whole public state of a meeting. Internal notes, the meeting password and RSVP tokens are never in it."""
 
     meeting_uuid: MeetingUuid
@@ -132,7 +132,7 @@ class Participant(Contract):
     last_invitation_resent_at: Instant | None = None
 
 
-class Meeting(MeetingContent, Hosted):
+class Meeting(Hosted, MeetingContent):
     """A meeting in full, as one caller sees it."""
 
     meeting_uuid: MeetingUuid

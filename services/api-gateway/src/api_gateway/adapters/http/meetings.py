@@ -36,7 +36,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
 
     @router.put("/{meetingUuid}", response_model=Meeting, responses=errors(404, 409, 412, 413, 415) | ACCEPTED)
     async def update_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid, body: UpdateMeetingBody) -> Response:
-        """Change a meeting: what is omitted or null stays, an empty string clears, a list of people replaces its kind."""
+        """Change a meeting: what is omitted or null stays, an empty string clears, a list replaces its kind."""
         return outcome(await backend.meetings.update(wish, meeting_uuid, body))
 
     @router.post("/{meetingUuid}/cancel", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
