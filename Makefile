@@ -15,7 +15,7 @@ $(VENV)/bin/uv:
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	@echo "Installing dependencies into $(VENV) ..."
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 

@@ -1,0 +1,67 @@
+"""The infrastructure that tests share: a real MongoDB, a real broker, the whole platform.
+
+Which broker: ``--kafka=tansu`` (default, from a wheel), ``--kafka=apache`` (Apache Kafka, needs Java 17 and Maven), or
+``--containers`` for MongoDB and Apache Kafka in Docker.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from localrun.kafka import running_apache_kafka, running_tansu
+from localrun.mongodb import running_mongod
+from localrun.platform import Platform
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kafka", choices=("tansu", "apache"), default="tansu", help="the broker that tests run against")
+    parser.addoption("--containers", action="store_true", help="MongoDB and Apache Kafka from Docker containers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pure tests first, the whole platform last: what is quick to fail fails quickly."""
+    order = {"integration": 1, "e2e": 2, "browser": 3, "chaos": 4}
+    items.sort(key=lambda item: max((order.get(mark.name, 0) for mark in item.iter_markers()), default=0))
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MongoDB replica set; tests use databases of their own."""
+    if pytestconfig.getoption("containers"):
+        from testcontainers.mongodb import MongoDbContainer  # noqa: PLC0415 only with Docker
+
+        with MongoDbContainer("mongo:8").with_command("--replSet rs0 --bind_ip_all") as container:
+            container.exec(["mongosh", "--quiet", "--eval", "rs.initiate()"])
+            yield f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
+        return
+    with running_mongod(tmp_path_factory.mktemp("mongodb")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker without topics; tests create topics of their own."""
+    folder = tmp_path_factory.mktemp("kafka")
+    if pytestconfig.getoption("containers"):
+        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 only with Docker
+
+        with KafkaContainer("apache/kafka:4.1.0").with_kraft() as container:
+            yield container.get_bootstrap_server()
+    elif pytestconfig.getoption("kafka") == "apache":
+        with running_apache_kafka(folder) as bootstrap:
+            yield bootstrap
+    else:
+        with running_tansu(log=folder / "tansu.log") as bootstrap:
+            yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The whole platform with all its processes, shared by a session's tests."""
+    state = Path(tmp_path_factory.mktemp("platform"))
+    kafka: Any = pytestconfig.getoption("kafka")
+    offset = int(os.environ.get("TEST_PORT_OFFSET", "2000"))
+    with Platform.start(state, port_offset=offset, kafka=kafka) as running:
+        yield running
