@@ -87,14 +87,17 @@ class Sender:
         except ValueError:
             return False
 
-    async def call(self, url: str, *, params: Mapping[str, str], wait: float) -> httpx.Response:
+    async def call(
+        self, url: str, *, params: Mapping[str, str], wait: float, content_type: str = "text/plain; charset=utf-8"
+    ) -> httpx.Response:
         """One POST with an answer that matters (a handshake), outside the queues and free of notification faults.
 
         Raises httpx.HTTPError when there is no answer within ``wait`` seconds, ValueError for an address out of reach.
         """
         if not self.reachable(url):
             raise ValueError(f"out of reach: {url}")
-        return await self._client.post(url, params=dict(params), timeout=wait)
+        target = httpx.URL(url).copy_merge_params(params)  # the URL's own query stays
+        return await self._client.post(target, headers={"Content-Type": content_type}, timeout=wait)
 
     def post(self, notification: Notification) -> None:
         """Send soon; returns at once."""

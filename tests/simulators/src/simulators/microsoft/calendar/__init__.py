@@ -1,0 +1,1 @@
+"""How an Exchange mailbox behaves: time zones, series, events, meetings with guests, delta rounds, free/busy."""

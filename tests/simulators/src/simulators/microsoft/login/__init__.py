@@ -1,0 +1,1 @@
+"""Entra ID: discovery, sign-in and consent page, token endpoint."""

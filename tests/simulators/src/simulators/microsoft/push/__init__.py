@@ -1,0 +1,1 @@
+"""Change notification subscriptions and the notifications they cause."""

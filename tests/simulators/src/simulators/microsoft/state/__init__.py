@@ -1,0 +1,1 @@
+"""What the simulator remembers: accounts with their calendars and events, grants, subscriptions."""
