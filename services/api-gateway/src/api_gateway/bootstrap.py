@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 from chassis.health import Health
-from chassis.http import Correlation, add_operations
+from chassis.http import Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.requests import Requests
 from chassis.queries import open_query_client
@@ -32,7 +32,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             login = await started.enter_async_context(httpx.AsyncClient(timeout=settings.directory_timeout))
-            backend.gatekeeper = _gatekeeper(settings, login)
+            backend.gatekeeper = gatekeeper(settings, login)
 
             platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
             directory = Directory(
@@ -57,6 +57,11 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             backend.meetings = MeetingCommands(requests, directory)
             yield
 
+    return assemble(settings, health, backend, lifespan)
+
+
+def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lifespan) -> FastAPI:
+    """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
     app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan)
     app.state.backend = backend
     add_operations(app, health)
@@ -68,7 +73,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     return app
 
 
-def _gatekeeper(settings: Settings, http: httpx.AsyncClient) -> Gatekeeper:
+def gatekeeper(settings: Settings, http: httpx.AsyncClient) -> Gatekeeper:
+    """Knows callers by the keys and claim names of the settings; ``http`` fetches the login's public keys."""
     tokens = TokenVerifier(
         secret=settings.jwt_hs256_secret,
         keys=KeySet(http, settings.jwt_jwks_url) if settings.jwt_jwks_url else None,
