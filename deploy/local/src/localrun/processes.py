@@ -50,7 +50,7 @@ class Process:
         self.name = name
         self.log = log
         self._command = [*command]
-        self._env = None if env is None else dict(env)
+        self.env = None if env is None else dict(env)
         self._ready = ready
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -130,7 +130,7 @@ class Process:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self._command],
-                env=self._env,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
