@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from contracts.errors import Refusal
-from contracts.queries import Query
+from contracts.queries import Question
 from contracts.replies import Outcome, Reply, ReplyError
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ PREFIX = "/internal/queries"
 Answerer = Callable[[Any], Awaitable[Reply]]
 
 
-def query_routes(settings: ServiceSettings, answerers: dict[type[Query], Answerer]) -> APIRouter:
+def query_routes(settings: ServiceSettings, answerers: dict[type[Question], Answerer]) -> APIRouter:
     """A route for each kind of query; a ``Refusal`` becomes a rejecting reply."""
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(internal_only(settings))])
     for kind, answerer in answerers.items():
@@ -27,14 +27,14 @@ def query_routes(settings: ServiceSettings, answerers: dict[type[Query], Answere
     return router
 
 
-def _endpoint(kind: type[Query], answer: Answerer) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(kind: type[Question], answer: Answerer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             query = kind.model_validate_json(await request.body())
         except ValidationError as error:
             raise HTTPException(400, "not a query of this kind") from error
         try:
-            with working_on(Context(current_context().correlation_id, tenant=query.actor.tenant_uuid)):
+            with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
                 reply = await answer(query)
         except Refusal as refusal:
             reply = Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
@@ -54,7 +54,7 @@ class QueryClient:
         self._settings = settings
         self._http = http
 
-    async def ask(self, query: Query) -> Reply:
+    async def ask(self, query: Question) -> Reply:
         """Raises QueryUnavailableError when there is no answer."""
         try:
             answer = await self._http.post(

@@ -32,11 +32,20 @@ class Command(Contract):
     meeting_uuid: str
     expected_versions: list[int] | None = None
 
+    @property
+    def tenant(self) -> str | None:
+        """The tenant in which the meeting must be; None: the command proves none."""
+        return None
+
 
 class ActorCommand(Command):
     """A command of an authenticated caller."""
 
     actor: Actor
+
+    @property
+    def tenant(self) -> str:
+        return self.actor.tenant_uuid
 
 
 @message("meetings.meeting.create.v1", MEETING_COMMANDS)
@@ -87,8 +96,26 @@ class HideMeeting(ActorCommand):
 
 @message("meetings.invitation.answer.v1", MEETING_COMMANDS)
 class AnswerInvitation(Command):
-    """Accept or decline, as the participant the actor is, or as ``participant_uuid`` (a guest's mail link)."""
+    """Accept or decline, as the participant the actor is, or as ``participant_uuid`` (a guest's mail link).
+
+    ``tenant_uuid`` is the one that a guest's link proves; without a token it proves none.
+    """
 
     actor: Actor | None = None
     participant_uuid: str | None = None
+    tenant_uuid: str | None = None
     status: RsvpStatus
+
+    @property
+    def tenant(self) -> str | None:
+        return self.tenant_uuid if self.actor is None else self.actor.tenant_uuid
+
+
+@message("meetings.invitation.resend.v1", MEETING_COMMANDS)
+class ResendInvitations(ActorCommand):
+    """Mail the invitation again: to ``participant_uuid``, or to every participant.
+
+    Answered with a ``ResendInvitation``, or with one for each participant.
+    """
+
+    participant_uuid: str | None = None

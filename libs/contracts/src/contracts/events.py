@@ -46,6 +46,13 @@ class ParticipantResponded(MeetingEvent):
     rsvp_status: RsvpStatus
 
 
+@message("meetings.invitation.resent.v1", MEETING_EVENTS)
+class InvitationResent(MeetingEvent):
+    """The host asked that participants be mailed their invitation again; the mails follow."""
+
+    participant_uuids: list[str] = Field(description="whom to mail; never those who were skipped")
+
+
 @message("meetings.meeting.removed-from-calendar.v1", MEETING_EVENTS)
 class MeetingRemovedFromCalendar(MeetingEvent):
     """A person took a canceled meeting off their calendar."""

@@ -201,3 +201,14 @@ class ResendInvitation(Contract):
 
     email: str | None
     last_invitation_resent_at: Instant | None = Field(default=None, description="null when skipped")
+
+
+class Invitation(Scheduled):
+    """A meeting as a guest's RSVP page shows it, with the guest's answer: no more than the page needs."""
+
+    title: str | None = None
+    ends_at: Instant
+    status: MeetingStatus
+    host_name: str | None = None
+    language: Language | None = Field(default=None, description="the guest's")
+    rsvp_status: RsvpStatus

@@ -11,11 +11,25 @@ from contracts.commands import Actor
 from contracts.model import Contract
 
 
-class Query(Contract):
-    """A question on behalf of an authenticated caller."""
+class Question(Contract):
+    """What the gateway may ask, under its ``name``."""
 
     name: ClassVar[str]
+
+    @property
+    def tenant(self) -> str:
+        """The tenant it is about; empty when it proves none."""
+        return ""
+
+
+class Query(Question):
+    """A question on behalf of an authenticated caller."""
+
     actor: Actor
+
+    @property
+    def tenant(self) -> str:
+        return self.actor.tenant_uuid
 
 
 class GetMeeting(Query):
@@ -31,3 +45,19 @@ class ListCalendar(Query):
     name = "list-calendar"
     page: int = Field(default=0, ge=0)
     size: int = Field(default=20, ge=1, le=100)
+
+
+class GetInvitation(Question):
+    """What a guest's RSVP page shows, for whoever holds the link; answered with an ``Invitation``.
+
+    ``tenant_uuid`` is the one that the link's token proves; without a token it proves none.
+    """
+
+    name = "get-invitation"
+    meeting_uuid: str
+    participant_uuid: str
+    tenant_uuid: str | None = None
+
+    @property
+    def tenant(self) -> str:
+        return self.tenant_uuid or ""
