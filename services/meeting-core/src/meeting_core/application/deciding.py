@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.commands import AnswerInvitation, CancelMeeting, Command, CreateMeeting, HideMeeting, UpdateMeeting
+from contracts.commands import (
+    Actor,
+    AnswerInvitation,
+    CancelMeeting,
+    Command,
+    CreateMeeting,
+    HideMeeting,
+    UpdateMeeting,
+)
 from contracts.errors import ErrorCode, Refusal
 from contracts.events import MeetingEvent
 from contracts.model import Contract
@@ -32,11 +40,20 @@ def decide(work: Work, command: Command, now: datetime) -> Reply:
     actor = getattr(command, "actor", None)
     meeting = work.meeting if actor is None else work.of_tenant(actor.tenant_uuid)
     try:
+        _check_seen(work, meeting, actor)
         if meeting is None or not meeting.has_decided(command):
             meeting = _carry_out(kind, work, meeting, command, now)
     except Refusal as refusal:
         return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
     return Reply(outcome=Outcome.OK, version=meeting.version, data=kind.answer(meeting, command))
+
+
+def _check_seen(work: Work, meeting: Meeting | None, actor: Actor | None) -> None:
+    """Who does not see a meeting learns nothing of its state and leaves no trace in it."""
+    if meeting is None and work.meeting is not None:  # another tenant's
+        raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+    if meeting is not None and actor is not None and not meeting.admits(actor.user_id):
+        raise Refusal(ErrorCode.FORBIDDEN)
 
 
 def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Command, now: datetime) -> Meeting:

@@ -1,0 +1,140 @@
+"""What each kind of viewer sees of a meeting and may do with it."""
+
+import pytest
+from contracts.commands import Actor
+from contracts.enums import ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.errors import ErrorCode
+from contracts.meetings import Meeting as MeetingView
+from meeting_core.domain.meeting import SyncState
+from meeting_core.domain.views import Viewer
+
+from tests.support.commands import (
+    CLIENT,
+    COLLEAGUE,
+    HOST,
+    Desk,
+    answer,
+    cancel,
+    contact,
+    create,
+    guest,
+    hide,
+    staff,
+    update,
+)
+
+CREATOR = COLLEAGUE.model_copy(update={"user_id": "TS-CREATOR"})
+VIEWERS = {"host": HOST, "creator": CREATOR, "colleague": COLLEAGUE, "client": CLIENT}
+MANAGERS = ("host", "creator")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A meeting that somebody else created for its host, with a client, a colleague and a guest."""
+    desk = Desk(create(contact(), staff(), guest(language="SPANISH", country_code="+1", phone="5551234567")))
+    desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"created_by_uuid": CREATOR.user_id})
+    return desk
+
+
+def full(desk: Desk, viewer: Actor) -> MeetingView:
+    return Viewer(desk.meeting, viewer).full()
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_flags_of_an_active_meeting_say_what_the_endpoints_would_do(desk: Desk, name: str) -> None:
+    viewer = VIEWERS[name]
+    seen, summary = full(desk, viewer), Viewer(desk.meeting, viewer).summary()
+    manages = name in MANAGERS
+    for view in (seen, summary):
+        assert (view.can_edit, view.can_cancel, view.can_resend) == (manages, manages, manages)
+        assert not view.can_remove_from_calendar
+    assert {one.can_resend for one in seen.participants} == {manages}
+    assert (desk.decided(update(by=viewer, title="Checked")).error is None) is manages
+    assert (desk.decided(cancel(by=viewer)).error is None) is manages
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_flags_of_a_canceled_meeting_say_what_the_endpoints_would_do(desk: Desk, name: str) -> None:
+    viewer = VIEWERS[name]
+    desk.done(cancel())
+    seen = full(desk, viewer)
+    assert (seen.can_edit, seen.can_cancel, seen.can_resend, seen.can_retry_sync) == (False, False, False, False)
+    assert {one.can_resend for one in seen.participants} == {False}
+    on_calendar = viewer.user_id in desk.meeting.calendar
+    assert seen.can_remove_from_calendar is on_calendar
+    assert desk.decided(hide(by=viewer)).error is None
+    assert not full(desk, viewer).can_remove_from_calendar
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_a_meeting_organised_elsewhere_cannot_be_changed_by_anybody(desk: Desk, name: str) -> None:
+    desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"externally_organized": True})
+    seen = full(desk, VIEWERS[name])
+    assert seen.externally_organized
+    assert (seen.can_edit, seen.can_cancel, seen.can_resend) == (False, False, False)
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_internal_notes_are_for_staff(desk: Desk, name: str) -> None:
+    expected = None if name == "client" else "Bring the updated IPS draft."
+    assert full(desk, VIEWERS[name]).internal_notes == expected
+
+
+def test_a_client_who_hosts_reads_no_internal_notes_either() -> None:
+    desk = Desk()
+    assert desk.seen(create(by=CLIENT)).internal_notes is None
+    assert desk.seen(update(by=CLIENT, title="New")).internal_notes is None
+    assert desk.seen(cancel(by=CLIENT)).internal_notes is None
+
+
+def test_neither_internal_notes_nor_the_password_are_in_any_event(desk: Desk) -> None:
+    desk.done(update(internal_notes="A new secret note", meeting_password="a new secret word"))
+    desk.done(answer(by=CLIENT))
+    desk.done(cancel())
+    told = b"".join(said.value for said in desk.work.said)
+    for secret in (b"IPS", b"open sesame", b"secret"):
+        assert secret not in told
+    for field in (b'"internalNotes":', b'"meetingPassword":'):
+        assert field not in told
+
+
+def test_telephone_and_language_are_shown_of_outside_guests_only(desk: Desk) -> None:
+    client, colleague, outside = full(desk, HOST).participants
+    assert (outside.language, outside.country_code, outside.phone) == ("SPANISH", "+1", "5551234567")
+    for one in (client, colleague):
+        assert (one.language, one.country_code, one.phone) == (None, None, None)
+
+
+def test_a_summary_tells_the_callers_own_answer_and_none_of_the_hosts(desk: Desk) -> None:
+    desk.done(answer(by=CLIENT))
+    answers = {name: Viewer(desk.meeting, viewer).summary().rsvp_status for name, viewer in VIEWERS.items()}
+    assert answers == {"host": None, "creator": None, "colleague": "UNKNOWN", "client": "ACCEPTED"}
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+@pytest.mark.parametrize("code", [SyncFailureCode.PROVIDER_UNAVAILABLE, SyncFailureCode.INVALID_REQUEST])
+def test_a_failed_sync_is_shown_to_host_and_creator_and_retried_if_its_cause_can_pass(
+    desk: Desk, name: str, code: SyncFailureCode
+) -> None:
+    desk.meeting.sync = SyncState(
+        status=ExternalSyncStatus.FAILED,
+        last_operation=SyncOperation.CREATE,
+        failed_at=desk.now,
+        failure_code=code,
+        failure_reason="The calendar did not answer",
+    )
+    seen = full(desk, VIEWERS[name])
+    manages = name in MANAGERS
+    assert seen.external_sync_status is ExternalSyncStatus.FAILED
+    assert seen.external_sync_failure_visible_to_viewer is manages
+    assert seen.can_retry_sync is (manages and code is SyncFailureCode.PROVIDER_UNAVAILABLE)
+    shown = (seen.sync_failed_at, seen.sync_failure_code, seen.sync_failure_reason)
+    assert shown == ((desk.now, code, "The calendar did not answer") if manages else (None, None, None))
+
+
+def test_who_is_not_on_the_meeting_is_not_admitted(desk: Desk) -> None:
+    for viewer in VIEWERS.values():
+        assert desk.meeting.admits(viewer.user_id)
+    assert not desk.meeting.admits("TS-OUTSIDER")
+    assert not desk.meeting.admits("")
+    assert desk.refused(cancel(by=CLIENT)) is ErrorCode.FORBIDDEN
