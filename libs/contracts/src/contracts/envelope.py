@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 
 from contracts.ids import uuid7_hex
 from contracts.model import Contract
-from contracts.times import format_instant, utc_now
+from contracts.times import format_instant, parse_instant, utc_now
 
 Headers = list[tuple[str, bytes]]
 Body = TypeVar("Body", bound=Contract)
+_SPEC_VERSION = "1.0"
 
 
 class EnvelopeError(ValueError):
@@ -50,7 +51,7 @@ class Envelope:
             ("traceparent", self.traceparent),
         )
         return [
-            ("ce_specversion", b"1.0"),
+            ("ce_specversion", _SPEC_VERSION.encode()),
             ("ce_id", self.id.encode()),
             ("ce_type", self.type.encode()),
             ("ce_source", self.source.encode()),
@@ -70,13 +71,14 @@ class Envelope:
         """
         try:
             found = {name: value.decode() for name, value in headers if name.startswith("ce_") or name == "traceparent"}
+            _check_version(found["ce_specversion"])
             sequence = found.get("ce_sequence")
             return cls(
-                id=found["ce_id"],
-                type=found["ce_type"],
-                source=found["ce_source"],
-                subject=found["ce_subject"],
-                time=datetime.fromisoformat(found["ce_time"]),
+                id=_filled(found, "ce_id"),
+                type=_filled(found, "ce_type"),
+                source=_filled(found, "ce_source"),
+                subject=_filled(found, "ce_subject"),
+                time=parse_instant(found["ce_time"]),
                 tenant=found["ce_tenant"],
                 sequence=None if sequence is None else int(sequence),
                 correlation_id=found.get("ce_correlationid"),
@@ -88,6 +90,18 @@ class Envelope:
             raise EnvelopeError(f"no header {missing}") from missing
         except (ValueError, AttributeError) as unreadable:
             raise EnvelopeError(str(unreadable)) from unreadable
+
+
+def _check_version(version: str) -> None:
+    if version != _SPEC_VERSION:
+        raise ValueError(f"not CloudEvents {_SPEC_VERSION}")
+
+
+def _filled(found: dict[str, str], name: str) -> str:
+    """An attribute that CloudEvents wants to be a non-empty string."""
+    if not found[name]:
+        raise ValueError(f"empty header {name}")
+    return found[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from pydantic.alias_generators import to_camel
 class Contract(BaseModel):
     """An immutable message part: camelCase on the wire, snake_case in Python.
 
-    Consumers are tolerant (unknown fields are ignored), so a producer may add optional fields at any time.
+    Consumers are tolerant (unknown fields are ignored), so a producer may add optional fields at any time. A producer
+    always writes every field, null where it does not apply: schemas promise that.
     """
 
     model_config = ConfigDict(
@@ -15,6 +16,7 @@ class Contract(BaseModel):
         validate_by_alias=True,
         validate_by_name=True,
         serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
         extra="ignore",
         frozen=True,
     )

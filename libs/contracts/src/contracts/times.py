@@ -28,11 +28,19 @@ def _parse_local(value: Any) -> datetime:
     return parsed
 
 
-def _parse_instant(value: Any) -> datetime:
+def parse_instant(value: Any) -> datetime:
+    """An ISO 8601 date-time with an offset or ``Z``, or an aware ``datetime``, as UTC.
+
+    Raises:
+        ValueError: it is neither.
+    """
     parsed = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(parsed, datetime) or parsed.tzinfo is None:
         raise ValueError("must be an instant with an offset or Z")
-    return parsed.astimezone(UTC)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:  # its offset carries it out of the years 1 to 9999
+        raise ValueError("must be an instant of the years 1 to 9999") from error
 
 
 def format_instant(value: datetime) -> str:
@@ -61,7 +69,7 @@ LocalDateTime = Annotated[
 
 Instant = Annotated[
     datetime,
-    BeforeValidator(_parse_instant),
+    BeforeValidator(parse_instant),
     PlainSerializer(format_instant, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-06-15T10:30:00.123Z"]}),
 ]

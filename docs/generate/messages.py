@@ -1,0 +1,27 @@
+"""Every message type there is: all modules of the contracts, imported."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+import contracts
+from contracts.registry import MESSAGE_TYPES, MessageType
+from contracts.topics import Topic
+
+
+@cache
+def message_types() -> tuple[MessageType, ...]:
+    """All message types, by topic, then as declared."""
+    for module in pkgutil.iter_modules(contracts.__path__):
+        importlib.import_module(f"contracts.{module.name}")
+    return tuple(sorted(MESSAGE_TYPES.values(), key=lambda kind: kind.topic.name))
+
+
+def types_on(topic: Topic) -> list[MessageType]:
+    """The message types that a topic carries."""
+    return [kind for kind in message_types() if kind.topic.name == topic.name]
+
+
+def meaning(kind: MessageType) -> str:
+    """What a message says, in the words of its model."""
+    return " ".join((kind.body.__doc__ or "").split())
