@@ -18,3 +18,10 @@ REQUESTS = Counter("http_requests", "Answered requests", ["method", "route", "st
 REQUEST_SECONDS = Histogram("http_request_seconds", "Time to answer", ["method", "route"], buckets=_LATENCIES)
 REPLIES_PENDING = Gauge("replies_pending", "Commands whose reply is awaited")
 REPLIES_UNMATCHED = Counter("replies_unmatched", "Replies nobody here waits for: another gateway's, or late")
+WORK_ENDED = Counter("work_ended", "Pieces of leased work by how an attempt ended", ["work", "outcome"])
+WORK_SECONDS = Histogram("work_seconds", "Time of one attempt at leased work", ["work"], buckets=(*_LATENCIES, 30, 60))
+WORK_IN_HAND = Gauge("work_in_hand", "Pieces of leased work that this process is at", ["work"])
+WORK_OVERDUE = Gauge(
+    "work_overdue_seconds", "How long the oldest leased work has been due without anybody at it", ["work"]
+)
+WORK_ABANDONED = Counter("work_abandoned", "Leases that ran out because their worker vanished", ["work"])
