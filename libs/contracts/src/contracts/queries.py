@@ -8,7 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from contracts.commands import Actor
+from contracts.filters import MOST_FILTERS, MOST_SORT_KEYS, Condition, SortKey
 from contracts.model import Contract
+from contracts.times import Instant
+
+MOST_PEOPLE_CHECKED = 500
 
 
 class Question(Contract):
@@ -45,6 +49,23 @@ class ListCalendar(Query):
     name = "list-calendar"
     page: int = Field(default=0, ge=0)
     size: int = Field(default=20, ge=1, le=100)
+
+
+class SearchMeetings(ListCalendar):
+    """Those meetings on the actor's calendar that fulfil every condition; without a sort, the latest start first."""
+
+    name = "search-meetings"
+    conditions: list[Condition] = Field(default_factory=list, max_length=MOST_FILTERS)
+    sort: list[SortKey] = Field(default_factory=list, max_length=MOST_SORT_KEYS)
+
+
+class CheckAvailability(Query):
+    """Who of these people has no time in the half-open window; answered with ``Busy``. The window's end is no part."""
+
+    name = "check-availability"
+    user_uuids: list[str] = Field(max_length=MOST_PEOPLE_CHECKED)
+    starts_at: Instant
+    ends_at: Instant
 
 
 class GetInvitation(Question):
