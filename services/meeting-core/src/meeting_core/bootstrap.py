@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
 
 from chassis.health import Health
 from chassis.http import service_app
@@ -10,11 +12,12 @@ from chassis.kafka.publisher import open_publisher
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
-from contracts.queries import GetMeeting, ListCalendar
+from contracts.queries import GetInvitation, GetMeeting, ListCalendar
 from contracts.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.application.deciding import decide
 from meeting_core.application.handling import Handling
 from meeting_core.application.queries import Queries
 from meeting_core.settings import Settings
@@ -32,14 +35,25 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
             queries = Queries(MeetingReader(meetings))
             app.include_router(
-                query_routes(settings, {GetMeeting: queries.get_meeting, ListCalendar: queries.list_calendar})
+                query_routes(
+                    settings,
+                    {
+                        GetMeeting: queries.get_meeting,
+                        GetInvitation: queries.get_invitation,
+                        ListCalendar: queries.list_calendar,
+                    },
+                )
             )
 
             publisher = await started.enter_async_context(open_publisher(settings))
             outbox = Outbox(meetings, publisher, grace=settings.outbox_grace)
             await started.enter_async_context(outbox.swept())
 
-            handling = Handling(MeetingWriter(meetings, outbox), publisher)
+            handling = Handling(
+                MeetingWriter(meetings, outbox),
+                publisher,
+                partial(decide, resend_cooldown=timedelta(seconds=settings.resend_cooldown)),
+            )
             consumer = Consumer(
                 settings,
                 publisher,

@@ -94,6 +94,10 @@ class MeetingReader:
         document = await self._collection.find_one({"_id": meeting_uuid, "tenantUuid": tenant}, projection=_STATE)
         return None if document is None else to_meeting(document)
 
+    async def find_anywhere(self, meeting_uuid: str) -> Meeting | None:
+        document = await self._collection.find_one({"_id": meeting_uuid}, projection=_STATE)
+        return None if document is None else to_meeting(document)
+
     async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> list[Meeting]:
         documents = await self._collection.find(
             {"tenantUuid": tenant, "calendar": user_id},

@@ -2,27 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 from contracts.commands import (
-    Actor,
     AnswerInvitation,
     CancelMeeting,
     Command,
     CreateMeeting,
     HideMeeting,
+    ResendInvitations,
     UpdateMeeting,
 )
 from contracts.errors import ErrorCode, Refusal
 from contracts.events import MeetingEvent
+from contracts.meetings import ResendInvitation
 from contracts.model import Contract
 from contracts.replies import Outcome, Reply, ReplyError
 
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.participants import Participant
 from meeting_core.domain.views import Viewer
 
+RESEND_COOLDOWN = timedelta(seconds=60)
 Carried = tuple[Meeting, MeetingEvent | None]
 
 
@@ -31,16 +35,15 @@ class _Kind:
     """How a kind of command is carried out, and what its caller is answered, at first and at every repeat."""
 
     carry_out: Callable[[Meeting | None, Any, datetime], Carried]
-    answer: Callable[[Meeting, Any], Contract | None]
+    answer: Callable[[Meeting, Any], Contract | list[ResendInvitation] | None]
 
 
-def decide(work: Work, command: Command, now: datetime) -> Reply:
+def decide(work: Work, command: Command, now: datetime, *, resend_cooldown: timedelta = RESEND_COOLDOWN) -> Reply:
     """Carry a command out on the meeting in hand, unless it was decided before, and answer it."""
-    kind = _KINDS[type(command)]
-    actor = getattr(command, "actor", None)
-    meeting = work.meeting if actor is None else work.of_tenant(actor.tenant_uuid)
+    kind = _kinds(resend_cooldown)[type(command)]
+    meeting = work.meeting if command.tenant is None else work.of_tenant(command.tenant)
     try:
-        _check_seen(work, meeting, actor)
+        _check_seen(work, meeting, command)
         if meeting is None or not meeting.has_decided(command):
             meeting = _carry_out(kind, work, meeting, command, now)
     except Refusal as refusal:
@@ -48,12 +51,17 @@ def decide(work: Work, command: Command, now: datetime) -> Reply:
     return Reply(outcome=Outcome.OK, version=meeting.version, data=kind.answer(meeting, command))
 
 
-def _check_seen(work: Work, meeting: Meeting | None, actor: Actor | None) -> None:
+def _check_seen(work: Work, meeting: Meeting | None, command: Command) -> None:
     """Who does not see a meeting learns nothing of its state and leaves no trace in it."""
     if meeting is None and work.meeting is not None:  # another tenant's
         raise Refusal(ErrorCode.MEETING_NOT_FOUND)
-    if meeting is not None and actor is not None and not meeting.admits(actor.user_id):
+    if meeting is None:
+        return
+    actor = getattr(command, "actor", None)
+    if actor is not None and not meeting.admits(actor.user_id):
         raise Refusal(ErrorCode.FORBIDDEN)
+    if actor is None and isinstance(command, AnswerInvitation):
+        meeting.participant(command.participant_uuid)
 
 
 def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Command, now: datetime) -> Meeting:
@@ -66,7 +74,7 @@ def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Comman
         raise
     if event is not None:
         work.say(carried, event)
-    work.remember(carried, command)
+    work.remember(carried, command, changed=event is not None)
     return carried
 
 
@@ -104,6 +112,11 @@ def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, now: 
     return found, found.answer(respondent, command.status, now)
 
 
+def _resend(cooldown: timedelta, meeting: Meeting | None, command: ResendInvitations, now: datetime) -> Carried:
+    found = _existing(meeting)
+    return found, found.resend(command.actor, command.participant_uuid, now, cooldown)
+
+
 def _existing(meeting: Meeting | None) -> Meeting:
     if meeting is None:
         raise Refusal(ErrorCode.MEETING_NOT_FOUND)
@@ -119,14 +132,28 @@ def _own_answer(meeting: Meeting, command: AnswerInvitation) -> Contract:
     return Viewer(meeting, command.actor).participant(respondent)
 
 
+def _resent(meeting: Meeting, command: ResendInvitations) -> ResendInvitation | list[ResendInvitation]:
+    def told(one: Participant) -> ResendInvitation:
+        mailed = meeting.was_mailed_again_by(command, one)
+        resent_at = one.last_invitation_resent_at if mailed else None
+        return ResendInvitation(email=one.email, last_invitation_resent_at=resent_at)
+
+    if command.participant_uuid is not None:
+        return told(meeting.participant(command.participant_uuid))
+    return [told(one) for one in meeting.participants]
+
+
 def _nothing(_meeting: Meeting, _command: Any) -> None:
     return None
 
 
-_KINDS: dict[type[Command], _Kind] = {
-    CreateMeeting: _Kind(_create, _full_view),
-    UpdateMeeting: _Kind(_update, _full_view),
-    CancelMeeting: _Kind(_cancel, _full_view),
-    HideMeeting: _Kind(_hide, _nothing),
-    AnswerInvitation: _Kind(_answer_invitation, _own_answer),
-}
+@cache
+def _kinds(resend_cooldown: timedelta) -> dict[type[Command], _Kind]:
+    return {
+        CreateMeeting: _Kind(_create, _full_view),
+        UpdateMeeting: _Kind(_update, _full_view),
+        CancelMeeting: _Kind(_cancel, _full_view),
+        HideMeeting: _Kind(_hide, _nothing),
+        AnswerInvitation: _Kind(_answer_invitation, _own_answer),
+        ResendInvitations: _Kind(partial(_resend, resend_cooldown), _resent),
+    }

@@ -1,6 +1,8 @@
 """Handling a batch: read its meetings once, decide each message in order, write once, then tell."""
 
-from typing import Protocol
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
 
 from chassis.context import Context, working_on
 from chassis.kafka.consumer import Batch
@@ -12,8 +14,9 @@ from contracts.replies import Reply
 from contracts.times import utc_now
 from contracts.topics import MEETING_CORE
 
-from meeting_core.application.deciding import decide
 from meeting_core.application.work import Work
+
+Decide = Callable[[Work, Any, datetime], Reply]
 
 
 class Meetings(Protocol):
@@ -36,9 +39,10 @@ class Meetings(Protocol):
 class Handling:
     """Carries out batches of messages about meetings."""
 
-    def __init__(self, meetings: Meetings, publisher: Publisher) -> None:
+    def __init__(self, meetings: Meetings, publisher: Publisher, decide: Decide) -> None:
         self._meetings = meetings
         self._publisher = publisher
+        self._decide = decide
 
     async def handle(self, batch: Batch) -> None:
         """Idempotent: what was decided before is only answered and told again."""
@@ -47,7 +51,7 @@ class Handling:
         replies: list[Outgoing] = []
         for received in batch:
             with working_on(Context.of(received.envelope)):
-                reply = decide(works[received.body.meeting_uuid], received.body, now)
+                reply = self._decide(works[received.body.meeting_uuid], received.body, now)
                 if received.envelope.reply_to is not None:
                     replies.append(_record(received.envelope, reply))
         await self._meetings.save(list(works.values()))

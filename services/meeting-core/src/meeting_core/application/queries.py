@@ -6,17 +6,20 @@ from typing import Any, Protocol
 
 from contracts.errors import ErrorCode, Refusal
 from contracts.meetings import MeetingSummary, Page
-from contracts.queries import GetMeeting, ListCalendar
+from contracts.queries import GetInvitation, GetMeeting, ListCalendar
 from contracts.replies import Outcome, Reply
 
 from meeting_core.domain.meeting import Meeting
-from meeting_core.domain.views import Viewer
+from meeting_core.domain.views import Viewer, invitation_of
 
 
 class MeetingReader(Protocol):
-    """Finds meetings. Every search is within one tenant."""
+    """Finds meetings. Every search is within one tenant, but for one."""
 
     async def find(self, tenant: str, meeting_uuid: str) -> Meeting | None: ...
+
+    async def find_anywhere(self, meeting_uuid: str) -> Meeting | None:
+        """A meeting of any tenant, for a guest whose link proves none."""
 
     async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> Sequence[Meeting]:
         """The meetings on a person's calendar, the latest start first."""
@@ -37,6 +40,16 @@ class Queries:
         if not meeting.admits(query.actor.user_id):
             raise Refusal(ErrorCode.FORBIDDEN)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=Viewer(meeting, query.actor).full())
+
+    async def get_invitation(self, query: GetInvitation) -> Reply:
+        if query.tenant_uuid is None:
+            meeting = await self._meetings.find_anywhere(query.meeting_uuid)
+        else:
+            meeting = await self._meetings.find(query.tenant_uuid, query.meeting_uuid)
+        if meeting is None:
+            raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+        participant = meeting.participant(query.participant_uuid)
+        return Reply(outcome=Outcome.OK, version=meeting.version, data=invitation_of(meeting, participant))
 
     async def list_calendar(self, query: ListCalendar) -> Reply:
         tenant, user_id = query.actor.tenant_uuid, query.actor.user_id

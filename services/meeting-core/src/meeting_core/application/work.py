@@ -44,7 +44,9 @@ class Work:
         )
         self.said.append(encode(Message(envelope, event), meeting.meeting_uuid))
 
-    def remember(self, meeting: Meeting, command: Command, refusal: Refusal | None = None) -> None:
+    def remember(
+        self, meeting: Meeting, command: Command, refusal: Refusal | None = None, *, changed: bool = False
+    ) -> None:
         """Note what was decided, so that a repeat is answered the same."""
-        meeting.remember(command, refusal)
+        meeting.remember(command, refusal, changed=changed)
         self.touched = True

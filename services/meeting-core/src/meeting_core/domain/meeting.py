@@ -4,7 +4,7 @@ Every method either changes the meeting and returns the event that tells so, or 
 raises a ``Refusal``. One change is one new version and one event.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from contracts.commands import Actor, Command, CreateMeeting, MeetingChanges, UpdateMeeting
@@ -18,6 +18,7 @@ from contracts.enums import (
 )
 from contracts.errors import ErrorCode, Refusal
 from contracts.events import (
+    InvitationResent,
     MeetingCanceled,
     MeetingCreated,
     MeetingRemovedFromCalendar,
@@ -45,6 +46,8 @@ class Decided(BaseModel):
 
     command_id: str
     fingerprint: str
+    version: int | None = None
+    """The version it led to; None when it changed nothing."""
     error: str | None = None
     message: str | None = None
     details: list[str] | None = None
@@ -86,6 +89,17 @@ class Meeting(BaseModel):
 
     def is_managed_by(self, user_id: str) -> bool:
         return user_id in (self.hosted.host_uuid, self.hosted.created_by_uuid)
+
+    def participant(self, participant_uuid: str | None) -> Participant:
+        """The participant of this participantUuid.
+
+        Raises:
+            Refusal: there is none, or not any longer.
+        """
+        for one in self.participants:
+            if one.participant_uuid == participant_uuid:
+                return one
+        raise Refusal(ErrorCode.PARTICIPANT_NOT_FOUND)
 
     def participant_of(self, user_id: str) -> Participant | None:
         return next((one for one in self.participants if one.participant_entity_uuid == user_id), None)
@@ -222,10 +236,22 @@ class Meeting(BaseModel):
             if participant is None:
                 raise Refusal(ErrorCode.FORBIDDEN, message="Only participants can answer an invitation")
             return participant
-        for one in self.participants:
-            if one.participant_uuid == participant_uuid:
-                return one
-        raise Refusal(ErrorCode.PARTICIPANT_NOT_FOUND)
+        return self.participant(participant_uuid)
+
+    def resend(
+        self, actor: Actor, participant_uuid: str | None, now: datetime, cooldown: timedelta
+    ) -> InvitationResent | None:
+        """Have one participant, or all, mailed again, but nobody without an address or within the cooldown."""
+        self._must_be_editable_by(actor)
+        asked = self.participants if participant_uuid is None else [self.participant(participant_uuid)]
+        mailed = [one.participant_uuid for one in asked if one.can_be_mailed_again(now, cooldown)]
+        if not mailed:
+            return None
+        self._changed(now)
+        self.participants = [
+            one.mailed_again(now, self.version) if one.participant_uuid in mailed else one for one in self.participants
+        ]
+        return InvitationResent(meeting=self.state(), participant_uuids=mailed)
 
     # --- repeats ------------------------------------------------------------------------------------------------
 
@@ -244,16 +270,22 @@ class Meeting(BaseModel):
             raise Refusal(ErrorCode.of(earlier.error), details=earlier.details, message=earlier.message)
         return True
 
-    def remember(self, command: Command, refusal: Refusal | None) -> None:
+    def remember(self, command: Command, refusal: Refusal | None, *, changed: bool) -> None:
         """Keep what was decided, the latest commands only."""
         decided = Decided(
             command_id=command.command_id,
             fingerprint=command.fingerprint,
+            version=self.version if changed else None,
             error=refusal.code.code if refusal else None,
             message=refusal.message if refusal else None,
             details=refusal.details if refusal else None,
         )
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
+
+    def was_mailed_again_by(self, command: Command, participant: Participant) -> bool:
+        """Whether this command, or a later one, had the participant mailed again; False: they were skipped."""
+        made = next((one.version for one in self.decided if one.command_id == command.command_id), None)
+        return made is not None and (participant.mailed_again_in_version or 0) >= made
 
     # --- what is told -------------------------------------------------------------------------------------------
 

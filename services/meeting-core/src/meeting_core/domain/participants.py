@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from contracts.enums import Language, ParticipantType, RsvpStatus
 from contracts.ids import new_participant_uuid
@@ -34,6 +35,7 @@ class Participant(BaseModel):
     phone: str | None = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
     last_invitation_resent_at: Instant | None = None
+    mailed_again_in_version: int | None = None
 
     @property
     def is_staff(self) -> bool:
@@ -46,6 +48,15 @@ class Participant(BaseModel):
     def unanswered(self) -> "Participant":
         """The same person, asked again."""
         return self.model_copy(update={"rsvp_status": RsvpStatus.UNKNOWN})
+
+    def can_be_mailed_again(self, now: datetime, cooldown: timedelta) -> bool:
+        """Whether there is an address, and the last time is at least ``cooldown`` ago."""
+        last = self.last_invitation_resent_at
+        return self.email is not None and (last is None or now - last >= cooldown)
+
+    def mailed_again(self, now: datetime, version: int) -> "Participant":
+        """The same person, to whom the invitation goes once more, since this version of the meeting."""
+        return self.model_copy(update={"last_invitation_resent_at": now, "mailed_again_in_version": version})
 
     def state(self) -> ParticipantState:
         """The participant as other services see them."""

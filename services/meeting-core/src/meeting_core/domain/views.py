@@ -2,8 +2,8 @@
 
 from contracts.commands import Actor
 from contracts.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, SyncFailureCode, UserType
+from contracts.meetings import Invitation, MeetingSummary
 from contracts.meetings import Meeting as MeetingView
-from contracts.meetings import MeetingSummary
 from contracts.meetings import Participant as ParticipantView
 
 from meeting_core.domain.meeting import Meeting
@@ -111,6 +111,23 @@ class Viewer:
 
     def _hidden_from_clients(self) -> dict[str, None]:
         return {"internal_notes": None} if self._is_client else {}
+
+
+def invitation_of(meeting: Meeting, participant: Participant) -> Invitation:
+    """The meeting as this participant's RSVP page shows it to whoever holds the link."""
+    content = meeting.content
+    return Invitation(
+        start_date_time=content.start_date_time,
+        end_date_time=content.end_date_time,
+        timezone=content.timezone,
+        all_day=content.all_day,
+        title=content.title,
+        ends_at=content.schedule.ends_at,
+        status=meeting.status,
+        host_name=meeting.hosted.host_name,
+        language=participant.language,
+        rsvp_status=participant.rsvp_status,
+    )
 
 
 def _is_external(meeting: Meeting) -> bool:
