@@ -27,3 +27,22 @@ lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGR
 .PHONY: run
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
 	@$(BIN)/python -m localrun --with-parent
+
+.PHONY: test lint unit e2e bench
+test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup  ## style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/local/src
+	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
+
+unit: setup  ## the tests that need no infrastructure: seconds
+	@$(BIN)/pytest -m "not integration and not e2e and not browser and not chaos" $(ARGS)
+
+e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
+	@$(BIN)/pytest -m "e2e or browser or chaos" --kafka=$(or $(KAFKA),tansu) $(ARGS)
+
+bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
+	@$(BIN)/python -m benchmarks.requests

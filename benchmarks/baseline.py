@@ -1,0 +1,84 @@
+"""The baseline: one FastAPI process with the gateway's endpoints and the core's domain, writing straight to MongoDB.
+
+Same models, validation, authentication, directory, domain code and documents as the platform; no Kafka, no second
+process. ``benchmarks.requests`` runs it with the gateway's environment, MONGODB_URI and a port of its own.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, cast
+
+import httpx
+from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.application.meetings import MeetingCommands
+from api_gateway.bootstrap import assemble, gatekeeper
+from api_gateway.settings import Settings
+from chassis.health import Health
+from chassis.http import serve
+from chassis.kafka.publisher import Publisher
+from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from contracts.commands import Command
+from contracts.queries import GetMeeting, Query
+from contracts.replies import Reply
+from contracts.times import utc_now
+from fastapi import FastAPI
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.application.deciding import decide
+from meeting_core.application.queries import Queries
+from meeting_core.settings import Settings as CoreSettings
+
+
+class _Here:
+    """Carries commands out and answers queries in this very process."""
+
+    def __init__(self, writer: MeetingWriter, queries: Queries) -> None:
+        self._writer = writer
+        self._queries = queries
+
+    async def request(self, command: Command, *, key: str) -> Reply:
+        works = await self._writer.load({key})
+        reply = decide(works[key], command, utc_now())
+        await self._writer.save(list(works.values()))
+        return _as_answered(reply)
+
+    async def ask(self, query: Query) -> Reply:
+        return _as_answered(await self._queries.get_meeting(cast("GetMeeting", query)))
+
+
+def _as_answered(reply: Reply) -> Reply:
+    """The reply as the gateway gets it from the bus: its data is JSON."""
+    return reply.model_copy(update={"data": None if reply.data is None else reply.data.model_dump(mode="json")})
+
+
+def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAPI:
+    """The gateway's application with everything behind it in the same process."""
+    backend = Backend()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as started:
+            http = await started.enter_async_context(httpx.AsyncClient(base_url=settings.directory_url))
+            meetings = (await started.enter_async_context(open_database(core))).collection("meetings")
+            await meetings.create_indexes(INDEXES)
+            unpublished = Outbox(meetings, cast("Publisher", None), grace=core.outbox_grace)  # nothing is published
+            here: Any = _Here(MeetingWriter(meetings, unpublished), Queries(MeetingReader(meetings)))
+            directory = Directory(
+                http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency
+            )
+            backend.gatekeeper = gatekeeper(settings, http)
+            backend.meetings = MeetingCommands(here, directory)
+            backend.core = here
+            yield
+
+    return assemble(settings, health, backend, lifespan)
+
+
+def main() -> None:
+    settings, health = Settings(service_name="baseline"), Health()
+    serve(create_app(settings, CoreSettings(mongodb_database="baseline"), health), settings, health)
+
+
+if __name__ == "__main__":
+    main()
