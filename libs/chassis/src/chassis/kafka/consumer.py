@@ -59,7 +59,7 @@ class Consumer:
         self._group = group
         self._topics = [*topics, retry_topic(group)]
         self._process = process
-        self._dead_letters = DeadLetters(publisher, group)
+        self._dead_letters = DeadLetters(publisher, group, self._topics)
         self._failures_in_a_row = 0
         self._stalled_since: float | None = None
         self._in_hand: dict[TopicPartition, int] = {}

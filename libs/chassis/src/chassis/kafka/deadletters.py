@@ -1,8 +1,10 @@
 """Dead letters: records that could not be handled, parked as they came, with where they came from and why."""
 
+from collections.abc import Sequence
+
 import structlog
 from contracts.times import format_instant, utc_now
-from contracts.topics import RETRY_TOPICS, TOPICS
+from contracts.topics import Topic
 from pydantic import ValidationError
 
 from chassis.kafka.publisher import Publisher
@@ -15,10 +17,11 @@ _LONGEST_ERROR = 500
 class DeadLetters:
     """Parks what one consumer group cannot handle."""
 
-    def __init__(self, publisher: Publisher, group: str) -> None:
+    def __init__(self, publisher: Publisher, group: str, topics: Sequence[Topic]) -> None:
+        """``topics`` are what the group reads."""
         self._publisher = publisher
         self._group = group
-        self._parked_in = {topic.name: topic.dead_letters(group).name for topic in (*TOPICS, *RETRY_TOPICS)}
+        self._parked_in = {topic.name: topic.dead_letters(group).name for topic in topics}
 
     async def park(self, record: Record, error: Exception) -> None:
         """Put a record away with its raw bytes, headers, origin and error.
@@ -28,8 +31,10 @@ class DeadLetters:
         Raises:
             aiokafka.errors.KafkaError: it could not be parked, so it must not be committed either.
         """
+        replayed_from = dict(record.headers).get("dlt-topic", b"").decode(errors="replace")
+        topic = replayed_from if replayed_from in self._parked_in else record.topic
         origin = {
-            "dlt-topic": record.topic,
+            "dlt-topic": topic,
             "dlt-partition": str(record.partition),
             "dlt-offset": str(record.offset),
             "dlt-group": self._group,
@@ -37,10 +42,9 @@ class DeadLetters:
             "dlt-at": format_instant(utc_now()),
         }
         kept = [(name, value) for name, value in record.headers if not name.startswith("dlt-")]
-        source = dict(record.headers).get("dlt-topic", b"").decode(errors="replace") or record.topic
         await self._publisher.publish(
             Outgoing(
-                self._parked_in.get(source) or self._parked_in[record.topic],
+                self._parked_in[topic],
                 record.key or b"",
                 record.value or b"",
                 [*kept, *((name, value.encode()) for name, value in origin.items())],

@@ -36,7 +36,7 @@ class Tail:
         self._topic = topic
         self._handle = handle
         self._replay = replay
-        self._dead_letters = DeadLetters(publisher, settings.service_name)
+        self._dead_letters = DeadLetters(publisher, settings.service_name, [topic])
         self._failed: str | None = "not started"
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
