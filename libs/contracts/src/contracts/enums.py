@@ -100,3 +100,20 @@ class FirstTimeModalPreference(StrEnum):
     SHOW_ALWAYS = "SHOW_ALWAYS"
     DONT_SHOW = "DONT_SHOW"
     REMIND_LATER = "REMIND_LATER"
+
+
+class MailKind(StrEnum):
+    """What a mail to a guest is about."""
+
+    INVITATION = "INVITATION"
+    UPDATE = "UPDATE"
+    REMINDER = "REMINDER"  # the invitation again, because the host asked for it
+    CANCELLATION = "CANCELLATION"  # of the meeting, or of this guest's part in it
+
+
+class DeliveryFailureCode(StrEnum):
+    """Why a guest could not be mailed."""
+
+    ADDRESS_REJECTED = "ADDRESS_REJECTED"
+    MAIL_REJECTED = "MAIL_REJECTED"
+    UNREACHABLE = "UNREACHABLE"

@@ -5,7 +5,7 @@ Per meeting, events are in order and gapless: ``ce_sequence`` is the meeting's v
 
 from pydantic import Field
 
-from contracts.enums import RsvpStatus
+from contracts.enums import DeliveryFailureCode, MailKind, RsvpStatus
 from contracts.meetings import MeetingState, ParticipantState
 from contracts.model import Contract
 from contracts.registry import message
@@ -58,3 +58,21 @@ class MeetingRemovedFromCalendar(MeetingEvent):
     """A person took a canceled meeting off their calendar."""
 
     user_uuid: str
+
+
+@message("meetings.invitation.delivered.v1", MEETING_EVENTS)
+class InvitationDelivered(MeetingEvent):
+    """A mail about the meeting was sent to a participant."""
+
+    participant_uuid: str
+    kind: MailKind
+
+
+@message("meetings.invitation.failed.v1", MEETING_EVENTS)
+class InvitationFailed(MeetingEvent):
+    """A mail about the meeting could not be sent to a participant, and will not be tried again by itself."""
+
+    participant_uuid: str
+    kind: MailKind
+    failure_code: DeliveryFailureCode
+    failure_reason: str
