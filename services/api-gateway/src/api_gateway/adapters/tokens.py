@@ -41,20 +41,22 @@ class KeySet:
 
     async def _refresh(self) -> None:
         async with self._lock:
-            if time.monotonic() - self._tried_at < _REFRESH_AT_MOST_EVERY:
-                return
-            self._tried_at = time.monotonic()
-            try:
-                answer = await self._http.get(self._url)
-                answer.raise_for_status()
-                keys = jwt.PyJWKSet.from_dict(answer.json()).keys
-            except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
-                log.warning("the login's keys could not be fetched", error=type(error).__name__)
-                if not self._keys:
-                    raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
-                return
-            self._keys = {key.key_id: key for key in keys}
-            self._fetched_at = time.monotonic()
+            if time.monotonic() - self._tried_at >= _REFRESH_AT_MOST_EVERY:
+                self._tried_at = time.monotonic()
+                await self._fetch()
+        if not self._keys:
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+
+    async def _fetch(self) -> None:
+        try:
+            answer = await self._http.get(self._url)
+            answer.raise_for_status()
+            keys = jwt.PyJWKSet.from_dict(answer.json()).keys
+        except (httpx.HTTPError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            log.warning("the login's keys could not be fetched", error=type(error).__name__)
+            return
+        self._keys = {key.key_id: key for key in keys}
+        self._fetched_at = time.monotonic()
 
 
 class TokenVerifier:

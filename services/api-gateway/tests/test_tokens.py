@@ -1,0 +1,227 @@
+"""Access tokens: which hold, and why none of the classic forgeries does."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from api_gateway.adapters.tokens import KeySet, TokenVerifier
+from contracts.errors import ErrorCode, Refusal
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi import FastAPI, Response
+from jwt.algorithms import RSAAlgorithm
+from pydantic import SecretStr
+from simulators.common.serve import running
+from simulators.platform import seed
+from simulators.platform.app import create_app
+
+from tests.support.gateway import CLAIMS, SECRET, signed
+
+
+def verifier(
+    *, secret: str | None = SECRET, keys: KeySet | None = None, issuer: str | None = None, audience: str | None = None
+) -> TokenVerifier:
+    shared = None if secret is None else SecretStr(secret)
+    return TokenVerifier(secret=shared, keys=keys, issuer=issuer, audience=audience, leeway=5)
+
+
+async def refused(tokens: TokenVerifier, token: str) -> bool:
+    """Whether a token is answered 401."""
+    try:
+        await tokens.claims(token)
+    except Refusal as refusal:
+        return refusal.code is ErrorCode.AUTHENTICATION_REQUIRED
+    return False
+
+
+def part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def handmade(header: dict[str, Any], claims: dict[str, Any], key: bytes | None = None) -> str:
+    """A token that no library would make; signed with HMAC-SHA256 when there is a key."""
+    said = f"{part(header)}.{part(claims)}"
+    mac = b"" if key is None else hmac.digest(key, said.encode(), hashlib.sha256)
+    return f"{said}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def good_claims() -> dict[str, Any]:
+    return CLAIMS | {"exp": int(time.time()) + 3600}
+
+
+async def test_a_token_signed_with_the_shared_secret_holds() -> None:
+    claims = await verifier().claims(signed())
+    assert CLAIMS.items() <= claims.items()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(signed(secret="another secret, as long as the right one"), id="another secret"),
+        pytest.param(signed({"exp": time.time() - 60}), id="expired"),
+        pytest.param(signed({"exp": None}), id="never expires"),
+        pytest.param(signed({"exp": "soon"}), id="expires at no number"),
+        pytest.param(signed({"nbf": time.time() + 60}), id="not valid yet"),
+        pytest.param(signed({"nbf": "later"}), id="valid from no number"),
+        pytest.param(signed(algorithm="HS384"), id="HS384"),
+        pytest.param(signed(algorithm="HS512"), id="HS512"),
+        pytest.param(handmade({"alg": "none"}, good_claims()), id="none"),
+        pytest.param(handmade({"alg": "None"}, good_claims()), id="None"),
+        pytest.param(handmade({"alg": "nOnE"}, good_claims(), SECRET.encode()), id="nOnE, signed"),
+        pytest.param(handmade({"alg": ["HS256"]}, good_claims(), SECRET.encode()), id="alg is a list"),
+        pytest.param(handmade({}, good_claims(), SECRET.encode()), id="no alg"),
+        pytest.param(handmade({"alg": "HS256"}, good_claims()), id="no signature"),
+        pytest.param(handmade({"alg": "HS256"}, good_claims(), b""), id="signed with the empty key"),
+        pytest.param(
+            handmade({"alg": "HS256", "crit": ["never"], "never": 1}, good_claims(), SECRET.encode()),
+            id="a critical extension that nobody knows (RFC 7515 section 4.1.11)",
+        ),
+        pytest.param(signed() + "x", id="signature with a letter more"),
+        pytest.param(signed().rpartition(".")[0], id="two parts"),
+        pytest.param("..", id="empty parts"),
+        pytest.param("a token", id="no token"),
+        pytest.param("é.è.ê", id="not ASCII"),
+        pytest.param(f"{part([])}.{part({})}.", id="header is a list"),
+        pytest.param(base64.urlsafe_b64encode(b"[" * 30_000).decode() + "..", id="header nested deeply"),
+        pytest.param(base64.urlsafe_b64encode(b'{"alg":' + b"9" * 6000 + b"}").decode() + "..", id="huge number"),
+    ],
+)
+async def test_a_token_that_does_not_hold_is_401(token: str) -> None:
+    assert await refused(verifier(), token)
+
+
+@pytest.mark.parametrize("claims", [{"exp": time.time() - 2}, {"nbf": time.time() + 2, "exp": time.time() + 600}])
+async def test_clocks_may_differ_a_little(claims: dict[str, Any]) -> None:
+    await verifier().claims(signed(claims))
+
+
+async def test_issuer_and_audience_are_checked_where_they_are_set() -> None:
+    token = signed({"iss": "login", "aud": ["meetings", "others"]})
+    assert not await refused(verifier(issuer="login", audience="meetings"), token)
+    assert await refused(verifier(issuer="another"), token)
+    assert await refused(verifier(audience="another"), token)
+    assert await refused(verifier(issuer="login"), signed())
+    assert await refused(verifier(audience="meetings"), signed())
+
+
+@pytest.fixture(scope="module")
+def login() -> Iterator[str]:
+    """A login that signs with all three algorithms and publishes its keys over a socket."""
+    with running(create_app(SECRET)) as url:
+        yield url
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client
+
+
+async def token_of(http: httpx.AsyncClient, login: str, algorithm: str) -> str:
+    body = {"username": seed.VALENTINA.user_email, "password": seed.PASSWORD, "algorithm": algorithm}
+    answer = await http.post(f"{login}/api/auth/login", json=body)
+    token: str = answer.json()["token"]
+    return token
+
+
+def key_set(http: httpx.AsyncClient, login: str) -> KeySet:
+    return KeySet(http, f"{login}/.well-known/jwks.json")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+async def test_a_token_signed_with_a_published_key_holds(http: httpx.AsyncClient, login: str, algorithm: str) -> None:
+    token = await token_of(http, login, algorithm)
+    claims = await verifier(secret=None, keys=key_set(http, login)).claims(token)
+    assert CLAIMS.items() <= claims.items()
+    head, _, signature = token.split(".")
+    forged = part(claims | {"userUuid": "TS-SOMEBODY-ELSE"})
+    assert await refused(verifier(keys=key_set(http, login)), f"{head}.{forged}.{signature}")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+async def test_without_a_key_set_no_such_token_holds(http: httpx.AsyncClient, login: str, algorithm: str) -> None:
+    assert await refused(verifier(), await token_of(http, login, algorithm))
+
+
+async def test_without_a_secret_no_hs256_token_holds(http: httpx.AsyncClient, login: str) -> None:
+    assert await refused(verifier(secret=None, keys=key_set(http, login)), signed())
+    assert await refused(verifier(secret=None, keys=key_set(http, login)), signed(secret="None" * 8))
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
+async def test_a_published_key_is_no_shared_secret(http: httpx.AsyncClient, login: str, form: str) -> None:
+    """Key confusion: everybody knows the public key, so an HMAC with it proves nothing."""
+    published = (await http.get(f"{login}/.well-known/jwks.json")).json()["keys"][0]
+    public = RSAAlgorithm.from_jwk(published)
+    assert isinstance(public, rsa.RSAPublicKey)
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    key = {
+        "pem": public.public_bytes(serialization.Encoding.PEM, info),
+        "der": public.public_bytes(serialization.Encoding.DER, info),
+        "jwk": json.dumps(published).encode(),
+    }[form]
+    token = handmade({"alg": "HS256", "kid": published["kid"]}, good_claims(), key)
+    assert await refused(verifier(keys=key_set(http, login)), token)
+    assert await refused(verifier(secret=None, keys=key_set(http, login)), token)
+
+
+async def test_a_key_serves_its_own_algorithm_only(http: httpx.AsyncClient, login: str) -> None:
+    keys = verifier(keys=key_set(http, login))
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    own = {"kid": "ec-1", "jwk": RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)}
+    assert await refused(keys, jwt.encode(good_claims(), private, "RS256", headers=own))
+    assert await refused(keys, jwt.encode(good_claims(), private, "PS256", headers={"kid": "rsa-1"}))
+    for kid in ("rsa-1", "unknown", "", None):
+        headers = {} if kid is None else {"kid": kid}
+        assert await refused(keys, jwt.encode(good_claims(), private, "RS256", headers=headers))
+
+
+async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_for_every_invented_name(
+    http: httpx.AsyncClient,
+) -> None:
+    fetched = 0
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    app = FastAPI()
+
+    @app.get("/jwks")
+    async def jwks() -> dict[str, Any]:
+        nonlocal fetched
+        fetched += 1
+        return {"keys": [RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "new", "alg": "RS256"}]}
+
+    with running(app) as url:
+        tokens = verifier(keys=KeySet(http, f"{url}/jwks"))
+        await tokens.claims(jwt.encode(good_claims(), private, "RS256", headers={"kid": "new"}))
+        for number in range(20):
+            token = jwt.encode(good_claims(), private, "RS256", headers={"kid": f"invented-{number}"})
+            assert await refused(tokens, token)
+    assert fetched == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [Response("no", 500), Response("[]"), Response("not JSON"), Response('{"keys": [1]}'), None]
+)
+async def test_while_the_login_cannot_be_asked_nobody_is_refused_for_a_bad_token(
+    http: httpx.AsyncClient, answer: Response | None
+) -> None:
+    app = FastAPI()
+
+    @app.get("/jwks")
+    async def jwks() -> Response:
+        assert answer is not None
+        return answer
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with running(app) as url:
+        tokens = verifier(keys=KeySet(http, f"{url}{'/nowhere' if answer is None else '/jwks'}"))
+        for _ in range(3):
+            with pytest.raises(Refusal) as refusal:
+                await tokens.claims(jwt.encode(good_claims(), private, "RS256", headers={"kid": "valid"}))
+            assert refusal.value.code is ErrorCode.SERVICE_UNAVAILABLE

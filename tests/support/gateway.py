@@ -1,0 +1,147 @@
+"""The gateway in this process, with stand-ins for what is behind it: the bus, the directory, the queries."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import jwt
+from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.adapters.tokens import TokenVerifier
+from api_gateway.application.meetings import MeetingCommands
+from api_gateway.bootstrap import create_app
+from api_gateway.domain.caller import Caller, ClaimNames
+from api_gateway.settings import Settings
+from chassis.health import Health
+from chassis.kafka.requests import Requests
+from chassis.queries import QueryClient
+from contracts.commands import Command
+from contracts.enums import ParticipantType
+from contracts.meetings import Invitee
+from contracts.model import Contract
+from contracts.queries import Question
+from contracts.replies import Outcome, Reply
+from pydantic import SecretStr
+
+SECRET = "the secret that the login and the gateway share, long enough for SHA-512"
+NAMES = ClaimNames(tenant="tenantUuid", user="userUuid", email="username", user_type="userType", partner="partnerUuid")
+CLAIMS = {
+    "tenantUuid": "T019A16FF372A70B5A9307B00CE85E4DA",
+    "userUuid": "TS019C06688AA57248B9EA5325DBDFC48E",
+    "username": "valentina.rojas@andes.example.com",
+    "userType": "TENANT_STAFF",
+}
+HEADERS = {
+    "x-tenant-uuid": CLAIMS["tenantUuid"],
+    "x-user-id": CLAIMS["userUuid"],
+    "x-user-email": CLAIMS["username"],
+    "x-user-type": CLAIMS["userType"],
+}
+
+
+def signed(claims: dict[str, Any] | None = None, *, secret: str = SECRET, algorithm: str = "HS256", **more: Any) -> str:
+    """A token that is good for an hour, unless the claims say otherwise."""
+    given = {"exp": time.time() + 3600} | CLAIMS | (claims or {})
+    return jwt.encode({name: value for name, value in given.items() if value is not None}, secret, algorithm, **more)
+
+
+class StandInBus(Requests):
+    """Keeps the commands and gives each the same outcome: a reply, none in time, or an error."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+        self.outcome: Reply | Exception | None = Reply(outcome=Outcome.OK, version=1, data={})
+
+    async def request(self, command: Contract, *, key: str) -> Reply | None:
+        assert isinstance(command, Command)
+        assert key == command.meeting_uuid
+        self.commands.append(command)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class StandInDirectory:
+    """Knows everybody."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
+        self.asked += [*contact_ids, *staff_ids]
+        kinds = {"C": ParticipantType.CONTACT, "T": ParticipantType.TENANT_STAFF, "P": ParticipantType.PARTNER_STAFF}
+        return [
+            Invitee(participant_type=kinds[one[0]], participant_entity_uuid=one, email=f"{one.lower()}@example.com")
+            for one in (*contact_ids, *staff_ids)
+        ]
+
+    async def name_of(self, caller: Caller) -> str:
+        return "Valentina Rojas"
+
+
+class StandInCore(QueryClient):
+    """Keeps the questions and gives each the same answer."""
+
+    def __init__(self) -> None:
+        self.queries: list[Any] = []
+        self.outcome: Reply | Exception = Reply(outcome=Outcome.OK, version=1, data={})
+
+    async def ask(self, query: Question) -> Reply:
+        self.queries.append(query)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Gateway:
+    """The application, a client of it that is logged in, and what stands behind it."""
+
+    def __init__(self, client: httpx.AsyncClient, bus: StandInBus, core: StandInCore, directory: StandInDirectory):
+        self.client = client
+        self.bus = bus
+        self.core = core
+        self.directory = directory
+
+    async def create(self, **changes: Any) -> httpx.Response:
+        """Create a meeting from a valid body, changed as asked; a field set to ``...`` is left out."""
+        return await self.client.post("/api/v1/meetings", json=body(**changes))
+
+    async def details(self, **changes: Any) -> list[str]:
+        """What is wrong with such a body; an empty list when it is accepted."""
+        answer = await self.create(**changes)
+        if answer.status_code == 201:
+            return []
+        assert answer.status_code == 400, answer.text
+        error = answer.json()
+        assert (error["errorCode"], error["message"]) == ("BE0201", "Validation failed")
+        details: list[str] = error["details"]
+        return details
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """A valid body of a new meeting, changed as asked; a field set to ``...`` is left out."""
+    given = {
+        "startDateTime": "2026-06-15T15:00:00",
+        "endDateTime": "2026-06-15T15:45:00",
+        "timezone": "America/Santiago",
+        "locationType": "ONLINE",
+    } | changes
+    return {name: value for name, value in given.items() if value is not ...}
+
+
+@asynccontextmanager
+async def gateway() -> AsyncIterator[Gateway]:
+    """The gateway without its lifespan: no broker, no directory, no other service."""
+    settings = Settings(jwt_hs256_secret=SecretStr(SECRET), internal_token=SecretStr("internal"))
+    app = create_app(settings, Health())
+    bus, core, directory = StandInBus(), StandInCore(), StandInDirectory()
+    verifier = TokenVerifier(secret=settings.jwt_hs256_secret, keys=None, issuer=None, audience=None, leeway=0)
+    backend = app.state.backend
+    backend.gatekeeper = Gatekeeper(verifier, NAMES)
+    backend.core = core
+    backend.meetings = MeetingCommands(bus, directory)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {signed()}", **HEADERS}
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:
+        yield Gateway(client, bus, core, directory)
