@@ -9,14 +9,14 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    service_name: str
-    http_host: str = "127.0.0.1"
-    http_port: int
-    log_level: str = "INFO"
+    service_name: str = Field(description="how the service calls itself on the bus and in logs")
+    http_host: str = Field(default="127.0.0.1", description="the address to listen on")
+    http_port: int = Field(description="the port to listen on")
+    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     internal_token: SecretStr = Field(description="shared by the services; guards the internal query APIs")
     drain_timeout: float = Field(default=25, description="from SIGTERM until whatever still runs is cut off")
 
-    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_bootstrap_servers: str = Field(default="localhost:9092", description="`host:port`, comma-separated")
     kafka_fetch_max_wait_ms: int = Field(
         default=20,
         description="how long the broker may hold a fetch. A consumer has one fetch per broker in flight, and a "
@@ -34,8 +34,10 @@ class ServiceSettings(BaseSettings):
 class DatabaseSettings(ServiceSettings):
     """Settings of a service that owns a database."""
 
-    mongodb_uri: str = "mongodb://localhost:27017/?replicaSet=rs0"
-    mongodb_database: str
+    mongodb_uri: str = Field(
+        default="mongodb://localhost:27017/?replicaSet=rs0", description="a replica set or a sharded cluster"
+    )
+    mongodb_database: str = Field(description="the database that this service owns alone")
     mongodb_concurrency: int = Field(
         default=16, description="operations in flight at once; more only adds unfairness in the driver's pool"
     )

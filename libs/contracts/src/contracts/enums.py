@@ -1,6 +1,26 @@
-"""The closed vocabularies of the platform. The values are fixed by the outer contract."""
+"""The vocabularies of the platform. The values are fixed by the outer contract; only an ``OpenEnum`` may grow."""
 
 from enum import StrEnum
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler
+
+OPEN_ENUM = "x-open-enum"
+"""What a JSON Schema says of a vocabulary that may grow."""
+
+
+class OpenEnum(StrEnum):
+    """A vocabulary that may grow: a value that this version does not know is read as ``UNKNOWN``."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "OpenEnum | None":
+        return cls["UNKNOWN"] if isinstance(value, str) else None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        handler.resolve_ref_schema(schema)[OPEN_ENUM] = True
+        return schema
 
 
 class UserType(StrEnum):
@@ -71,7 +91,7 @@ class SyncOperation(StrEnum):
     DELETE = "DELETE"
 
 
-class SyncFailureCode(StrEnum):
+class SyncFailureCode(OpenEnum):
     TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 a failure's name
     PERMISSION_DENIED = "PERMISSION_DENIED"
     RATE_LIMITED = "RATE_LIMITED"

@@ -18,19 +18,19 @@ class Settings(ServiceSettings):
     jwt_issuer: str | None = Field(default=None, description="if set, the only `iss` that is accepted")
     jwt_audience: str | None = Field(default=None, description="if set, an `aud` that must be present")
     jwt_leeway: float = Field(default=5, description="seconds of clock difference allowed in `exp` and `nbf`")
-    jwt_tenant_claim: str = "tenantUuid"
-    jwt_user_claim: str = "userUuid"
-    jwt_email_claim: str = "username"
-    jwt_user_type_claim: str = "userType"
-    jwt_partner_claim: str = "partnerUuid"
+    jwt_tenant_claim: str = Field(default="tenantUuid", description="the claim that names the tenant")
+    jwt_user_claim: str = Field(default="userUuid", description="the claim that names the user")
+    jwt_email_claim: str = Field(default="username", description="the claim that has the user's e-mail")
+    jwt_user_type_claim: str = Field(default="userType", description="the claim that has the kind of user")
+    jwt_partner_claim: str = Field(default="partnerUuid", description="the claim that names partner staff's firm")
 
-    meeting_core_url: str = "http://127.0.0.1:8091"
-    calendar_sync_url: str = "http://127.0.0.1:8093"
-    query_timeout: float = 5
+    meeting_core_url: str = Field(default="http://127.0.0.1:8091", description="where meetings are asked for")
+    calendar_sync_url: str = Field(default="http://127.0.0.1:8093", description="where connections are asked for")
+    query_timeout: float = Field(default=5, description="how long a query may take before 503")
 
-    directory_url: str = "http://127.0.0.1:8070"
-    directory_timeout: float = 2
-    directory_cache_seconds: float = 60
+    directory_url: str = Field(default="http://127.0.0.1:8070", description="the platform's directory of people")
+    directory_timeout: float = Field(default=2, description="how long a look-up may take before 503")
+    directory_cache_seconds: float = Field(default=60, description="how long what was looked up is believed")
     directory_concurrency: int = Field(default=16, description="look-ups in flight at once")
 
     command_deadline: float = Field(default=5, description="how long a caller waits for an outcome before 202")
