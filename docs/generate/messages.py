@@ -10,16 +10,16 @@ from contracts.topics import Topic
 
 
 @cache
-def message_types() -> tuple[MessageType, ...]:
-    """All message types, by topic, then as declared."""
+def message_types() -> dict[str, MessageType]:
+    """All message types by name, in the order of their names."""
     for module in pkgutil.iter_modules(contracts.__path__):
         importlib.import_module(f"contracts.{module.name}")
-    return tuple(sorted(MESSAGE_TYPES.values(), key=lambda kind: kind.topic.name))
+    return dict(sorted(MESSAGE_TYPES.items()))
 
 
 def types_on(topic: Topic) -> list[MessageType]:
     """The message types that a topic carries."""
-    return [kind for kind in message_types() if kind.topic.name == topic.name]
+    return [kind for kind in message_types().values() if kind.topic == topic]
 
 
 def meaning(kind: MessageType) -> str:

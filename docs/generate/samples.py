@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.envelope import Envelope, Headers
-from contracts.registry import MESSAGE_TYPES
 
 from docs.generate.files import ROOT, Files, as_json
+from docs.generate.messages import message_types
 
 FOLDER = "libs/contracts/samples"
 
@@ -57,7 +57,7 @@ def sample_files() -> Files:
 def rewritten(sample: Sample) -> str:
     """What today's producer would write for what today's consumer reads in a sample."""
     headers = Envelope.from_headers(sample.kafka_headers).to_headers()
-    body = MESSAGE_TYPES[sample.type].body.model_validate(sample.body)
+    body = message_types()[sample.type].body.model_validate(sample.body)
     return as_json(
         {
             "key": sample.key,

@@ -29,7 +29,7 @@ def schema_of(body: type[Contract], mode: Literal["serialization", "validation"]
 
 def schema_files() -> Files:
     """Today's golden schemas of every message type."""
-    return {path: as_json(schema) for kind in message_types() for path, schema in _both(kind).items()}
+    return {path: as_json(schema) for kind in message_types().values() for path, schema in _both(kind).items()}
 
 
 def _both(kind: MessageType) -> dict[str, Schema]:

@@ -1,0 +1,50 @@
+"""``python -m docs.generate schemas|docs|release``: write what the code says, and say what changed."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from docs.generate import asyncapi, schemas
+from docs.generate.files import write
+from docs.generate.pages import pages
+from docs.generate.releases import IncompatibleError, next_release
+from docs.generate.samples import sample_files
+from docs.generate.schemas import schema_files
+
+
+def write_schemas() -> list[str]:
+    """Golden schemas, and the samples with fields that are new."""
+    return [*write(schema_files(), whole=schemas.FOLDER), *write(sample_files())]
+
+
+def write_docs() -> list[str]:
+    """The pages under ``docs/generated``."""
+    return write(pages(), whole=asyncapi.FOLDER)
+
+
+def write_release() -> list[str]:
+    """What has changed since the last release, as the next one."""
+    return write(next_release())
+
+
+_COMMANDS: dict[str, Callable[[], list[str]]] = {
+    "schemas": write_schemas,
+    "docs": write_docs,
+    "release": write_release,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("what", choices=_COMMANDS, nargs="+")
+    try:
+        changed = [path for what in parser.parse_args().what for path in _COMMANDS[what]()]
+    except IncompatibleError as error:
+        sys.stderr.write(f"{error}\nThese changes break a release. What to do instead: docs/decisions/0008\n")
+        return 1
+    sys.stdout.write("".join(f"{path}\n" for path in changed) or "nothing changed\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""The OpenAPI documents of the services that have a public HTTP API."""
+
+from docs.generate.files import Files, as_json
+from docs.generate.services import gateway_openapi
+
+FOLDER = "docs/generated/openapi"
+
+
+def openapi_files() -> Files:
+    """One document per service."""
+    return {f"{FOLDER}/api-gateway.json": as_json(gateway_openapi())}

@@ -1,0 +1,53 @@
+"""The services, with what can be asked of each without running it."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import api_gateway.bootstrap
+import api_gateway.settings
+import calendar_sync.settings
+import invitations.settings
+import meeting_core.settings
+import webhook_ingest.settings
+from chassis.health import Health
+from chassis.settings import ServiceSettings
+from contracts.topics import API_GATEWAY, CALENDAR_SYNC, INVITATIONS, MEETING_CORE, WEBHOOK_INGEST
+from pydantic import SecretStr
+
+from docs.generate.files import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service by its name on the bus, and its settings."""
+
+    name: str
+    settings: type[ServiceSettings]
+
+    @property
+    def purpose(self) -> str:
+        """What the service says about itself in its ``pyproject.toml``."""
+        return _description(ROOT / "services" / self.name / "pyproject.toml")
+
+
+SERVICES = (
+    Service(API_GATEWAY, api_gateway.settings.Settings),
+    Service(MEETING_CORE, meeting_core.settings.Settings),
+    Service(INVITATIONS, invitations.settings.Settings),
+    Service(CALENDAR_SYNC, calendar_sync.settings.Settings),
+    Service(WEBHOOK_INGEST, webhook_ingest.settings.Settings),
+)
+
+
+def gateway_openapi() -> dict[str, Any]:
+    """The OpenAPI document of the gateway, from its application as it would be started."""
+    secret = SecretStr("only-to-build-the-description-with")
+    settings = api_gateway.settings.Settings(internal_token=secret, jwt_hs256_secret=secret)
+    return api_gateway.bootstrap.create_app(settings, Health()).openapi()
+
+
+def _description(project: Path) -> str:
+    described: str = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["description"]
+    return described

@@ -1,0 +1,74 @@
+"""The page about settings: every environment variable of every service."""
+
+from types import NoneType
+from typing import get_args
+
+from chassis.settings import DatabaseSettings, ServiceSettings
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from docs.generate.files import Files
+from docs.generate.markdown import code, page, table
+from docs.generate.services import SERVICES, Service
+
+PATH = "docs/generated/settings.md"
+_HEAD = ("variable", "type", "default", "meaning")
+Fields = dict[str, FieldInfo]
+
+
+def settings_files() -> Files:
+    """The page about settings."""
+    return {
+        PATH: page(
+            "Settings",
+            "Every setting is an environment variable; an empty one counts as unset. Durations are in seconds unless "
+            "the name says otherwise. What has no default must be set, else the service says so and does not start.",
+            "## Every service",
+            _table(ServiceSettings),
+            "## Every service with a database",
+            _table(DatabaseSettings),
+            *(block for service in SERVICES for block in _section(service)),
+        )
+    }
+
+
+def own_fields(settings: type[ServiceSettings]) -> Fields:
+    """The settings that a class adds to its base, or whose default it changes."""
+    inherited: Fields = getattr(settings.__base__, "model_fields", {})
+    return {
+        name: field
+        for name, field in settings.model_fields.items()
+        if name not in inherited or inherited[name].default != field.default
+    }
+
+
+def described(settings: type[ServiceSettings], name: str) -> str:
+    """What a setting means, where it was first declared."""
+    bases = (base.model_fields for base in settings.__mro__ if issubclass(base, ServiceSettings))
+    return next((fields[name].description or "" for fields in bases if name in fields and fields[name].description), "")
+
+
+def _section(service: Service) -> tuple[str, str, str]:
+    return f"## {service.name}", service.purpose, _table(service.settings)
+
+
+def _table(settings: type[ServiceSettings]) -> str:
+    return table(
+        _HEAD,
+        (
+            (code(name.upper()), _type(field), _default(field), described(settings, name))
+            for name, field in own_fields(settings).items()
+        ),
+    )
+
+
+def _type(field: FieldInfo) -> str:
+    kinds = [kind for kind in get_args(field.annotation) if kind is not NoneType] or [field.annotation]
+    return " or ".join("secret" if kind is SecretStr else getattr(kind, "__name__", str(kind)) for kind in kinds)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**must be set**"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "unset" if value is None else code(str(value))
