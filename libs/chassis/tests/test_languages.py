@@ -24,9 +24,9 @@ def schedule(start: str, end: str, zone: str, *, all_day: bool = False) -> Sched
             "lunes, 15 de junio de 2026, 15:00 – 15:45 (hora estándar de Chile, America/Santiago)",
         ),
         (
-            schedule("2026-06-15T23:00", "2026-06-16T00:45", "Etc/UTC"),
-            "Monday, June 15, 2026, 11:00 PM – Tuesday, June 16, 2026, 12:45 AM (Coordinated Universal Time, Etc/UTC)",
-            "lunes, 15 de junio de 2026, 23:00 – martes, 16 de junio de 2026, 0:45 (tiempo universal coordinado, Etc/UTC)",
+            schedule("2026-06-15T23:00", "2026-06-16T00:45", "UTC"),
+            "Monday, June 15, 2026, 11:00 PM – Tuesday, June 16, 2026, 12:45 AM (Coordinated Universal Time, UTC)",
+            "lunes, 15 de junio de 2026, 23:00 – martes, 16 de junio de 2026, 0:45 (tiempo universal coordinado, UTC)",
         ),
         (  # a start in the gap of the night to summer time is shown as the time it is
             schedule("2026-03-29T02:30", "2026-03-29T04:00", MADRID),
