@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
 from simulators.common.pages import Pages
 from simulators.google import control, pages
+from simulators.google.calendar.errors import ApiError
 from simulators.google.calendar.routes import routes
 from simulators.google.oauth import authorize, identity, tokens
 from simulators.google.settings import Settings
@@ -39,6 +41,10 @@ def create_app(settings: Settings) -> FastAPI:
         pages.router(world, templates),
     ):
         app.include_router(router)
+
+    @app.exception_handler(ApiError)
+    async def refuse(_: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(error.body(), error.status)
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, HTTPException
 
 from simulators.common.control import ControlModel, control_router
 from simulators.google.calendar.access import calendar_for
-from simulators.google.calendar.errors import ApiError
 from simulators.google.calendar.series import find
 from simulators.google.calendar.writing import Writer, change, delete, insert
 from simulators.google.discovery.validation import check_body
@@ -103,27 +102,18 @@ def _add_events(routes: APIRouter, world: World) -> None:
 
     @routes.post("/accounts/{email}/events", status_code=201)
     async def add(email: str, body: Json) -> Json:
-        try:
-            return insert(by_hand(world, known(world, email), "primary"), check_body("Event", body)).resource
-        except ApiError as error:
-            raise HTTPException(error.status, error.message) from error
+        return insert(by_hand(world, known(world, email), "primary"), check_body("Event", body)).resource
 
     @routes.patch("/accounts/{email}/events/{event_id}")
     async def edit(email: str, event_id: str, body: Json) -> Json:
-        try:
-            writer = by_hand(world, known(world, email), "primary")
-            event = find(world, writer.calendar.id, event_id)
-            return change(writer, event, check_body("Event", body), whole=False).resource
-        except ApiError as error:
-            raise HTTPException(error.status, error.message) from error
+        writer = by_hand(world, known(world, email), "primary")
+        event = find(world, writer.calendar.id, event_id)
+        return change(writer, event, check_body("Event", body), whole=False).resource
 
     @routes.delete("/accounts/{email}/events/{event_id}", status_code=204)
     async def remove(email: str, event_id: str) -> None:
-        try:
-            writer = by_hand(world, known(world, email), "primary")
-            delete(writer, find(world, writer.calendar.id, event_id))
-        except ApiError as error:
-            raise HTTPException(error.status, error.message) from error
+        writer = by_hand(world, known(world, email), "primary")
+        delete(writer, find(world, writer.calendar.id, event_id))
 
 
 def _add_levers(routes: APIRouter, world: World) -> None:

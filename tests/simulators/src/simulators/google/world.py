@@ -11,7 +11,7 @@ from simulators.common.delivery import NOTIFICATION_FAULTS, RetryPolicy, Sender
 from simulators.common.faults import FaultPlan
 from simulators.common.request_log import RequestLog
 from simulators.common.state_file import StateFile
-from simulators.google.calendar.times import text_ms
+from simulators.google.calendar.times import text_ms, zone
 from simulators.google.push.messages import announce
 from simulators.google.settings import Settings
 from simulators.google.state import Account, Calendar, Event, Json, State
@@ -68,10 +68,14 @@ class World:
         self.file.save(self.snapshot())
 
     def account(self, email: str, name: str = "", time_zone: str = "UTC") -> Account:
-        """The account with this address, made on first use together with its primary calendar."""
+        """The account with this address, made on first use together with its primary calendar.
+
+        Raises ApiError 400 for a zone that does not exist.
+        """
         email = email.strip().lower()
         found = self.state.accounts.get(email)
         if found is None:
+            zone(time_zone, "account")
             sub = "1" + "".join(secrets.choice("0123456789") for _ in range(20))
             found = Account(email=email, name=name or email.split("@")[0], sub=sub, time_zone=time_zone)
             self.state.accounts[email] = found

@@ -110,7 +110,8 @@ class Query:
             first, last = self.time_min or datetime.min.replace(tzinfo=UTC), self.time_max
             far = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
             first = max(first, datetime.min.replace(tzinfo=UTC) + timedelta(days=2))
-            return next(occurrences(resource, first, last or far), None) is not None
+            starts = occurrences(resource, first, last or far)
+            return any(self._inside(instance_of(resource, start)) for start in starts)
         start, end = (instant(resource[side], self.calendar.time_zone) for side in ("start", "end"))
         return (self.time_min is None or end > self.time_min) and (self.time_max is None or start < self.time_max)
 

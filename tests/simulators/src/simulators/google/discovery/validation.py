@@ -67,16 +67,17 @@ def _typed(name: str, text: str, described: Json) -> Any:
 
 
 def check_body(schema: str, body: Any) -> Json:
-    """The request body as an object. Raises ApiError 400 when it is none or a field has the wrong type.
+    """The request body as an object, without fields that the schema does not know: the API ignores them.
 
-    Unknown fields pass and null means "not set", as in the real API.
+    Null means "not set". Raises ApiError 400 when the body is no object or a field has the wrong type.
     """
     if not isinstance(body, dict):
         raise invalid("Invalid JSON payload received: an object is required.", reason="badRequest")
     problem = best_match(_validator(schema, strict=False).iter_errors(_without_nulls(body)))
     if problem is not None:
         raise invalid(f"Invalid value at '{_where(problem)}': {problem.message[:200]}", reason="badRequest")
-    return body
+    known: Json = _known({"$ref": schema}, body)
+    return known
 
 
 def check_answer(method: Method, answer: Json | None) -> None:
@@ -92,6 +93,20 @@ def check_answer(method: Method, answer: Json | None) -> None:
 
 def _where(problem: ValidationError) -> str:
     return ".".join(str(part) for part in problem.absolute_path) or "body"
+
+
+def _known(part: Json, value: Any) -> Any:
+    part = document()["schemas"][part["$ref"]] if "$ref" in part else part
+    if isinstance(value, list):
+        return [_known(part["items"], item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields, others = part.get("properties", {}), part.get("additionalProperties")
+    return {
+        key: _known(fields.get(key, others), inner)
+        for key, inner in value.items()
+        if key in fields or others is not None
+    }
 
 
 def _without_nulls(value: Any) -> Any:
@@ -133,6 +148,8 @@ def _json_schema(part: Json, *, strict: bool) -> Json:
     if "$ref" in part:
         return {"$ref": f"#/$defs/{part['$ref']}"}
     made: Json = {} if part.get("type", "any") == "any" else {"type": part["type"]}
+    if part.get("format") == "int64" and not strict:  # written as text, read as either
+        made["type"] = ["string", "integer"]
     made |= {word: part[word] for word in ("enum", "format") if word in part}
     if "items" in part:
         made["items"] = _json_schema(part["items"], strict=strict)

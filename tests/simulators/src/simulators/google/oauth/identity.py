@@ -1,6 +1,7 @@
 """Who signed in: id tokens, the keys that verify them, and userinfo (OpenID Connect Core 1.0, sections 2 and 5.3)."""
 
 import json
+from functools import cached_property
 from typing import Any
 
 import jwt
@@ -24,7 +25,10 @@ class Identity:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def id_token(self, account: Account, client_id: str, scopes: list[str], nonce: str | None) -> str:
         """An RS256 id token for this client, good for an hour."""
