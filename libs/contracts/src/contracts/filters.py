@@ -151,12 +151,11 @@ class FilterField:
     note: str = ""
 
     @property
-    def of_participant(self) -> str | None:
-        """The participant's field that it is, if it is one: a meeting has many values of it."""
-        return self.name.removeprefix(_PARTICIPANTS) if self.name.startswith(_PARTICIPANTS) else None
+    def of_participant(self) -> bool:
+        """Whether a meeting has many values of it, one for each participant."""
+        return self.name.startswith("participants.")
 
 
-_PARTICIPANTS = "participants."
 _WALL_TIME = "compares the wall time as given; sorts by the instant"
 _STAFF_ONLY = "null for CLIENT callers"
 _MANAGERS_ONLY = "null unless the caller is host or creator"
@@ -230,8 +229,8 @@ class Condition(Contract):
     def _is_sound(self) -> Self:
         if self.field not in FILTER_FIELDS or self.operator not in self.about.kind.operators:
             raise ValueError("no such condition")
-        names = self.operator.operands
-        if names != ("values",) and len(self.operands) != len(names):
+        names, given = self.operator.operands, len(self.operands)
+        if not (1 <= given <= MOST_VALUES if names == ("values",) else given == len(names)):
             raise ValueError("the operator takes another number of operands")
         for operand in self.operands:
             self.about.kind.read(operand)

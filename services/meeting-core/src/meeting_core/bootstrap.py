@@ -12,13 +12,17 @@ from chassis.kafka.publisher import open_publisher
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
-from contracts.queries import GetInvitation, GetMeeting, ListCalendar
+from contracts.queries import CheckAvailability, GetInvitation, GetMeeting, ListCalendar, SearchMeetings
 from contracts.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
+from meeting_core.adapters.busy import BusyReader
+from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.application.availability import Availability
 from meeting_core.application.deciding import decide
 from meeting_core.application.handling import Handling
+from meeting_core.application.listing import Listing
 from meeting_core.application.queries import Queries
 from meeting_core.settings import Settings
 
@@ -34,13 +38,17 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await meetings.create_indexes(INDEXES)
 
             queries = Queries(MeetingReader(meetings))
+            listing = Listing(CalendarReader(meetings))
+            availability = Availability(BusyReader(meetings))
             app.include_router(
                 query_routes(
                     settings,
                     {
                         GetMeeting: queries.get_meeting,
                         GetInvitation: queries.get_invitation,
-                        ListCalendar: queries.list_calendar,
+                        ListCalendar: listing.list_calendar,
+                        SearchMeetings: listing.search,
+                        CheckAvailability: availability.check,
                     },
                 )
             )

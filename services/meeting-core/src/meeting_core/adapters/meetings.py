@@ -3,19 +3,15 @@
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.times import utc_now
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne
+from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
+from meeting_core.adapters.busy import BUSY_INDEX, length_class
+from meeting_core.adapters.calendars import CALENDAR_INDEX
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
 
-INDEXES = [
-    OUTBOX_INDEX,
-    IndexModel(
-        [("tenantUuid", ASCENDING), ("calendar", ASCENDING), ("startsAt", DESCENDING), ("_id", ASCENDING)],
-        name="calendar",
-    ),
-]
+INDEXES = [OUTBOX_INDEX, CALENDAR_INDEX, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
 
@@ -61,7 +57,7 @@ class MeetingWriter:
     def _write(self, meeting: Meeting, work: Work) -> InsertOne[Document] | ReplaceOne[Document]:
         pending = _pending(meeting, work)
         due = {"outboxDueAt": self._outbox.due_at(utc_now())} if pending["outbox"] else {}
-        document = {**meeting.model_dump(), **_derived(meeting), **pending, **due}
+        document = {**to_document(meeting), **pending, **due}
         if work.stored_version is None:
             return InsertOne(document)
         return ReplaceOne({"_id": meeting.meeting_uuid, "version": work.stored_version}, document)
@@ -72,10 +68,20 @@ def to_meeting(document: Document) -> Meeting:
     return Meeting.model_validate(document)
 
 
-def _derived(meeting: Meeting) -> Document:
-    """What queries look at and the aggregate can always compute."""
+def to_document(meeting: Meeting) -> Document:
+    """The aggregate's state, and what queries look at and the aggregate can always compute."""
     schedule = meeting.content.schedule
-    return {"startsAt": schedule.starts_at, "endsAt": schedule.ends_at, "busy": meeting.busy}
+    return {
+        "_id": meeting.meeting_uuid,
+        **meeting.model_dump(),
+        "startsAt": schedule.starts_at,
+        "endsAt": schedule.ends_at,
+        "busy": meeting.busy,
+        "lengthClass": length_class(schedule.duration),
+        "durationMinutes": meeting.duration_minutes,
+        "attendeeCount": len(meeting.participants),
+        "showExternalCalendarIcon": meeting.is_on_outside_calendar,
+    }
 
 
 def _pending(meeting: Meeting, work: Work) -> Document:
@@ -97,16 +103,3 @@ class MeetingReader:
     async def find_anywhere(self, meeting_uuid: str) -> Meeting | None:
         document = await self._collection.find_one({"_id": meeting_uuid}, projection=_STATE)
         return None if document is None else to_meeting(document)
-
-    async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> list[Meeting]:
-        documents = await self._collection.find(
-            {"tenantUuid": tenant, "calendar": user_id},
-            projection=_STATE,
-            sort={"startsAt": DESCENDING, "_id": ASCENDING},
-            skip=skip,
-            limit=limit,
-        )
-        return [to_meeting(document) for document in documents]
-
-    async def count_on_calendar(self, tenant: str, user_id: str) -> int:
-        return await self._collection.count({"tenantUuid": tenant, "calendar": user_id})

@@ -1,12 +1,9 @@
-"""Answering questions about meetings, as the asking person may see them."""
+"""Answering questions about one meeting, as the asking person may see it."""
 
-import asyncio
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from contracts.errors import ErrorCode, Refusal
-from contracts.meetings import MeetingSummary, Page
-from contracts.queries import GetInvitation, GetMeeting, ListCalendar
+from contracts.queries import GetInvitation, GetMeeting
 from contracts.replies import Outcome, Reply
 
 from meeting_core.domain.meeting import Meeting
@@ -20,11 +17,6 @@ class MeetingReader(Protocol):
 
     async def find_anywhere(self, meeting_uuid: str) -> Meeting | None:
         """A meeting of any tenant, for a guest whose link proves none."""
-
-    async def on_calendar(self, tenant: str, user_id: str, *, skip: int, limit: int) -> Sequence[Meeting]:
-        """The meetings on a person's calendar, the latest start first."""
-
-    async def count_on_calendar(self, tenant: str, user_id: str) -> int: ...
 
 
 class Queries:
@@ -50,22 +42,3 @@ class Queries:
             raise Refusal(ErrorCode.MEETING_NOT_FOUND)
         participant = meeting.participant(query.participant_uuid)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=invitation_of(meeting, participant))
-
-    async def list_calendar(self, query: ListCalendar) -> Reply:
-        tenant, user_id = query.actor.tenant_uuid, query.actor.user_id
-        meetings, total = await asyncio.gather(
-            self._meetings.on_calendar(tenant, user_id, skip=query.page * query.size, limit=query.size),
-            self._meetings.count_on_calendar(tenant, user_id),
-        )
-        return _page([Viewer(meeting, query.actor).summary() for meeting in meetings], query, total)
-
-
-def _page(content: list[MeetingSummary], query: Any, total: int) -> Reply:
-    page = Page[MeetingSummary](
-        content=content,
-        page=query.page,
-        size=query.size,
-        total_elements=total,
-        total_pages=-(-total // query.size),
-    )
-    return Reply(outcome=Outcome.OK, data=page)

@@ -113,6 +113,11 @@ class Meeting(BaseModel):
         return self.status is MeetingStatus.ACTIVE and not self.hosted.externally_organized
 
     @property
+    def is_on_outside_calendar(self) -> bool:
+        """Whether a list should mark it as coming from, or written to, an outside calendar."""
+        return self.source is not MeetingSource.INTERNAL or self.sync.status is ExternalSyncStatus.SYNCED
+
+    @property
     def duration_minutes(self) -> int:
         """Whole minutes of real elapsed time."""
         return int(self.content.schedule.duration.total_seconds() // 60)

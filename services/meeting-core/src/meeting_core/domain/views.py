@@ -1,7 +1,7 @@
 """How one viewer sees a meeting. The ``can*`` flags say exactly what the endpoints would allow this viewer now."""
 
 from contracts.commands import Actor
-from contracts.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, SyncFailureCode, UserType
+from contracts.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, UserType
 from contracts.meetings import Invitation, MeetingSummary
 from contracts.meetings import Meeting as MeetingView
 from contracts.meetings import Participant as ParticipantView
@@ -49,7 +49,7 @@ class Viewer:
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
             can_remove_from_calendar=self.may_hide,
-            show_external_calendar_icon=_is_external(meeting),
+            show_external_calendar_icon=meeting.is_on_outside_calendar,
             external_sync_status=sync.status,
             last_sync_operation=sync.last_operation,
             sync_failed_at=sync.failed_at if self.sees_sync_failure else None,
@@ -59,8 +59,8 @@ class Viewer:
             external_sync_failure_visible_to_viewer=self.sees_sync_failure,
         )
 
-    def summary(self) -> MeetingSummary:
-        """The meeting as a list shows it."""
+    def summary(self, attendees: int | None = None) -> MeetingSummary:
+        """The meeting as a list shows it; ``attendees`` is their number when not all of them were read."""
         meeting, content = self._meeting, self._meeting.content
         return MeetingSummary(
             start_date_time=content.start_date_time,
@@ -77,13 +77,13 @@ class Viewer:
             host_uuid=meeting.hosted.host_uuid,
             host_name=meeting.hosted.host_name,
             duration_minutes=meeting.duration_minutes,
-            attendee_count=len(meeting.participants),
+            attendee_count=len(meeting.participants) if attendees is None else attendees,
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
             can_remove_from_calendar=self.may_hide,
             externally_organized=meeting.hosted.externally_organized,
-            show_external_calendar_icon=_is_external(meeting),
+            show_external_calendar_icon=meeting.is_on_outside_calendar,
             external_sync_status=meeting.sync.status,
             can_retry_sync=self.may_retry_sync,
             external_sync_failure_visible_to_viewer=self.sees_sync_failure,
@@ -128,8 +128,3 @@ def invitation_of(meeting: Meeting, participant: Participant) -> Invitation:
         language=participant.language,
         rsvp_status=participant.rsvp_status,
     )
-
-
-def _is_external(meeting: Meeting) -> bool:
-    """Whether a list should mark it as coming from, or written to, an outside calendar."""
-    return meeting.source is not MeetingSource.INTERNAL or meeting.sync.status is ExternalSyncStatus.SYNCED

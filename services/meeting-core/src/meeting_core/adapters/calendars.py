@@ -1,0 +1,237 @@
+"""Reading calendars: the meetings on one person's calendar that fulfil conditions, in pages, sorted and counted.
+
+What callers say arrives here as ``Condition``s, whose operands are text, numbers, booleans and times, never documents;
+text is escaped wherever the database reads patterns. So nothing a caller sends is anything but a literal.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chassis.mongo import Collection, Document, Query
+from contracts.commands import Actor
+from contracts.enums import UserType
+from contracts.filters import INSTANT, LOCAL_DATE_TIME, Condition, Kind, Operator, SortKey
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from meeting_core.application.listing import Listed
+from meeting_core.domain.meeting import Meeting
+
+PATHS = {
+    "meetingUuid": "_id",
+    "tenantUuid": "tenantUuid",
+    "title": "content.title",
+    "startDateTime": "content.startDateTime",
+    "endDateTime": "content.endDateTime",
+    "timezone": "content.timezone",
+    "allDay": "content.allDay",
+    "locationType": "content.locationType",
+    "locationDetail": "content.locationDetail",
+    "description": "content.description",
+    "internalNotes": "content.internalNotes",
+    "meetingInformation": "content.meetingInformation",
+    "meetingLink": "content.meetingLink",
+    "meetingPassword": "content.meetingPassword",
+    "meetingProvider": "content.meetingProvider",
+    "status": "status",
+    "source": "source",
+    "hostUuid": "hosted.hostUuid",
+    "hostType": "hosted.hostType",
+    "hostName": "hosted.hostName",
+    "hostEmail": "hosted.hostEmail",
+    "createdByUuid": "hosted.createdByUuid",
+    "createdByType": "hosted.createdByType",
+    "createdAt": "createdAt",
+    "updatedAt": "updatedAt",
+    "durationMinutes": "durationMinutes",
+    "attendeeCount": "attendeeCount",
+    "organizerEmail": "hosted.organizerEmail",
+    "organizerName": "hosted.organizerName",
+    "externallyOrganized": "hosted.externallyOrganized",
+    "showExternalCalendarIcon": "showExternalCalendarIcon",
+    "externalSyncStatus": "sync.status",
+    "lastSyncOperation": "sync.lastOperation",
+    "syncFailedAt": "sync.failedAt",
+    "syncFailureCode": "sync.failureCode",
+    "syncFailureReason": "sync.failureReason",
+    "participants.participantUuid": "participants.participantUuid",
+    "participants.participantEntityUuid": "participants.participantEntityUuid",
+    "participants.participantType": "participants.participantType",
+    "participants.email": "participants.email",
+    "participants.name": "participants.name",
+    "participants.rsvpStatus": "participants.rsvpStatus",
+}
+"""Where the fields of ``contracts.filters.FILTER_FIELDS`` are stored."""
+
+CALENDAR_INDEX = IndexModel(
+    [
+        ("tenantUuid", ASCENDING),
+        ("calendar", ASCENDING),
+        ("startsAt", DESCENDING),
+        ("_id", DESCENDING),
+        ("status", ASCENDING),
+    ],
+    name="calendar_by_start",
+)
+"""A calendar by start, either way. The status is there so that counting what is not canceled reads the index alone."""
+
+_SORTED_BY = {"startDateTime": "startsAt", "endDateTime": "endsAt"}
+_LATEST_FIRST = [SortKey(field="startDateTime", descending=True)]
+_NEVER: Query = {"_id": {"$in": []}}
+_OPPOSITES = {
+    Operator.NOT_EQUALS: Operator.EQUALS,
+    Operator.NOT_IN: Operator.IN,
+    Operator.IS_NULL: Operator.IS_NOT_NULL,
+}
+_UNLISTED = (
+    "outbox",
+    "decided",
+    "content.description",
+    "content.internalNotes",
+    "content.meetingInformation",
+    "content.meetingPassword",
+)
+_FARTHEST = timedelta(days=2)
+"""More than wall time and the instant can be apart: 16 h of offset, and a day by which all-day meetings are rounded."""
+
+
+class CalendarReader:
+    """Reads calendars from the primary: reads follow writes."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def page(
+        self, viewer: Actor, conditions: Sequence[Condition], sort: Sequence[SortKey], *, skip: int, limit: int
+    ) -> list[Listed]:
+        documents = await self._collection.find(
+            matching(conditions, viewer),
+            projection=_listed_for(viewer),
+            sort=order(sort),
+            hint=_index_for(conditions),
+            skip=skip,
+            limit=limit,
+        )
+        return [Listed(Meeting.model_validate(document), document["attendeeCount"]) for document in documents]
+
+    async def count(self, viewer: Actor, conditions: Sequence[Condition]) -> int:
+        return await self._collection.count(matching(conditions, viewer), hint=_index_for(conditions))
+
+
+def matching(conditions: Sequence[Condition], viewer: Actor) -> Query:
+    """The query for the meetings on the viewer's calendar that fulfil every condition, as the viewer sees them."""
+    query: Document = {"tenantUuid": viewer.tenant_uuid, "calendar": viewer.user_id, **_start_bounds(conditions)}
+    if conditions:
+        query["$and"] = [_clause(condition, viewer) for condition in conditions]
+    return query
+
+
+def order(sort: Sequence[SortKey]) -> dict[str, int]:
+    """The order that these keys mean. It ends with the meetingUuid, in the direction of the last key, and is total."""
+    keys: dict[str, int] = {}
+    direction = ASCENDING
+    for key in sort or _LATEST_FIRST:
+        direction = DESCENDING if key.descending else ASCENDING
+        keys.setdefault(_SORTED_BY.get(key.field, PATHS[key.field]), direction)
+    keys.setdefault("_id", direction)
+    return keys
+
+
+def _index_for(conditions: Sequence[Condition]) -> str:
+    """The index to use. The planner would find it too, by trying others first, and could be misled by what it saw."""
+    names_meetings = any(
+        one.field == "meetingUuid" and one.operator in (Operator.EQUALS, Operator.IN) for one in conditions
+    )
+    return "_id_" if names_meetings else "calendar_by_start"
+
+
+def _listed_for(viewer: Actor) -> Document:
+    """What a summary needs: no long texts, and of the participants the viewer alone; there may be hundreds."""
+    own = {"participants": {"$elemMatch": {"participantEntityUuid": viewer.user_id}}}
+    return {**dict.fromkeys(_UNLISTED, 0), **own}
+
+
+def _clause(condition: Condition, viewer: Actor) -> Query:
+    """A negative operator is the opposite of its positive one: null fulfils it, and so does having no participants.
+
+    Of participants, IS_NULL asks for one whose field is null; each condition may be fulfilled by another participant.
+    """
+    field, operator = condition.about, condition.operator
+    negative = operator in _OPPOSITES and not (field.of_participant and operator is Operator.IS_NULL)
+    test = _TESTS[_OPPOSITES[operator] if negative else operator](
+        [_stored(field.kind, one) for one in condition.values]
+    )
+    path = PATHS[field.name]
+    if field.of_participant:
+        clause: Query = {"participants": {"$elemMatch": {path.removeprefix("participants."): test}}}
+    else:
+        clause = {path: test}
+    if field.name in _SEEN_BY:
+        clause = {"$and": [_SEEN_BY[field.name](viewer), clause]}
+    return {"$nor": [clause]} if negative else clause
+
+
+def _stored(kind: Kind, value: Any) -> Any:
+    """A value as documents hold it: wall times as ISO 8601 text, which sorts like them, instants to the millisecond."""
+    if kind is LOCAL_DATE_TIME:
+        return value.isoformat()
+    if kind is INSTANT:
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return value
+
+
+def _pattern(before: str, after: str) -> Callable[[list[str]], Document]:
+    """Literal text, in any case, between anchors."""
+    return lambda values: {"$regex": f"{before}{re.escape(values[0])}{after}", "$options": "i"}
+
+
+_TESTS: dict[Operator, Callable[[list[Any]], Document]] = {
+    Operator.EQUALS: lambda values: {"$eq": values[0]},
+    Operator.IN: lambda values: {"$in": values},
+    Operator.CONTAINS: _pattern("", ""),
+    Operator.STARTS_WITH: _pattern(r"\A", ""),
+    Operator.ENDS_WITH: _pattern("", r"\z"),
+    Operator.RANGE: lambda values: {"$gte": values[0], "$lte": values[1]},
+    Operator.GREATER_THAN: lambda values: {"$gt": values[0]},
+    Operator.GREATER_THAN_OR_EQUAL: lambda values: {"$gte": values[0]},
+    Operator.LESS_THAN: lambda values: {"$lt": values[0]},
+    Operator.LESS_THAN_OR_EQUAL: lambda values: {"$lte": values[0]},
+    Operator.IS_NULL: lambda _: {"$eq": None},
+    Operator.IS_NOT_NULL: lambda _: {"$ne": None},
+}
+
+
+def _by_staff(viewer: Actor) -> Query:
+    return _NEVER if viewer.user_type is UserType.CLIENT else {}
+
+
+def _by_managers(viewer: Actor) -> Query:
+    return {"$or": [{"hosted.hostUuid": viewer.user_id}, {"hosted.createdByUuid": viewer.user_id}]}
+
+
+_SEEN_BY: dict[str, Callable[[Actor], Query]] = {
+    "internalNotes": _by_staff,
+    "syncFailedAt": _by_managers,
+    "syncFailureCode": _by_managers,
+    "syncFailureReason": _by_managers,
+}
+"""Which meetings show the field to the viewer; in all others it is null, also to filters."""
+
+
+def _start_bounds(conditions: Sequence[Condition]) -> Query:
+    """What conditions on wall times imply for the instant of the start, which the index is sorted by."""
+    bounds: Document = {}
+    for condition in conditions:
+        values = [value.replace(tzinfo=UTC) for value in condition.values if condition.about.kind is LOCAL_DATE_TIME]
+        if condition.field == "startDateTime" and condition.operator in _FROM:
+            bounds["$gte"] = max(min(values) - _FARTHEST, bounds.get("$gte", _EARLIEST))
+        if condition.operator in _UNTIL and values:  # a meeting starts before it ends
+            bounds["$lte"] = min(max(values) + _FARTHEST, bounds.get("$lte", _LATEST))
+    return {"startsAt": bounds} if bounds else {}
+
+
+_BETWEEN = (Operator.EQUALS, Operator.IN, Operator.RANGE)
+_FROM = (*_BETWEEN, Operator.GREATER_THAN, Operator.GREATER_THAN_OR_EQUAL)
+_UNTIL = (*_BETWEEN, Operator.LESS_THAN, Operator.LESS_THAN_OR_EQUAL)
+_EARLIEST, _LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
