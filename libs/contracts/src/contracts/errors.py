@@ -85,8 +85,17 @@ class ErrorBody(Contract):
 class Refusal(Exception):  # noqa: N818 a refusal is an answer, not a fault
     """A request is refused for a reason the caller can understand; never a technical failure."""
 
-    def __init__(self, code: ErrorCode, *, details: list[str] | None = None, message: str | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        *,
+        details: list[str] | None = None,
+        message: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        """``retry_after`` is the seconds after which the same request may succeed."""
         super().__init__(message or code.message)
         self.code = code
         self.details = details
         self.message = message or code.message
+        self.retry_after = retry_after

@@ -3,18 +3,25 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from chassis.kafka.requests import Requests
-from contracts.commands import CancelMeeting, Command, CreateMeeting, HideMeeting, UpdateMeeting
+from contracts.commands import (
+    AnswerInvitation,
+    CancelMeeting,
+    Command,
+    CreateMeeting,
+    HideMeeting,
+    ResendInvitations,
+    UpdateMeeting,
+)
 from contracts.enums import ParticipantType, UserType
-from contracts.ids import meeting_uuid_for, new_meeting_uuid, uuid7_hex, uuid8_hex
+from contracts.ids import meeting_uuid_for, new_meeting_uuid
 from contracts.meetings import Invitee
 from contracts.model import Contract
-from contracts.replies import Reply
 
-from api_gateway.domain.bodies import CreateMeetingBody, ExternalAttendee, UpdateMeetingBody
+from api_gateway.application.wishes import Sent, Wish
+from api_gateway.domain.bodies import CreateMeetingBody, ExternalAttendee, RsvpBody, UpdateMeetingBody
 from api_gateway.domain.caller import Caller
 
 
@@ -25,31 +32,6 @@ class Directory(Protocol):
         """Raises a Refusal that names each unknown id."""
 
     async def name_of(self, caller: Caller) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Who wants it, on which path, and what their conditions are."""
-
-    caller: Caller
-    path: str
-    idempotency_key: str | None = None
-    expected_versions: list[int] | None = None
-
-    @property
-    def command_id(self) -> str:
-        """The same for every repeat under one key of one user on one path; without a key, new each time."""
-        if self.idempotency_key is None:
-            return uuid7_hex()
-        return uuid8_hex(self.caller.tenant_uuid, self.caller.user_id, self.path, self.idempotency_key)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A command that was accepted, and its outcome if it came in time."""
-
-    meeting_uuid: str
-    reply: Reply | None
 
 
 class MeetingCommands:
@@ -114,6 +96,32 @@ class MeetingCommands:
         return await self._send(
             HideMeeting(
                 command_id=wish.command_id, fingerprint="", meeting_uuid=meeting_uuid, actor=wish.caller.actor()
+            )
+        )
+
+    async def answer(self, wish: Wish, meeting_uuid: str, body: RsvpBody) -> Sent:
+        """Accept or decline as the participant that the caller is."""
+        return await self._send(
+            AnswerInvitation(
+                command_id=wish.command_id,
+                fingerprint=_fingerprint(wish, body),
+                meeting_uuid=meeting_uuid,
+                expected_versions=wish.expected_versions,
+                actor=wish.caller.actor(),
+                status=body.status,
+            )
+        )
+
+    async def resend(self, wish: Wish, meeting_uuid: str, participant_uuid: str | None = None) -> Sent:
+        """Have one participant, or all, mailed their invitation again."""
+        return await self._send(
+            ResendInvitations(
+                command_id=wish.command_id,
+                fingerprint="",
+                meeting_uuid=meeting_uuid,
+                expected_versions=wish.expected_versions,
+                actor=wish.caller.actor(),
+                participant_uuid=participant_uuid,
             )
         )
 

@@ -1,9 +1,9 @@
 """The bodies that callers send, with the rules of the outer contract. Unknown fields are ignored."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from contracts.commands import MeetingChanges
-from contracts.enums import Language, LocationType
+from contracts.enums import Language, LocationType, RsvpStatus
 from contracts.meetings import MeetingContent
 from contracts.model import Contract
 from contracts.times import LocalDateTime, TimeZoneName
@@ -39,11 +39,11 @@ class ExternalAttendee(Contract):
         if self.country_code is None and self.phone is None:
             return self
         if self.country_code is None or self.phone is None:
-            raise _wrong("phone", "countryCode and phone belong together")
+            raise wrong("phone", "countryCode and phone belong together")
         try:
             check_guest_phone(self.country_code, self.phone)
         except ValueError as problem:
-            raise _wrong("phone", str(problem)) from problem
+            raise wrong("phone", str(problem)) from problem
         return self
 
 
@@ -77,10 +77,10 @@ class _People(Contract):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:
+        """Looks nobody up in vain. Who is the same person, and so the exact number, shows later."""
         ids = {*(self.contact_ids or ()), *(self.staff_ids or ())}
-        addresses = {guest.email.casefold() for guest in self.external_attendees or ()}
-        if len(ids) + len(addresses) > _MOST_PEOPLE:
-            raise _wrong("participants", f"at most {_MOST_PEOPLE} are allowed")
+        if len(ids) > _MOST_PEOPLE + 1:  # one may be the caller's own, which is ignored
+            raise wrong("participants", f"at most {_MOST_PEOPLE} are allowed")
         return self
 
 
@@ -103,7 +103,7 @@ class CreateMeetingBody(_Texts, _People):
         try:
             self.content().schedule.checked()
         except ValueError as problem:
-            raise _wrong("endDateTime", str(problem)) from problem
+            raise wrong("endDateTime", str(problem)) from problem
         return self
 
 
@@ -120,6 +120,16 @@ class UpdateMeetingBody(_Texts, _People):
         return MeetingChanges(**{name: value for name, value in self if name in MeetingChanges.model_fields})
 
 
-def _wrong(field: str, problem: str) -> PydanticCustomError:
+Answer = Literal[RsvpStatus.ACCEPTED, RsvpStatus.DECLINED]
+"""How an invitation can be answered."""
+
+
+class RsvpBody(Contract):
+    """The answer to an invitation."""
+
+    status: Answer = Field(examples=[RsvpStatus.ACCEPTED])
+
+
+def wrong(field: str, problem: str) -> PydanticCustomError:
     """A problem of one field that only the whole body shows."""
     return PydanticCustomError("body", "{problem}", {"field": field, "problem": problem})

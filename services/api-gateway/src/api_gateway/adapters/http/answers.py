@@ -10,9 +10,10 @@ from contracts.replies import Reply
 from fastapi import Path, Response
 from pydantic import Field
 
-from api_gateway.application.meetings import Sent
+from api_gateway.application.wishes import Sent
 
 MeetingUuid = Annotated[ForeignId, Path(alias="meetingUuid", examples=["M019A16FF372A70B5A9307B00CE85E4DA"])]
+ParticipantUuid = Annotated[ForeignId, Path(alias="participantUuid", examples=["MP019A16FF372A70B5A9307B00CE85E4DA"])]
 
 
 class Accepted(Contract):

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 log = structlog.get_logger()
 
-_RETRY_AFTER = "2"
+_RETRY_AFTER = 2
 _BY_STATUS = {
     401: ErrorCode.AUTHENTICATION_REQUIRED,
     403: ErrorCode.FORBIDDEN,
@@ -37,34 +37,43 @@ def error_response(path: str, refusal: Refusal, headers: Mapping[str, str] | Non
         timestamp=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
         details=refusal.details,
     )
-    sent = dict(headers or {})
-    if code is ErrorCode.SERVICE_UNAVAILABLE:
-        sent["Retry-After"] = _RETRY_AFTER
+    sent = {**(headers or {}), **retry_headers(refusal)}
     if code is ErrorCode.AUTHENTICATION_REQUIRED:
         sent["WWW-Authenticate"] = "Bearer"
     return Response(body.model_dump_json(), code.status, sent, media_type="application/json")
 
 
+def retry_headers(refusal: Refusal) -> dict[str, str]:
+    """When the same request may be tried again, if that is known."""
+    seconds = _RETRY_AFTER if refusal.code is ErrorCode.SERVICE_UNAVAILABLE else refusal.retry_after
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+EXPECTED = (Refusal, RequestValidationError, HTTPException, BusUnavailableError, QueryUnavailableError)
+"""What endpoints may end with besides an answer; ``refusal_of`` says what it means."""
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What an expected error means to the caller."""
+    match error:
+        case Refusal():
+            return error
+        case RequestValidationError():
+            return invalid_input(error.errors())
+        case HTTPException():
+            return Refusal(_BY_STATUS.get(error.status_code, ErrorCode.MALFORMED_REQUEST))
+        case _:
+            return Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+
+
 def add_error_handlers(app: FastAPI) -> None:
     """Turn whatever is raised into standard error answers."""
 
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, refusal: Refusal) -> Response:
-        return error_response(request.url.path, refusal)
+    async def expected(request: Request, error: Exception) -> Response:
+        return error_response(request.url.path, refusal_of(error), getattr(error, "headers", None))
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return error_response(request.url.path, invalid_input(error.errors()))
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        code = _BY_STATUS.get(error.status_code, ErrorCode.MALFORMED_REQUEST)
-        return error_response(request.url.path, Refusal(code), error.headers)
-
-    @app.exception_handler(BusUnavailableError)
-    @app.exception_handler(QueryUnavailableError)
-    async def unavailable(request: Request, _error: Exception) -> Response:
-        return error_response(request.url.path, Refusal(ErrorCode.SERVICE_UNAVAILABLE))
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, expected)
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:

@@ -2,21 +2,21 @@
 
 from typing import Annotated
 
-from contracts.meetings import Meeting, MeetingSummary, Page
+from contracts.meetings import Meeting, MeetingSummary, Page, Participant, ResendInvitation
 from contracts.queries import GetMeeting, ListCalendar
 from fastapi import APIRouter, Query, Response
 
-from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, answer, errors, outcome
+from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, answer, errors, outcome
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
-from api_gateway.domain.bodies import CreateMeetingBody, UpdateMeetingBody
+from api_gateway.domain.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
 
 PageNumber = Annotated[int, Query(ge=0, le=10_000_000, description="zero-based")]
 PageSize = Annotated[int, Query(ge=1, le=100)]
 
 
 def meeting_routes(backend: Backend) -> APIRouter:
-    """Create, read, change, cancel and hide meetings."""
+    """Create, read, change, answer, cancel and hide meetings, and resend their invitations."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
 
     @router.post("", status_code=201, response_model=Meeting, responses=errors(409, 413, 415) | ACCEPTED)
@@ -53,5 +53,28 @@ def meeting_routes(backend: Backend) -> APIRouter:
     async def hide_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Take a canceled meeting off the caller's calendar."""
         return outcome(await backend.meetings.hide(wish, meeting_uuid), 204)
+
+    @router.put("/{meetingUuid}/rsvp", response_model=Participant, responses=errors(404, 409, 412, 413, 415) | ACCEPTED)
+    async def answer_invitation(wish: CurrentWish, meeting_uuid: MeetingUuid, body: RsvpBody) -> Response:
+        """Accept or decline as the participant that the caller is."""
+        return outcome(await backend.meetings.answer(wish, meeting_uuid, body))
+
+    @router.post(
+        "/{meetingUuid}/resend", response_model=list[ResendInvitation], responses=errors(404, 409, 412) | ACCEPTED
+    )
+    async def resend_invitations(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
+        """Mail every participant their invitation again. Skipped: who has no address, or was mailed again just now."""
+        return outcome(await backend.meetings.resend(wish, meeting_uuid))
+
+    @router.post(
+        "/{meetingUuid}/participants/{participantUuid}/resend",
+        response_model=ResendInvitation,
+        responses=errors(404, 409, 412) | ACCEPTED,
+    )
+    async def resend_invitation(
+        wish: CurrentWish, meeting_uuid: MeetingUuid, participant_uuid: ParticipantUuid
+    ) -> Response:
+        """Mail one participant their invitation again, with the same skips."""
+        return outcome(await backend.meetings.resend(wish, meeting_uuid, participant_uuid))
 
     return router

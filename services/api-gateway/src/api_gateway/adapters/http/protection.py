@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.adapters.http.errors import error_response
 from api_gateway.adapters.tokens import TokenVerifier
-from api_gateway.application.meetings import Wish
+from api_gateway.application.wishes import Conditions, Wish
 from api_gateway.domain.caller import Caller, ClaimNames, identify
 
 _LONGEST_KEY = 128
@@ -102,19 +102,24 @@ def _current_caller(request: Request) -> Caller:
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 
 
-def _wish(
-    request: Request,
-    caller: CurrentCaller,
+def _conditions(
     idempotency_key: Annotated[
         str | None, Header(description="1-128 printable ASCII characters; a repeat is answered as the first time")
     ] = None,
     if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
-) -> Wish:
+) -> Conditions:
     if idempotency_key is not None and not _is_key(idempotency_key):
         raise Refusal(
             ErrorCode.HEADER_MISSING, details=[f"Idempotency-Key: must be 1-{_LONGEST_KEY} printable ASCII characters"]
         )
-    return Wish(caller, request.url.path, idempotency_key, _versions(if_match))
+    return Conditions(idempotency_key, _versions(if_match))
+
+
+RequestConditions = Annotated[Conditions, Depends(_conditions)]
+
+
+def _wish(request: Request, caller: CurrentCaller, conditions: RequestConditions) -> Wish:
+    return Wish(caller, request.url.path, conditions)
 
 
 CurrentWish = Annotated[Wish, Depends(_wish)]
