@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import jwt
@@ -24,16 +25,26 @@ class SigningKey:
     """One RSA key, kept in the state so that a restart keeps it."""
 
     def __init__(self, state: State) -> None:
-        if not state.signing_key:
+        self._state = state
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        if not self._state.signing_key:
             made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            state.signing_key = made.private_bytes(
+            self._state.signing_key = made.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode()
-        loaded = serialization.load_pem_private_key(state.signing_key.encode(), password=None)
+            self._state.changes += 1
+            return made
+        loaded = serialization.load_pem_private_key(self._state.signing_key.encode(), password=None)
         if not isinstance(loaded, rsa.RSAPrivateKey):
             raise TypeError("the state holds a signing key that is not RSA")
-        self._key = loaded
-        self._key_id = hashlib.sha256(state.signing_key.encode()).hexdigest()[:27]
+        return loaded
+
+    @cached_property
+    def _key_id(self) -> str:
+        numbers = self._key.public_key().public_numbers()
+        return hashlib.sha256(str(numbers.n).encode()).hexdigest()[:27]
 
     def jwks(self) -> JsonObject:
         """The public key (discovery/v2.0/keys)."""
