@@ -7,7 +7,7 @@ from collections.abc import Callable
 from docs.generate import asyncapi, schemas
 from docs.generate.files import write
 from docs.generate.pages import pages
-from docs.generate.releases import IncompatibleError, next_release
+from docs.generate.releases import FOLDER, IncompatibleError, next_release
 from docs.generate.samples import sample_files
 from docs.generate.schemas import schema_files
 
@@ -24,7 +24,7 @@ def write_docs() -> list[str]:
 
 def write_release() -> list[str]:
     """What has changed since the last release, as the next one."""
-    return write(next_release())
+    return write(next_release(), root=FOLDER)
 
 
 _COMMANDS: dict[str, Callable[[], list[str]]] = {

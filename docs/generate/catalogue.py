@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from contracts.enums import OPEN_ENUM
 from contracts.errors import ErrorCode
 from contracts.registry import MessageType
 from contracts.topics import RETRY_TOPICS, TOPICS, Topic
@@ -156,7 +157,7 @@ def _type_name(root: Schema, value: Schema) -> str:
     if value.get("type") == "array":
         return f"list of {_type_name(root, branches(root, value.get('items', {}))[0])}"
     if "enum" in value:
-        return " ".join(map(code, value["enum"])) + (" or later ones" if value.get("x-open-enum") else "")
+        return " ".join(map(code, value["enum"])) + (" or later ones" if value.get(OPEN_ENUM) else "")
     return "instant" if value.get("format") == "date-time" else str(value.get("type", "any JSON"))
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.enums import OPEN_ENUM
+
 Schema = dict[str, Any]
 Problems = list[str]
 
@@ -166,7 +168,7 @@ def _same_type(written: str | None, read: str | None) -> bool:
 
 def _values(written: Schema, read: Schema, path: str) -> Problems:
     accepted = _enumerated(read)
-    if accepted is None or read.get("x-open-enum"):
+    if accepted is None or read.get(OPEN_ENUM):
         return []
     said = _enumerated(written)
     if said is None:

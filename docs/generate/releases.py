@@ -41,7 +41,7 @@ def today() -> dict[str, Promise]:
 
 
 def next_release(folder: Path = FOLDER) -> Files:
-    """The files of the next release: whatever differs from its newest released copy; none when nothing does.
+    """The files of the next release, as paths in ``folder``: what differs from its newest released copy, if anything.
 
     Raises:
         IncompatibleError: a promise would be broken.
@@ -49,19 +49,17 @@ def next_release(folder: Path = FOLDER) -> Files:
     earlier, now = history(folder), today()
     if problems := incompatibilities(earlier, now):
         raise IncompatibleError("\n".join(problems))
-    target = folder / str(len(releases(folder)) + 1)
+    number = len(releases(folder)) + 1
     changed = {name for name, promise in now.items() if name not in earlier or earlier[name][-1] != promise}
-    kept = {
-        target / "schemas" / Path(path).name: text
+    new_schemas = {
+        f"{number}/schemas/{Path(path).name}": text
         for path, text in schema_files().items()
         if _type_of(Path(path).name) in changed
     }
-    newest = _newest_samples(folder)
-    for path, text in sample_files().items():
-        name = Path(path).relative_to(samples.FOLDER).as_posix()
-        if newest.get(name) != text:
-            kept[target / "samples" / name] = text
-    return {path.relative_to(ROOT).as_posix(): text for path, text in kept.items()}
+    before = _newest_samples(folder)
+    named = {Path(path).relative_to(samples.FOLDER).as_posix(): text for path, text in sample_files().items()}
+    new_samples = {f"{number}/samples/{name}": text for name, text in named.items() if before.get(name) != text}
+    return {**new_schemas, **new_samples}
 
 
 def _promises(texts: dict[str, str]) -> dict[str, Promise]:

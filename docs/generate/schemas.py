@@ -34,11 +34,12 @@ def schema_files() -> Files:
 
 def _both(kind: MessageType) -> dict[str, Schema]:
     written, read = schema_of(kind.body, "serialization"), schema_of(kind.body, "validation")
-    schemas = {f"{FOLDER}/{kind.name}.json": _headed(kind, written)}
+    schemas = {f"{FOLDER}/{kind.name}.json": headed(kind, written)}
     if read != written:
-        schemas[f"{FOLDER}/{kind.name}{READ}"] = _headed(kind, read)
+        schemas[f"{FOLDER}/{kind.name}{READ}"] = headed(kind, read)
     return schemas
 
 
-def _headed(kind: MessageType, schema: Schema) -> Schema:
+def headed(kind: MessageType, schema: Schema) -> Schema:
+    """A schema that says which message type it is of, and where such messages lie."""
     return {"$schema": DIALECT, "x-type": kind.name, "x-topic": kind.topic.name, "x-key": kind.topic.key, **schema}

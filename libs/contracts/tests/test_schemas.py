@@ -1,0 +1,72 @@
+"""The golden schemas and the samples say what today's models do."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from contracts.envelope import Envelope
+from contracts.registry import MessageType
+from jsonschema import Draft202012Validator, FormatChecker
+
+from docs.generate import schemas
+from docs.generate.files import drift
+from docs.generate.messages import message_types
+from docs.generate.releases import today
+from docs.generate.samples import Sample, sample_files, samples, samples_of
+from docs.generate.schemas import schema_files
+
+TYPES = list(message_types().values())
+SAMPLES = list(samples())
+FORMATS = FormatChecker(formats=())
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def is_instant(value: Any) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+KEYS = {
+    "meetingUuid": lambda said: said.body.get("meetingUuid") or said.body["meeting"]["meetingUuid"],
+    "commandMessageId": lambda said: said.headers["ce_causationid"],
+    "userId": lambda said: said.body.get("userId") or said.body["actor"]["userId"],
+    "channelId": lambda said: said.body["channelId"],
+}
+"""What each key rule of ``contracts/topics.py`` means for a record."""
+
+
+def test_golden_schemas_are_those_of_todays_models() -> None:
+    assert drift(schema_files(), whole=schemas.FOLDER) == [], "run `make schemas` and look at what changed"
+
+
+def test_samples_are_what_a_producer_writes_today() -> None:
+    assert drift(sample_files()) == [], "run `make schemas` and look at what changed"
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_every_message_type_has_a_sample(kind: MessageType) -> None:
+    assert samples_of(kind.name), f"write {schemas.FOLDER}/../samples/{kind.name}/<what it shows>.json"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_sample_is_a_whole_record_of_its_type(sample: Sample) -> None:
+    kind, envelope = message_types()[sample.type], Envelope.from_headers(sample.kafka_headers)
+    assert envelope.type == kind.name
+    assert envelope.source in kind.topic.writer
+    assert sample.key == KEYS[kind.topic.key](sample)
+    assert (envelope.sequence is not None) is (kind.topic.name == "meetings.events")
+    assert (envelope.reply_to is not None) is kind.topic.name.endswith(".commands")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_sample_fits_the_schemas_of_its_type(sample: Sample) -> None:
+    promise = today()[sample.type]
+    for schema in (promise.written, promise.read):
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema, format_checker=FORMATS).validate(sample.body)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_a_written_schema_promises_every_field(kind: MessageType) -> None:
+    written = today()[kind.name].written
+    for schema in (written, *written.get("$defs", {}).values()):
+        assert set(schema.get("properties", ())) == set(schema.get("required", ())), schema["title"]
