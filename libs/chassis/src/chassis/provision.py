@@ -1,6 +1,7 @@
 """Creates the topics of the contracts: ``python -m chassis.provision``. Topics that exist are left as they are."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -29,14 +30,23 @@ async def provision(settings: ProvisioningSettings) -> None:
     try:
         existing = set(await admin.list_topics())
         missing = [topic for topic in all_topics() if topic.name not in existing]
-        answer = await admin.create_topics([_new(topic, settings.kafka_replication_factor) for topic in missing])
-        for name, code, *_ in answer.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise error(name)
+        await create_topics(admin, missing, replication_factor=settings.kafka_replication_factor)
         log.info("topics provisioned", created=len(missing), existing=len(existing))
     finally:
         await admin.close()
+
+
+async def create_topics(admin: AIOKafkaAdminClient, topics: Sequence[Topic], *, replication_factor: int) -> None:
+    """Create topics; one that exists already, made by another job just now, is fine.
+
+    Raises:
+        aiokafka.errors.KafkaError: a topic could not be created.
+    """
+    answer = await admin.create_topics([_new(topic, replication_factor) for topic in topics])
+    for name, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise error(name)
 
 
 def _new(topic: Topic, replication_factor: int) -> NewTopic:

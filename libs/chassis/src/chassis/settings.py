@@ -22,6 +22,9 @@ class ServiceSettings(BaseSettings):
         description="how long the broker may hold a fetch. A consumer has one fetch per broker in flight, and a "
         "partition that is not in it waits for its end: long waits of idle partitions delay busy ones",
     )
+    kafka_session_timeout_ms: int = Field(
+        default=10_000, description="how long a silent consumer keeps its partitions before another replica gets them"
+    )
     kafka_group_instance_id: str | None = Field(
         default=None,
         description="unique per replica and stable: a restart within the session timeout does not rebalance",

@@ -78,6 +78,8 @@ class Consumer:
             batch=True,
             group_id=group,
             group_instance_id=settings.kafka_group_instance_id,
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=settings.kafka_session_timeout_ms // 4,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
