@@ -2,27 +2,69 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from email.utils import parseaddr
 
 from chassis.health import Health
 from chassis.http import service_app
-from chassis.kafka.consumer import Batch, Consumer
+from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
+from chassis.leases import Leases, Workers
 from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from contracts.rsvp_tokens import RsvpKeys
 from contracts.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
+from invitations.adapters.guests import INDEXES, LANE, WORK, DeliveryDesk, GuestBook
+from invitations.adapters.mail.composing import MailComposer, deliverable
+from invitations.adapters.mail.languages import read_tongues
+from invitations.adapters.mail.links import RsvpLinks
+from invitations.adapters.mail.message import Party
+from invitations.adapters.smtp import SmtpMailer
+from invitations.application.delivering import Delivering, Patience, UndeliverableError
+from invitations.application.listening import Listening
 from invitations.settings import Settings
 
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
-    """The whole service; it consumes while its lifespan runs."""
+    """The whole service; it consumes and mails while its lifespan runs.
+
+    Raises:
+        ValueError: MAIL_FROM or RSVP_TOKEN_KEYS is unusable.
+    """
+    composer = mail_composer(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             database = await started.enter_async_context(open_database(settings))
+            guests = database.collection("guests")
+            await guests.create_indexes(INDEXES)
+
             publisher = await started.enter_async_context(open_publisher(settings))
-            consumer = Consumer(settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=_take_note)
+            outbox = Outbox(guests, publisher, grace=settings.outbox_grace)
+            await started.enter_async_context(outbox.swept())
+
+            mailer = await started.enter_async_context(SmtpMailer(settings, sender=_sender(settings).address).opened())
+            desk = DeliveryDesk(Delivering(composer, mailer, _patience(settings)).attempt, outbox)
+            workers = Workers(
+                Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE),
+                desk.work,
+                told=desk.told,
+                concurrency=settings.smtp_connections,
+                per_lane=settings.smtp_per_domain,
+                poll=settings.delivery_poll,
+                drain=settings.drain_timeout / 2,
+            )
+            await started.enter_async_context(workers.running())
+
+            listening = Listening(
+                GuestBook(guests), wake=workers.wake, update_window=timedelta(seconds=settings.update_window)
+            )
+            consumer = Consumer(
+                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=listening.handle
+            )
             await started.enter_async_context(consumer.running())
             health.must_live("consumer", consumer.problem)
             health.must_be_ready("mongodb", database.problem)
@@ -31,5 +73,37 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     return service_app(health, lifespan)
 
 
-async def _take_note(_batch: Batch) -> None:
-    """Nothing is owed for these events yet; they are read, checked and counted."""
+def mail_composer(settings: Settings) -> MailComposer:
+    """What writes the mails of these settings.
+
+    Raises:
+        ValueError: MAIL_FROM or RSVP_TOKEN_KEYS is unusable.
+    """
+    sender = _sender(settings)
+    return MailComposer(
+        sender=sender,
+        uid_domain=settings.ical_uid_domain or sender.address.rpartition("@")[2],
+        links=RsvpLinks(
+            settings.public_base_url,
+            RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value()),
+            grace=timedelta(seconds=settings.rsvp_link_grace),
+        ),
+        tongues=read_tongues(),
+        default_language=settings.default_language,
+    )
+
+
+def _sender(settings: Settings) -> Party:
+    name, address = parseaddr(settings.mail_from)
+    try:
+        return Party(name=name, address=deliverable(address))
+    except UndeliverableError as error:
+        raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        first=settings.delivery_retry_first,
+        most=settings.delivery_retry_most,
+        give_up_after=timedelta(seconds=settings.delivery_give_up_after),
+    )

@@ -1,9 +1,54 @@
 """Settings of invitations."""
 
+from enum import StrEnum
+from pathlib import Path
+
 from chassis.settings import DatabaseSettings
+from contracts.enums import Language
+from pydantic import Field, SecretStr
 
 
-class Settings(DatabaseSettings):
+class SmtpTls(StrEnum):
+    """How the connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"  # RFC 3207; never sent in the clear when the server does not offer it
+    IMPLICIT = "implicit"  # RFC 8314
+    NONE = "none"
+
+
+class SmtpSettings(DatabaseSettings):
+    """The mail server, and how hard it may be used."""
+
+    smtp_host: str = "localhost"
+    smtp_port: int = 587
+    smtp_tls: SmtpTls = SmtpTls.STARTTLS
+    smtp_ca_file: Path | None = Field(default=None, description="instead of the system's certificate authorities")
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_timeout: float = Field(default=30, description="for connecting, and for each reply")
+    smtp_connections: int = Field(default=8, ge=1, description="open at once, and so mails sent at once")
+    smtp_per_domain: int = Field(default=4, ge=1, description="mails sent at once to one recipient domain")
+    smtp_mails_per_connection: int = Field(default=100, ge=1, description="then a new one is opened")
+    smtp_idle: float = Field(default=30, description="an unused connection is closed after this long")
+
+
+class Settings(SmtpSettings):
     service_name: str = "invitations"
     http_port: int = 8092
     mongodb_database: str = "invitations"
+
+    mail_from: str = Field(description="`Name <address>`: the sender of all mails, and their ORGANIZER")
+    ical_uid_domain: str | None = Field(
+        default=None, description="the right side of UIDs and Message-IDs, for ever; default: that of MAIL_FROM"
+    )
+    default_language: Language = Field(default=Language.ENGLISH, description="of guests whose language is not known")
+    public_base_url: str = Field(description="where guests reach the gateway; no slash at the end")
+    rsvp_token_keys: SecretStr = Field(description="shared with the gateway; the first one signs")
+    rsvp_link_grace: float = Field(default=7 * 86_400, description="how long after the meeting a link still works")
+
+    update_window: float = Field(default=3, ge=0, description="how long an update waits for others to go with it")
+    delivery_retry_first: float = Field(default=5, description="pause after the first deferral; it doubles")
+    delivery_retry_most: float = Field(default=900, description="the longest pause between attempts")
+    delivery_give_up_after: float = Field(default=2 * 86_400, description="then a deferred mail has failed")
+    delivery_lease: float = Field(default=20, description="after which another worker takes over from one that died")
+    delivery_poll: float = Field(default=1, description="between looks for what other processes left to do")

@@ -1,0 +1,138 @@
+"""The collection of guests: one document per guest holds what they ought to know, what they were told, the mail that is
+due, and what is still to be said about it.
+
+Two sides write a document, and each its own fields: the listening side what the guest ought to know, guarded by the
+sequence it has read, the delivering side what they were told, guarded by its lease.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chassis.context import Context, working_on
+from chassis.kafka.wire import encode, envelope_for
+from chassis.leases import Lease, Result, due, work_indexes
+from chassis.mongo import Collection, Document
+from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from contracts.deliveries import DeliveryEvent, MailDelivered, MailFailed
+from contracts.envelope import Message
+from contracts.times import utc_now
+from contracts.topics import INVITATIONS
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from invitations.application.delivering import Delivered, NotNow, Outcome
+from invitations.application.listening import Heard
+from invitations.domain.guest import Failure, Guest
+
+WORK = "delivery"
+LANE = "domain"
+INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE)]
+"""The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
+
+_OUGHT = {"sequence", "meeting", "person", "removed", "changed_in", "asked_in", "asked_at", "asked_for"}
+_DUPLICATE_KEY = 11000
+
+
+class SequenceConflictError(Exception):
+    """Another consumer has told some of these guests since they were read (an overlap during a rebalance)."""
+
+
+class GuestBook:
+    """Reads and writes guests for the listening side."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def load(self, participant_uuids: set[str]) -> dict[str, Guest]:
+        documents = await self._collection.find({"_id": {"$in": list(participant_uuids)}})
+        return {document["_id"]: to_guest(document) for document in documents}
+
+    async def save(self, heard: list[Heard]) -> None:
+        if not heard:
+            return
+        try:
+            result = await self._collection.bulk_write([_write(one) for one in heard])
+        except BulkWriteError as error:
+            if all(failed["code"] == _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                raise SequenceConflictError from error
+            raise
+        if result.inserted_count + result.matched_count != len(heard):
+            raise SequenceConflictError
+
+
+def to_guest(document: Document) -> Guest:
+    """The guest that a document holds."""
+    return Guest.model_validate(document)
+
+
+def _write(heard: Heard) -> InsertOne[Document] | UpdateOne:
+    guest = heard.guest
+    asked = {} if heard.mail_at is None else due(WORK, heard.mail_at)
+    lane = {LANE: _domain(guest.address)}
+    if heard.stored_sequence is None:
+        work = {} if heard.mail_at is None else {WORK: {"dueAt": heard.mail_at}}
+        return InsertOne(guest.model_dump() | lane | work | {"_id": guest.participant_uuid, "version": 1, "outbox": []})
+    ought = guest.model_dump(include=_OUGHT) | lane
+    return UpdateOne(
+        {"_id": guest.participant_uuid, "sequence": heard.stored_sequence},
+        {"$set": ought, **asked},
+    )
+
+
+def _domain(address: str | None) -> str:
+    return (address or "").rpartition("@")[2].casefold()
+
+
+class DeliveryDesk:
+    """Between leases and the delivering side: guests out of documents, outcomes and their events into them."""
+
+    def __init__(self, attempt: Callable[..., Awaitable[Outcome]], outbox: Outbox) -> None:
+        """``attempt`` is ``Delivering.attempt``."""
+        self._attempt = attempt
+        self._outbox = outbox
+
+    async def work(self, lease: Lease) -> Result:
+        """One attempt at the mail that a leased document is about."""
+        guest = to_guest(lease.document)
+        uncertain = guest.uncertain or lease.abandoned
+        with working_on(Context(correlation_id=guest.asked_for, tenant=guest.tenant_uuid)):
+            outcome = await self._attempt(guest.model_copy(update={"uncertain": uncertain}), number=lease.attempt)
+            match outcome:
+                case Delivered(told):
+                    event: DeliveryEvent = MailDelivered(
+                        meeting_uuid=guest.meeting_uuid,
+                        participant_uuid=guest.participant_uuid,
+                        kind=told.kind,
+                        sequence=told.sequence,
+                        at=told.at,
+                    )
+                    return Result(self._said(event, {"told": told.model_dump(), "failure": None, "uncertain": False}))
+                case Failure():
+                    event = MailFailed(
+                        meeting_uuid=guest.meeting_uuid,
+                        participant_uuid=guest.participant_uuid,
+                        kind=outcome.kind,
+                        sequence=outcome.sequence,
+                        at=outcome.at,
+                        failure_code=outcome.code,
+                        failure_reason=outcome.reason,
+                    )
+                    return Result(self._said(event, {"failure": outcome.model_dump(), "uncertain": uncertain}))
+                case NotNow():
+                    doubt = {"$set": {"uncertain": uncertain or outcome.uncertain}}
+                    return Result(doubt, again_in=outcome.again_in)
+                case None:
+                    return Result()
+
+    async def told(self, document: Document) -> None:
+        """Publish what the document has to say."""
+        await self._outbox.flush([document])
+
+    def _said(self, event: DeliveryEvent, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        envelope = envelope_for(event, source=INVITATIONS, subject=event.meeting_uuid)
+        entry = outbox_entry(encode(Message(envelope, event), event.meeting_uuid))
+        return {
+            "$set": fields | {"outboxDueAt": self._outbox.due_at(utc_now())},
+            "$push": {"outbox": entry},
+            "$inc": {"version": 1},
+        }

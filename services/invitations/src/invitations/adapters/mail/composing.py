@@ -1,0 +1,100 @@
+"""Composing the mail that a guest is owed."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from contracts.enums import DeliveryFailureCode, Language, MailKind
+
+from invitations.adapters.mail.calendar import calendar_of, method_of
+from invitations.adapters.mail.languages import Tongue
+from invitations.adapters.mail.letter import Letters
+from invitations.adapters.mail.links import RsvpLinks
+from invitations.adapters.mail.message import Parts, Party, assemble
+from invitations.adapters.mail.wording import wording
+from invitations.application.delivering import Mail, UndeliverableError
+from invitations.domain.guest import Guest
+from invitations.domain.text import one_line
+
+_ADDRESS = re.compile(
+    r"(?=.{1,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+"""A dot-atom address (RFC 5322 section 3.4.1) at a host name. Quoted local parts and non-ASCII ones do not go by mail
+servers without SMTPUTF8, and nobody has one."""
+
+
+class MailComposer:
+    """Writes mails in every language."""
+
+    def __init__(
+        self,
+        *,
+        sender: Party,
+        uid_domain: str,
+        links: RsvpLinks,
+        tongues: Mapping[Language, Tongue],
+        default_language: Language,
+    ) -> None:
+        """``sender`` is the From and the ORGANIZER of everything; ``uid_domain`` the right side of UIDs, for ever."""
+        self._sender = sender
+        self._uid_domain = uid_domain
+        self._links = links
+        self._tongues = tongues
+        self._default_language = default_language
+        self._letters = Letters()
+
+    def compose(self, guest: Guest, kind: MailKind, *, now: datetime) -> Mail:
+        """See ``Composer.compose``."""
+        recipient = deliverable(guest.address)
+        words = wording(guest, kind, self._tongues[guest.person.language or self._default_language])
+        links = {} if kind is MailKind.CANCELLATION else self._links.of(guest, now=now)
+        message_id = f"<{guest.participant_uuid}.{guest.asked_in}@{self._uid_domain}>"
+        told = guest.told
+        content = assemble(
+            Parts(
+                sender=Party(name=words.host or self._sender.name, address=self._sender.address),
+                reply_to=_reachable(words.host, guest.meeting.organizer_email or guest.meeting.host_email),
+                recipient=Party(name=one_line(guest.person.name), address=recipient),
+                subject=words.subject,
+                message_id=message_id,
+                follows=(told.first_message_id, told.message_id) if told else (),
+                date=now,
+                plain=self._letters.plain(words, links),
+                html=self._letters.html(words, links),
+                calendar=calendar_of(
+                    guest,
+                    kind,
+                    words,
+                    organizer=self._sender.address,
+                    recipient=recipient,
+                    uid=f"{guest.meeting_uuid}@{self._uid_domain}",
+                ),
+                method=method_of(kind),
+            )
+        )
+        return Mail(recipient, message_id, content)
+
+
+def deliverable(address: str | None) -> str:
+    """The address as it goes over the wire, its domain in ASCII (RFC 5890).
+
+    Raises:
+        UndeliverableError: it is no address that mail can go to.
+    """
+    local, _, domain = (address or "").rpartition("@")
+    try:
+        ascii_address = f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        ascii_address = ""
+    if not _ADDRESS.fullmatch(ascii_address):
+        raise UndeliverableError(DeliveryFailureCode.ADDRESS_REJECTED, "not an address that mail can be sent to")
+    return ascii_address
+
+
+def _reachable(name: str, address: str | None) -> Party | None:
+    """Whom answers by mail go to, if they can be mailed at all."""
+    try:
+        return Party(name=name, address=deliverable(address))
+    except UndeliverableError:
+        return None

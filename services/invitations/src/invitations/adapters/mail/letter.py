@@ -1,0 +1,32 @@
+"""The two readable forms of a mail, plain and HTML, from one wording."""
+
+from pathlib import Path
+
+from contracts.enums import RsvpStatus
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from invitations.adapters.mail.wording import Wording
+
+
+class Letters:
+    """Renders letters."""
+
+    def __init__(self) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).with_name("templates")),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._plain = environment.get_template("letter.txt")
+        self._html = environment.get_template("letter.html")
+
+    def plain(self, wording: Wording, links: dict[RsvpStatus, str]) -> str:
+        """The letter as plain text; without links it asks for no answer."""
+        return self._plain.render(words=wording, links=links)
+
+    def html(self, wording: Wording, links: dict[RsvpStatus, str]) -> str:
+        """The letter as a whole HTML document that loads nothing from anywhere."""
+        return self._html.render(words=wording, links=links)

@@ -1,0 +1,121 @@
+"""What a mail says: a guest's meeting in the guest's words, clean of whatever strangers wrote into it.
+
+Internal notes and the meeting's password are not in here, because they are not in the events.
+"""
+
+from dataclasses import dataclass
+
+from contracts.enums import LocationType, MailKind, RsvpStatus
+
+from invitations.adapters.mail.languages import Tongue
+from invitations.adapters.mail.when import when, zone
+from invitations.domain.guest import Guest
+from invitations.domain.text import many_lines, one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """The words of one mail. Empty means not said."""
+
+    language: str
+    """BCP 47."""
+    subject: str
+    headline: str
+    note: str
+    """What is expected of the guest, or what to know."""
+    title: str
+    when: str
+    zone: str
+    where: str
+    link: str
+    link_label: str
+    host: str
+    description: str
+    information: str
+    accept: str
+    decline: str
+    labels: dict[str, str]
+
+    @property
+    def calendar_notes(self) -> str:
+        """What a calendar program shows below the event."""
+        link = f"{self.link_label}: {self.link}" if self.link else ""
+        return "\n\n".join(filter(None, (self.description, self.information, link)))
+
+
+def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
+    """The words of the mail of this kind to this guest."""
+    meeting, say = guest.meeting, tongue.say
+    host = one_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
+    title = one_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
+    provider = one_line(meeting.meeting_provider, longest=60)
+    return Wording(
+        language=str(tongue.locale).replace("_", "-"),
+        subject=_subject(kind, title, tongue),
+        headline=_headline(guest, kind, host, tongue),
+        note=_note(guest, kind, tongue),
+        title=title,
+        when=when(meeting, tongue),
+        zone=zone(meeting, tongue),
+        where=one_line(meeting.location_detail, longest=2048)
+        or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
+        link=_web_link(meeting.meeting_link),
+        link_label=say("Join (%(provider)s)", provider=provider) if provider else say("Join"),
+        host=host,
+        description=many_lines(meeting.description),
+        information=many_lines(meeting.meeting_information),
+        accept=say("Accept"),
+        decline=say("Decline"),
+        labels={
+            "when": say("When"),
+            "where": say("Where"),
+            "host": say("Host"),
+            "about": say("Description"),
+            "information": say("Information"),
+        },
+    )
+
+
+def _subject(kind: MailKind, title: str, tongue: Tongue) -> str:
+    match kind:
+        case MailKind.INVITATION:
+            return tongue.say("Invitation: %(title)s", title=title)
+        case MailKind.UPDATE:
+            return tongue.say("Updated: %(title)s", title=title)
+        case MailKind.REMINDER:
+            return tongue.say("Reminder: %(title)s", title=title)
+        case MailKind.CANCELLATION:
+            return tongue.say("Canceled: %(title)s", title=title)
+
+
+def _headline(guest: Guest, kind: MailKind, host: str, tongue: Tongue) -> str:
+    match kind:
+        case MailKind.INVITATION:
+            by = tongue.say("%(host)s invites you to a meeting", host=host)
+            return by if host else tongue.say("You are invited to a meeting")
+        case MailKind.UPDATE:
+            return tongue.say("This meeting has changed")
+        case MailKind.REMINDER:
+            return tongue.say("A reminder of your invitation")
+        case MailKind.CANCELLATION if guest.removed:
+            return tongue.say("You are no longer invited to this meeting")
+        case MailKind.CANCELLATION:
+            return tongue.say("This meeting has been canceled")
+
+
+def _note(guest: Guest, kind: MailKind, tongue: Tongue) -> str:
+    if kind is MailKind.CANCELLATION:
+        return tongue.say("You do not need to do anything. Your calendar removes it.")
+    match guest.person.rsvp_status:
+        case RsvpStatus.ACCEPTED:
+            return tongue.say("You have accepted. You can still change your answer.")
+        case RsvpStatus.DECLINED:
+            return tongue.say("You have declined. You can still change your answer.")
+        case RsvpStatus.UNKNOWN:
+            return tongue.say("Will you be there? Please answer.")
+
+
+def _web_link(text: str | None) -> str:
+    """The text when it is a web address, and only then."""
+    link = one_line(text, longest=2048)
+    return link if link.startswith(("https://", "http://")) else ""

@@ -1,0 +1,73 @@
+"""What the events of a meeting mean for each of its guests. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from contracts.enums import MeetingSource
+from contracts.envelope import Envelope
+from contracts.events import (
+    InvitationResent,
+    MeetingCanceled,
+    MeetingCreated,
+    MeetingEvent,
+    MeetingUpdated,
+    ParticipantResponded,
+)
+from contracts.meetings import ParticipantState
+
+from invitations.domain.guest import News
+
+_UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
+"""Wire names of what changes without any guest being told; of the participants each sees only themselves."""
+
+
+def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
+    """The news for each guest whom the event concerns.
+
+    An imported meeting is no news to anybody: whoever organises it elsewhere invites its guests.
+
+    Raises:
+        ValueError: the envelope does not say which version of the meeting this is.
+    """
+    if event.meeting.source is not MeetingSource.INTERNAL:
+        return
+    if envelope.sequence is None:
+        raise ValueError("an event of a meeting must carry its sequence")
+    gone = event.removed if isinstance(event, MeetingUpdated) else []
+    for person in (*_concerned(event), *gone):
+        removed = person in gone
+        changed = removed or _sees_change(person, event)
+        yield News(
+            meeting=event.meeting,
+            person=person,
+            sequence=envelope.sequence,
+            at=envelope.time,
+            correlation_id=envelope.correlation_id or envelope.id,
+            changed=changed,
+            asks=changed or isinstance(event, InvitationResent),
+            removed=removed,
+        )
+
+
+def _concerned(event: MeetingEvent) -> Sequence[ParticipantState]:
+    """Those of the meeting's participants about whom something is to be noted."""
+    people = event.meeting.participants
+    match event:
+        case MeetingCreated() | MeetingUpdated() | MeetingCanceled():
+            return people
+        case InvitationResent():
+            return [person for person in people if person.participant_uuid in event.participant_uuids]
+        case ParticipantResponded():
+            return [person for person in people if person.participant_uuid == event.participant_uuid]
+        case _:
+            return []
+
+
+def _sees_change(person: ParticipantState, event: MeetingEvent) -> bool:
+    """Whether anything that this participant can see is new to them."""
+    match event:
+        case MeetingCreated() | MeetingCanceled():
+            return True
+        case MeetingUpdated():
+            return person.participant_uuid in event.added or not _UNSEEN_BY_GUESTS.issuperset(event.changed)
+        case _:
+            return False

@@ -1,0 +1,30 @@
+"""Making text that strangers wrote safe to stand in a header, a calendar property or a line."""
+
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # they shape words of some scripts, and emoji
+
+
+def one_line(text: str | None, *, longest: int = 255) -> str:
+    """The text as one line: no control, no line break, no character that turns reading direction or hides.
+
+    Runs of white space become one space; what is longer than ``longest`` characters ends in an ellipsis.
+    """
+    line = " ".join("".join(" " if _breaks(letter) else letter for letter in text or "" if _shows(letter)).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def many_lines(text: str | None) -> str:
+    """The text with its line breaks, as ``\\n``, and otherwise as harmless as ``one_line``."""
+    lines = (text or "").replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(letter for letter in lines if letter in "\n\t" or (_shows(letter) and not _breaks(letter))).strip()
+
+
+def _breaks(letter: str) -> bool:
+    """Controls, line and paragraph separators (Unicode categories Cc, Zl, Zp)."""
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")
+
+
+def _shows(letter: str) -> bool:
+    """Not a format character, bidi controls among them, and not half of a surrogate pair (categories Cf, Cs)."""
+    return letter in _JOINERS or unicodedata.category(letter) not in ("Cf", "Cs")
