@@ -307,6 +307,15 @@ def test_a_guest_who_deletes_declines_and_a_host_who_deletes_cancels(google: Goo
     assert get(guest, second["id"])["status"] == "cancelled"
 
 
+def test_with_more_than_200_guests_answers_no_longer_spread(guest: Any, host: Any) -> None:
+    for others, spreads in ((199, True), (200, False)):
+        crowd = [{"email": f"guest{number}@elsewhere.example"} for number in range(others)]
+        event = insert(host, {"attendees": [{"email": GUEST}, *crowd]})
+        answer = [{"email": GUEST, "responseStatus": "accepted"}, *crowd]
+        patch(guest, event["id"], {"attendees": answer}).execute()
+        assert (get(host, event["id"])["attendees"][0]["responseStatus"] == "accepted") is spreads
+
+
 def test_mails_go_out_as_send_updates_says_and_by_default_not_at_all(google: Google, guest: Any, host: Any) -> None:
     assert guest is not None
     people = {"attendees": [{"email": GUEST}, {"email": OUTSIDER}]}

@@ -115,6 +115,21 @@ def test_the_user_may_refuse_or_tick_fewer_scopes(google: Google) -> None:
     assert calendar.freebusy().query(body=window).execute()["calendars"][ANA] == {"busy": []}
 
 
+def test_a_typed_address_wins_over_the_chosen_button_unless_it_is_the_hint(google: Google) -> None:
+    google.control("POST", "accounts", {"email": ANA})
+    hinted, _ = google.flow(EVENTS).authorization_url(login_hint="hint@example.com")
+
+    def signed_in(other: str) -> str:
+        form = {"account": ANA, "other": other, "scope": [EVENTS], "decision": "allow"}
+        answer = google.browser.post(hinted, data=form, headers={"Origin": google.url})
+        assert "code" in query_of(answer.headers["location"])
+        return ",".join(sorted(account["email"] for account in google.control("GET", "accounts")))
+
+    assert signed_in("") == ANA
+    assert signed_in("hint@example.com") == ANA
+    assert signed_in("typed@example.com") == f"{ANA},typed@example.com"
+
+
 def test_a_refresh_token_comes_with_the_first_offline_consent_or_a_new_prompt(google: Google) -> None:
     assert google.connect(ANA, CALENDAR, prompt=None).refresh_token
     assert google.connect(ANA, CALENDAR, prompt=None).refresh_token is None

@@ -50,3 +50,14 @@ def test_a_file_of_something_else_is_an_error_and_stays_as_it_is(tmp_path: Path)
     with pytest.raises(ValueError, match="accounts"):
         create_app(Settings(state_file=path))
     assert path.read_text() == '{"accounts": 7}'
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "9")
+    monkeypatch.setenv("WEBHOOK_HOSTS", '["webhook-ingest"]')
+    monkeypatch.setenv("GOOGLE_REDIRECT_URIS", '["https://app.example/cb"]')
+    monkeypatch.setenv("GOOGLE_CLIENT_SECRET", "s3cret")
+    settings = Settings()
+    assert (settings.http_port, settings.google_client_secret) == (9, "s3cret")
+    assert settings.webhook_hosts == {"webhook-ingest"}
+    assert settings.google_redirect_uris == {"https://app.example/cb"}

@@ -58,7 +58,7 @@ def router(world: World, pages: Pages) -> APIRouter:
             _check(world, query)
             if form.get("decision") != "allow":
                 return _back(query, {"error": "access_denied"})
-            email = _chosen(form.get("account"), form.get("other"))
+            email = _chosen(form.get("account"), form.get("other"), query.get("login_hint", ""))
         except BadRequest as error:
             return pages.render("error.html", status=error.status, code=error.code, text=error.text)
         ticked = {str(value) for value in form.getlist("scope")}
@@ -121,8 +121,10 @@ def _refusal(query: dict[str, str]) -> dict[str, str] | None:
     return None
 
 
-def _chosen(account: Any, other: Any) -> str:
-    email = str(other or "").strip() if account in (None, "", "other") else str(account)
+def _chosen(account: Any, other: Any, hint: str) -> str:
+    """The account: an address that was typed wins over a button that stayed where it was."""
+    typed = str(other or "").strip()
+    email = typed if account in (None, "", "other") or typed.lower() not in ("", hint.lower()) else str(account)
     if not _MAIL.fullmatch(email):
         raise BadRequest(400, "invalid_request", "Choose an account, or enter an e-mail address.")
     return email.lower()
