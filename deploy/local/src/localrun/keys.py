@@ -38,8 +38,8 @@ class Keys:
         Raises `LocalRunError` when the file holds something else.
         """
         try:
-            stored = json.loads(path.read_text()) if path.exists() else {}
-            keys = cls(**{each.name: str(stored[each.name]) for each in fields(cls) if each.name in stored})
+            stored: dict[str, str] = dict(json.loads(path.read_text())) if path.exists() else {}
+            keys = cls(**{each.name: stored[each.name] for each in fields(cls) if each.name in stored})
         except (ValueError, TypeError) as error:
             raise LocalRunError(
                 f"{path} cannot be read ({error}). Delete it to get new keys; "

@@ -39,7 +39,8 @@ class Wiring:
     keys: Keys
     state_dir: Path
     kafka: str
-    kafka_fetch_max_wait_ms: int | None
+    tansu: bool
+    """Whether the broker is Tansu, which needs other settings than Apache Kafka."""
     mongodb: str
 
     def simulators(self) -> list[Part]:
@@ -50,21 +51,20 @@ class Wiring:
             self._simulator(
                 "mail", ports.mail, {"SMTP_PORT": str(ports.mail_smtp), "MAIL_DIR": str(self.state_dir / "mail")}
             ),
-            self._simulator("google", ports.google, self._google_client()),
-            self._simulator("microsoft", ports.microsoft, self._microsoft_client()),
+            self._simulator("google", ports.google, self._state_file("google") | self._google_client()),
+            self._simulator("microsoft", ports.microsoft, self._state_file("microsoft") | self._microsoft_client()),
         ]
 
-    def services(self) -> list[Part]:
-        """The platform itself."""
+    def workers(self) -> list[Part]:
+        """The services that work through topics and own a database."""
         ports, keys = self.ports, self.keys
-        gateway = url(ports.gateway)
-        rsvp = {"PUBLIC_BASE_URL": gateway, "RSVP_TOKEN_KEYS": keys.rsvp_token_keys}
         return [
             self._service("meeting-core", ports.meeting_core, {"MONGODB_URI": self.mongodb}),
             self._service(
                 "invitations",
                 ports.invitations,
-                {"MONGODB_URI": self.mongodb, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.mail_smtp)} | rsvp,
+                {"MONGODB_URI": self.mongodb, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.mail_smtp)}
+                | self._rsvp(),
             ),
             self._service(
                 "calendar-sync",
@@ -72,7 +72,7 @@ class Wiring:
                 {
                     "MONGODB_URI": self.mongodb,
                     "TOKEN_ENCRYPTION_KEYS": keys.token_encryption_keys,
-                    "OAUTH_REDIRECT_BASE_URL": gateway,
+                    "OAUTH_REDIRECT_BASE_URL": url(ports.gateway),
                     "WEBHOOK_BASE_URL": url(ports.webhook_ingest),
                     "GOOGLE_ACCOUNTS_URL": url(ports.google),
                     "GOOGLE_OAUTH_URL": url(ports.google),
@@ -83,33 +83,45 @@ class Wiring:
                 | self._google_client()
                 | self._microsoft_client(),
             ),
+        ]
+
+    def doors(self) -> list[Part]:
+        """The services that the outside calls."""
+        ports = self.ports
+        return [
             self._service("webhook-ingest", ports.webhook_ingest, {}),
             self._service(
                 "api-gateway",
                 ports.gateway,
                 {
-                    "JWT_HS256_SECRET": keys.jwt_hs256_secret,
+                    "JWT_HS256_SECRET": self.keys.jwt_hs256_secret,
                     "DIRECTORY_URL": url(ports.platform),
                     "MEETING_CORE_URL": url(ports.meeting_core),
                     "CALENDAR_SYNC_URL": url(ports.calendar_sync),
                 }
-                | rsvp,
+                | self._rsvp(),
             ),
         ]
 
     def _simulator(self, name: str, port: int, env: dict[str, str]) -> Part:
-        state = {"STATE_FILE": str(self.state_dir / f"{name}.json")}
-        return Part(name, f"simulators.{name}.__main__", port, _listening(port) | state | env)
+        return Part(name, f"simulators.{name}.__main__", port, _listening(port) | env)
 
     def _service(self, name: str, port: int, env: dict[str, str]) -> Part:
-        common = {
-            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
-            "KAFKA_GROUP_INSTANCE_ID": f"{name}-local",
-            "INTERNAL_TOKEN": self.keys.internal_token,
-        }
-        if self.kafka_fetch_max_wait_ms is not None:
-            common["KAFKA_FETCH_MAX_WAIT_MS"] = str(self.kafka_fetch_max_wait_ms)
+        common = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka, "INTERNAL_TOKEN": self.keys.internal_token}
+        if self.tansu:
+            # It sleeps through a fetch's wait instead of waking when data arrives; and it makes a static member wait
+            # 8 s to join a group, so there are none.
+            common["KAFKA_FETCH_MAX_WAIT_MS"] = "10"
+        else:
+            common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
         return Part(name, f"{name.replace('-', '_')}.main", port, _listening(port) | common | env)
+
+    def _state_file(self, name: str) -> dict[str, str]:
+        return {"STATE_FILE": str(self.state_dir / f"{name}.json")}
+
+    def _rsvp(self) -> dict[str, str]:
+        """What it takes to make the links in mails, and to trust them."""
+        return {"PUBLIC_BASE_URL": url(self.ports.gateway), "RSVP_TOKEN_KEYS": self.keys.rsvp_token_keys}
 
     def _google_client(self) -> dict[str, str]:
         return {"GOOGLE_CLIENT_ID": GOOGLE_CLIENT_ID, "GOOGLE_CLIENT_SECRET": self.keys.google_client_secret}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +27,6 @@ from localrun.state import held
 
 KafkaKind = Literal["tansu", "apache"]
 Report = Callable[[str], None]
-
-_TANSU_FETCH_MAX_WAIT_MS = 10
-"""Tansu sleeps through a fetch's wait instead of waking when data arrives, so waits there must be short."""
 
 
 class Platform:
@@ -57,18 +54,18 @@ class Platform:
         self._mongodb = not own_mongodb
         self._ports = ports
         self._environ, self._overrides, self._report = environ, env_overrides, report
-        self._layers: list[list[Process]] = []
         wiring = Wiring(
             ports=ports,
             keys=Keys.kept_in(state_dir / "keys.json"),
             state_dir=state_dir,
             kafka=own_kafka or bootstrap(ports.kafka),
-            kafka_fetch_max_wait_ms=_TANSU_FETCH_MAX_WAIT_MS if self._kafka == "tansu" else None,
+            tansu=self._kafka == "tansu",
             mongodb=own_mongodb or uri(ports.mongodb),
         )
         self._wiring = wiring
         self._simulators = [part for part in wiring.simulators() if self._exists(part)]
-        self._services = [part for part in wiring.services() if self._exists(part)]
+        self._workers = [part for part in wiring.workers() if self._exists(part)]
+        self._doors = [part for part in wiring.doors() if self._exists(part)]
 
     @classmethod
     @contextlib.contextmanager
@@ -119,21 +116,23 @@ class Platform:
         ours = {"kafka": self._kafka is not None, "mongodb": self._mongodb}
         require_free({name: port for name, port in self._ports.by_name().items() if ours.get(name, True)})
 
-        infrastructure = self._launch(self._infrastructure())
-        simulators = self._launch(map(self._python, self._simulators))  # they load while the broker gets its topics
-        self._await(infrastructure)
+        self._await(self._launch(self._infrastructure()))
         self._provision()
-        self._await([*simulators, *self._launch(map(self._python, self._services))])
+        workers = self._launch(map(self._python, self._workers))
+        self._await(self._launch(map(self._python, self._doors)))
+        # The workers now wait to be let into their consumer groups: time for the simulators to load.
+        self._await([*workers, *self._launch(map(self._python, self._simulators))])
 
         self.addresses = self._addresses()
         self.addresses.write(self._run_json)
 
     def _stop(self) -> None:
-        """Stop in the reverse order of the start: services drain while their neighbours still answer."""
+        """Stop the services first, because they drain while their neighbours still answer."""
         self._report("stopping")
         self._run_json.unlink(missing_ok=True)
-        for layer in reversed(self._layers):
-            stop_all(layer)
+        for layer in ([*self._doors, *self._workers], self._simulators):
+            stop_all([self.processes[part.name] for part in layer if part.name in self.processes])
+        stop_all(self.processes.values())  # what is left: broker and database
 
     @property
     def _run_json(self) -> Path:
@@ -164,16 +163,15 @@ class Platform:
         )
 
     def _launch(self, processes: Iterable[Process]) -> list[Process]:
-        """Start them at once; they stop together, before those launched earlier."""
-        layer: list[Process] = []
-        self._layers.append(layer)
+        """Start them at once."""
+        launched = []
         for process in processes:
-            layer.append(process)
             self.processes[process.name] = process
             process.start()
-        return layer
+            launched.append(process)
+        return launched
 
-    def _await(self, processes: Sequence[Process]) -> None:
+    def _await(self, processes: list[Process]) -> None:
         with ThreadPoolExecutor(max_workers=max(1, len(processes))) as waiters:
             waits = {waiters.submit(process.wait_ready): process for process in processes}
             try:
@@ -214,7 +212,7 @@ class Platform:
         return log
 
     def _addresses(self) -> Addresses:
-        urls = {part.name: part.url for part in (*self._simulators, *self._services)}
+        urls = {part.name: part.url for part in (*self._simulators, *self._workers, *self._doors)}
         return Addresses(
             gateway=urls.get("api-gateway"),
             webhook_ingest=urls.get("webhook-ingest"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -92,14 +93,20 @@ def holder(port: int) -> str | None:
             if columns[3] == _LISTEN and int(columns[1].rpartition(":")[2], 16) == port:
                 inodes.add(f"socket:[{columns[9]}]")
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            held = {str(link.readlink()) for link in (process / "fd").iterdir()}
-        except OSError:  # it ended meanwhile, or belongs to somebody else
-            continue
-        if held & inodes:
+        if inodes & _open_files(process):
             command = _read(process / "cmdline").replace("\0", " ").strip()
             return f"pid {process.name} ({command[:80]})"
     return None
+
+
+def _open_files(process: Path) -> set[str]:
+    """What a process has open, as far as this user may know; files come and go while this reads."""
+    found = set()
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):
+                found.add(str(link.readlink()))
+    return found
 
 
 def _is_free(port: int) -> bool:
