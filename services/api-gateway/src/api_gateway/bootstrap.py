@@ -13,12 +13,15 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.errors import add_error_handlers
 from api_gateway.adapters.http.meetings import meeting_routes
 from api_gateway.adapters.http.openapi import describe
 from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
+from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
+from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.domain.caller import ClaimNames
 from api_gateway.settings import Settings
@@ -55,6 +58,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(requests.running())
             health.must_be_ready("replies", requests.problem)
             backend.meetings = MeetingCommands(requests, directory)
+            backend.availability = AvailabilityChecks(directory, backend.core)
             yield
 
     return assemble(settings, health, backend, lifespan)
@@ -67,6 +71,9 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     add_operations(app, health)
     add_error_handlers(app)
     app.include_router(meeting_routes(backend))
+    app.include_router(search_routes(backend))
+    app.include_router(availability_routes(backend))
+    app.include_router(reference_routes())
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(Correlation)

@@ -3,6 +3,7 @@
 from chassis.queries import QueryClient
 
 from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.meetings import MeetingCommands
 
 
@@ -11,4 +12,5 @@ class Backend:
 
     gatekeeper: Gatekeeper
     meetings: MeetingCommands
+    availability: AvailabilityChecks
     core: QueryClient

@@ -12,6 +12,8 @@ Meetings between advisers, colleagues, clients and outside guests.
 
 Every operation but the public ones takes a bearer token and the platform's headers. Every error answer carries the same
 body, whose `errorCode` clients switch on. Times of meetings are local date-times in the IANA `timezone` beside them.
+
+[Fields and operators of filters](/docs/filters)
 """
 
 _HEADERS: tuple[tuple[str, bool, str, str], ...] = (

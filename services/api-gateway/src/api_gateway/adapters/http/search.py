@@ -1,0 +1,70 @@
+"""The search endpoint, and the reference page of its filter language."""
+
+from importlib.resources import files
+
+from contracts.meetings import MeetingSummary, Page
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from api_gateway.adapters.http.answers import answer, errors
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller
+from api_gateway.domain import filter_reference
+from api_gateway.domain.search import SearchBody
+
+REFERENCE_PATH = "/docs/filters"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def search_routes(backend: Backend) -> APIRouter:
+    """Find meetings."""
+    router = APIRouter(prefix="/api/v2/meetings", tags=["Meetings"], route_class=CallerRoute)
+
+    @router.post(
+        "",
+        response_model=Page[MeetingSummary],
+        responses=errors(413, 415),
+        description=f"The meetings on the caller's calendar that fulfil all filters, in summary form. "
+        f"Fields, operators and rules: [the filter reference]({REFERENCE_PATH}).",
+    )
+    async def search_meetings(caller: CurrentCaller, body: SearchBody) -> Response:
+        return answer(await backend.core.ask(body.query(caller.actor())))
+
+    return router
+
+
+def reference_routes() -> APIRouter:
+    """The page that explains the filters."""
+    router = APIRouter()
+    page = _reference_page()
+
+    @router.get(REFERENCE_PATH, include_in_schema=False)
+    async def filter_reference_page() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
+
+    return router
+
+
+def _reference_page() -> str:
+    templates = Environment(autoescape=True)
+    templates.filters["code"] = _with_code
+    source = files("api_gateway.adapters.http").joinpath("templates/filters.html").read_text()
+    return templates.from_string(source).render(
+        rules=filter_reference.RULES,
+        example=filter_reference.EXAMPLE,
+        tables=[
+            ("Fields", filter_reference.FIELD_HEAD, filter_reference.field_rows()),
+            ("Kinds", filter_reference.KIND_HEAD, filter_reference.kind_rows()),
+            ("Operators", filter_reference.OPERATOR_HEAD, filter_reference.operator_rows()),
+        ],
+    )
+
+
+def _with_code(text: str) -> Markup:
+    """Text whose parts in backticks are code."""
+    parts = text.split("`")
+    return Markup("").join(  # every part is escaped
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )

@@ -1,0 +1,54 @@
+"""Telling who has time: the directory knows who is staff, meeting-core knows who is busy."""
+
+import asyncio
+from typing import Protocol
+
+from chassis.queries import QueryClient
+from contracts.availability import Availabilities, Busy, UserAvailability
+from contracts.enums import AvailabilityStatus
+from contracts.meetings import Invitee
+from contracts.queries import CheckAvailability
+
+from api_gateway.domain.availability import AvailabilityBody
+from api_gateway.domain.caller import Caller
+
+
+class StaffDirectory(Protocol):
+    """Who an id is, asked with the caller's own authority."""
+
+    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
+        """A staff member of the caller's tenant; None when there is none."""
+
+
+class AvailabilityChecks:
+    """Answers who of many people has time."""
+
+    def __init__(self, directory: StaffDirectory, core: QueryClient) -> None:
+        self._directory = directory
+        self._core = core
+
+    async def check(self, caller: Caller, body: AvailabilityBody) -> Availabilities:
+        """One entry for each id asked about, in the order asked.
+
+        Raises:
+            Refusal: 503 when the directory cannot be asked.
+        """
+        distinct = list(dict.fromkeys(body.user_uuids))
+        found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))
+        staff = [one for one, person in zip(distinct, found, strict=True) if person is not None]
+        busy = await self._busy(caller, staff, body) if staff else set()
+        statuses = {one: AvailabilityStatus.BUSY if one in busy else AvailabilityStatus.AVAILABLE for one in staff}
+        return Availabilities(
+            availabilities=[
+                UserAvailability(user_uuid=one, status=statuses.get(one, AvailabilityStatus.UNKNOWN))
+                for one in body.user_uuids
+            ]
+        )
+
+    async def _busy(self, caller: Caller, staff: list[str], body: AvailabilityBody) -> set[str]:
+        reply = await self._core.ask(
+            CheckAvailability(actor=caller.actor(), user_uuids=staff, starts_at=body.starts_at, ends_at=body.ends_at)
+        )
+        if reply.error is not None:
+            raise reply.error.refusal
+        return set(Busy.model_validate(reply.data).user_uuids)

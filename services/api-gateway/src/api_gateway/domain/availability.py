@@ -1,0 +1,37 @@
+"""What callers send to see who has time."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from contracts.model import Contract
+from contracts.queries import MOST_PEOPLE_CHECKED
+from contracts.times import LocalDateTime, TimeZoneName, to_instant
+from pydantic import Field, model_validator
+
+from api_gateway.domain.bodies import wrong
+from api_gateway.domain.text import Ids
+
+
+class AvailabilityBody(Contract):
+    """Whom to check, and the half-open window: wall-clock times in an IANA zone, UTC unless one is given."""
+
+    user_uuids: Annotated[Ids, Field(min_length=1, max_length=MOST_PEOPLE_CHECKED)]
+    start_date_time: LocalDateTime
+    end_date_time: LocalDateTime
+    timezone: TimeZoneName | None = Field(default=None, description="of the window; UTC unless given")
+
+    @property
+    def starts_at(self) -> datetime:
+        """The UTC instant at which the window opens."""
+        return to_instant(self.start_date_time, self.timezone or "UTC")
+
+    @property
+    def ends_at(self) -> datetime:
+        """The UTC instant at which the window has closed."""
+        return to_instant(self.end_date_time, self.timezone or "UTC")
+
+    @model_validator(mode="after")
+    def _has_time_in_it(self) -> Self:
+        if self.ends_at <= self.starts_at:
+            raise wrong("endDateTime", "must be after startDateTime")
+        return self

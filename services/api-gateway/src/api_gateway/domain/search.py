@@ -1,0 +1,99 @@
+"""What callers send to search meetings: the filter language, checked entry by entry."""
+
+from typing import Annotated, Any, Self
+
+from contracts.commands import Actor
+from contracts.filters import (
+    FILTER_FIELDS,
+    MOST_FILTERS,
+    MOST_SORT_KEYS,
+    MOST_VALUES,
+    Condition,
+    FilterField,
+    Operator,
+    SortKey,
+)
+from contracts.model import Contract
+from contracts.queries import SearchMeetings
+from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
+
+from api_gateway.domain.bodies import wrong
+
+_SORTABLE = [name for name, field in FILTER_FIELDS.items() if field.sortable]
+_DIRECTIONS = {"asc": False, "desc": True}
+LAST_PAGE = 10_000_000
+DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+
+
+class Filter(Contract):
+    """One condition: what a field must be. All filters of a search must hold."""
+
+    field: str = Field(json_schema_extra={"enum": [*FILTER_FIELDS]}, examples=["startDateTime"])
+    operator: Operator = Field(description="in any case", examples=["RANGE"])
+    value: Any = Field(default=None, description="for operators that compare with one value")
+    values: list[Any] | None = Field(default=None, max_length=MOST_VALUES, description="for `IN` and `NOT_IN`")
+    min: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-01T00:00:00"])
+    max: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-30T23:59:59"])
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        field = FILTER_FIELDS.get(self.field)
+        if field is None:
+            raise wrong("field", f"must be one of {', '.join(FILTER_FIELDS)}")
+        if self.operator not in field.kind.operators:
+            raise wrong("operator", f"{self.field} is a {field.kind.name} field: use {', '.join(field.kind.operators)}")
+        for name in self.operator.operands:
+            self._check_operand(field, name)
+        return self
+
+    def _check_operand(self, field: FilterField, name: str) -> None:
+        given = getattr(self, name)
+        if given is None or (name == "values" and not given):
+            raise wrong(name, f"is required by {self.operator}; to ask for no value, use IS_NULL or IS_NOT_NULL")
+        places = [(f"{name}[{index}]", one) for index, one in enumerate(given)] if name == "values" else [(name, given)]
+        for place, operand in places:
+            try:
+                field.kind.read(operand)
+            except ValueError as problem:
+                raise wrong(place, str(problem)) from problem
+
+    @property
+    def condition(self) -> Condition:
+        """What it asks, with the operands that its operator takes and no others."""
+        given = [getattr(self, name) for name in self.operator.operands]
+        operands = given[0] if self.operator.operands == ("values",) else given
+        return Condition(field=self.field, operator=self.operator, operands=operands)
+
+
+def _read_sort_key(value: Any) -> SortKey:
+    name, _, direction = value.partition(",") if isinstance(value, str) else ("", "", "")
+    name, direction = name.strip(), direction.strip().casefold() or "asc"
+    if name not in _SORTABLE or direction not in _DIRECTIONS:
+        raise ValueError(f"must be `field,asc` or `field,desc` with a field out of {', '.join(_SORTABLE)}")
+    return SortKey(field=name, descending=_DIRECTIONS[direction])
+
+
+SortEntry = Annotated[
+    SortKey, BeforeValidator(_read_sort_key), WithJsonSchema({"type": "string", "examples": ["startDateTime,desc"]})
+]
+
+
+def _unless_null(default: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+class SearchBody(Contract):
+    """Which of the meetings on the caller's calendar to list, in which order, and which page of them."""
+
+    filters: Annotated[list[Filter], Field(max_length=MOST_FILTERS), _unless_null([])] = Field(default_factory=list)
+    page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE, description="zero-based"), _unless_null(0)] = 0
+    size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE), _unless_null(DEFAULT_PAGE)] = DEFAULT_PAGE
+    sort: Annotated[list[SortEntry], Field(max_length=MOST_SORT_KEYS), _unless_null([])] = Field(
+        default_factory=list,
+        description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",
+    )
+
+    def query(self, actor: Actor) -> SearchMeetings:
+        """The question that it is, on behalf of the actor."""
+        conditions = [one.condition for one in self.filters]
+        return SearchMeetings(actor=actor, conditions=conditions, sort=self.sort, page=self.page, size=self.size)
