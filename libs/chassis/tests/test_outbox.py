@@ -1,0 +1,140 @@
+"""The outbox against a real MongoDB and broker: what is written is published, in order, whatever dies meanwhile."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Outgoing
+from chassis.mongo import Collection, open_database
+from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.settings import DatabaseSettings, ServiceSettings
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from contracts.topics import Topic
+
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def collection(settings: ServiceSettings, mongodb_uri: str) -> AsyncIterator[Collection]:
+    database = DatabaseSettings(
+        **dict(settings), mongodb_uri=mongodb_uri, mongodb_database=f"outbox_{uuid7_hex().lower()[:20]}"
+    )
+    async with open_database(database) as opened:
+        documents = opened.collection("documents")
+        await documents.create_indexes([OUTBOX_INDEX])
+        yield documents
+
+
+@pytest.fixture
+async def topic(new_topic: Callable[..., Awaitable[Topic]]) -> Topic:
+    return await new_topic(f"group-{uuid7_hex()}", partitions=1)
+
+
+class Published:
+    """Reads what is on a topic."""
+
+    def __init__(self, settings: ServiceSettings, topic: Topic) -> None:
+        self._settings, self._topic = settings, topic
+
+    async def values(self) -> list[str]:
+        at = TopicPartition(self._topic.name, 0)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers, auto_offset_reset="earliest", fetch_max_wait_ms=10
+        )
+        async with consumer:
+            consumer.assign([at])
+            end = (await consumer.end_offsets([at]))[at]
+            found: list[str] = []
+            while await consumer.position(at) < end:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [record.value.decode() for record in records]
+            return found
+
+
+@pytest.fixture
+def published(settings: ServiceSettings, topic: Topic) -> Published:
+    return Published(settings, topic)
+
+
+def document(topic: Topic, *said: str, version: int = 1, due_in: float = 10) -> dict[str, object]:
+    entries = [outbox_entry(Outgoing(topic.name, b"k", word.encode(), [("ce_id", b"1")])) for word in said]
+    return {
+        "_id": uuid7_hex(),
+        "version": version,
+        "outbox": entries,
+        "outboxDueAt": utc_now() + timedelta(seconds=due_in),
+    }
+
+
+async def test_what_a_writer_says_is_published_in_order_and_cleared(
+    collection: Collection, publisher: Publisher, topic: Topic, published: Published
+) -> None:
+    written = document(topic, "first", "second")
+    await collection.insert_one(written)
+    await Outbox(collection, publisher, grace=10).flush([written])
+    assert await published.values() == ["first", "second"]
+    stored = await collection.find_one({"_id": written["_id"]})
+    assert stored is not None
+    assert stored["outbox"] == []
+    assert "outboxDueAt" not in stored
+
+
+async def test_the_sweeper_publishes_what_a_dead_writer_left(
+    collection: Collection, publisher: Publisher, topic: Topic, published: Published
+) -> None:
+    await collection.insert_one(document(topic, "left behind", due_in=-1))
+    await collection.insert_one(document(topic, "in good hands", due_in=60))
+    async with Outbox(collection, publisher, grace=0.2).swept():
+
+        async def swept() -> bool:
+            return "left behind" in await published.values()
+
+        await until(swept, what="the sweeper publishes")
+    assert "in good hands" not in await published.values()
+
+
+async def test_events_that_another_writer_added_meanwhile_are_not_cleared(
+    collection: Collection, publisher: Publisher, topic: Topic, published: Published
+) -> None:
+    seen = document(topic, "one")
+    newer = document(topic, "one", "two", version=2) | {"_id": seen["_id"]}
+    await collection.insert_one(newer)
+    outbox = Outbox(collection, publisher, grace=10)
+    await outbox.flush([seen])
+    stored = await collection.find_one({"_id": seen["_id"]})
+    assert stored is not None
+    assert len(stored["outbox"]) == 2
+    await outbox.flush([stored])
+    assert await published.values() == ["one", "one", "two"]  # a repeat, never a gap or a swap
+
+
+async def test_an_event_that_cannot_be_published_stops_those_after_it_and_stays(
+    collection: Collection, publisher: Publisher, topic: Topic, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = publisher.publish
+
+    async def refuse_second(outgoing: Outgoing) -> None:
+        if outgoing.value == b"second":
+            raise KafkaConnectionError("away")
+        await publish(outgoing)
+
+    monkeypatch.setattr(publisher, "publish", refuse_second)
+    failing, sound = document(topic, "first", "second", "third"), document(topic, "other")
+    for one in (failing, sound):
+        await collection.insert_one(one)
+    outbox = Outbox(collection, publisher, grace=10)
+    with pytest.raises(KafkaConnectionError):
+        await outbox.flush([failing, sound])
+    monkeypatch.undo()
+    assert sorted(await published.values()) == ["first", "other"]
+    stored = await collection.find_one({"_id": failing["_id"]})
+    assert stored is not None
+    assert len(stored["outbox"]) == 3
+    await outbox.flush([stored])
+    assert [word for word in await published.values() if word != "other"] == ["first", "first", "second", "third"]

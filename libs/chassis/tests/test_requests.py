@@ -1,0 +1,104 @@
+"""Request and reply against a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from chassis.context import Context, working_on
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.requests import BusUnavailableError, Requests
+from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.settings import ServiceSettings
+from contracts.commands import AnswerInvitation
+from contracts.enums import RsvpStatus
+from contracts.envelope import Envelope, Message
+from contracts.replies import Outcome, Reply
+from contracts.topics import Topic
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("reply_topic")]
+
+COMMAND = AnswerInvitation(
+    command_id="c", fingerprint="", meeting_uuid="M1", participant_uuid="MP1", status=RsvpStatus.ACCEPTED
+)
+
+
+class Answering:
+    """Stands in for the bus: takes commands off the publisher's hands and answers them on the real reply topic."""
+
+    def __init__(self, publisher: Publisher, answers: list[Reply]) -> None:
+        self._publisher, self._answers = publisher, answers
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        command = Envelope.from_headers(outgoing.headers)
+        for reply in self._answers:
+            with working_on(Context.of(command)):
+                envelope = envelope_for(reply, source="test", subject="M1")
+            await self._publisher.publish(encode(Message(envelope, reply), key=command.id))
+
+
+class Refusing:
+    async def publish(self, _outgoing: Outgoing) -> None:
+        raise KafkaTimeoutError
+
+
+@pytest.fixture
+async def opened(settings: ServiceSettings) -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def requests(
+    stack: AsyncExitStack, settings: ServiceSettings, bus: object, *, deadline: float = 10, most: int = 100
+) -> Requests:
+    made = Requests(settings, bus, deadline=deadline, most_in_flight=most)  # type: ignore[arg-type]
+    return await stack.enter_async_context(made.running())
+
+
+async def test_the_reply_to_a_command_is_its_answer(
+    opened: AsyncExitStack, settings: ServiceSettings, publisher: Publisher, reply_topic: Topic
+) -> None:
+    answering = Answering(publisher, [Reply(outcome=Outcome.OK, version=3, data={"a": 1})])
+    asking = await requests(opened, settings, answering)
+    replies = await asyncio.gather(*(asking.request(COMMAND, key="M1") for _ in range(50)))
+    assert all(reply is not None and reply.version == 3 and reply.data == {"a": 1} for reply in replies)
+
+
+async def test_repeated_and_foreign_replies_are_passed_over(
+    opened: AsyncExitStack, settings: ServiceSettings, publisher: Publisher
+) -> None:
+    twice = [Reply(outcome=Outcome.OK, version=1), Reply(outcome=Outcome.OK, version=2)]
+    other = await requests(opened, settings, Refusing())
+    asking = await requests(opened, settings, Answering(publisher, twice))
+    for _ in range(5):
+        reply = await asking.request(COMMAND, key="M1")
+        assert reply is not None
+        assert reply.version == 1
+    assert other.problem() is None
+
+
+async def test_without_a_reply_in_time_the_outcome_is_unknown(
+    opened: AsyncExitStack, settings: ServiceSettings, publisher: Publisher
+) -> None:
+    asking = await requests(opened, settings, Answering(publisher, []), deadline=0.2)
+    assert await asking.request(COMMAND, key="M1") is None
+
+
+async def test_a_command_that_the_bus_does_not_take_is_not_accepted(
+    opened: AsyncExitStack, settings: ServiceSettings
+) -> None:
+    asking = await requests(opened, settings, Refusing())
+    with pytest.raises(BusUnavailableError):
+        await asking.request(COMMAND, key="M1")
+
+
+async def test_more_than_the_allowed_number_in_flight_is_refused_at_once(
+    opened: AsyncExitStack, settings: ServiceSettings, publisher: Publisher
+) -> None:
+    asking = await requests(opened, settings, Answering(publisher, []), deadline=2, most=2)
+    waiting = [asyncio.create_task(asking.request(COMMAND, key="M1")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(BusUnavailableError):
+        await asking.request(COMMAND, key="M1")
+    assert await asyncio.gather(*waiting) == [None, None]
