@@ -20,7 +20,7 @@ from localrun.problem import LocalRunError
 GRACE_SECONDS = 30.0
 """How long a child may take to stop after SIGTERM; services drain within 25 s."""
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 """How long a child may take to become ready: generous, because a cold disk or a busy machine is no failure."""
 
 _POLL_SECONDS = 0.02
