@@ -135,7 +135,7 @@ class Google:
         raise AssertionError(f"wanted {status}, got success")
 
 
-def eventually(holds: Callable[[], bool], deadline: float = 10.0) -> None:
+def eventually(holds: Callable[[], bool], deadline: float = 30.0) -> None:
     """Ask again and again until it holds. Raises AssertionError after ``deadline`` seconds."""
     until = time.monotonic() + deadline
     while not holds():
@@ -186,7 +186,7 @@ class Receiver:
         with self._news:
             return list(self._came)
 
-    def wait(self, count: int, deadline: float = 10.0) -> list[Push]:
+    def wait(self, count: int, deadline: float = 30.0) -> list[Push]:
         """Everything so far, once there are ``count`` of them. Raises AssertionError after ``deadline`` seconds."""
         with self._news:
             if not self._news.wait_for(lambda: len(self._came) >= count, deadline):
