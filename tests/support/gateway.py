@@ -3,15 +3,18 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx
 import jwt
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.adapters.tokens import TokenVerifier
+from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import create_app
 from api_gateway.domain.caller import Caller, ClaimNames
+from api_gateway.domain.throttle import Throttle
 from api_gateway.settings import Settings
 from chassis.health import Health
 from chassis.kafka.requests import Requests
@@ -22,9 +25,12 @@ from contracts.meetings import Invitee
 from contracts.model import Contract
 from contracts.queries import Question
 from contracts.replies import Outcome, Reply
+from contracts.rsvp_tokens import RsvpKeys
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 SECRET = "the secret that the login and the gateway share, long enough for SHA-512"
+RSVP_TOKEN_KEYS = "cnN2cCB0b2tlbiBrZXkgb2YgdGhlIHRlc3RzLCAyNTYgYml0cw"
 NAMES = ClaimNames(tenant="tenantUuid", user="userUuid", email="username", user_type="userType", partner="partnerUuid")
 CLAIMS = {
     "tenantUuid": "T019A16FF372A70B5A9307B00CE85E4DA",
@@ -130,17 +136,32 @@ def body(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not ...}
 
 
+@cache
+def _application() -> FastAPI:
+    """Made once: its routes stay the same, what is behind them is each test's own."""
+    settings = Settings(
+        jwt_hs256_secret=SecretStr(SECRET),
+        internal_token=SecretStr("internal"),
+        rsvp_token_keys=SecretStr(RSVP_TOKEN_KEYS),
+    )
+    return create_app(settings, Health())
+
+
 @asynccontextmanager
-async def gateway() -> AsyncIterator[Gateway]:
+async def gateway(
+    *, token_required: bool = False, per_guest: int = 1000, per_address: int = 1000
+) -> AsyncIterator[Gateway]:
     """The gateway without its lifespan: no broker, no directory, no other service."""
-    settings = Settings(jwt_hs256_secret=SecretStr(SECRET), internal_token=SecretStr("internal"))
-    app = create_app(settings, Health())
+    app = _application()
     bus, core, directory = StandInBus(), StandInCore(), StandInDirectory()
-    verifier = TokenVerifier(secret=settings.jwt_hs256_secret, keys=None, issuer=None, audience=None, leeway=0)
+    verifier = TokenVerifier(secret=SecretStr(SECRET), keys=None, issuer=None, audience=None, leeway=0)
     backend = app.state.backend
     backend.gatekeeper = Gatekeeper(verifier, NAMES)
     backend.core = core
     backend.meetings = MeetingCommands(bus, directory)
+    keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
+    backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
+    backend.strangers = Throttle(per_address)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {signed()}", **HEADERS}
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:

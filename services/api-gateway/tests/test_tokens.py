@@ -68,7 +68,7 @@ async def test_a_token_signed_with_the_shared_secret_holds() -> None:
         pytest.param(signed({"exp": time.time() - 60}), id="expired"),
         pytest.param(signed({"exp": None}), id="never expires"),
         pytest.param(signed({"exp": "soon"}), id="expires at no number"),
-        pytest.param(signed({"nbf": time.time() + 60}), id="not valid yet"),
+        pytest.param(signed({"nbf": time.time() + 3600, "exp": time.time() + 7200}), id="not valid yet"),
         pytest.param(signed({"nbf": "later"}), id="valid from no number"),
         pytest.param(signed(algorithm="HS384"), id="HS384"),
         pytest.param(signed(algorithm="HS512"), id="HS512"),
@@ -97,9 +97,9 @@ async def test_a_token_that_does_not_hold_is_401(token: str) -> None:
     assert await refused(verifier(), token)
 
 
-@pytest.mark.parametrize("claims", [{"exp": time.time() - 2}, {"nbf": time.time() + 2, "exp": time.time() + 600}])
-async def test_clocks_may_differ_a_little(claims: dict[str, Any]) -> None:
-    await verifier().claims(signed(claims))
+async def test_clocks_may_differ_a_little() -> None:
+    await verifier().claims(signed({"exp": time.time() - 2}))
+    await verifier().claims(signed({"nbf": time.time() + 2}))
 
 
 async def test_issuer_and_audience_are_checked_where_they_are_set() -> None:

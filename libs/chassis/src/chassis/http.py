@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import FrameType
 from typing import Annotated
 
+import structlog
 import uvicorn
 from contracts.ids import uuid7_hex
 from fastapi import FastAPI, Header, HTTPException, Response
@@ -20,6 +21,8 @@ from chassis.context import Context, current_context, working_on
 from chassis.health import Health
 from chassis.logs import configure_logging
 from chassis.settings import ServiceSettings
+
+log = structlog.get_logger()
 
 CORRELATION_HEADER = "x-correlation-id"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
@@ -67,10 +70,14 @@ def internal_only(settings: ServiceSettings) -> Callable[..., Awaitable[None]]:
 
 
 class Correlation:
-    """ASGI middleware: every request works in a context, which its answer names, and is measured by its route."""
+    """ASGI middleware: every request works in a context, which its answer names, and is measured by its route.
 
-    def __init__(self, app: ASGIApp) -> None:
+    An error that nobody expected is logged in that context, and answered with what ``broken`` gives.
+    """
+
+    def __init__(self, app: ASGIApp, broken: Callable[[Scope], ASGIApp]) -> None:
         self._app = app
+        self._broken = broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,8 +86,8 @@ class Correlation:
         headers = dict(scope["headers"])
         correlation = _safe(headers.get(CORRELATION_HEADER.encode(), b"")) or uuid7_hex()
         traceparent = headers.get(b"traceparent", b"").decode("latin-1") or None
-        started = time.perf_counter()
-        status = 500
+        began = time.perf_counter()
+        status: int | None = None
 
         async def send_named(message: Message) -> None:
             nonlocal status
@@ -91,11 +98,17 @@ class Correlation:
 
         try:
             with working_on(Context(correlation_id=correlation, traceparent=traceparent)):
-                await self._app(scope, receive, send_named)
+                try:
+                    await self._app(scope, receive, send_named)
+                except Exception:
+                    log.exception("unexpected error")
+                    if status is not None:  # half an answer is out: breaking off tells the caller
+                        raise
+                    await self._broken(scope)(scope, receive, send_named)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            metrics.REQUESTS.labels(scope["method"], route, status).inc()
-            metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+            metrics.REQUESTS.labels(scope["method"], route, status or 500).inc()
+            metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - began)
 
 
 def _safe(value: bytes) -> str | None:

@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from api_gateway.adapters.directory import Directory
 from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.errors import add_error_handlers
+from api_gateway.adapters.http.errors import add_error_handlers, broken
 from api_gateway.adapters.http.meetings import meeting_routes
 from api_gateway.adapters.http.openapi import describe
 from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
@@ -66,7 +66,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
 def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lifespan) -> FastAPI:
     """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
-    app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan)
+    app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False)
     app.state.backend = backend
     add_operations(app, health)
     add_error_handlers(app)
@@ -76,7 +76,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(reference_routes())
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
-    app.add_middleware(Correlation)
+    app.add_middleware(Correlation, broken=broken)
     return app
 
 

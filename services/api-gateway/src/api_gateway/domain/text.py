@@ -36,7 +36,7 @@ def _web_link(value: str) -> str:
 
 def _email(value: str) -> str:
     try:
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized
+        return validate_email(value, check_deliverability=False, test_environment=True, strict=True).normalized
     except EmailNotValidError as error:
         raise ValueError("must be an e-mail address") from error
 
@@ -60,6 +60,6 @@ Line = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_one_li
 Text = Annotated[str, StringConstraints(max_length=8000), AfterValidator(_lines)]
 WebLink = Annotated[Line, AfterValidator(_web_link)]
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_one_line), AfterValidator(_email)]
-CountryCode = Annotated[str, StringConstraints(pattern=r"^\+?[1-9]\d{0,3}$"), Field(examples=["+1"])]
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[\d ().-]{1,32}$"), Field(examples=["5551234567"])]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^\+?[1-9][0-9]{0,3}$"), Field(examples=["+1"])]
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9 ().-]{1,32}$"), Field(examples=["5551234567"])]
 Ids = list[ForeignId]

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from chassis.kafka.requests import BusUnavailableError
 from chassis.queries import QueryUnavailableError
 from contracts.errors import ErrorBody, ErrorCode, Refusal
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-
-log = structlog.get_logger()
+from starlette.types import Scope
 
 _RETRY_AFTER = 2
 _BY_STATUS = {
@@ -70,15 +69,25 @@ def add_error_handlers(app: FastAPI) -> None:
     """Turn whatever is raised into standard error answers."""
 
     async def expected(request: Request, error: Exception) -> Response:
-        return error_response(request.url.path, refusal_of(error), getattr(error, "headers", None))
+        refusal = refusal_of(error)
+        not_allowed = isinstance(error, HTTPException) and error.status_code == 405
+        headers = _allowed(request) if not_allowed else getattr(error, "headers", None)
+        return error_response(request.scope["path"], refusal, headers)
 
     for kind in EXPECTED:
         app.add_exception_handler(kind, expected)
 
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", exc_info=error)
-        return error_response(request.url.path, Refusal(ErrorCode.INTERNAL_ERROR))
+
+def broken(scope: Scope) -> Response:
+    """The answer when something happened that nobody expected; what it was stands in the log only."""
+    return error_response(scope["path"], Refusal(ErrorCode.INTERNAL_ERROR))
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """The methods of every route of this path; the router itself names those of the first."""
+    routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)
+    here = [route.methods or set() for route in routes if route.path_regex.match(request.scope["path"])]
+    return {"Allow": ", ".join(sorted(set[str]().union(*here)))}
 
 
 def invalid_input(errors: Sequence[Any]) -> Refusal:

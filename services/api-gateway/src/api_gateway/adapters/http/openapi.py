@@ -1,9 +1,11 @@
 """The OpenAPI description: what FastAPI derives from the endpoints, plus the platform's headers in one place."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from api_gateway.adapters.http.protection import CallerRoute
 
@@ -43,7 +45,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for unused in ("HTTPValidationError", "ValidationError"):  # this API never answers 422
         components.get("schemas", {}).pop(unused, None)
-    protected = {(route.path_format, method.lower()) for route in _caller_routes(app) for method in route.methods or ()}
+    protected = set(_protected(app))
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             operation["responses"].pop("422", None)
@@ -53,8 +55,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
     return schema
 
 
-def _caller_routes(app: FastAPI) -> list[CallerRoute]:
-    return [route for route in app.routes if isinstance(route, CallerRoute)]
+def _protected(app: FastAPI) -> Iterator[tuple[str | None, str]]:
+    """Path and method of every operation for authenticated callers."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, CallerRoute):
+            yield from ((route.path_format, method.lower()) for method in route.methods or ())
 
 
 def _header_parameters() -> list[dict[str, Any]]:
