@@ -9,6 +9,7 @@ from chassis.http import Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.requests import Requests
 from chassis.queries import open_query_client
+from contracts.rsvp_tokens import RsvpKeys
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -16,14 +17,17 @@ from api_gateway.adapters.directory import Directory
 from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.errors import add_error_handlers, broken
+from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_routes
 from api_gateway.adapters.http.openapi import describe
 from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
 from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
+from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.domain.caller import ClaimNames
+from api_gateway.domain.throttle import Throttle
 from api_gateway.settings import Settings
 
 
@@ -58,6 +62,13 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(requests.running())
             health.must_be_ready("replies", requests.problem)
             backend.meetings = MeetingCommands(requests, directory)
+            backend.guests = Guests(
+                requests,
+                backend.core,
+                RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value()),
+                token_required=settings.rsvp_token_policy == "required",  # noqa: S105 a policy's name
+                throttle=Throttle(settings.public_requests_per_guest),
+            )
             backend.availability = AvailabilityChecks(directory, backend.core)
             yield
 
@@ -68,9 +79,11 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
     app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False)
     app.state.backend = backend
+    backend.strangers = Throttle(settings.public_requests_per_address)
     add_operations(app, health)
     add_error_handlers(app)
     app.include_router(meeting_routes(backend))
+    app.include_router(guest_routes(backend))
     app.include_router(search_routes(backend))
     app.include_router(availability_routes(backend))
     app.include_router(reference_routes())

@@ -1,9 +1,10 @@
 """Settings of the gateway."""
 
-from typing import Self
+from typing import Literal, Self
 
 from chassis.settings import ServiceSettings
-from pydantic import Field, SecretStr, model_validator
+from contracts.rsvp_tokens import RsvpKeys
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 _SHORTEST_SECRET = 32
 
@@ -24,6 +25,18 @@ class Settings(ServiceSettings):
     jwt_user_type_claim: str = Field(default="userType", description="the claim that has the kind of user")
     jwt_partner_claim: str = Field(default="partnerUuid", description="the claim that names partner staff's firm")
 
+    rsvp_token_keys: SecretStr = Field(
+        description="keys of the tokens in mailed links, the same for every service: URL-safe base64 of at least 32 "
+        "bytes each, comma-separated; the first signs, all verify"
+    )
+    rsvp_token_policy: Literal["optional", "required"] = Field(
+        default="optional", description="whether a guest may answer by a link without a token; a wrong one never passes"
+    )
+    public_requests_per_address: int = Field(
+        default=600, ge=1, description="a minute from one client address, at the endpoints that need no login"
+    )
+    public_requests_per_guest: int = Field(default=60, ge=1, description="a minute with the link of one guest")
+
     meeting_core_url: str = Field(default="http://127.0.0.1:8091", description="where meetings are asked for")
     calendar_sync_url: str = Field(default="http://127.0.0.1:8093", description="where connections are asked for")
     query_timeout: float = Field(default=5, description="how long a query may take before 503")
@@ -37,6 +50,12 @@ class Settings(ServiceSettings):
     publish_timeout: float = Field(default=3, description="how long the bus may take to accept a command before 503")
     commands_in_flight: int = Field(default=1000, description="commands waiting for an outcome; beyond it 503")
     body_limit: int = Field(default=256 * 1024, description="bytes of a request body")
+
+    @field_validator("rsvp_token_keys")
+    @classmethod
+    def _usable_keys(cls, keys: SecretStr) -> SecretStr:
+        RsvpKeys.parse(keys.get_secret_value())
+        return keys
 
     @model_validator(mode="after")
     def _some_key(self) -> Self:

@@ -49,9 +49,10 @@ def outcome(sent: Sent, status: int = 200) -> Response:
     )
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
     """The documented error answers of an operation: those every operation has, and these."""
-    return {status: {"model": ErrorBody} for status in sorted({400, 401, 403, 503, *statuses})}
+    always = {400, 403, 503} if public else {400, 401, 403, 503}
+    return {status: {"model": ErrorBody} for status in sorted({*always, *statuses})}
 
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {

@@ -4,7 +4,9 @@ from chassis.queries import QueryClient
 
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.application.availability import AvailabilityChecks
+from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
+from api_gateway.domain.throttle import Throttle
 
 
 class Backend:
@@ -14,3 +16,6 @@ class Backend:
     meetings: MeetingCommands
     availability: AvailabilityChecks
     core: QueryClient
+    guests: Guests
+    strangers: Throttle
+    """What one client address may ask of the endpoints that need no login."""

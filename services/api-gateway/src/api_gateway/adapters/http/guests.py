@@ -1,0 +1,188 @@
+"""The public endpoints of guests: answering by a mailed link, for programs as JSON and for people as pages."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
+
+from chassis.languages import when
+from contracts.enums import MeetingStatus, RsvpStatus
+from contracts.errors import ErrorCode
+from contracts.meetings import Invitation, Participant
+from contracts.model import Contract
+from contracts.times import utc_now
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+
+from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
+from api_gateway.adapters.http.protection import RequestConditions, require_json
+from api_gateway.adapters.pages.rendering import language_of, page
+from api_gateway.application.guests import Guest
+from api_gateway.application.wishes import Conditions
+from api_gateway.domain.bodies import Answer, RsvpBody
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_PATH = "/api/v1/meetings/{meetingUuid}/participants/{participantUuid}/rsvp"
+_STATUS = {"pending": 202, "canceled": 409}
+State = Literal["confirm", "recorded", "changed", "pending", "canceled"]
+Token = Annotated[str | None, Query(description="of the mailed link; whether it may be missing is a setting")]
+
+
+class PublicRoute(APIRoute):
+    """A route that anybody can call: so many times a minute from one address, before anything is read."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            request.app.state.backend.strangers.admit(request.client.host if request.client else "")
+            return await handle(request)
+
+        return bounded
+
+
+class PublicJsonRoute(PublicRoute):
+    """A public route whose body is JSON."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def typed(request: Request) -> Response:
+            return await handle(require_json(request))
+
+        return typed
+
+
+class PageRoute(PublicRoute):
+    """A public route for people: a refusal is a page too, in the language that their browser asks for."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def readable(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except EXPECTED as error:
+                refusal = refusal_of(error)
+                language = language_of(request.headers.get("accept-language", ""))
+                return page("refusal.html", language, status=refusal.code.status, headers=retry_headers(refusal))
+
+        return readable
+
+
+class RsvpForm(Contract):
+    """What the page's form sends."""
+
+    status: Answer
+    token: str | None = None
+
+
+def _html(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
+
+
+_PAGES: dict[int | str, dict[str, Any]] = {
+    202: _html("The answer is accepted and will be recorded in a moment"),
+    400: _html("The link is incomplete"),
+    403: _html("The token does not hold, or the participant is gone"),
+    404: _html("There is no such invitation"),
+    409: _html("The meeting is canceled"),
+    429: _html("Too many requests"),
+    503: _html("Nothing was recorded"),
+}
+
+
+def guest_routes(backend: Backend) -> APIRouter:
+    """Answer an invitation by the link in a mail."""
+    router = APIRouter(tags=["RSVP by link"])
+    router.include_router(_for_programs(backend))
+    router.include_router(_for_people(backend))
+    return router
+
+
+def _for_programs(backend: Backend) -> APIRouter:
+    router = APIRouter(route_class=PublicJsonRoute)
+
+    @router.put(
+        _PATH, response_model=Participant, responses=errors(404, 409, 412, 413, 415, 429, public=True) | ACCEPTED
+    )
+    async def answer_as_participant(
+        meeting_uuid: MeetingUuid,
+        participant_uuid: ParticipantUuid,
+        conditions: RequestConditions,
+        body: RsvpBody,
+        token: Token = None,
+    ) -> Response:
+        """Accept or decline as the participant that the link names."""
+        guest = backend.guests.admitted(meeting_uuid, participant_uuid, token)
+        return outcome(await backend.guests.answer(guest, body.status, conditions))
+
+    return router
+
+
+def _for_people(backend: Backend) -> APIRouter:
+    router = APIRouter(route_class=PageRoute)
+
+    @router.head(_PATH, include_in_schema=False)
+    @router.get(_PATH, response_class=HTMLResponse, responses=_PAGES)
+    async def rsvp_page(
+        *,
+        request: Request,
+        meeting_uuid: MeetingUuid,
+        participant_uuid: ParticipantUuid,
+        status: Answer,
+        token: Token = None,
+        confirm: Annotated[bool, Query(description="ask first; the form of the links in our mails")] = False,
+    ) -> Response:
+        """A page that records the answer and shows it; with `confirm=1` it records nothing and asks first."""
+        guest = backend.guests.admitted(meeting_uuid, participant_uuid, token)
+        if confirm or request.method == "HEAD":  # whoever only looks, such as a mail scanner, changes nothing
+            invitation = await backend.guests.invitation(guest)
+            return _page(request, invitation, "confirm", status, token)
+        return await _record(request, guest, status, token)
+
+    @router.post(_PATH, response_class=HTMLResponse, responses=_PAGES)
+    async def rsvp_form(
+        request: Request,
+        meeting_uuid: MeetingUuid,
+        participant_uuid: ParticipantUuid,
+        form: Annotated[RsvpForm, Form()],
+    ) -> Response:
+        """What the page's form sends: records the answer and shows it."""
+        guest = backend.guests.admitted(meeting_uuid, participant_uuid, form.token)
+        return await _record(request, guest, form.status, form.token)
+
+    async def _record(request: Request, guest: Guest, status: Answer, token: str | None) -> Response:
+        before = await backend.guests.invitation(guest)
+        sent = await backend.guests.answer(guest, status, Conditions())
+        if sent.reply is None:
+            return _page(request, before, "pending", status, token)
+        if sent.reply.error is not None:
+            refusal = sent.reply.error.refusal
+            if refusal.code is ErrorCode.MEETING_CANCELED:
+                return _page(request, before, "canceled", status, token)
+            raise refusal
+        changed = before.rsvp_status not in (RsvpStatus.UNKNOWN, status)
+        return _page(request, before, "changed" if changed else "recorded", status, token)
+
+    return router
+
+
+def _page(request: Request, invitation: Invitation, state: State, choice: Answer, token: str | None) -> Response:
+    """The page of an invitation, in the guest's language or else the browser's. A canceled one has one state only."""
+    if invitation.status is MeetingStatus.CANCELED:
+        state = "canceled"
+    language = invitation.language or language_of(request.headers.get("accept-language", ""))
+    return page(
+        "rsvp.html",
+        language,
+        status=_STATUS.get(state, 200),
+        state=state,
+        choice=choice,
+        invitation=invitation,
+        when=when(invitation.schedule, language),
+        over=invitation.ends_at <= utc_now(),
+        token=token,
+    )

@@ -1,0 +1,99 @@
+"""What guests can do: answer by the link they were mailed. They have no account; the link is their proof."""
+
+from dataclasses import dataclass
+
+from chassis.context import Context, current_context, working_on
+from chassis.kafka.requests import Requests
+from chassis.queries import QueryClient
+from contracts.commands import AnswerInvitation
+from contracts.enums import RsvpStatus
+from contracts.errors import ErrorCode, Refusal
+from contracts.meetings import Invitation
+from contracts.queries import GetInvitation
+from contracts.replies import Reply, ReplyError
+from contracts.rsvp_tokens import RsvpKeys, RsvpTokenError, verify
+from contracts.times import utc_now
+
+from api_gateway.application.wishes import Conditions, Sent
+from api_gateway.domain.throttle import Throttle
+
+_GONE = frozenset({ErrorCode.MEETING_NOT_FOUND.code, ErrorCode.PARTICIPANT_NOT_FOUND.code})
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who answers by a link. ``tenant_uuid`` is what their token proves; without a token it proves none."""
+
+    meeting_uuid: str
+    participant_uuid: str
+    tenant_uuid: str | None = None
+
+
+class Guests:
+    """Admits guests by their links, shows them their invitation, and writes down their answers."""
+
+    def __init__(
+        self, requests: Requests, core: QueryClient, keys: RsvpKeys, *, token_required: bool, throttle: Throttle
+    ) -> None:
+        self._requests = requests
+        self._core = core
+        self._keys = keys
+        self._token_required = token_required
+        self._throttle = throttle
+
+    def admitted(self, meeting_uuid: str, participant_uuid: str, token: str | None) -> Guest:
+        """The guest whose link this is.
+
+        Raises:
+            Refusal: 403 for a token that does not hold, whatever is wrong with it, or for none where one is required;
+                429 for too many requests with one guest's link.
+        """
+        tenant = (
+            None if token is None and not self._token_required else self._tenant(meeting_uuid, participant_uuid, token)
+        )
+        self._throttle.admit((meeting_uuid, participant_uuid))
+        return Guest(meeting_uuid, participant_uuid, tenant)
+
+    async def invitation(self, guest: Guest) -> Invitation:
+        """What the guest is asked.
+
+        Raises:
+            Refusal: there is no such invitation, or not any longer.
+        """
+        question = GetInvitation(
+            meeting_uuid=guest.meeting_uuid, participant_uuid=guest.participant_uuid, tenant_uuid=guest.tenant_uuid
+        )
+        reply = _told(guest, await self._core.ask(question))
+        if reply.error is not None:
+            raise reply.error.refusal
+        return Invitation.model_validate(reply.data)
+
+    async def answer(self, guest: Guest, status: RsvpStatus, conditions: Conditions) -> Sent:
+        """Accept or decline."""
+        command = AnswerInvitation(
+            command_id=conditions.command_id("guest", guest.meeting_uuid, guest.participant_uuid),
+            fingerprint=status,
+            meeting_uuid=guest.meeting_uuid,
+            expected_versions=conditions.expected_versions,
+            participant_uuid=guest.participant_uuid,
+            tenant_uuid=guest.tenant_uuid,
+            status=status,
+        )
+        with working_on(Context(current_context().correlation_id, tenant=guest.tenant_uuid or "")):
+            reply = await self._requests.request(command, key=guest.meeting_uuid)
+        return Sent(guest.meeting_uuid, None if reply is None else _told(guest, reply))
+
+    def _tenant(self, meeting_uuid: str, participant_uuid: str, token: str | None) -> str:
+        try:
+            return verify(
+                token or "", self._keys, meeting_uuid=meeting_uuid, participant_uuid=participant_uuid, now=utc_now()
+            )
+        except RsvpTokenError:
+            raise Refusal(ErrorCode.RSVP_TOKEN_INVALID) from None
+
+
+def _told(guest: Guest, reply: Reply) -> Reply:
+    """The reply as this guest may read it: a token whose participant is gone is as void as any other."""
+    if guest.tenant_uuid is None or reply.error is None or reply.error.code not in _GONE:
+        return reply
+    return reply.model_copy(update={"error": ReplyError.of(Refusal(ErrorCode.RSVP_TOKEN_INVALID))})
