@@ -7,7 +7,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ServiceSettings(BaseSettings):
     """Where a service listens and whom it talks to. Durations are in seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a wrong secret is no less a secret
+    )
 
     service_name: str = Field(description="how the service calls itself on the bus and in logs")
     http_host: str = Field(default="127.0.0.1", description="the address to listen on")
