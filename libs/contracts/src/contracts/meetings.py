@@ -5,6 +5,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import Field
 
 from contracts.enums import (
+    DeliveryFailureCode,
     ExternalSyncStatus,
     Language,
     LocationType,
@@ -130,6 +131,10 @@ class Participant(Contract):
     rsvp_status: RsvpStatus
     can_resend: bool = Field(description="whether this caller may resend the invitation now")
     last_invitation_resent_at: Instant | None = None
+    delivery_failure_code: DeliveryFailureCode | None = Field(
+        default=None, description="why the last mail did not reach them; shown to host and creator"
+    )
+    delivery_failure_reason: str | None = Field(default=None, description="the same in words")
 
 
 class Meeting(Hosted, MeetingContent):

@@ -81,7 +81,7 @@ def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Comman
 def _check_version(meeting: Meeting | None, command: Command) -> None:
     if meeting is None or command.expected_versions is None:
         return
-    if meeting.version not in command.expected_versions:
+    if not any(map(meeting.is_still_as_in, command.expected_versions)):
         raise Refusal(ErrorCode.VERSION_STALE)
 
 

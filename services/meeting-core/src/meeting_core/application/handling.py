@@ -9,11 +9,13 @@ from chassis.kafka.consumer import Batch
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.waiting import all_of
+from contracts.deliveries import DeliveryEvent
 from contracts.envelope import Envelope, Message
 from contracts.replies import Reply
 from contracts.times import utc_now
 from contracts.topics import MEETING_CORE
 
+from meeting_core.application.noting import note_mail
 from meeting_core.application.work import Work
 
 Decide = Callable[[Work, Any, datetime], Reply]
@@ -51,7 +53,11 @@ class Handling:
         replies: list[Outgoing] = []
         for received in batch:
             with working_on(Context.of(received.envelope)):
-                reply = self._decide(works[received.body.meeting_uuid], received.body, now)
+                work = works[received.body.meeting_uuid]
+                if isinstance(received.body, DeliveryEvent):
+                    note_mail(work, received.body)
+                    continue
+                reply = self._decide(work, received.body, now)
                 if received.envelope.reply_to is not None:
                     replies.append(_record(received.envelope, reply))
         await self._meetings.save(list(works.values()))

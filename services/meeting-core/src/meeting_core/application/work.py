@@ -35,6 +35,7 @@ class Work:
     def say(self, meeting: Meeting, event: MeetingEvent) -> None:
         """Take the meeting's new state, and the event that tells of it into the outbox."""
         self.meeting = meeting
+        self.touched = True
         envelope = envelope_for(
             event,
             source=MEETING_CORE,

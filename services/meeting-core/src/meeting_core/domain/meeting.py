@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from contracts.commands import Actor, Command, CreateMeeting, MeetingChanges, UpdateMeeting
+from contracts.deliveries import DeliveryEvent, MailFailed
 from contracts.enums import (
     ExternalSyncStatus,
     MeetingSource,
@@ -18,6 +19,8 @@ from contracts.enums import (
 )
 from contracts.errors import ErrorCode, Refusal
 from contracts.events import (
+    InvitationDelivered,
+    InvitationFailed,
     InvitationResent,
     MeetingCanceled,
     MeetingCreated,
@@ -30,7 +33,7 @@ from contracts.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from meeting_core.domain.participants import Participant, admit, replace_people
+from meeting_core.domain.participants import LastMail, Participant, admit, replace_people
 
 _MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
 _UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
@@ -73,6 +76,8 @@ class Meeting(BaseModel):
     meeting_uuid: str
     tenant_uuid: str
     version: int
+    changed_in: int = 1
+    """The version of the last change that somebody made; later ones only noted what services did."""
     content: MeetingContent
     hosted: Hosted
     status: MeetingStatus = MeetingStatus.ACTIVE
@@ -116,6 +121,10 @@ class Meeting(BaseModel):
     def is_on_outside_calendar(self) -> bool:
         """Whether a list should mark it as coming from, or written to, an outside calendar."""
         return self.source is not MeetingSource.INTERNAL or self.sync.status is ExternalSyncStatus.SYNCED
+
+    def is_still_as_in(self, version: int) -> bool:
+        """Whether nobody has changed the meeting since this version; a mail that got delivered is no change."""
+        return self.changed_in <= version <= self.version
 
     @property
     def duration_minutes(self) -> int:
@@ -184,7 +193,9 @@ class Meeting(BaseModel):
         rescheduled = not _MOVING.isdisjoint(changed)
         self.content = content
         self.participants = [one.unanswered() for one in people.now] if rescheduled else people.now
-        if set(changed) - _UNSEEN_BY_GUESTS:
+        if people.changed or set(changed) - _UNSEEN_BY_GUESTS:
+            # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
+            # have (RFC 5546 section 2.1.5).
             self.ical_sequence += 1
         self._put_on_calendars()
         wire_names = [to_camel(name) for name in changed]
@@ -257,6 +268,31 @@ class Meeting(BaseModel):
             one.mailed_again(now, self.version) if one.participant_uuid in mailed else one for one in self.participants
         ]
         return InvitationResent(meeting=self.state(), participant_uuids=mailed)
+
+    def note_mail(self, mail: DeliveryEvent) -> InvitationDelivered | InvitationFailed | None:
+        """Take note of how a mail went, unless that is known, or its receiver is gone."""
+        receiver = next((one for one in self.participants if one.participant_uuid == mail.participant_uuid), None)
+        if receiver is None or (receiver.last_mail is not None and receiver.last_mail.sequence >= mail.sequence):
+            return None
+        failed = mail if isinstance(mail, MailFailed) else None
+        last_mail = LastMail(
+            sequence=mail.sequence,
+            at=mail.at,
+            failure_code=failed.failure_code if failed else None,
+            failure_reason=failed.failure_reason if failed else None,
+        )
+        noted = receiver.model_copy(update={"last_mail": last_mail})
+        self.participants = [noted if one is receiver else one for one in self.participants]
+        self.version += 1
+        if failed is None:
+            return InvitationDelivered(meeting=self.state(), participant_uuid=mail.participant_uuid, kind=mail.kind)
+        return InvitationFailed(
+            meeting=self.state(),
+            participant_uuid=mail.participant_uuid,
+            kind=mail.kind,
+            failure_code=failed.failure_code,
+            failure_reason=failed.failure_reason,
+        )
 
     # --- repeats ------------------------------------------------------------------------------------------------
 
@@ -333,6 +369,7 @@ class Meeting(BaseModel):
 
     def _changed(self, now: datetime) -> None:
         self.version += 1
+        self.changed_in = self.version
         self.updated_at = now
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from contracts.enums import Language, ParticipantType, RsvpStatus
+from contracts.enums import DeliveryFailureCode, Language, ParticipantType, RsvpStatus
 from contracts.ids import new_participant_uuid
 from contracts.meetings import Invitee, ParticipantState
 from contracts.times import Instant
@@ -12,18 +12,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
+_STORED = ConfigDict(
+    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
+)
+
+
+class LastMail(BaseModel):
+    """How the last mail to a participant went; without a failure it was sent."""
+
+    model_config = _STORED
+
+    sequence: int
+    """The version of the meeting that asked for it."""
+    at: Instant
+    failure_code: DeliveryFailureCode | None = None
+    failure_reason: str | None = None
 
 
 class Participant(BaseModel):
     """A person invited to a meeting. External guests have no ``participant_entity_uuid``."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        frozen=True,
-    )
+    model_config = _STORED
 
     participant_uuid: str = Field(default_factory=new_participant_uuid)
     participant_entity_uuid: str | None = None
@@ -36,6 +45,7 @@ class Participant(BaseModel):
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
     last_invitation_resent_at: Instant | None = None
     mailed_again_in_version: int | None = None
+    last_mail: LastMail | None = None
 
     @property
     def is_staff(self) -> bool:

@@ -23,6 +23,7 @@ class Viewer:
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
         self.may_edit = manages and meeting.is_editable
         self.sees_sync_failure = manages
+        self.sees_delivery_failure = manages
         self.may_hide = meeting.status is MeetingStatus.CANCELED and user_id in meeting.calendar
         self.may_retry_sync = (
             self.may_edit
@@ -95,6 +96,7 @@ class Viewer:
     def participant(self, participant: Participant) -> ParticipantView:
         """One participant; telephone and language are shown for external guests only."""
         external = participant.is_external
+        mail = participant.last_mail if self.sees_delivery_failure else None
         return ParticipantView(
             participant_uuid=participant.participant_uuid,
             participant_entity_uuid=participant.participant_entity_uuid,
@@ -107,6 +109,8 @@ class Viewer:
             rsvp_status=participant.rsvp_status,
             can_resend=self.may_edit and participant.email is not None,
             last_invitation_resent_at=participant.last_invitation_resent_at,
+            delivery_failure_code=mail.failure_code if mail else None,
+            delivery_failure_reason=mail.failure_reason if mail else None,
         )
 
     def _hidden_from_clients(self) -> dict[str, None]:
