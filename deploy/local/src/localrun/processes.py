@@ -116,7 +116,7 @@ class Process:
     def tail(self, lines: int = 15) -> str:
         """The last lines of the log, as an appendix to a message."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        last = [f"\n    {line}" for line in text.rstrip().splitlines()[-lines:]]
+        last = [f"\n    {_shortened(line)}" for line in text.rstrip().splitlines()[-lines:]]
         return f" The end of {self.log}:{''.join(last)}" if last else f" {self.log} is empty."
 
     @property
@@ -136,6 +136,11 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C at the terminal reaches the runner alone, which stops us in order
             )
+
+
+def _shortened(line: str) -> str:
+    """A log line that a terminal can bear; JSON logs carry whole tracebacks, whose end tells most."""
+    return line if len(line) <= 400 else f"{line[:150]} ... {line[-250:]}"
 
 
 def stop_all(processes: Iterable[Process], grace: float = GRACE_SECONDS) -> None:
