@@ -73,9 +73,9 @@ CALENDAR_COMMANDS = Topic(
 CALENDAR_EVENTS = Topic(
     name="calendar.events",
     purpose="What calendar-sync did and saw: connections, sync outcomes, changes made in the providers' calendars.",
-    key="meetingUuid",
+    key="meetingUuid; userId for connections",
     writer=(CALENDAR_SYNC,),
-    readers=(MEETING_CORE,),
+    readers=(MEETING_CORE, CALENDAR_SYNC),
 )
 INVITATION_EVENTS = Topic(
     name="invitations.events",

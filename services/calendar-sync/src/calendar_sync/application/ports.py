@@ -1,0 +1,93 @@
+"""What the parts of calendar-sync offer each other: accounts that can be used, pulls that can be asked for."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from contracts.enums import CalendarProvider, SyncFailureCode
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A calendar that somebody has connected.
+
+    ``generation`` rises each time this user connects: what was written or watched in an earlier one may be in another
+    calendar. ``calendar_id`` is the provider's, ``primary`` for the main one.
+    """
+
+    connection_id: str
+    tenant_uuid: str
+    user_id: str
+    provider: CalendarProvider
+    calendar_id: str
+    calendar_email: str
+    generation: int
+
+
+class GrantRevokedError(Exception):
+    """The account's grant is gone, or the account is not connected any more: wait until the user connects again."""
+
+
+class ProviderUnavailableError(Exception):
+    """The provider cannot answer now. ``retry_after`` is when to ask again, in seconds, if it said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Accounts(Protocol):
+    """The connected accounts, and the right to use them."""
+
+    async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
+        """The account that this user has connected now."""
+
+    async def access_token(self, account: Account, *, refused: str | None = None) -> str:
+        """A bearer token that is good for another minute at least; refreshed when it is not.
+
+        ``refused`` is a token that the provider has just answered with 401: another one is wanted, whatever its age.
+
+        Raises:
+            GrantRevokedError: the connection has been turned DISCONNECTED with a reason, or was before.
+            ProviderUnavailableError: the token endpoint is away; the connection stands.
+        """
+
+    async def lost(self, account: Account, reason: str) -> None:
+        """The provider refuses even a fresh token: the connection becomes DISCONNECTED, for ``reason``."""
+
+    async def synced(self, account: Account, at: datetime) -> None:
+        """Everything up to the UTC instant ``at`` has been pulled; earlier trouble is over."""
+
+    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        """Tell the user what stands in the way; the connection stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull did to the platform's meetings."""
+
+    imported: int
+    updated: int
+    removed: int
+
+
+class Pulls(Protocol):
+    """Pulling changes out of an account's calendar."""
+
+    async def want(self, account: Account) -> Awaitable[Pulled]:
+        """Write down that a pull is wanted now; it happens even if this process ends.
+
+        What is returned ends with the pull, whichever process carries it out.
+        """
+
+
+class Watches(Protocol):
+    """Being told by the provider when an account's calendar changes."""
+
+    async def stop(self, account: Account, access_token: str) -> None:
+        """Stop watching this account in this generation. Called after it is disconnected, while its token still holds.
+
+        Raises:
+            ProviderUnavailableError: not stopped yet; it will be called again, a few times.
+        """
