@@ -13,6 +13,8 @@ import pytest
 from localrun.kafka import running_apache_kafka, running_tansu
 from localrun.mongodb import running_mongod
 from localrun.platform import Platform
+from localrun.ports import Ports, require_free
+from localrun.problem import LocalRunError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,6 +64,17 @@ def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
     """The whole platform with all its processes, shared by a session's tests."""
     state = Path(tmp_path_factory.mktemp("platform"))
     kafka: Any = pytestconfig.getoption("kafka")
-    offset = int(os.environ.get("TEST_PORT_OFFSET", "2000"))
-    with Platform.start(state, port_offset=offset, kafka=kafka) as running:
+    with Platform.start(state, port_offset=_free_offset(), kafka=kafka) as running:
         yield running
+
+
+def _free_offset() -> int:
+    """A shift at which every default port is free, so that test runs can go side by side."""
+    offsets = [(os.getpid() + step) % 300 * 100 + 3000 for step in range(300)]
+    for offset in offsets:
+        try:
+            require_free(Ports.from_environment({}, offset).by_name())
+        except LocalRunError:
+            continue
+        return offset
+    raise RuntimeError("no free ports for the platform")
