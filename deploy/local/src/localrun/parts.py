@@ -95,6 +95,7 @@ class Wiring:
                 ports.gateway,
                 {
                     "JWT_HS256_SECRET": self.keys.jwt_hs256_secret,
+                    "JWT_JWKS_URL": f"{url(ports.platform)}/.well-known/jwks.json",
                     "DIRECTORY_URL": url(ports.platform),
                     "MEETING_CORE_URL": url(ports.meeting_core),
                     "CALENDAR_SYNC_URL": url(ports.calendar_sync),
@@ -111,7 +112,7 @@ class Wiring:
         if self.tansu:
             # It sleeps through a fetch's wait instead of waking when data arrives; and it makes a static member wait
             # 8 s to join a group, so there are none.
-            common["KAFKA_FETCH_MAX_WAIT_MS"] = "10"
+            common["KAFKA_FETCH_MAX_WAIT_MS"] = "60"  # a hop waits for half of it at most; shorter keeps an idle run busy
             common["KAFKA_SESSION_TIMEOUT_MS"] = "4000"  # half of it is how long a join takes there
         else:
             common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
