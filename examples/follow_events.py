@@ -1,10 +1,11 @@
 """How another service of the platform follows meetings: every meeting event, as it happens.
 
-Run it beside ``make run``; it finds the broker in ``.local/run.json``. A real service would use a consumer group of its own,
-commit after its effect, and keep a high-water mark of ``ce_sequence`` per meeting, because events can repeat.
+Run it beside ``make run``; it finds the broker in ``.local/run.json``. A real service would use a consumer group of its
+own, commit after its effect, and keep a high-water mark of ``ce_sequence`` per meeting, because events can repeat.
 """
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -21,13 +22,11 @@ async def main() -> None:
     )
     async with consumer:
         async for record in consumer:
-            headers = {name: value.decode() for name, value in record.headers}
+            told = {name: value.decode() for name, value in record.headers}
             meeting = json.loads(record.value)["meeting"]
-            print(headers["ce_type"], f"#{headers['ce_sequence']}", meeting["meetingUuid"], meeting["title"], flush=True)
+            print(told["ce_type"], f"#{told['ce_sequence']}", meeting["meetingUuid"], meeting["title"], flush=True)
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
