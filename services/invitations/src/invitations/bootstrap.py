@@ -18,9 +18,9 @@ from fastapi import FastAPI
 
 from invitations.adapters.guests import INDEXES, LANE, WORK, DeliveryDesk, GuestBook
 from invitations.adapters.mail.composing import MailComposer, deliverable
-from invitations.adapters.mail.languages import read_tongues
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Party
+from invitations.adapters.mail.tongues import read_tongues
 from invitations.adapters.smtp import SmtpMailer
 from invitations.application.delivering import Delivering, Patience, UndeliverableError
 from invitations.application.listening import Listening

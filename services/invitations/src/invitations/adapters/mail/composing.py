@@ -7,10 +7,10 @@ from datetime import datetime
 from contracts.enums import DeliveryFailureCode, Language, MailKind
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
-from invitations.adapters.mail.languages import Tongue
 from invitations.adapters.mail.letter import Letters
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Parts, Party, assemble
+from invitations.adapters.mail.tongues import Tongue
 from invitations.adapters.mail.wording import wording
 from invitations.application.delivering import Mail, UndeliverableError
 from invitations.domain.guest import Guest

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from contracts.enums import LocationType, MailKind, RsvpStatus
 
-from invitations.adapters.mail.languages import Tongue
-from invitations.adapters.mail.when import when, zone
+from invitations.adapters.mail.tongues import Tongue
 from invitations.domain.guest import Guest
 from invitations.domain.text import many_lines, one_line
 
@@ -25,7 +24,6 @@ class Wording:
     """What is expected of the guest, or what to know."""
     title: str
     when: str
-    zone: str
     where: str
     link: str
     link_label: str
@@ -50,13 +48,12 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
     title = one_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
     provider = one_line(meeting.meeting_provider, longest=60)
     return Wording(
-        language=str(tongue.locale).replace("_", "-"),
+        language=tongue.tag,
         subject=_subject(kind, title, tongue),
         headline=_headline(guest, kind, host, tongue),
         note=_note(guest, kind, tongue),
         title=title,
-        when=when(meeting, tongue),
-        zone=zone(meeting, tongue),
+        when=tongue.when(meeting),
         where=one_line(meeting.location_detail, longest=2048)
         or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
         link=_web_link(meeting.meeting_link),

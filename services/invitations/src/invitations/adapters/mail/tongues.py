@@ -1,0 +1,47 @@
+"""The languages of mails.
+
+To add one: its name in the contracts' ``Language``, its locale in the chassis' ``LOCALES``, and its catalogue here, as
+``locales/<locale>.po``. A test fails for every text that a catalogue lacks.
+"""
+
+from dataclasses import dataclass
+from gettext import NullTranslations
+from pathlib import Path
+
+from chassis.languages import LOCALES, translations, when
+from contracts.enums import Language
+from contracts.meetings import MeetingState
+
+CATALOGUES = Path(__file__).with_name("locales")
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """One language, spoken."""
+
+    language: Language
+    texts: NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """The language for HTML, as BCP 47 has it."""
+        return str(LOCALES[self.language]).replace("_", "-")
+
+    def say(self, text: str, **fields: str) -> str:
+        """The text in this language, with its ``%(field)s`` filled in."""
+        said = self.texts.gettext(text)
+        return said % fields if fields else said
+
+    def when(self, meeting: MeetingState) -> str:
+        """When the meeting is, in its own zone, which is named."""
+        # Unicode's locale data has a narrow no-break space before AM and PM, which old mail programs show as a box.
+        return when(meeting.schedule, self.language).replace("\u202f", "\u00a0")
+
+
+def read_tongues() -> dict[Language, Tongue]:
+    """Every language of the contracts.
+
+    Raises:
+        FileNotFoundError: one has no catalogue.
+    """
+    return {language: Tongue(language, translations(CATALOGUES, language)) for language in Language}
