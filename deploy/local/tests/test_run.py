@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from localrun.platform import Platform
+from localrun.ports import Ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -63,6 +64,13 @@ def headers(person: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def accepts_a_token_of_a_key_pair(client: httpx.Client, run: dict[str, Any]) -> bool:
+    login = {"username": run["people"][0]["email"], "password": "demo", "algorithm": "ES256"}
+    token = client.post(f"http://127.0.0.1:{Ports().platform + OFFSET}/api/auth/login", json=login).json()["token"]
+    caller = headers(run["people"][0] | {"token": token})
+    return client.get(f"{run['gateway']}/api/v1/meetings", headers=caller).status_code == 200
+
+
 def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path: Path, eventually: Eventually) -> None:
     state = tmp_path / "state"
     meeting = {
@@ -81,6 +89,7 @@ def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path:
         for person in run["people"]:
             listed = client.get(f"{run['gateway']}/api/v1/meetings", headers=headers(person))
             assert listed.status_code == 200, listed.text
+        assert accepts_a_token_of_a_key_pair(client, run)
         host = headers(run["people"][0])
         invited = meeting | {"contactIds": run["contacts"][:1], "staffIds": run["staff"][:1]}
         created = client.post(f"{run['gateway']}/api/v1/meetings", headers=host, json=invited)

@@ -17,7 +17,6 @@ Algorithm = Literal["HS256", "RS256", "ES256"]
 
 LIFETIME = timedelta(days=1)
 ISSUER = "simulated-platform"
-_RSA_KEY, _EC_KEY = "rsa-1", "ec-1"
 
 
 class Tokens:
@@ -26,6 +25,8 @@ class Tokens:
     def __init__(self, secret: str) -> None:
         """`secret` signs HS256 tokens and is shared with the gateway."""
         self._secret = secret
+        start = secrets.token_hex(4)  # key ids are never used again for another key
+        self._rsa_id, self._ec_id = f"rsa-{start}", f"ec-{start}"
 
     def issue(self, person: Contact | Staff, tenant: Tenant, algorithm: Algorithm) -> str:
         """A token that is good for a day and carries who the person is in the claims that the gateway reads."""
@@ -45,9 +46,9 @@ class Tokens:
         if person.partner:
             claims["partnerUuid"] = person.partner
         if algorithm == "RS256":
-            return jwt.encode(claims, self._rsa, algorithm, headers={"kid": _RSA_KEY})
+            return jwt.encode(claims, self._rsa, algorithm, headers={"kid": self._rsa_id})
         if algorithm == "ES256":
-            return jwt.encode(claims, self._ec, algorithm, headers={"kid": _EC_KEY})
+            return jwt.encode(claims, self._ec, algorithm, headers={"kid": self._ec_id})
         return jwt.encode(claims, self._secret, algorithm)
 
     def read(self, token: str) -> dict[str, Any]:
@@ -57,9 +58,9 @@ class Tokens:
         """
         kid = jwt.get_unverified_header(token).get("kid")
         options: Any = {"require": ["exp", "tenantUuid", "userUuid", "username", "userType"]}
-        if kid == _RSA_KEY:
+        if kid == self._rsa_id:
             return jwt.decode(token, self._rsa.public_key(), ["RS256"], options=options, issuer=ISSUER)
-        if kid == _EC_KEY:
+        if kid == self._ec_id:
             return jwt.decode(token, self._ec.public_key(), ["ES256"], options=options, issuer=ISSUER)
         return jwt.decode(token, self._secret, ["HS256"], options=options, issuer=ISSUER)
 
@@ -68,9 +69,9 @@ class Tokens:
         return {
             "keys": [
                 RSAAlgorithm.to_jwk(self._rsa.public_key(), as_dict=True)
-                | {"kid": _RSA_KEY, "alg": "RS256", "use": "sig"},
+                | {"kid": self._rsa_id, "alg": "RS256", "use": "sig"},
                 ECAlgorithm.to_jwk(self._ec.public_key(), as_dict=True)
-                | {"kid": _EC_KEY, "alg": "ES256", "use": "sig"},
+                | {"kid": self._ec_id, "alg": "ES256", "use": "sig"},
             ]
         }
 
