@@ -26,9 +26,6 @@ BUSY_INDEX = IndexModel(
 _LIMITS = (timedelta(hours=25), timedelta(days=31))
 """The longest of each class but the last. An all-day meeting takes 25 hours when the clocks go back."""
 
-_MOST_READ = 1_000
-"""Documents one search reads at most, so that a window of years does not read everything that anybody did in them."""
-
 
 def length_class(duration: timedelta) -> int:
     """Which class a meeting of this real duration is of."""
@@ -38,14 +35,19 @@ def length_class(duration: timedelta) -> int:
 class BusyReader:
     """Reads who is busy, from the primary: reads follow writes."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, *, most_read: int = 1_000) -> None:
+        """``most_read`` meetings are read for all people at once; who is not among theirs is then asked about alone.
+
+        So a window of years does not read everything that anybody did in them.
+        """
         self._collection = collection
+        self._most_read = most_read
 
     async def busy(self, tenant: str, people: People[str], starts_at: datetime, ends_at: datetime) -> set[str]:
         asked = set(people)
-        documents = await self._overlapping(tenant, asked, starts_at, ends_at, most=_MOST_READ)
+        documents = await self._overlapping(tenant, asked, starts_at, ends_at, most=self._most_read)
         found = {one for document in documents for one in document["busy"]} & asked
-        if len(documents) < _MOST_READ:
+        if len(documents) < self._most_read:
             return found
         rest = sorted(asked - found)
         firsts = await asyncio.gather(*(self._overlapping(tenant, {one}, starts_at, ends_at, most=1) for one in rest))
