@@ -1,11 +1,12 @@
 """The connection of a user's external calendar: what callers want of it, what it looks like, what happened to it.
 
-Authorization codes, tokens and secrets are in no record: consent is completed over the internal HTTP API.
+Authorization codes, tokens and the state of a consent are in no record: consent is begun and completed over the
+internal HTTP API, where nothing is kept.
 """
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from contracts.commands import Actor
 from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
@@ -28,13 +29,6 @@ class CalendarCommand(Contract):
     actor: Actor
 
 
-@message("calendar.connection.connect.v1", CALENDAR_COMMANDS)
-class ConnectCalendar(CalendarCommand):
-    """Begin to connect a calendar; answered with an ``Authorization``."""
-
-    provider: CalendarProvider
-
-
 @message("calendar.connection.disconnect.v1", CALENDAR_COMMANDS)
 class DisconnectCalendar(CalendarCommand):
     """Disconnect; answered with a ``Connection``."""
@@ -50,6 +44,18 @@ class PreferModal(CalendarCommand):
     """Set the first-time modal preference; answered with a ``Connection``."""
 
     action: FirstTimeModalPreference
+
+
+class BeginConsent(Query):
+    """The actor wants to connect a calendar; answered with an ``Authorization``.
+
+    ``request_id`` is the same each time the same thing is asked for (from the ``Idempotency-Key``): a repeat gets the
+    same answer while that is good.
+    """
+
+    name = "begin-consent"
+    provider: CalendarProvider
+    request_id: str
 
 
 class Authorization(Contract):
@@ -121,6 +127,8 @@ class CompleteConsent(Question):
 
     Asked without an actor: who consented is what ``state`` proves.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     name = "complete-consent"
     provider: CalendarProvider

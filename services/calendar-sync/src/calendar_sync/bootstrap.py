@@ -2,32 +2,91 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
+import httpx
 from chassis.health import Health
 from chassis.http import service_app
-from chassis.kafka.consumer import Batch, Consumer
+from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
+from chassis.leases import Leases, Workers
 from chassis.mongo import open_database
-from contracts.topics import CALENDAR_COMMANDS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS
+from chassis.outbox import Outbox
+from chassis.queries import query_routes
+from contracts.calendar import BeginConsent, CompleteConsent, GetConnection
+from contracts.enums import CalendarProvider
+from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS
 from fastapi import FastAPI
 
+from calendar_sync.adapters.connections import INDEXES, LEAVING, StoredConnections, to_connection
+from calendar_sync.adapters.oauth.google import GoogleOAuth
+from calendar_sync.adapters.oauth.microsoft import MicrosoftOAuth
+from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.application.accounts import ConnectedAccounts
+from calendar_sync.application.commands import CalendarCommands
+from calendar_sync.application.connecting import Connecting
+from calendar_sync.application.consents import Providers
+from calendar_sync.application.dispatching import Dispatching
+from calendar_sync.application.leaving import TakingLeave
+from calendar_sync.application.syncing import Syncing
 from calendar_sync.settings import Settings
+
+_CALLBACK = "/api/v1/calendar/callback"
 
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
     """The whole service; it consumes while its lifespan runs."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             database = await started.enter_async_context(open_database(settings))
             publisher = await started.enter_async_context(open_publisher(settings))
+
+            # Connections
+            documents = database.collection("connections")
+            await documents.create_indexes(INDEXES)
+            outbox = Outbox(documents, publisher, grace=settings.outbox_grace)
+            await started.enter_async_context(outbox.swept())
+            connections = StoredConnections(documents, outbox)
+            vault = TokenVault.parse(settings.token_encryption_keys.get_secret_value())
+            providers = await oauth_providers(settings, started)
+            accounts = ConnectedAccounts(connections, providers, vault)
+            await started.enter_async_context(accounts.ending_well())
+            leaving = Workers(
+                Leases(documents, LEAVING, seconds=settings.leaving_lease),
+                TakingLeave(connections, providers, vault, None, to_connection).work,
+                concurrency=4,
+                drain=settings.drain_timeout / 2,
+            )
+            await started.enter_async_context(leaving.running())
+            connecting = Connecting(
+                connections,
+                providers,
+                vault,
+                consent_lifetime=timedelta(seconds=settings.consent_lifetime),
+                wake_leaving=leaving.wake,
+            )
+            syncing = Syncing(accounts, None)
+            await started.enter_async_context(syncing.running())
+            app.include_router(
+                query_routes(
+                    settings,
+                    {
+                        GetConnection: connecting.get,
+                        BeginConsent: connecting.begin,
+                        CompleteConsent: connecting.complete,
+                    },
+                )
+            )
+
+            dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher)])
             consumer = Consumer(
                 settings,
                 publisher,
                 group=CALENDAR_SYNC,
-                topics=[MEETING_EVENTS, CALENDAR_COMMANDS, CALENDAR_NOTIFICATIONS],
-                process=_take_note,
+                topics=[MEETING_EVENTS, CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS],
+                process=dispatching.handle,
             )
             await started.enter_async_context(consumer.running())
             health.must_live("consumer", consumer.problem)
@@ -37,5 +96,29 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     return service_app(health, lifespan)
 
 
-async def _take_note(_batch: Batch) -> None:
-    """Nothing is owed for these events yet; they are read, checked and counted."""
+async def oauth_providers(settings: Settings, started: AsyncExitStack) -> Providers:
+    """The providers' logins; ``started`` closes them."""
+    http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.oauth_timeout))
+    google = GoogleOAuth(
+        http,
+        client_id=settings.google_client_id,
+        client_secret=settings.google_client_secret,
+        redirect_uri=f"{settings.oauth_redirect_base_url}{_CALLBACK}/google",
+        accounts_url=settings.google_accounts_url,
+        oauth_url=settings.google_oauth_url,
+        api_url=settings.google_api_url,
+        timeout=settings.oauth_timeout,
+    )
+    started.callback(google.close)
+    microsoft = MicrosoftOAuth(
+        http,
+        client_id=settings.microsoft_client_id,
+        client_secret=settings.microsoft_client_secret,
+        redirect_uri=f"{settings.oauth_redirect_base_url}{_CALLBACK}/outlook",
+        login_url=settings.microsoft_login_url,
+        graph_url=settings.microsoft_graph_url,
+        authority=settings.microsoft_authority,
+        timeout=settings.oauth_timeout,
+    )
+    started.callback(microsoft.close)
+    return {CalendarProvider.GOOGLE: google, CalendarProvider.OUTLOOK: microsoft}

@@ -1,9 +1,47 @@
 """Settings of calendar-sync."""
 
 from chassis.settings import DatabaseSettings
+from pydantic import Field, SecretStr, field_validator
+
+from calendar_sync.adapters.vault import TokenVault
 
 
 class Settings(DatabaseSettings):
     service_name: str = "calendar-sync"
     http_port: int = 8093
     mongodb_database: str = "calendar_sync"
+
+    token_encryption_keys: SecretStr = Field(
+        description="keys that seal what providers give us: URL-safe base64 of 32 bytes each, comma-separated; the "
+        "first seals, all open"
+    )
+    oauth_redirect_base_url: str = Field(
+        description="under which the providers send browsers back: the gateway's public address, no slash at the end"
+    )
+    consent_lifetime: float = Field(default=600, description="how long a user may take to consent")
+    oauth_timeout: float = Field(default=8, description="for one call of a provider's login")
+    leaving_lease: float = Field(
+        default=60, description="after which another worker takes over taking leave of an account"
+    )
+
+    google_client_id: str = Field(description="the OAuth client at Google")
+    google_client_secret: SecretStr
+    google_accounts_url: str = Field(default="https://accounts.google.com", description="where users consent")
+    google_oauth_url: str = Field(default="https://oauth2.googleapis.com", description="where tokens come from")
+    google_api_url: str = Field(default="https://www.googleapis.com", description="the calendar API")
+
+    microsoft_client_id: str = Field(description="the application at Microsoft Entra")
+    microsoft_client_secret: SecretStr
+    microsoft_authority: str = Field(
+        default="common", description="who may connect: `common`, `organizations`, `consumers`, or one tenant's id"
+    )
+    microsoft_login_url: str = Field(
+        default="https://login.microsoftonline.com", description="where users consent and tokens come from"
+    )
+    microsoft_graph_url: str = Field(default="https://graph.microsoft.com", description="the calendar API")
+
+    @field_validator("token_encryption_keys")
+    @classmethod
+    def _usable_keys(cls, keys: SecretStr) -> SecretStr:
+        TokenVault.parse(keys.get_secret_value())
+        return keys

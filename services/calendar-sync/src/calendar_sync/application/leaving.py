@@ -1,0 +1,92 @@
+"""Taking leave of accounts that were disconnected: stop watching, give the grant back, forget it.
+
+The user does not wait for this: a worker does it, and forgets the grant also when the provider cannot be reached.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from chassis.backoff import backoff
+from chassis.leases import Lease, Result, Update
+from contracts.times import utc_now
+
+from calendar_sync.application.consents import Connections, Providers, Vault, VaultError
+from calendar_sync.application.ports import Account, GrantRevokedError, ProviderUnavailableError, Watches
+from calendar_sync.domain.connection import PRIMARY, Connection, Leaving
+from calendar_sync.domain.grant import Grant
+
+log = structlog.get_logger()
+
+MOST_ATTEMPTS = 6
+ReadConnection = Callable[[dict[str, object]], Connection]
+
+
+class TakingLeave:
+    """Ends grants for good."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        providers: Providers,
+        vault: Vault,
+        watches: Watches | None,
+        read: ReadConnection,
+    ) -> None:
+        """``read``: the connection that a leased document holds."""
+        self._connections = connections
+        self._providers = providers
+        self._vault = vault
+        self._watches = watches
+        self._read = read
+
+    async def work(self, lease: Lease) -> Result:
+        """One attempt at all that this user has left; what was given up is forgotten too."""
+        connection = self._read(lease.document)
+        left: list[int] = []
+        retry_after = 0.0
+        for leaving in connection.leaving:
+            try:
+                await self._leave(connection, leaving)
+            except ProviderUnavailableError as error:
+                retry_after = max(retry_after, error.retry_after or 0)
+                if lease.attempt < MOST_ATTEMPTS:
+                    continue
+                log.warning("a grant is forgotten without having been revoked", connection=connection.connection_id)
+            left.append(leaving.generation)
+        forgotten: Update = (
+            {"$pull": {"leaving": {"generation": {"$in": left}}}, "$inc": {"version": 1}} if left else {}
+        )
+        if len(left) == len(connection.leaving):
+            return Result(forgotten)
+        return Result(forgotten, again_in=max(retry_after, backoff(lease.attempt, first=1, most=60)))
+
+    async def _leave(self, connection: Connection, leaving: Leaving) -> None:
+        """Raises ProviderUnavailableError when it is to be tried again."""
+        try:
+            grant = self._vault.open_grant(leaving.grant, connection.connection_id)
+        except VaultError:
+            log.exception("a grant cannot be opened, so it is not revoked")
+            return
+        try:
+            if self._watches is not None:
+                grant = await self._fresh(leaving, grant)
+                await self._watches.stop(_account(connection, leaving), grant.access_token)
+            if not await self._connections.others_use(connection, leaving):
+                await self._providers[leaving.provider].revoke(grant)
+        except GrantRevokedError:
+            return
+
+    async def _fresh(self, leaving: Leaving, grant: Grant) -> Grant:
+        return grant if grant.serves(utc_now()) else await self._providers[leaving.provider].renew(grant)
+
+
+def _account(connection: Connection, leaving: Leaving) -> Account:
+    return Account(
+        connection_id=connection.connection_id,
+        tenant_uuid=connection.tenant_uuid,
+        user_id=connection.user_id,
+        provider=leaving.provider,
+        calendar_id=PRIMARY,
+        calendar_email=leaving.calendar_email,
+        generation=leaving.generation,
+    )

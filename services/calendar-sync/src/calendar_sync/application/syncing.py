@@ -1,0 +1,73 @@
+"""Pulling at a user's request: the pull is written down, and the caller is answered when it has ended.
+
+Nothing waits here that other messages stand behind. When this process ends before the pull, it still happens, and the
+caller was answered that it is in progress.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from contracts.calendar import CalendarPull, PullStatus, SyncCalendar
+from contracts.errors import ErrorCode, Refusal
+from contracts.replies import Outcome, Reply, ReplyError
+
+from calendar_sync.application.ports import Accounts, GrantRevokedError, ProviderUnavailableError, Pulled, Pulls
+
+log = structlog.get_logger()
+
+Answer = Callable[[Reply], Awaitable[None]]
+
+
+class Syncing:
+    """Pulls a user's calendar when they ask for it."""
+
+    def __init__(self, accounts: Accounts, pulls: Pulls | None) -> None:
+        self._accounts = accounts
+        self._pulls = pulls
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Callers are answered until this is left."""
+        try:
+            yield
+        finally:
+            for task in self._waiting:
+                task.cancel()
+            await asyncio.gather(*self._waiting, return_exceptions=True)
+
+    async def carry_out(self, command: SyncCalendar, answer: Answer) -> None:
+        """Have the user's calendar pulled, and ``answer`` when that is done."""
+        actor = command.actor
+        account = await self._accounts.connected(actor.tenant_uuid, actor.user_id)
+        if account is None:
+            await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
+            return
+        if self._pulls is None:  # until pulling is wired: nothing is accepted, and the caller hears so
+            await answer(_refused(ErrorCode.SERVICE_UNAVAILABLE))
+            return
+        task = asyncio.create_task(self._answer(await self._pulls.want(account), answer))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _answer(self, pull: Awaitable[Pulled], answer: Answer) -> None:
+        try:
+            pulled = await pull
+        except GrantRevokedError:
+            await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
+        except ProviderUnavailableError:
+            log.info("a pull waits for the provider")  # it goes on, so its caller hears that it is in progress
+        else:
+            done = CalendarPull(
+                status=PullStatus.COMPLETED,
+                imported=pulled.imported,
+                updated=pulled.updated,
+                removed=pulled.removed,
+            )
+            await answer(Reply(outcome=Outcome.OK, data=done))
+
+
+def _refused(code: ErrorCode) -> Reply:
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(Refusal(code)))

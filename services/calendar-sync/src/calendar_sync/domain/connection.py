@@ -1,0 +1,231 @@
+"""A user's calendar connection: its state and what may happen to it. Pure: no clock, no database, no provider.
+
+Methods that change something return the event that tells so where others must know, and raise a ``Refusal`` where the
+state forbids it. Secrets are in here only sealed.
+"""
+
+from datetime import datetime
+
+from contracts.calendar import CalendarCommand, ConnectionChanged
+from contracts.calendar import Connection as ConnectionView
+from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
+from contracts.errors import ErrorCode, Refusal
+from contracts.times import Instant
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+PRIMARY = "primary"
+"""The account's main calendar, by the name that both providers' clients here understand."""
+
+REMEMBERED_COMMANDS = 20
+MOST_CONSENTS = 5
+_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+class Decided(BaseModel):
+    """A command that was decided here, so that a repeat is answered as the first time."""
+
+    model_config = _STORED
+
+    command_id: str
+    fingerprint: str
+    error: str | None = None
+    """The wire code of the refusal."""
+
+
+class Consent(BaseModel):
+    """A consent that was begun: the user's browser is at the provider."""
+
+    model_config = _STORED
+
+    request_id: str
+    provider: CalendarProvider
+    state_hash: str
+    sealed: str
+    """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier)."""
+    expires_at: Instant
+
+
+class Leaving(BaseModel):
+    """A grant that is no longer used: to be revoked, then forgotten."""
+
+    model_config = _STORED
+
+    provider: CalendarProvider
+    calendar_email: str
+    generation: int
+    grant: str
+
+
+class Connection(BaseModel):
+    """The aggregate, one per user. ``version`` is that of the stored document, 0 for one that is not stored."""
+
+    model_config = _STORED
+
+    tenant_uuid: str
+    user_id: str
+    version: int = 0
+    status: ConnectionStatus = ConnectionStatus.NONE
+    provider: CalendarProvider | None = None
+    calendar_email: str | None = None
+    generation: int = 0
+    """How often the user has connected; what was written in one generation may be in another calendar than now."""
+    scopes: list[str] = Field(default_factory=list)
+    grant: str | None = None
+    grant_version: int = 0
+    """Rises whenever the grant is replaced, by whomever."""
+    connected_at: Instant | None = None
+    last_synced_at: Instant | None = None
+    last_error_code: SyncFailureCode | None = None
+    last_error_reason: str | None = None
+    first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
+    consents: list[Consent] = Field(default_factory=list)
+    leaving: list[Leaving] = Field(default_factory=list)
+    decided: list[Decided] = Field(default_factory=list)
+
+    @property
+    def connection_id(self) -> str:
+        return connection_id(self.tenant_uuid, self.user_id)
+
+    @property
+    def is_connected(self) -> bool:
+        return self.status is ConnectionStatus.CONNECTED
+
+    # --- connecting ---------------------------------------------------------------------------------------------
+
+    def may_connect(self) -> None:
+        """Raises a Refusal while a calendar is connected."""
+        if self.is_connected:
+            raise Refusal(ErrorCode.CALENDAR_ALREADY_CONNECTED)
+
+    def begun(self, request_id: str, now: datetime) -> Consent | None:
+        """The consent that this request began before, while it is good."""
+        return next((one for one in self._open_consents(now) if one.request_id == request_id), None)
+
+    def begin(self, consent: Consent, now: datetime) -> None:
+        """Let the user consent; the latest few attempts stay open, for a user with several windows."""
+        self.may_connect()
+        self.consents = [*self._open_consents(now), consent][-MOST_CONSENTS:]
+
+    def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> Consent | None:
+        """The consent of this state, which nobody can claim again; None when it is not open, or another provider's."""
+        claimed = [one for one in self._open_consents(now) if one.state_hash == state_hash]
+        self.consents = [one for one in self.consents if one.state_hash != state_hash]
+        return next((one for one in claimed if one.provider is provider), None)
+
+    def connect(
+        self, provider: CalendarProvider, *, email: str, scopes: list[str], grant: str, now: datetime
+    ) -> ConnectionChanged:
+        """The provider gave us a sealed ``grant`` for the calendar of ``email``."""
+        self.may_connect()
+        self.status = ConnectionStatus.CONNECTED
+        self.provider, self.calendar_email, self.scopes = provider, email, scopes
+        self.generation += 1
+        self.replace_grant(grant)
+        self.connected_at, self.last_synced_at = now, None
+        self.consents = []
+        # Revoking an old grant of the same account now would take the new one with it.
+        self.leaving = [one for one in self.leaving if (one.provider, one.calendar_email) != (provider, email)]
+        self.trouble(None, None)
+        return self._changed(provider, now)
+
+    def trouble(self, code: SyncFailureCode | None, reason: str | None) -> None:
+        """What stands in the way now, if anything."""
+        self.last_error_code, self.last_error_reason = code, reason
+
+    def replace_grant(self, grant: str | None) -> None:
+        self.grant = grant
+        self.grant_version += 1
+
+    def _open_consents(self, now: datetime) -> list[Consent]:
+        return [one for one in self.consents if one.expires_at > now]
+
+    # --- ending it ----------------------------------------------------------------------------------------------
+
+    def disconnect(self, now: datetime) -> ConnectionChanged:
+        """The user ends it; the grant is put aside to be revoked.
+
+        Raises:
+            Refusal: there is nothing to end.
+        """
+        if not self.is_connected or self.provider is None or self.calendar_email is None or self.grant is None:
+            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED)
+        leaving = Leaving(
+            provider=self.provider,
+            calendar_email=self.calendar_email,
+            generation=self.generation,
+            grant=self.grant,
+        )
+        self.leaving = [*self.leaving, leaving]
+        self.trouble(None, None)
+        return self._end(self.provider, now)
+
+    def lose(self, reason: str, now: datetime) -> ConnectionChanged | None:
+        """The provider has ended it, for a ``reason`` that is shown to the user; None when it was over before."""
+        if not self.is_connected or self.provider is None:
+            return None
+        self.trouble(SyncFailureCode.TOKEN_REVOKED, reason)
+        return self._end(self.provider, now)
+
+    def _end(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
+        self.status = ConnectionStatus.DISCONNECTED
+        self.scopes = []
+        self.replace_grant(None)
+        return self._changed(provider, now)
+
+    def _changed(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
+        return ConnectionChanged(
+            tenant_uuid=self.tenant_uuid,
+            user_id=self.user_id,
+            provider=provider,
+            status=self.status,
+            generation=self.generation,
+            at=now,
+            error_code=self.last_error_code,
+        )
+
+    # --- repeats ------------------------------------------------------------------------------------------------
+
+    def has_decided(self, command: CalendarCommand) -> bool:
+        """Whether this very command was carried out here before.
+
+        Raises:
+            Refusal: it was refused before, or its id was used for a different request.
+        """
+        earlier = next((one for one in self.decided if one.command_id == command.command_id), None)
+        if earlier is None:
+            return False
+        if earlier.fingerprint != command.fingerprint:
+            raise Refusal(ErrorCode.IDEMPOTENCY_KEY_REUSED)
+        if earlier.error is not None:
+            raise Refusal(ErrorCode.of(earlier.error))
+        return True
+
+    def remember(self, command: CalendarCommand, refusal: Refusal | None) -> None:
+        """Keep what was decided, the latest commands only."""
+        decided = Decided(
+            command_id=command.command_id,
+            fingerprint=command.fingerprint,
+            error=None if refusal is None else refusal.code.code,
+        )
+        self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
+
+    # --- what is told -------------------------------------------------------------------------------------------
+
+    def view(self) -> ConnectionView:
+        """The connection as its user sees it."""
+        return ConnectionView(
+            provider=self.provider,
+            status=self.status,
+            calendar_email=self.calendar_email,
+            connected_at=self.connected_at,
+            last_synced_at=self.last_synced_at,
+            first_time_modal_pref=self.first_time_modal_pref,
+            last_error_code=self.last_error_code,
+            last_error_reason=self.last_error_reason,
+        )
+
+
+def connection_id(tenant_uuid: str, user_id: str) -> str:
+    """The id of a user's connection; ids of the platform have no colon."""
+    return f"{tenant_uuid}:{user_id}"
