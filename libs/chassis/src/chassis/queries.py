@@ -9,6 +9,7 @@ from contracts.errors import Refusal
 from contracts.queries import Question
 from contracts.replies import Outcome, Reply, ReplyError
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from httpx_aiohttp import HttpxAiohttpClient
 from pydantic import ValidationError
 
 from chassis.context import Context, current_context, working_on
@@ -71,6 +72,7 @@ class QueryClient:
 @asynccontextmanager
 async def open_query_client(settings: ServiceSettings, base_url: str, *, patience: float) -> AsyncIterator[QueryClient]:
     """A client for the service at ``base_url``; ``patience`` is how many seconds it waits to connect and for data."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(base_url=base_url, timeout=patience, limits=limits) as http:
+    # httpx's own connection pool looks through all its connections for every request (decision 17).
+    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
+    async with HttpxAiohttpClient(base_url=base_url, timeout=patience, limits=limits) as http:
         yield QueryClient(settings, http)
