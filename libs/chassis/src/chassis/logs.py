@@ -37,6 +37,8 @@ def configure_logging(service: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "httpx", "httpcore", "uvicorn.access", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for indiscreet in ("requests_oauthlib", "oauthlib", "google", "google_auth_oauthlib", "msal", "urllib3"):
+        logging.getLogger(indiscreet).setLevel(logging.WARNING)  # below it they log codes, tokens and secrets
 
 
 def _service_name(service: str) -> structlog.typing.Processor:

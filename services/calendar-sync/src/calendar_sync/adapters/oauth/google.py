@@ -124,7 +124,7 @@ class GoogleOAuth:
         from google.oauth2.credentials import Credentials  # noqa: PLC0415
         from requests import Session  # noqa: PLC0415
 
-        credentials: Any = Credentials(
+        credentials: Any = Credentials(  # type: ignore[no-untyped-call]
             None,
             refresh_token=grant.renewal,
             token_uri=self._token_url,
@@ -132,7 +132,7 @@ class GoogleOAuth:
             client_secret=self._client_secret.get_secret_value(),
         )
         with Session() as session:
-            send: Any = Request(session)  # type: ignore[no-untyped-call]
+            send: Any = Request(session)
 
             def request(url: str, method: str = "GET", **options: Any) -> Any:
                 answer = send(url, method, **options | {"timeout": self._timeout})
