@@ -1,0 +1,171 @@
+"""Resending invitations: who is mailed again, who is skipped, and what the host is told, also at a repeat."""
+
+from datetime import timedelta
+
+import pytest
+from contracts.commands import Actor, AnswerInvitation, ResendInvitations
+from contracts.enums import ParticipantType, RsvpStatus
+from contracts.errors import ErrorCode
+from contracts.events import InvitationResent
+from contracts.ids import uuid7_hex
+from contracts.meetings import Invitee, ResendInvitation
+from contracts.replies import Outcome, Reply
+from meeting_core.application.deciding import decide
+
+from tests.support.commands import (
+    CLIENT,
+    COLLEAGUE,
+    HOST,
+    MEETING,
+    OUTSIDER,
+    STRANGER,
+    TENANT,
+    Desk,
+    cancel,
+    contact,
+    create,
+    guest,
+    staff,
+)
+
+NO_ADDRESS = Invitee(participant_type=ParticipantType.CONTACT, participant_entity_uuid="C-MUTE", name="Mute")
+COOLDOWN = timedelta(seconds=60)
+
+
+def resend(participant_uuid: str | None = None, *, by: Actor = HOST, command_id: str = "") -> ResendInvitations:
+    return ResendInvitations(
+        command_id=command_id or uuid7_hex(),
+        fingerprint="",
+        meeting_uuid=MEETING,
+        actor=by,
+        participant_uuid=participant_uuid,
+    )
+
+
+def told(reply: Reply) -> dict[str | None, bool]:
+    """Per recipient, by address: whether they are mailed again, rather than skipped."""
+    assert reply.outcome is Outcome.OK, reply.error
+    listed: list[ResendInvitation] = reply.data if isinstance(reply.data, list) else [reply.data]
+    return {one.email: one.last_invitation_resent_at is not None for one in listed}
+
+
+JANE, JOHN = "jane.roe@example.com", "john.roe@example.com"
+
+
+def test_everyone_is_mailed_again_but_who_has_no_address() -> None:
+    desk = Desk(create(guest(JANE), contact(), NO_ADDRESS))
+    assert told(desk.done(resend())) == {"c-client@example.com": True, JANE: True, None: False}
+    event = desk.events[-1]
+    assert isinstance(event, InvitationResent)
+    assert set(event.participant_uuids) == {desk.uuid_of(JANE), desk.uuid_of("c-client@example.com")}
+    assert (desk.meeting.version, len(desk.events)) == (2, 2)
+    assert event.meeting.ical_sequence == 0
+
+
+def test_one_is_mailed_again_and_the_time_shows_in_the_meeting() -> None:
+    desk = Desk(create(guest(JANE), guest(JOHN)))
+    reply = desk.done(resend(desk.uuid_of(JANE)))
+    assert isinstance(reply.data, ResendInvitation)
+    assert (reply.data.email, reply.data.last_invitation_resent_at) == (JANE, desk.now)
+    assert {one.email: one.last_invitation_resent_at for one in desk.meeting.participants} == {
+        JANE: desk.now,
+        JOHN: None,
+    }
+
+
+@pytest.mark.parametrize(("seconds", "mailed"), [(0, False), (59.999, False), (60, True)])
+def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: bool) -> None:
+    desk = Desk(create(guest(JANE)), resend())
+    later = desk.now + timedelta(seconds=seconds)
+    assert told(decide(desk.work, resend(), later, resend_cooldown=COOLDOWN)) == {JANE: mailed}
+    assert desk.meeting.version == (3 if mailed else 2)
+    assert len(desk.events) == (3 if mailed else 2)
+    [jane] = desk.meeting.participants
+    assert jane.last_invitation_resent_at == (later if mailed else desk.now)
+
+
+def test_the_cooldown_is_a_setting() -> None:
+    desk = Desk(create(guest(JANE)), resend())
+    assert told(decide(desk.work, resend(), desk.now, resend_cooldown=timedelta())) == {JANE: True}
+
+
+def test_each_recipient_has_their_own_cooldown() -> None:
+    desk = Desk(create(guest(JANE), guest(JOHN)))
+    desk.done(resend(desk.uuid_of(JANE)))
+    reply = decide(desk.work, resend(), desk.now + timedelta(seconds=1))
+    assert told(reply) == {JANE: False, JOHN: True}
+    event = desk.events[-1]
+    assert isinstance(event, InvitationResent)
+    assert event.participant_uuids == [desk.uuid_of(JOHN)]
+
+
+def test_a_repeat_is_answered_as_the_first_time_and_mails_nobody() -> None:
+    desk = Desk(create(guest(JANE), guest(JOHN)))
+    desk.done(resend(desk.uuid_of(JANE)))
+    everyone, nobody = resend(), resend()
+    first = told(decide(desk.work, everyone, desk.now))
+    skipped = told(decide(desk.work, nobody, desk.now))
+    assert (first, skipped) == ({JANE: False, JOHN: True}, {JANE: False, JOHN: False})
+    later = desk.now + timedelta(hours=1)
+    assert told(decide(desk.work, everyone, later)) == first
+    assert told(decide(desk.work, nobody, later)) == skipped
+    assert desk.meeting.version == 3
+
+
+def test_a_canceled_meeting_cannot_be_resent() -> None:
+    desk = Desk(create(guest(JANE)), cancel())
+    assert desk.refused(resend()) is ErrorCode.MEETING_CANCELED
+    assert desk.refused(resend(desk.uuid_of(JANE))) is ErrorCode.MEETING_CANCELED
+
+
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [
+        (CLIENT, ErrorCode.FORBIDDEN),
+        (COLLEAGUE, ErrorCode.FORBIDDEN),
+        (OUTSIDER, ErrorCode.FORBIDDEN),
+        (STRANGER, ErrorCode.MEETING_NOT_FOUND),
+    ],
+)
+def test_only_host_and_creator_may_resend(by: Actor, code: ErrorCode) -> None:
+    desk = Desk(create(contact(), staff(), guest(JANE)))
+    assert desk.refused(resend(by=by)) is code
+    assert desk.refused(resend(desk.uuid_of(JANE), by=by)) is code
+
+
+def test_an_unknown_participant_is_named() -> None:
+    assert Desk(create(guest(JANE))).refused(resend("MP-UNKNOWN")) is ErrorCode.PARTICIPANT_NOT_FOUND
+
+
+# --- what a guest's link may do ----------------------------------------------------------------------------------
+
+
+def by_link(desk: Desk, *, tenant: str | None, participant_uuid: str | None = None) -> AnswerInvitation:
+    return AnswerInvitation(
+        command_id=uuid7_hex(),
+        fingerprint="",
+        meeting_uuid=MEETING,
+        participant_uuid=participant_uuid or desk.uuid_of(JANE),
+        tenant_uuid=tenant,
+        status=RsvpStatus.ACCEPTED,
+    )
+
+
+@pytest.mark.parametrize("tenant", [TENANT, None])
+def test_a_guest_answers_with_the_tenant_that_the_link_proves_or_with_none(tenant: str | None) -> None:
+    desk = Desk(create(guest(JANE)))
+    assert desk.participant(by_link(desk, tenant=tenant)).rsvp_status is RsvpStatus.ACCEPTED
+
+
+def test_a_link_of_another_tenant_finds_nothing_and_leaves_no_trace() -> None:
+    desk = Desk(create(guest(JANE)))
+    desk.work.touched = False
+    assert desk.refused(by_link(desk, tenant="T-OTHER")) is ErrorCode.MEETING_NOT_FOUND
+    assert not desk.work.touched
+
+
+def test_who_is_no_participant_leaves_no_trace() -> None:
+    desk = Desk(create(guest(JANE)))
+    desk.work.touched = False
+    assert desk.refused(by_link(desk, tenant=None, participant_uuid="MP-X")) is ErrorCode.PARTICIPANT_NOT_FOUND
+    assert not desk.work.touched
