@@ -1,0 +1,52 @@
+"""Whatever strangers write, it stays within its line."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invitations.domain.text import many_lines, one_line
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@given(st.text())
+def test_one_line_is_one_line_without_controls(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert not {unicodedata.category(letter) for letter in line} & {"Cc", "Zl", "Zp", "Cs"}
+    assert not set(line) & set(BIDI)
+    assert line == line.strip()
+
+
+@given(st.text())
+def test_many_lines_break_only_at_newlines(text: str) -> None:
+    lines = many_lines(text)
+    assert not {unicodedata.category(letter) for letter in lines if letter not in "\n\t"} & {"Cc", "Zl", "Zp", "Cs"}
+    assert not set(lines) & set(BIDI)
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"])))
+def test_harmless_words_stay_as_they_are(word: str) -> None:
+    assert one_line(word, longest=1_000_000) == word
+    assert many_lines(word) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, ""),
+        ("a\r\nBcc: victim@example.com", "a Bcc: victim@example.com"),
+        ("invoice\u202egpj.exe", "invoicegpj.exe"),
+        ("one\u2028two", "one two"),
+        ("  much   space\t", "much space"),
+        ("👩\u200d💻 at work", "👩\u200d💻 at work"),
+        ("x" * 300, "x" * 254 + "…"),
+    ],
+)
+def test_examples(text: str | None, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_line_breaks_of_every_system_are_kept() -> None:
+    assert many_lines("a\r\nb\rc\nd\x00e") == "a\nb\nc\nde"

@@ -1,0 +1,83 @@
+"""Guests as the invitations service knows them, made from what really happens to a meeting."""
+
+from typing import Any
+
+from contracts.commands import Command
+from contracts.enums import MailKind, ParticipantType
+from contracts.envelope import Envelope
+from contracts.events import MeetingEvent
+from contracts.meetings import Invitee
+from invitations.domain.guest import Guest, Told
+from invitations.domain.news import news_of
+
+from tests.support.commands import MEETING, TENANT, Desk, create
+
+JANE = "jane.roe@example.com"
+
+
+def jane(**more: Any) -> Invitee:
+    """An external guest."""
+    return Invitee(**{"participant_type": ParticipantType.EXTERNAL, "email": JANE, "name": "Jane Roe"} | more)
+
+
+class Guestbook:
+    """Hears what happens to one meeting, and tells guests as the service would, without bus, database or mail."""
+
+    def __init__(self, *opening: Command) -> None:
+        self.desk = Desk()
+        self.guests: dict[str, Guest] = {}
+        for command in opening:
+            self.hear(command)
+
+    def hear(self, command: Command) -> None:
+        """Something is done to the meeting, and every guest hears of it."""
+        before = len(self.desk.events)
+        self.desk.done(command)
+        for event, envelope in list(zip(self.desk.events, self.desk.envelopes, strict=True))[before:]:
+            self.take_note(event, envelope)
+
+    def take_note(self, event: MeetingEvent, envelope: Envelope) -> None:
+        """One event is heard, perhaps again."""
+        for news in news_of(event, envelope):
+            known = self.guests.get(news.person.participant_uuid)
+            if known is None:
+                self.guests[news.person.participant_uuid] = Guest.first_heard_of(news)
+            elif news.sequence > known.sequence:
+                self.guests[news.person.participant_uuid] = known.after(news)
+
+    def of(self, email: str) -> Guest:
+        """The newest guest who has this address."""
+        return [guest for guest in self.guests.values() if guest.person.email == email][-1]
+
+    def owed(self, email: str = JANE) -> MailKind | None:
+        return self.of(email).owed()
+
+    def tell(self, email: str = JANE) -> MailKind | None:
+        """Mail the guest what they are owed; what that was."""
+        guest = self.of(email)
+        kind = guest.owed()
+        if kind is not None:
+            self.guests[guest.participant_uuid] = guest.model_copy(update={"told": told(guest, kind)})
+        return kind
+
+
+def told(guest: Guest, kind: MailKind) -> Told:
+    """That the guest was mailed."""
+    message_id = f"<{guest.participant_uuid}.{guest.asked_in}@meetings.example.com>"
+    first = guest.told.first_message_id if guest.told else message_id
+    return Told(
+        kind=kind,
+        sequence=guest.asked_in,
+        address=guest.address or "",
+        message_id=message_id,
+        first_message_id=first,
+        at=guest.asked_at,
+    )
+
+
+def guest(*, person: dict[str, Any] | None = None, **meeting: Any) -> Guest:
+    """A guest who was just invited to a meeting like this."""
+    return Guestbook(create(jane(**person or {}), **meeting)).of((person or {}).get("email", JANE))
+
+
+__all__ = ["JANE", "MEETING", "TENANT", "Guestbook", "guest", "jane", "told"]
