@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 from api_gateway.adapters.directory import Directory
 from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.calendar import calendar_routes
 from api_gateway.adapters.http.errors import add_error_handlers, broken
 from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_routes
@@ -24,6 +25,7 @@ from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
 from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
+from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.domain.caller import ClaimNames
@@ -70,6 +72,13 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 throttle=Throttle(settings.public_requests_per_guest),
             )
             backend.availability = AvailabilityChecks(directory, backend.core)
+            calendar_sync = [
+                await started.enter_async_context(
+                    open_query_client(settings, settings.calendar_sync_url, patience=patience)
+                )
+                for patience in (settings.query_timeout, settings.consent_timeout)
+            ]
+            backend.calendar = CalendarConnections(requests, *calendar_sync)
             yield
 
     return assemble(settings, health, backend, lifespan)
@@ -86,6 +95,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(guest_routes(backend))
     app.include_router(search_routes(backend))
     app.include_router(availability_routes(backend))
+    app.include_router(calendar_routes(backend))
     app.include_router(reference_routes())
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)

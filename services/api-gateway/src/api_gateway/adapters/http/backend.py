@@ -4,6 +4,7 @@ from chassis.queries import QueryClient
 
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.application.availability import AvailabilityChecks
+from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.domain.throttle import Throttle
@@ -15,6 +16,7 @@ class Backend:
     gatekeeper: Gatekeeper
     meetings: MeetingCommands
     availability: AvailabilityChecks
+    calendar: CalendarConnections
     core: QueryClient
     guests: Guests
     strangers: Throttle

@@ -1,0 +1,152 @@
+"""The endpoints of the calendar connection: for callers as JSON, and where providers send browsers back as pages."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from contracts.calendar import Authorization, CalendarPull, Connection, ConsentResult, PullStatus
+from contracts.model import Contract
+from contracts.replies import Reply
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import Field
+
+from api_gateway.adapters.http.answers import answer, errors
+from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
+from api_gateway.adapters.http.guests import PublicRoute
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
+from api_gateway.adapters.pages.rendering import HEADERS, language_of, page
+from api_gateway.domain.calendar import PreferencesBody, ProviderName
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_PREFIX = "/api/v1/calendar"
+_NAMES = {ProviderName.GOOGLE: "Google Calendar", ProviderName.OUTLOOK: "Outlook"}
+_SUCCESS, _FAILED = f"{_PREFIX}/callback/success", f"{_PREFIX}/callback/oauth-failed"
+
+
+class Accepted(Contract):
+    """The command is durable and will be carried out; its outcome is not known yet."""
+
+    status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
+
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
+}
+
+
+class ResultRoute(PublicRoute):
+    """A public route for people who come from a provider: a refusal is the page that says so."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def readable(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except EXPECTED as error:
+                refusal = refusal_of(error)
+                code = refusal.code.status
+                result = ConsentResult.UNAVAILABLE if code in (429, 503) else ConsentResult.EXPIRED
+                return _page(request, result, status=code, headers=retry_headers(refusal))
+
+        return readable
+
+
+def calendar_routes(backend: Backend) -> APIRouter:
+    """Connect, look at, pull and disconnect a calendar."""
+    router = APIRouter(prefix=_PREFIX, tags=["Calendar connection"])
+    router.include_router(_for_callers(backend))
+    router.include_router(_for_browsers(backend))
+    return router
+
+
+def _for_callers(backend: Backend) -> APIRouter:
+    router = APIRouter(route_class=CallerRoute)
+
+    @router.get("/connection", response_model=Connection, responses=errors())
+    async def get_connection(caller: CurrentCaller) -> Response:
+        """The caller's calendar connection and modal preference."""
+        return answer(await backend.calendar.connection(caller))
+
+    @router.post("/connect/{provider}", response_model=Authorization, responses=errors(409))
+    async def connect_calendar(wish: CurrentWish, provider: ProviderName) -> Response:
+        """Begin to connect a calendar: send the user's browser to `authorizationUrl` to consent."""
+        return answer(await backend.calendar.begin(wish, provider.provider))
+
+    @router.post("/disconnect", response_model=Connection, responses=errors(409) | _ACCEPTED)
+    async def disconnect_calendar(wish: CurrentWish) -> Response:
+        """Disconnect: nothing further is written or read, and access is given back."""
+        return _outcome(await backend.calendar.disconnect(wish))
+
+    @router.post("/sync", response_model=CalendarPull, responses=errors(409))
+    async def pull_calendar(wish: CurrentWish) -> Response:
+        """Pull what changed in the calendar; `IN_PROGRESS` when that takes longer than the request may."""
+        reply = await backend.calendar.sync(wish)
+        if reply is None:
+            in_progress = CalendarPull(status=PullStatus.IN_PROGRESS)
+            return Response(in_progress.model_dump_json(), media_type="application/json")
+        return answer(reply)
+
+    @router.put("/connection/preferences", response_model=Connection, responses=errors(409, 413, 415) | _ACCEPTED)
+    async def set_preferences(wish: CurrentWish, body: PreferencesBody) -> Response:
+        """Set the first-time modal preference."""
+        return _outcome(await backend.calendar.prefer(wish, body.action))
+
+    return router
+
+
+def _for_browsers(backend: Backend) -> APIRouter:
+    router = APIRouter(route_class=ResultRoute)
+    back: dict[int | str, dict[str, Any]] = {302: {"description": "To the page that says what became of it"}}
+
+    @router.get("/callback/success", response_class=HTMLResponse)
+    async def connected(request: Request, provider: str = "") -> Response:
+        """The page that says that a calendar is connected."""
+        name = next((_NAMES[one] for one in ProviderName if one == provider), None)
+        return _page(request, ConsentResult.CONNECTED, calendar=name)
+
+    @router.get("/callback/oauth-failed", response_class=HTMLResponse)
+    async def not_connected(request: Request, reason: str = "") -> Response:
+        """The page that says why no calendar was connected."""
+        failures = [one for one in ConsentResult if one is not ConsentResult.CONNECTED]
+        return _page(request, next((one for one in failures if one == reason), ConsentResult.EXPIRED))
+
+    @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=back)
+    async def complete_consent(
+        provider: ProviderName,
+        state: Annotated[str | None, Query(max_length=256)] = None,
+        code: Annotated[str | None, Query(max_length=8192)] = None,
+        error: Annotated[str | None, Query(max_length=256)] = None,
+    ) -> Response:
+        """Where a provider sends the user's browser back; leads on to a result page."""
+        result = await backend.calendar.complete(provider.provider, state=state, code=code, error=error)
+        to = (
+            f"{_SUCCESS}?{urlencode({'provider': provider})}"
+            if result is ConsentResult.CONNECTED
+            else f"{_FAILED}?{urlencode({'reason': result})}"
+        )
+        return Response(status_code=302, headers={"Location": to, **HEADERS})
+
+    return router
+
+
+def _outcome(reply: Reply | None) -> Response:
+    if reply is not None:
+        return answer(reply)
+    location = {"Location": f"{_PREFIX}/connection"}
+    return Response(Accepted().model_dump_json(), 202, location, media_type="application/json")
+
+
+def _page(
+    request: Request,
+    result: ConsentResult,
+    *,
+    calendar: str | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    language = language_of(request.headers.get("accept-language", ""))
+    return page("calendar.html", language, status=status, headers=headers, result=result, calendar=calendar)
