@@ -14,12 +14,12 @@ HOST = "host@contoso.com"
 MARKER = "String {66F5A359-4659-4830-9070-00047EC6AC6E} Name meetingId"
 
 
-def time(text: str, zone: str = "UTC") -> JsonObject:
+def at(text: str, zone: str = "UTC") -> JsonObject:
     return {"dateTime": text, "timeZone": zone}
 
 
 def meeting(**more: Any) -> JsonObject:
-    base = {"subject": "Review", "start": time("2026-06-15T15:00:00"), "end": time("2026-06-15T15:45:00")}
+    base = {"subject": "Review", "start": at("2026-06-15T15:00:00"), "end": at("2026-06-15T15:45:00")}
     return base | more
 
 
@@ -60,8 +60,8 @@ def test_errors_fit_the_sdk_and_carry_the_request_id(graph: httpx.Client) -> Non
 
 
 def test_times_have_seven_digits_and_no_offset_in_utc_unless_preferred(graph: httpx.Client) -> None:
-    pacific = time("2026-06-15T09:00", "Pacific Standard Time")
-    made = create(graph, start=pacific, end=time("2026-06-15T16:30:00Z"))
+    pacific = at("2026-06-15T09:00", "Pacific Standard Time")
+    made = create(graph, start=pacific, end=at("2026-06-15T16:30:00Z"))
     assert made["start"] == {"dateTime": "2026-06-15T09:00:00.0000000", "timeZone": "Pacific Standard Time"}
     url = f"/me/events/{made['id']}"
     plain = graph.get(url).json()
@@ -74,10 +74,10 @@ def test_times_have_seven_digits_and_no_offset_in_utc_unless_preferred(graph: ht
 
 
 def test_zones_are_windows_names_and_the_iana_names_graph_lists(graph: httpx.Client) -> None:
-    zoned = create(graph, start=time("2026-06-15T15:00:00", "America/Santiago"), end=time("2026-06-15T19:45:00"))
+    zoned = create(graph, start=at("2026-06-15T15:00:00", "America/Santiago"), end=at("2026-06-15T19:45:00"))
     assert zoned["originalStartTimeZone"] == "Pacific SA Standard Time"
     for name in ("Europe/Madrid", "", "tzone://Microsoft/Custom"):
-        answer = graph.post("/me/events", json=meeting(start=time("2026-06-15T15:00:00", name)))
+        answer = graph.post("/me/events", json=meeting(start=at("2026-06-15T15:00:00", name)))
         error = refused(answer, 400, "TimeZoneNotSupportedException")
         assert error["message"].endswith(f"'{name}'.")
 
@@ -90,7 +90,7 @@ def test_zones_are_windows_names_and_the_iana_names_graph_lists(graph: httpx.Cli
     ],
 )
 def test_wall_times_in_gap_and_fold_mean_one_instant(graph: httpx.Client, wall: str, utc: str) -> None:
-    made = create(graph, start=time(wall, "W. Europe Standard Time"), end=time("2026-12-01T00:00:00"))
+    made = create(graph, start=at(wall, "W. Europe Standard Time"), end=at("2026-12-01T00:00:00"))
     assert graph.get(f"/me/events/{made['id']}").json()["start"]["dateTime"] == utc
 
 
@@ -143,8 +143,8 @@ def test_extended_properties_come_with_expand_only_and_can_be_searched(graph: ht
 
 def test_plain_filters_order_selection_and_pages(microsoft: Microsoft, graph: httpx.Client) -> None:
     for number in range(12):
-        create(graph, subject=f"Meeting {number:02}", start=time(f"2026-06-{20 - number:02}T10:00:00"),
-               end=time("2026-06-25T10:00:00"))
+        create(graph, subject=f"Meeting {number:02}", start=at(f"2026-06-{20 - number:02}T10:00:00"),
+               end=at("2026-06-25T10:00:00"))
     first = graph.get("/me/events", params={"$orderby": "start/dateTime", "$select": "subject"}).json()
     assert [entry["subject"] for entry in first["value"]][:2] == ["Meeting 11", "Meeting 10"]
     assert set(first["value"][0]) == {"@odata.etag", "id", "subject"}
@@ -220,7 +220,7 @@ def test_ids_are_case_sensitive(graph: httpx.Client) -> None:
 
 def test_all_day_needs_midnight_twice_in_one_zone(graph: httpx.Client) -> None:
     zone = "W. Europe Standard Time"
-    start, end = time("2026-06-15T00:00:00", zone), time("2026-06-16T00:00:00", zone)
+    start, end = at("2026-06-15T00:00:00", zone), at("2026-06-16T00:00:00", zone)
     day: dict[str, Any] = {"isAllDay": True, "start": start, "end": end}
     made = create(graph, **day)
     url = f"/me/events/{made['id']}"
@@ -230,24 +230,24 @@ def test_all_day_needs_midnight_twice_in_one_zone(graph: httpx.Client) -> None:
     shifted = graph.get(url, headers={"Prefer": 'outlook.timezone="Pacific Standard Time"'}).json()
     assert shifted["start"]["dateTime"] == "2026-06-14T15:00:00.0000000", "another zone moves the date"
     for spoiled, told in (
-        ({"start": time("2026-06-15T09:00:00", zone)}, "Event.Start property for an all-day event needs to"),
-        ({"end": time("2026-06-15T23:59:59", zone)}, "Event.End property for an all-day event needs to"),
-        ({"end": time("2026-06-16T00:00:00")}, "in the same time zone"),
-        ({"end": time("2026-06-15T00:00:00", zone)}, "at least 24 hours"),
+        ({"start": at("2026-06-15T09:00:00", zone)}, "Event.Start property for an all-day event needs to"),
+        ({"end": at("2026-06-15T23:59:59", zone)}, "Event.End property for an all-day event needs to"),
+        ({"end": at("2026-06-16T00:00:00")}, "in the same time zone"),
+        ({"end": at("2026-06-15T00:00:00", zone)}, "at least 24 hours"),
     ):
         error = refused(graph.post("/me/events", json=meeting(**day | spoiled)), 400, "ErrorInvalidRequest")
         assert told in error["message"]
-    refused(graph.patch(url, json={"start": time("2026-06-15T09:00:00", zone)}), 400, "ErrorInvalidRequest")
+    refused(graph.patch(url, json={"start": at("2026-06-15T09:00:00", zone)}), 400, "ErrorInvalidRequest")
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
         ({"subject": "No times"}, "ErrorPropertyValidationFailure"),
-        (meeting(end=time("2026-06-15T14:00:00")), "ErrorCalendarEndDateIsEarlierThanStartDate"),
-        (meeting(end=time("2046-06-15T14:00:00")), "ErrorCalendarDurationIsTooLong"),
+        (meeting(end=at("2026-06-15T14:00:00")), "ErrorCalendarEndDateIsEarlierThanStartDate"),
+        (meeting(end=at("2046-06-15T14:00:00")), "ErrorCalendarDurationIsTooLong"),
         (meeting(start="2026-06-15T15:00:00"), "RequestBodyRead"),
-        (meeting(start=time("tomorrow")), "RequestBodyRead"),
+        (meeting(start=at("tomorrow")), "RequestBodyRead"),
         (meeting(title="Wrong name"), "RequestBodyRead"),
         (meeting(subject=7), "RequestBodyRead"),
         (meeting(showAs="asleep"), "RequestBodyRead"),
@@ -269,7 +269,7 @@ def test_what_makes_no_event_is_refused(graph: httpx.Client, body: Any, code: st
 
 def test_a_refused_update_changes_nothing(graph: httpx.Client) -> None:
     made = create(graph)
-    bad = {"start": time("2026-06-15T14:00:00"), "subject": "Half", "showAs": "asleep"}
+    bad = {"start": at("2026-06-15T14:00:00"), "subject": "Half", "showAs": "asleep"}
     refused(graph.patch(f"/me/events/{made['id']}", json=bad), 400, "RequestBodyRead")
     assert graph.get(f"/me/events/{made['id']}").json() | {"@odata.context": ""} == made | {"@odata.context": ""}
 

@@ -91,6 +91,10 @@ def router(world: World) -> APIRouter:
 
 
 def _add_accounts(routes: APIRouter, world: World) -> None:
+    @routes.post("/reset", status_code=204)
+    async def reset() -> None:
+        world.reset()
+
     @routes.get("/accounts")
     async def list_accounts() -> list[JsonObject]:
         return [_account_json(account) for account in world.state.accounts.values()]

@@ -4,6 +4,7 @@ import html
 import re
 import ssl
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -86,6 +87,17 @@ class Microsoft:
         seconds = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
         total = sum(seconds[unit] * amount for unit, amount in span.items())
         self.control("POST", "clock", {"advanceSeconds": total})
+
+    def outcomes(self, outcome: str, count: int, deadline: float = 10.0) -> None:
+        """Return once ``count`` attempts to notify ended so. Raises AssertionError after ``deadline`` seconds."""
+        end = time.monotonic() + deadline
+        while True:
+            found = [delivery["outcome"] for delivery in self.control("GET", "deliveries")]
+            if found.count(outcome) >= count:
+                return
+            if time.monotonic() > end:
+                raise AssertionError(f"wanted {count} of {outcome!r}, there are {found}")
+            time.sleep(0.01)
 
     def application(self, authority: str = "common", **more: Any) -> Any:
         """A fresh ``msal.ConfidentialClientApplication`` (MSAL remembers failures inside one)."""

@@ -67,6 +67,17 @@ class World:
             raise GraphError(404, "ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
         return found
 
+    def reset(self) -> None:
+        """Forget every account and what went wrong on purpose; time goes on, the signing key stays."""
+        fresh = State(signing_key=self.state.signing_key, changes=self.state.changes + 1)
+        for name in State.model_fields:
+            setattr(self.state, name, getattr(fresh, name))
+        self.faults.clear()
+        self.faults.reseed(self.settings.fault_seed)
+        self.requests.clear()
+        self.sender.deliveries.clear()
+        self._calls.clear()
+
     def over_quota(self, mailbox: Mailbox) -> float:
         """Count a request; the seconds until the ten minutes have room again, 0 when there is room."""
         now = self.clock.now().timestamp()

@@ -129,29 +129,35 @@ def _dates(recurrence: JsonObject, last: date) -> Iterator[date]:
     until = datetime.combine(min(last, first.date() + timedelta(days=_HORIZON)), time())
     if span["type"] == "endDate":
         until = min(until, datetime.fromisoformat(span["endDate"]))
-    kind, weekdays = pattern["type"], [_DAYS[day] for day in pattern["daysOfWeek"]]
-    interval = int(pattern["interval"])
-    if interval < 1:
-        raise ValueError("interval")
-    rule: JsonObject = {"dtstart": first, "interval": interval, "until": until}
-    rule |= {"wkst": _DAYS[pattern["firstDayOfWeek"]]}
-    if span["type"] == "numbered":
-        rule |= {"count": int(span["numberOfOccurrences"])}
-        del rule["until"]
-    if kind == "daily":
-        rule |= {"freq": rrule.DAILY}
-    elif kind == "weekly":
-        rule |= {"freq": rrule.WEEKLY, "byweekday": weekdays or None}
-    else:
-        rule |= {"freq": rrule.MONTHLY if kind.endswith("Monthly") else rrule.YEARLY}
-        if kind.endswith("Yearly"):
-            rule |= {"bymonth": int(pattern["month"])}
-        if kind.startswith("absolute"):
-            day = int(pattern["dayOfMonth"])
-            rule |= {"bymonthday": list(range(min(day, 28), day + 1)), "bysetpos": -1}
-        else:
-            rule |= {"byweekday": weekdays, "bysetpos": _POSITIONS[pattern["index"]]}
+    rule = _rule(pattern) | {"dtstart": first}
+    rule |= {"count": int(span["numberOfOccurrences"])} if span["type"] == "numbered" else {"until": until}
     for moment in rrule.rrule(**rule):
         if moment > until:
             return
         yield moment.date()
+
+
+def _rule(pattern: JsonObject) -> JsonObject:
+    """The pattern as a rule of RFC 5545. Raises KeyError, TypeError or ValueError when it makes no sense."""
+    kind, weekdays, interval = pattern["type"], [_DAYS[day] for day in pattern["daysOfWeek"]], int(pattern["interval"])
+    if interval < 1:
+        raise ValueError("interval")
+    rule: JsonObject = {"interval": interval, "wkst": _DAYS[pattern["firstDayOfWeek"]]}
+    if kind == "daily":
+        return rule | {"freq": rrule.DAILY}
+    if kind == "weekly":
+        return rule | {"freq": rrule.WEEKLY, "byweekday": weekdays or None}
+    rule |= {"freq": rrule.MONTHLY} if kind.endswith("Monthly") else {"freq": rrule.YEARLY, "bymonth": _month(pattern)}
+    if kind.startswith("relative"):
+        return rule | {"byweekday": weekdays, "bysetpos": _POSITIONS[pattern["index"]]}
+    day = int(pattern["dayOfMonth"])
+    if not 1 <= day <= 31:
+        raise ValueError("dayOfMonth")
+    return rule | {"bymonthday": list(range(min(day, 28), day + 1)), "bysetpos": -1}
+
+
+def _month(pattern: JsonObject) -> int:
+    month = int(pattern["month"])
+    if not 1 <= month <= 12:
+        raise ValueError("month")
+    return month

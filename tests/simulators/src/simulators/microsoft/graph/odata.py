@@ -121,8 +121,9 @@ def page(request: Request, items: list[JsonObject], options: Query, prefer: Pref
 
 
 def link(request: Request, path: str, options: Iterable[tuple[str, str]]) -> str:
-    """An absolute URL on this server; ``$`` stays readable as Graph leaves it."""
-    return f"{str(request.base_url).rstrip('/')}{quote(path)}?{urlencode(list(options), quote_via=quote, safe='$')}"
+    """An absolute URL on this server; ``$`` and the ids in the path stay readable as Graph leaves them."""
+    here, query_string = str(request.base_url).rstrip("/"), urlencode(list(options), quote_via=quote, safe="$")
+    return f"{here}{quote(path, safe='/=@')}?{query_string}"
 
 
 def metadata(request: Request, fragment: str) -> str:
