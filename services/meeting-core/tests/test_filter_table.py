@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from contracts.enums import ParticipantType, UserType
+from contracts.enums import UserType
 from contracts.filters import BOOLEAN, FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, FilterField
 from contracts.meetings import Meeting as MeetingView
 from contracts.meetings import Participant as ParticipantView
@@ -67,8 +67,3 @@ def _at(tree: Any, path: str) -> Any:
     for step in path.split("."):
         tree = [one[step] for one in tree] if isinstance(tree, list) else tree[step]
     return tree
-
-
-def test_choices_are_read_as_the_platform_writes_them() -> None:
-    assert FILTER_FIELDS["hostType"].kind.read("CONTACT") is UserType.CLIENT
-    assert FILTER_FIELDS["participants.participantType"].kind.read("CONTACT") is ParticipantType.CONTACT

@@ -138,7 +138,9 @@ INSTANT = Kind(
 
 
 def _choice(values: type[StrEnum]) -> Kind:
-    return Kind("choice", f"one of {', '.join(values)}", (*_MATCHING, *_PRESENCE), TypeAdapter(values))
+    """One of the names as they are: what a newer peer may send is no name that a caller may ask about."""
+    adapter = TypeAdapter(Annotated[str, StringConstraints(strict=True, pattern=f"^({'|'.join(values)})$")])
+    return Kind("choice", f"one of {', '.join(values)}", (*_MATCHING, *_PRESENCE), adapter)
 
 
 @dataclass(frozen=True, slots=True)

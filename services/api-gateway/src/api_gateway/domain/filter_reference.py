@@ -50,8 +50,8 @@ A sort entry is `field,asc` or `field,desc`. Every sort ends with the meetingUui
 so pages never repeat or skip a meeting. Null comes first when ascending. Without a sort, the latest start comes first.
 
 Fast on any calendar are pages that are not sorted, or sorted by `startDateTime` alone, in either direction. Any other
-sort, and a filter that few meetings fulfil, reads through the caller's own calendar; a filter on `startDateTime`
-narrows what is read.
+sort, a filter that few meetings fulfil, and one on `tenantUuid` (all have the same) read through the caller's own
+calendar, nobody else's; a filter on `startDateTime` narrows what is read.
 
 At most {MOST_FILTERS} filters, {MOST_VALUES} `values`, {LONGEST_TEXT} characters of text and {MOST_SORT_KEYS} sort
 entries. Whatever is wrong is answered with 400, naming the entry: `filters[2].value: must be a number`.
