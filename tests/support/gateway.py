@@ -10,6 +10,7 @@ import httpx
 import jwt
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.adapters.tokens import TokenVerifier
+from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import create_app
@@ -81,6 +82,12 @@ class StandInDirectory:
             Invitee(participant_type=kinds[one[0]], participant_entity_uuid=one, email=f"{one.lower()}@example.com")
             for one in (*contact_ids, *staff_ids)
         ]
+
+    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
+        """Only tenant staff."""
+        self.asked.append(staff_id)
+        found = Invitee(participant_type=ParticipantType.TENANT_STAFF, participant_entity_uuid=staff_id)
+        return found if staff_id.startswith("TS") else None
 
     async def name_of(self, caller: Caller) -> str:
         return "Valentina Rojas"
@@ -159,6 +166,7 @@ async def gateway(
     backend.gatekeeper = Gatekeeper(verifier, NAMES)
     backend.core = core
     backend.meetings = MeetingCommands(bus, directory)
+    backend.availability = AvailabilityChecks(directory, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
     backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
     backend.strangers = Throttle(per_address)
