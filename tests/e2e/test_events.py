@@ -99,6 +99,8 @@ async def test_every_event_ever_said_is_gapless_per_meeting(told: TopicLog, vale
     await events_of(told, last, 1)
     seen: dict[bytes | None, list[int | None]] = {}
     for record in told.records:
+        if not (record.key or b"").startswith(b"M"):
+            continue  # another test's poison
         seen.setdefault(record.key, []).append(Envelope.from_headers(record.headers).sequence)
     for key, sequences in seen.items():
         first = sequences[0]
