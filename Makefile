@@ -46,3 +46,8 @@ e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
+
+.PHONY: dlt
+dlt: setup  ## dead letters of the local run: make dlt, make dlt ARGS="show TOPIC OFFSET", make dlt ARGS="replay TOPIC OFFSET"
+	@KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-$$($(BIN)/python -c 'import json; print(json.load(open(".local/run.json"))["kafka"])')} \
+	  $(BIN)/python -m chassis.dlt $(or $(ARGS),list)
