@@ -92,5 +92,5 @@ class Tail:
     async def _take(self, record: Any) -> None:
         try:
             self._handle(decode(record))
-        except ValueError as unreadable:
-            await self._dead_letters.park(record, unreadable)
+        except Exception as error:  # whatever is wrong with this record, the next ones must be read
+            await self._dead_letters.park(record, error)
