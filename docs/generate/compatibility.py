@@ -109,17 +109,19 @@ class _Comparison:
 
     def compare(self, written: Schema, read: Schema, path: str) -> Problems:
         """Each alternative that may be written must fit one that is read."""
-        pair = (repr(written), repr(read))
-        if "$ref" in written and pair in self._under_way:
+        question = (written["$ref"], repr(read)) if "$ref" in written else None
+        if question in self._under_way:
             return []  # a recursive type: this question is being answered further out
-        self._under_way.add(pair)
+        if question is not None:
+            self._under_way.add(question)
         accepted = branches(self._read_root, read)
         problems: Problems = []
         for one in branches(self._written_root, written):
             attempts = [self._compare_one(one, other, path) for other in accepted]
             if [] not in attempts:
                 problems += self._closest(one, accepted, attempts, path)
-        self._under_way.discard(pair)
+        if question is not None:
+            self._under_way.discard(question)
         return problems
 
     def _closest(self, one: Schema, accepted: list[Schema], attempts: list[Problems], path: str) -> Problems:

@@ -4,6 +4,7 @@ Releases lie in the tree, not in tags, so that a shallow clone can prove compati
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def history(folder: Path = FOLDER) -> dict[str, list[Promise]]:
     return promised
 
 
+@cache
 def today() -> dict[str, Promise]:
     """What is promised about each message type now."""
     return _promises({Path(path).name: text for path, text in schema_files().items()})

@@ -13,6 +13,7 @@ from docs.generate.services import SERVICES, Service
 
 PATH = "docs/generated/settings.md"
 _HEAD = ("variable", "type", "default", "meaning")
+_SHARED: tuple[type[ServiceSettings], ...] = (DatabaseSettings, ServiceSettings)
 Fields = dict[str, FieldInfo]
 
 
@@ -33,12 +34,12 @@ def settings_files() -> Files:
 
 
 def own_fields(settings: type[ServiceSettings]) -> Fields:
-    """The settings that a class adds to its base, or whose default it changes."""
-    inherited: Fields = getattr(settings.__base__, "model_fields", {})
+    """The settings that a class adds to those of every service, or whose default it changes."""
+    shared = next((base.model_fields for base in _SHARED if issubclass(settings, base) and base is not settings), {})
     return {
         name: field
         for name, field in settings.model_fields.items()
-        if name not in inherited or inherited[name].default != field.default
+        if name not in shared or shared[name].default != field.default
     }
 
 

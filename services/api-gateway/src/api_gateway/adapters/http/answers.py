@@ -55,6 +55,11 @@ def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, An
     return {status: {"model": ErrorBody} for status in sorted({*always, *statuses})}
 
 
+def shown(description: str) -> dict[str, Any]:
+    """The documented answer that is a page for people."""
+    return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
+
+
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
 }

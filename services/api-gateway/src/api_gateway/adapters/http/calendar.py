@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
 
-from api_gateway.adapters.http.answers import answer, errors
+from api_gateway.adapters.http.answers import answer, errors, shown
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
 from api_gateway.adapters.http.guests import PublicRoute
@@ -26,14 +26,25 @@ _NAMES = {ProviderName.GOOGLE: "Google Calendar", ProviderName.OUTLOOK: "Outlook
 _SUCCESS, _FAILED = f"{_PREFIX}/callback/success", f"{_PREFIX}/callback/oauth-failed"
 
 
-class Accepted(Contract):
+class CalendarAccepted(Contract):
     """The command is durable and will be carried out; its outcome is not known yet."""
 
     status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
+    202: {
+        "model": CalendarAccepted,
+        "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key",
+    }
+}
+
+
+_CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests")}
+_BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
+    302: {"description": "To the page that says what became of it"},
+    400: shown("The provider's answer is incomplete"),
+    503: shown("Temporarily unavailable; nothing was connected"),
 }
 
 
@@ -100,21 +111,20 @@ def _for_callers(backend: Backend) -> APIRouter:
 
 def _for_browsers(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=ResultRoute)
-    back: dict[int | str, dict[str, Any]] = {302: {"description": "To the page that says what became of it"}}
 
-    @router.get("/callback/success", response_class=HTMLResponse)
+    @router.get("/callback/success", response_class=HTMLResponse, responses=_CROWDED)
     async def connected(request: Request, provider: str = "") -> Response:
         """The page that says that a calendar is connected."""
         name = next((_NAMES[one] for one in ProviderName if one == provider), None)
         return _page(request, ConsentResult.CONNECTED, calendar=name)
 
-    @router.get("/callback/oauth-failed", response_class=HTMLResponse)
+    @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_CROWDED)
     async def not_connected(request: Request, reason: str = "") -> Response:
         """The page that says why no calendar was connected."""
         failures = [one for one in ConsentResult if one is not ConsentResult.CONNECTED]
         return _page(request, next((one for one in failures if one == reason), ConsentResult.EXPIRED))
 
-    @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=back)
+    @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
     async def complete_consent(
         provider: ProviderName,
         state: Annotated[str | None, Query(max_length=256)] = None,
@@ -137,7 +147,7 @@ def _outcome(reply: Reply | None) -> Response:
     if reply is not None:
         return answer(reply)
     location = {"Location": f"{_PREFIX}/connection"}
-    return Response(Accepted().model_dump_json(), 202, location, media_type="application/json")
+    return Response(CalendarAccepted().model_dump_json(), 202, location, media_type="application/json")
 
 
 def _page(

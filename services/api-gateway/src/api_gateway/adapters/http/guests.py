@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome
+from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome, shown
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
 from api_gateway.adapters.http.protection import RequestConditions, require_json
@@ -79,18 +79,14 @@ class RsvpForm(Contract):
     token: str | None = None
 
 
-def _html(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
-
-
 _PAGES: dict[int | str, dict[str, Any]] = {
-    202: _html("The answer is accepted and will be recorded in a moment"),
-    400: _html("The link is incomplete"),
-    403: _html("The token does not hold, or the participant is gone"),
-    404: _html("There is no such invitation"),
-    409: _html("The meeting is canceled"),
-    429: _html("Too many requests"),
-    503: _html("Nothing was recorded"),
+    202: shown("The answer is accepted and will be recorded in a moment"),
+    400: shown("The link is incomplete"),
+    403: shown("The token does not hold, or the participant is gone"),
+    404: shown("There is no such invitation"),
+    409: shown("The meeting is canceled"),
+    429: shown("Too many requests"),
+    503: shown("Nothing was recorded"),
 }
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
+from api_gateway.adapters.http.examples import error_example, error_meaning, examples
 from api_gateway.adapters.http.protection import CallerRoute
 
 DESCRIPTION = """
@@ -45,10 +46,15 @@ def _described(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for unused in ("HTTPValidationError", "ValidationError"):  # this API never answers 422
         components.get("schemas", {}).pop(unused, None)
+    shown = examples()
+    for name, model in components.get("schemas", {}).items():
+        if name in shown:
+            model["examples"] = [shown[name]]
     protected = set(_protected(app))
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             operation["responses"].pop("422", None)
+            _explain_errors(path, operation["responses"])
             if (path, method) in protected:
                 operation["security"] = [{"bearer": []}]
                 operation.setdefault("parameters", []).extend(_header_parameters())
@@ -60,6 +66,15 @@ def _protected(app: FastAPI) -> Iterator[tuple[str | None, str]]:
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, CallerRoute):
             yield from ((route.path_format, method.lower()) for method in route.methods or ())
+
+
+def _explain_errors(path: str, responses: dict[str, Any]) -> None:
+    """Say which error codes a status can mean, and show an answer."""
+    for status, response in responses.items():
+        answer = response.get("content", {}).get("application/json")
+        if status >= "400" and answer:
+            response["description"] = error_meaning(int(status))
+            answer["example"] = error_example(int(status), path)
 
 
 def _header_parameters() -> list[dict[str, Any]]:

@@ -1,0 +1,169 @@
+"""The examples that the API's description shows: the models take them, so they cannot contradict it."""
+
+import re
+from typing import Any
+
+from contracts.availability import Availabilities
+from contracts.calendar import Authorization, CalendarPull, Connection
+from contracts.errors import ErrorBody, ErrorCode
+from contracts.meetings import Meeting, MeetingSummary, Page, Participant, ResendInvitation
+from contracts.model import Contract
+
+from api_gateway.adapters.http.answers import Accepted
+from api_gateway.adapters.http.calendar import CalendarAccepted
+from api_gateway.adapters.http.guests import RsvpForm
+from api_gateway.domain.availability import AvailabilityBody
+from api_gateway.domain.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
+from api_gateway.domain.calendar import PreferencesBody
+from api_gateway.domain.search import SearchBody
+
+_MEETING = "M019A16FF372A70B5A9307B00CE85E4DA"
+_STAFF = "PS0199CA8F08C270B5A5B0DFD3B565B332"
+_CONTACT = "C019B9D0FD0E5772F9E8ED189895D40C4"
+_CREATE: dict[str, Any] = {
+    "title": "Quarterly portfolio review",
+    "startDateTime": "2026-06-15T15:00:00",
+    "endDateTime": "2026-06-15T15:45:00",
+    "timezone": "America/Santiago",
+    "allDay": False,
+    "locationType": "ONLINE",
+    "locationDetail": "https://meet.google.com/abc-defg-hij",
+    "description": "Review Q2 performance and rebalancing plan.",
+    "internalNotes": "Bring the updated IPS draft.",
+    "meetingProvider": "GOOGLE_MEET",
+    "meetingLink": "https://meet.google.com/abc-defg-hij",
+    "meetingPassword": None,
+    "contactIds": [_CONTACT],
+    "staffIds": [_STAFF],
+    "externalAttendees": [
+        {
+            "name": "Jane Roe",
+            "email": "jane.roe@example.com",
+            "language": "ENGLISH",
+            "countryCode": "+1",
+            "phone": "5551234567",
+        }
+    ],
+}
+_PARTICIPANT: dict[str, Any] = {
+    "participantUuid": "MP019A16FF372A70B5A9307B00CE85E4DA",
+    "participantType": "EXTERNAL",
+    "email": "jane.roe@example.com",
+    "name": "Jane Roe",
+    "language": "ENGLISH",
+    "countryCode": "+1",
+    "phone": "5551234567",
+    "rsvpStatus": "ACCEPTED",
+    "canResend": True,
+}
+_STATE: dict[str, Any] = {
+    "meetingUuid": _MEETING,
+    "status": "ACTIVE",
+    "source": "INTERNAL",
+    "hostUuid": "TS019C06688AA57248B9EA5325DBDFC48E",
+    "hostName": "Ana Torres",
+    "createdAt": "2026-05-04T13:05:11.482Z",
+    "updatedAt": "2026-05-04T13:05:11.482Z",
+    "durationMinutes": 45,
+    "attendeeCount": 1,
+    "canEdit": True,
+    "canCancel": True,
+    "canResend": True,
+    "canRemoveFromCalendar": False,
+    "externallyOrganized": False,
+    "showExternalCalendarIcon": False,
+    "externalSyncStatus": "NOT_APPLICABLE",
+    "canRetrySync": False,
+    "externalSyncFailureVisibleToViewer": True,
+}
+_PEOPLE: dict[str, Any] = {
+    "tenantUuid": "T019A16FF372A70B5A9307B00CE85E4DA",
+    "hostType": "TENANT_STAFF",
+    "hostEmail": "adviser@example.com",
+    "createdByUuid": "TS019C06688AA57248B9EA5325DBDFC48E",
+    "createdByType": "TENANT_STAFF",
+    "organizerEmail": "adviser@example.com",
+    "organizerName": "Ana Torres",
+    "participants": [_PARTICIPANT],
+}
+_PATH_PARTS = {"{meetingUuid}": _MEETING, "{participantUuid}": _PARTICIPANT["participantUuid"], "{provider}": "google"}
+_WINDOW = {key: _CREATE[key] for key in ("startDateTime", "endDateTime", "timezone")}
+_SUMMARY = MeetingSummary.model_validate(_CREATE | _STATE)
+
+_CONNECTION = {
+    "provider": "GOOGLE",
+    "status": "CONNECTED",
+    "calendarEmail": "adviser@example.com",
+    "connectedAt": "2026-05-04T12:00:00.000Z",
+    "lastSyncedAt": "2026-05-04T13:05:00.000Z",
+}
+_SEARCH = {
+    "filters": [
+        {"field": "startDateTime", "operator": "RANGE", "min": "2026-06-01T00:00:00", "max": "2026-06-30T23:59:59"},
+        {"field": "participants.email", "operator": "ENDS_WITH", "value": "@example.com"},
+    ],
+    "sort": ["startDateTime,desc"],
+    "page": 0,
+    "size": 20,
+}
+
+REQUESTS: dict[type[Contract], dict[str, Any]] = {
+    CreateMeetingBody: _CREATE,
+    UpdateMeetingBody: {"title": "Portfolio review and plan", "meetingPassword": ""},
+    RsvpBody: {"status": "ACCEPTED"},
+    RsvpForm: {"status": "ACCEPTED"},
+    AvailabilityBody: {"userUuids": [_STAFF], **_WINDOW},
+    SearchBody: _SEARCH,
+    PreferencesBody: {"action": "REMIND_LATER"},
+}
+"""What callers send, as they send it; what an example leaves out may be left out."""
+
+ANSWERS: tuple[Contract, ...] = (
+    Meeting.model_validate(_CREATE | _STATE | _PEOPLE),
+    _SUMMARY,
+    Page[MeetingSummary](content=[_SUMMARY], page=0, size=20, total_elements=1, total_pages=1),
+    Participant.model_validate(_PARTICIPANT),
+    ResendInvitation.model_validate(
+        {"email": "jane.roe@example.com", "lastInvitationResentAt": "2026-06-10T08:30:00.000Z"}
+    ),
+    Availabilities.model_validate({"availabilities": [{"userUuid": _STAFF, "status": "AVAILABLE"}]}),
+    Accepted(meeting_uuid=_MEETING),
+    Authorization.model_validate({"authorizationUrl": "https://accounts.google.com/o/oauth2/v2/auth?client_id=…"}),
+    Connection.model_validate(_CONNECTION),
+    CalendarPull.model_validate({"status": "COMPLETED", "imported": 2, "updated": 1, "removed": 0}),
+    CalendarAccepted(),
+)
+"""What callers are answered, every field of it."""
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    """The example of each model, by the name that its schema has in the description."""
+    for model, said in REQUESTS.items():
+        model.model_validate(said)
+    sent = {_schema_name(model): said for model, said in REQUESTS.items()}
+    return sent | {_schema_name(type(one)): one.model_dump(mode="json") for one in ANSWERS}
+
+
+def error_example(status: int, path: str) -> dict[str, Any]:
+    """The most general error answer of a status."""
+    code = next(entry for entry in ErrorCode if entry.status == status)
+    for name, value in _PATH_PARTS.items():
+        path = path.replace(name, value)
+    wrong_input = ["endDateTime: must be after startDateTime"] if code is ErrorCode.VALIDATION_FAILED else None
+    return ErrorBody(
+        error_code=code.code,
+        message=code.message,
+        status=status,
+        path=path,
+        timestamp="2026-06-15T10:30:00",
+        details=wrong_input,
+    ).model_dump(mode="json")
+
+
+def error_meaning(status: int) -> str:
+    """Every error code that answers with a status."""
+    return "; ".join(f"`{entry.code}` {entry.message}" for entry in ErrorCode if entry.status == status)
+
+
+def _schema_name(model: type[Contract]) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", model.__name__)
