@@ -25,13 +25,13 @@ class Settings(DatabaseSettings):
     )
 
     google_client_id: str = Field(description="the OAuth client at Google")
-    google_client_secret: SecretStr
+    google_client_secret: SecretStr = Field(description="of the OAuth client at Google")
     google_accounts_url: str = Field(default="https://accounts.google.com", description="where users consent")
     google_oauth_url: str = Field(default="https://oauth2.googleapis.com", description="where tokens come from")
     google_api_url: str = Field(default="https://www.googleapis.com", description="the calendar API")
 
     microsoft_client_id: str = Field(description="the application at Microsoft Entra")
-    microsoft_client_secret: SecretStr
+    microsoft_client_secret: SecretStr = Field(description="of the application at Microsoft Entra")
     microsoft_authority: str = Field(
         default="common", description="who may connect: `common`, `organizations`, `consumers`, or one tenant's id"
     )

@@ -19,12 +19,12 @@ class SmtpTls(StrEnum):
 class SmtpSettings(DatabaseSettings):
     """The mail server, and how hard it may be used."""
 
-    smtp_host: str = "localhost"
-    smtp_port: int = 587
-    smtp_tls: SmtpTls = SmtpTls.STARTTLS
+    smtp_host: str = Field(default="localhost", description="the mail server")
+    smtp_port: int = Field(default=587, description="its submission port (RFC 6409)")
+    smtp_tls: SmtpTls = Field(default=SmtpTls.STARTTLS, description="`starttls`, `implicit` or `none`")
     smtp_ca_file: Path | None = Field(default=None, description="instead of the system's certificate authorities")
-    smtp_username: str | None = None
-    smtp_password: SecretStr | None = None
+    smtp_username: str | None = Field(default=None, description="unset: no authentication")
+    smtp_password: SecretStr | None = Field(default=None, description="of `SMTP_USERNAME`")
     smtp_timeout: float = Field(default=30, description="for connecting, and for each reply")
     smtp_connections: int = Field(default=8, ge=1, description="open at once, and so mails sent at once")
     smtp_per_domain: int = Field(default=4, ge=1, description="mails sent at once to one recipient domain")
