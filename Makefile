@@ -51,3 +51,13 @@ bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept
 dlt: setup  ## dead letters of the local run: make dlt, make dlt ARGS="show TOPIC OFFSET", make dlt ARGS="replay TOPIC OFFSET"
 	@KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-$$($(BIN)/python -c 'import json; print(json.load(open(".local/run.json"))["kafka"])')} \
 	  $(BIN)/python -m chassis.dlt $(or $(ARGS),list)
+
+.PHONY: schemas docs release-contracts
+schemas: setup  ## golden schemas and samples of today's contracts; then look at the difference
+	@$(BIN)/python -m docs.generate schemas
+
+docs: setup  ## the pages under docs/generated
+	@$(BIN)/python -m docs.generate docs
+
+release-contracts: setup  ## promise today's contracts for good (docs/decisions/0008); refused when an earlier promise would break
+	@$(BIN)/python -m docs.generate schemas release docs

@@ -239,11 +239,11 @@ def _places(node: Any) -> Iterator[Any]:
 
 
 def _mutants(promise: Promise, mutate: Callable[[Schema], Iterator[None]]) -> Iterator[Promise]:
-    """A changed copy of the promise for each place where ``mutate`` changes something."""
+    """One copy of the promise, changed at one place after the other; it is good until the next is asked for."""
     both = copy.deepcopy(promise)
-    for place in _places([both.written, both.read]):
+    for place in list(_places([both.written, both.read])):
         for _ in mutate(place):
-            yield copy.deepcopy(both)
+            yield both
 
 
 def _drop_a_field(place: Schema) -> Iterator[None]:
