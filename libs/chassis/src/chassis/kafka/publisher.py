@@ -1,9 +1,11 @@
 """Publishing: acknowledged by all in-sync replicas, in order within a partition."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 
 from chassis import metrics
 from chassis.kafka.wire import Outgoing
@@ -14,8 +16,10 @@ from chassis.waiting import all_of
 class Publisher:
     """Writes records to Kafka."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, *, patience: float = 10) -> None:
+        """``patience``: seconds after which a record is given up."""
         self._producer = producer
+        self._patience = patience
 
     async def publish(self, outgoing: Outgoing) -> None:
         """Publish one record and wait until the broker has it.
@@ -23,7 +27,14 @@ class Publisher:
         Raises:
             aiokafka.errors.KafkaError: it was not acknowledged; it may or may not be in the log.
         """
-        await self._producer.send_and_wait(outgoing.topic, outgoing.value, key=outgoing.key, headers=outgoing.headers)
+        try:
+            # The producer counts from when a record's turn comes: behind others it would wait much longer.
+            async with asyncio.timeout(self._patience):
+                await self._producer.send_and_wait(
+                    outgoing.topic, outgoing.value, key=outgoing.key, headers=outgoing.headers
+                )
+        except TimeoutError as error:
+            raise KafkaTimeoutError from error
         metrics.PUBLISHED.labels(outgoing.topic).inc()
 
     async def publish_in_order(self, records: Iterable[Outgoing]) -> None:
@@ -57,6 +68,6 @@ async def open_publisher(settings: ServiceSettings, *, request_timeout: float = 
     )
     await producer.start()
     try:
-        yield Publisher(producer)
+        yield Publisher(producer, patience=request_timeout)
     finally:
         await producer.stop()
