@@ -1,10 +1,10 @@
 """The endpoints of the calendar connection: for callers as JSON, and where providers send browsers back as pages."""
 
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from contracts.calendar import Authorization, CalendarPull, Connection, ConsentResult, PullStatus
+from contracts.errors import Refusal
 from contracts.model import Contract
 from contracts.replies import Reply
 from fastapi import APIRouter, Query, Request, Response
@@ -13,13 +13,11 @@ from pydantic import Field
 
 from api_gateway.adapters.http.answers import answer, errors, shown
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
-from api_gateway.adapters.http.guests import PublicRoute
+from api_gateway.adapters.http.errors import retry_headers
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
-from api_gateway.adapters.pages.rendering import HEADERS, language_of, page
+from api_gateway.adapters.http.public import PageRoute, language_asked
+from api_gateway.adapters.pages.rendering import HEADERS, page
 from api_gateway.domain.calendar import PreferencesBody, ProviderName
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _PREFIX = "/api/v1/calendar"
 _NAMES = {ProviderName.GOOGLE: "Google Calendar", ProviderName.OUTLOOK: "Outlook"}
@@ -48,22 +46,13 @@ _BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
 }
 
 
-class ResultRoute(PublicRoute):
-    """A public route for people who come from a provider: a refusal is the page that says so."""
+class ResultRoute(PageRoute):
+    """A public route for people who come from a provider."""
 
-    def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-
-        async def readable(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except EXPECTED as error:
-                refusal = refusal_of(error)
-                code = refusal.code.status
-                result = ConsentResult.UNAVAILABLE if code in (429, 503) else ConsentResult.EXPIRED
-                return _page(request, result, status=code, headers=retry_headers(refusal))
-
-        return readable
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        code = refusal.code.status
+        result = ConsentResult.UNAVAILABLE if code in (429, 503) else ConsentResult.EXPIRED
+        return _page(request, result, status=code, headers=retry_headers(refusal))
 
 
 def calendar_routes(backend: Backend) -> APIRouter:
@@ -158,5 +147,6 @@ def _page(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    language = language_of(request.headers.get("accept-language", ""))
-    return page("calendar.html", language, status=status, headers=headers, result=result, calendar=calendar)
+    return page(
+        "calendar.html", language_asked(request), status=status, headers=headers, result=result, calendar=calendar
+    )

@@ -1,28 +1,25 @@
 """The public endpoints of guests: answering by a mailed link, for programs as JSON and for people as pages."""
 
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 
 from chassis.languages import when
 from contracts.enums import MeetingStatus, RsvpStatus
-from contracts.errors import ErrorCode
+from contracts.errors import ErrorCode, Refusal
 from contracts.meetings import Invitation, Participant
 from contracts.model import Contract
 from contracts.times import utc_now
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
 
 from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome, shown
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.errors import EXPECTED, refusal_of, retry_headers
-from api_gateway.adapters.http.protection import RequestConditions, require_json
-from api_gateway.adapters.pages.rendering import language_of, page
+from api_gateway.adapters.http.errors import retry_headers
+from api_gateway.adapters.http.protection import RequestConditions
+from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, language_asked
+from api_gateway.adapters.pages.rendering import page
 from api_gateway.application.guests import Guest
 from api_gateway.application.wishes import Conditions
 from api_gateway.domain.bodies import Answer, RsvpBody
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _PATH = "/api/v1/meetings/{meetingUuid}/participants/{participantUuid}/rsvp"
 _STATUS = {"pending": 202, "canceled": 409}
@@ -30,46 +27,12 @@ State = Literal["confirm", "recorded", "changed", "pending", "canceled"]
 Token = Annotated[str | None, Query(description="of the mailed link; whether it may be missing is a setting")]
 
 
-class PublicRoute(APIRoute):
-    """A route that anybody can call: so many times a minute from one address, before anything is read."""
+class LinkRoute(PageRoute):
+    """A route that mailed links lead to."""
 
-    def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-
-        async def bounded(request: Request) -> Response:
-            request.app.state.backend.strangers.admit(request.client.host if request.client else "")
-            return await handle(request)
-
-        return bounded
-
-
-class PublicJsonRoute(PublicRoute):
-    """A public route whose body is JSON."""
-
-    def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-
-        async def typed(request: Request) -> Response:
-            return await handle(require_json(request))
-
-        return typed
-
-
-class PageRoute(PublicRoute):
-    """A public route for people: a refusal is a page too, in the language that their browser asks for."""
-
-    def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
-
-        async def readable(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except EXPECTED as error:
-                refusal = refusal_of(error)
-                language = language_of(request.headers.get("accept-language", ""))
-                return page("refusal.html", language, status=refusal.code.status, headers=retry_headers(refusal))
-
-        return readable
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        headers = retry_headers(refusal)
+        return page("refusal.html", language_asked(request), status=refusal.code.status, headers=headers)
 
 
 class RsvpForm(Contract):
@@ -119,7 +82,7 @@ def _for_programs(backend: Backend) -> APIRouter:
 
 
 def _for_people(backend: Backend) -> APIRouter:
-    router = APIRouter(route_class=PageRoute)
+    router = APIRouter(route_class=LinkRoute)
 
     @router.head(_PATH, include_in_schema=False)
     @router.get(_PATH, response_class=HTMLResponse, responses=_PAGES)
@@ -170,7 +133,7 @@ def _page(request: Request, invitation: Invitation, state: State, choice: Answer
     """The page of an invitation, in the guest's language or else the browser's. A canceled one has one state only."""
     if invitation.status is MeetingStatus.CANCELED:
         state = "canceled"
-    language = invitation.language or language_of(request.headers.get("accept-language", ""))
+    language = invitation.language or language_asked(request)
     return page(
         "rsvp.html",
         language,

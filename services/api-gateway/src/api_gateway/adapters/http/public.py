@@ -1,0 +1,65 @@
+"""What stands before the endpoints that anybody can call: a limit on requests, and pages for refusals."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from contracts.enums import Language
+from contracts.errors import Refusal
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from api_gateway.adapters.http.errors import EXPECTED, refusal_of
+from api_gateway.adapters.http.protection import require_json
+from api_gateway.adapters.pages.rendering import language_of
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def language_asked(request: Request) -> Language:
+    """The language that the browser asks for."""
+    return language_of(request.headers.get("accept-language", ""))
+
+
+class PublicRoute(APIRoute):
+    """A route that anybody can call: so many times a minute from one address, before anything is read."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            request.app.state.backend.strangers.admit(request.client.host if request.client else "")
+            return await handle(request)
+
+        return bounded
+
+
+class PublicJsonRoute(PublicRoute):
+    """A public route whose body is JSON."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def typed(request: Request) -> Response:
+            return await handle(require_json(request))
+
+        return typed
+
+
+class PageRoute(PublicRoute, ABC):
+    """A public route for people, who are told of a refusal by a page too."""
+
+    @abstractmethod
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        """The page that tells of a refusal."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def readable(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except EXPECTED as error:
+                return self.refused(request, refusal_of(error))
+
+        return readable
