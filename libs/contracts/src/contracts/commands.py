@@ -119,3 +119,8 @@ class ResendInvitations(ActorCommand):
     """
 
     participant_uuid: str | None = None
+
+
+@message("meetings.sync.retry.v1", MEETING_COMMANDS)
+class RetrySync(ActorCommand):
+    """Try a failed sync with the host's external calendar again."""

@@ -5,7 +5,7 @@ Per meeting, events are in order and gapless: ``ce_sequence`` is the meeting's v
 
 from pydantic import Field
 
-from contracts.enums import DeliveryFailureCode, MailKind, RsvpStatus
+from contracts.enums import DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
 from contracts.meetings import MeetingState, ParticipantState
 from contracts.model import Contract
 from contracts.registry import message
@@ -76,3 +76,17 @@ class InvitationFailed(MeetingEvent):
     kind: MailKind
     failure_code: DeliveryFailureCode
     failure_reason: str
+
+
+@message("meetings.sync.changed.v1", MEETING_EVENTS)
+class MeetingSyncChanged(MeetingEvent):
+    """The meeting's copy in its host's external calendar stands differently; how, says its ``externalSyncStatus``."""
+
+    operation: SyncOperation | None = None
+    failure_code: SyncFailureCode | None = None
+    failure_reason: str | None = None
+
+
+@message("meetings.sync.retry-requested.v1", MEETING_EVENTS)
+class SyncRetryRequested(MeetingEvent):
+    """The host asked that a failed sync be tried again."""

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.availability import Availability
 from meeting_core.application.deciding import decide
@@ -59,6 +60,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
             handling = Handling(
                 MeetingWriter(meetings, outbox),
+                StoredHosts(database.collection("hosts")),
                 publisher,
                 partial(decide, resend_cooldown=timedelta(seconds=settings.resend_cooldown)),
             )

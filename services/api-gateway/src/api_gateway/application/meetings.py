@@ -13,6 +13,7 @@ from contracts.commands import (
     CreateMeeting,
     HideMeeting,
     ResendInvitations,
+    RetrySync,
     UpdateMeeting,
 )
 from contracts.enums import ParticipantType, UserType
@@ -122,6 +123,18 @@ class MeetingCommands:
                 expected_versions=wish.expected_versions,
                 actor=wish.caller.actor(),
                 participant_uuid=participant_uuid,
+            )
+        )
+
+    async def retry_sync(self, wish: Wish, meeting_uuid: str) -> Sent:
+        """Have a failed sync with the host's external calendar tried again."""
+        return await self._send(
+            RetrySync(
+                command_id=wish.command_id,
+                fingerprint="",
+                meeting_uuid=meeting_uuid,
+                expected_versions=wish.expected_versions,
+                actor=wish.caller.actor(),
             )
         )
 

@@ -13,6 +13,7 @@ from contracts.commands import (
     CreateMeeting,
     HideMeeting,
     ResendInvitations,
+    RetrySync,
     UpdateMeeting,
 )
 from contracts.errors import ErrorCode, Refusal
@@ -31,10 +32,18 @@ Carried = tuple[Meeting, MeetingEvent | None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """When a command is carried out, and whether the meeting's host has an external calendar connected."""
+
+    now: datetime
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """How a kind of command is carried out, and what its caller is answered, at first and at every repeat."""
 
-    carry_out: Callable[[Meeting | None, Any, datetime], Carried]
+    carry_out: Callable[[Meeting | None, Any, _Circumstances], Carried]
     answer: Callable[[Meeting, Any], Contract | list[ResendInvitation] | None]
 
 
@@ -67,7 +76,7 @@ def _check_seen(work: Work, meeting: Meeting | None, command: Command) -> None:
 def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Command, now: datetime) -> Meeting:
     try:
         _check_version(meeting, command)
-        carried, event = kind.carry_out(meeting, command, now)
+        carried, event = kind.carry_out(meeting, command, _Circumstances(now, work.synced))
     except Refusal as refusal:
         if meeting is not None:
             work.remember(meeting, command, refusal)
@@ -85,36 +94,41 @@ def _check_version(meeting: Meeting | None, command: Command) -> None:
         raise Refusal(ErrorCode.VERSION_STALE)
 
 
-def _create(meeting: Meeting | None, command: CreateMeeting, now: datetime) -> Carried:
+def _create(meeting: Meeting | None, command: CreateMeeting, given: _Circumstances) -> Carried:
     if meeting is not None:  # its first answer is no longer remembered
         return meeting, None
-    return Meeting.create(command, now)
+    return Meeting.create(command, given.now, synced=given.synced)
 
 
-def _update(meeting: Meeting | None, command: UpdateMeeting, now: datetime) -> Carried:
+def _update(meeting: Meeting | None, command: UpdateMeeting, given: _Circumstances) -> Carried:
     found = _existing(meeting)
-    return found, found.update(command, now)
+    return found, found.update(command, given.now, synced=given.synced)
 
 
-def _cancel(meeting: Meeting | None, command: CancelMeeting, now: datetime) -> Carried:
+def _cancel(meeting: Meeting | None, command: CancelMeeting, given: _Circumstances) -> Carried:
     found = _existing(meeting)
-    return found, found.cancel(command.actor, now)
+    return found, found.cancel(command.actor, given.now, synced=given.synced)
 
 
-def _hide(meeting: Meeting | None, command: HideMeeting, now: datetime) -> Carried:
+def _hide(meeting: Meeting | None, command: HideMeeting, given: _Circumstances) -> Carried:
     found = _existing(meeting)
-    return found, found.hide(command.actor, now)
+    return found, found.hide(command.actor, given.now)
 
 
-def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, now: datetime) -> Carried:
+def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, given: _Circumstances) -> Carried:
     found = _existing(meeting)
     respondent = found.respondent(actor=command.actor, participant_uuid=command.participant_uuid)
-    return found, found.answer(respondent, command.status, now)
+    return found, found.answer(respondent, command.status, given.now)
 
 
-def _resend(cooldown: timedelta, meeting: Meeting | None, command: ResendInvitations, now: datetime) -> Carried:
+def _resend(cooldown: timedelta, meeting: Meeting | None, command: ResendInvitations, given: _Circumstances) -> Carried:
     found = _existing(meeting)
-    return found, found.resend(command.actor, command.participant_uuid, now, cooldown)
+    return found, found.resend(command.actor, command.participant_uuid, given.now, cooldown)
+
+
+def _retry_sync(meeting: Meeting | None, command: RetrySync, _given: _Circumstances) -> Carried:
+    found = _existing(meeting)
+    return found, found.retry_sync(command.actor)
 
 
 def _existing(meeting: Meeting | None) -> Meeting:
@@ -156,4 +170,5 @@ def _kinds(resend_cooldown: timedelta) -> dict[type[Command], _Kind]:
         HideMeeting: _Kind(_hide, _nothing),
         AnswerInvitation: _Kind(_answer_invitation, _own_answer),
         ResendInvitations: _Kind(partial(_resend, resend_cooldown), _resent),
+        RetrySync: _Kind(_retry_sync, _full_view),
     }

@@ -1,6 +1,6 @@
 """Handling a batch: read its meetings once, decide each message in order, write once, then tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,16 +9,21 @@ from chassis.kafka.consumer import Batch
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.waiting import all_of
+from contracts.calendar import ConnectionChanged
+from contracts.commands import CancelMeeting, CreateMeeting, UpdateMeeting
 from contracts.deliveries import DeliveryEvent
 from contracts.envelope import Envelope, Message
 from contracts.replies import Reply
+from contracts.sync import SyncChanged
 from contracts.times import utc_now
 from contracts.topics import MEETING_CORE
 
-from meeting_core.application.noting import note_mail
+from meeting_core.application.noting import note_mail, note_sync
 from meeting_core.application.work import Work
 
 Decide = Callable[[Work, Any, datetime], Reply]
+Host = tuple[str, str]
+"""Tenant and user."""
 
 
 class Meetings(Protocol):
@@ -38,30 +43,73 @@ class Meetings(Protocol):
         """Publish everything these meetings still have to say, each one's events in order."""
 
 
-class Handling:
-    """Carries out batches of messages about meetings."""
+class Hosts(Protocol):
+    """Who has an external calendar connected, as far as calendar-sync has told."""
 
-    def __init__(self, meetings: Meetings, publisher: Publisher, decide: Decide) -> None:
+    async def note(self, changes: Sequence[tuple[int, ConnectionChanged]]) -> None:
+        """Take note of connections made or ended, each with its sequence; what is older than known changes nothing."""
+
+    async def connected(self, hosts: set[Host]) -> set[Host]:
+        """Those of them who have one connected."""
+
+
+class Handling:
+    """Carries out batches of messages about meetings, and takes note of their hosts' connections."""
+
+    def __init__(self, meetings: Meetings, hosts: Hosts, publisher: Publisher, decide: Decide) -> None:
         self._meetings = meetings
+        self._hosts = hosts
         self._publisher = publisher
         self._decide = decide
 
     async def handle(self, batch: Batch) -> None:
         """Idempotent: what was decided before is only answered and told again."""
+        connections = [
+            (received.envelope.sequence or 0, received.body)
+            for received in batch
+            if isinstance(received.body, ConnectionChanged)
+        ]
+        if connections:
+            await self._hosts.note(connections)
+        about_meetings = [received for received in batch if not isinstance(received.body, ConnectionChanged)]
+        if about_meetings:
+            await self._handle(about_meetings)
+
+    async def _handle(self, batch: Batch) -> None:
         works = await self._meetings.load({received.body.meeting_uuid for received in batch})
+        await self._ask_who_is_synced(batch, works)
         now = utc_now()
         replies: list[Outgoing] = []
         for received in batch:
             with working_on(Context.of(received.envelope)):
                 work = works[received.body.meeting_uuid]
-                if isinstance(received.body, DeliveryEvent):
-                    note_mail(work, received.body)
-                    continue
-                reply = self._decide(work, received.body, now)
-                if received.envelope.reply_to is not None:
-                    replies.append(_record(received.envelope, reply))
+                match received.body:
+                    case DeliveryEvent() as mail:
+                        note_mail(work, mail)
+                    case SyncChanged() as news:
+                        note_sync(work, news)
+                    case command:
+                        reply = self._decide(work, command, now)
+                        if received.envelope.reply_to is not None:
+                            replies.append(_record(received.envelope, reply))
         await self._meetings.save(list(works.values()))
         await all_of(self._publisher.publish_together(replies), self._meetings.tell(list(works.values())))
+
+    async def _ask_who_is_synced(self, batch: Batch, works: dict[str, Work]) -> None:
+        """Commands that change a meeting must know: what they change is then waiting to be synced."""
+        hosts: dict[str, Host] = {}
+        for received in batch:
+            match received.body:
+                case CreateMeeting(meeting_uuid=meeting_uuid, actor=actor):
+                    hosts[meeting_uuid] = (actor.tenant_uuid, actor.user_id)
+                case UpdateMeeting(meeting_uuid=meeting_uuid) | CancelMeeting(meeting_uuid=meeting_uuid):
+                    if (meeting := works[meeting_uuid].meeting) is not None:
+                        hosts[meeting_uuid] = (meeting.tenant_uuid, meeting.hosted.host_uuid)
+        if not hosts:
+            return
+        connected = await self._hosts.connected(set(hosts.values()))
+        for meeting_uuid, host in hosts.items():
+            works[meeting_uuid].synced = host in connected
 
 
 def _record(command: Envelope, reply: Reply) -> Outgoing:

@@ -26,6 +26,8 @@ class Work:
     """The events of this work."""
     touched: bool = False
     """Whether there is something to write."""
+    synced: bool = False
+    """Whether the host has an external calendar connected."""
 
     def of_tenant(self, tenant: str) -> Meeting | None:
         """The meeting, unless it is another tenant's: then it does not exist."""

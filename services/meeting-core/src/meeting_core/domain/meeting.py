@@ -25,10 +25,13 @@ from contracts.events import (
     MeetingCanceled,
     MeetingCreated,
     MeetingRemovedFromCalendar,
+    MeetingSyncChanged,
     MeetingUpdated,
     ParticipantResponded,
+    SyncRetryRequested,
 )
 from contracts.meetings import Hosted, MeetingContent, MeetingState
+from contracts.sync import SyncChanged
 from contracts.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -37,6 +40,7 @@ from meeting_core.domain.participants import LastMail, Participant, admit, repla
 
 _MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
 _UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
+_LASTING_FAILURES = frozenset({SyncFailureCode.INVALID_REQUEST})
 MAX_PARTICIPANTS = 500
 REMEMBERED_COMMANDS = 50
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
@@ -66,6 +70,10 @@ class SyncState(BaseModel):
     failed_at: Instant | None = None
     failure_code: SyncFailureCode | None = None
     failure_reason: str | None = None
+    wanted_in: int = 0
+    """The version that last asked for a sync: news of an earlier one is out of date."""
+    heard: int = 0
+    """The highest sequence of a sync event so far."""
 
 
 class Meeting(BaseModel):
@@ -122,6 +130,11 @@ class Meeting(BaseModel):
         """Whether a list should mark it as coming from, or written to, an outside calendar."""
         return self.source is not MeetingSource.INTERNAL or self.sync.status is ExternalSyncStatus.SYNCED
 
+    @property
+    def has_retryable_sync(self) -> bool:
+        """Whether the latest sync failed for a cause that can pass."""
+        return self.sync.status is ExternalSyncStatus.FAILED and self.sync.failure_code not in _LASTING_FAILURES
+
     def is_still_as_in(self, version: int) -> bool:
         """Whether nobody has changed the meeting since this version; a mail that got delivered is no change."""
         return self.changed_in <= version <= self.version
@@ -144,8 +157,11 @@ class Meeting(BaseModel):
     # --- what may happen ----------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, command: CreateMeeting, now: datetime) -> tuple[Self, MeetingCreated]:
-        """A new meeting: the caller becomes host and creator and is no participant."""
+    def create(cls, command: CreateMeeting, now: datetime, *, synced: bool = False) -> tuple[Self, MeetingCreated]:
+        """A new meeting: the caller becomes host and creator and is no participant.
+
+        ``synced``, here and below: the host has an external calendar connected.
+        """
         actor = command.actor
         _check_schedule(command.content)
         participants = admit(command.invitees, host=actor.user_id, host_email=actor.email)
@@ -169,9 +185,11 @@ class Meeting(BaseModel):
             participants=_limited(participants),
         )
         meeting._put_on_calendars()
+        if synced:
+            meeting._queue_sync(SyncOperation.CREATE)
         return meeting, MeetingCreated(meeting=meeting.state())
 
-    def update(self, command: UpdateMeeting, now: datetime) -> MeetingUpdated | None:
+    def update(self, command: UpdateMeeting, now: datetime, *, synced: bool = False) -> MeetingUpdated | None:
         """Change content and people. A new time, zone or place resets the answers; a change of nothing is None."""
         self._must_be_editable_by(command.actor)
         content = _merged(self.content, command.changes)
@@ -200,6 +218,8 @@ class Meeting(BaseModel):
         self._put_on_calendars()
         wire_names = [to_camel(name) for name in changed]
         self._changed(now)
+        if synced:
+            self._queue_sync(SyncOperation.UPDATE)
         return MeetingUpdated(
             meeting=self.state(),
             changed=[*wire_names, "participants"] if people.changed else wire_names,
@@ -208,12 +228,14 @@ class Meeting(BaseModel):
             removed=[one.state() for one in people.removed],
         )
 
-    def cancel(self, actor: Actor, now: datetime) -> MeetingCanceled:
+    def cancel(self, actor: Actor, now: datetime, *, synced: bool = False) -> MeetingCanceled:
         """Call the meeting off."""
         self._must_be_editable_by(actor)
         self.status = MeetingStatus.CANCELED
         self.ical_sequence += 1
         self._changed(now)
+        if synced and self.sync.status is not ExternalSyncStatus.NOT_APPLICABLE:
+            self._queue_sync(SyncOperation.DELETE)
         return MeetingCanceled(meeting=self.state())
 
     def hide(self, actor: Actor, now: datetime) -> MeetingRemovedFromCalendar | None:
@@ -294,6 +316,40 @@ class Meeting(BaseModel):
             failure_reason=failed.failure_reason,
         )
 
+    def retry_sync(self, actor: Actor) -> SyncRetryRequested:
+        """Have a failed sync tried again."""
+        self._must_be_editable_by(actor)
+        if not self.has_retryable_sync:
+            raise Refusal(ErrorCode.SYNC_NOT_RETRYABLE)
+        self.version += 1
+        self._queue_sync(self.sync.last_operation)
+        return SyncRetryRequested(meeting=self.state())
+
+    def note_sync(self, news: SyncChanged) -> MeetingSyncChanged | None:
+        """Take note of how the copy in the host's calendar stands, unless that is known or out of date."""
+        before = self.sync
+        if news.sequence <= before.heard or news.meeting_version < before.wanted_in:
+            return None
+        failed = news.status is ExternalSyncStatus.FAILED
+        self.sync = SyncState(
+            status=news.status,
+            last_operation=news.operation or before.last_operation,
+            failed_at=news.at if failed else None,
+            failure_code=news.failure_code,
+            failure_reason=news.failure_reason,
+            wanted_in=before.wanted_in,
+            heard=news.sequence,
+        )
+        if self.sync == before.model_copy(update={"heard": news.sequence}):
+            return None
+        self.version += 1
+        return MeetingSyncChanged(
+            meeting=self.state(),
+            operation=self.sync.last_operation,
+            failure_code=news.failure_code,
+            failure_reason=news.failure_reason,
+        )
+
     # --- repeats ------------------------------------------------------------------------------------------------
 
     def has_decided(self, command: Command) -> bool:
@@ -366,6 +422,14 @@ class Meeting(BaseModel):
     def _put_on_calendars(self) -> None:
         attending = (one.participant_entity_uuid for one in self.participants if one.participant_entity_uuid)
         self.calendar = sorted({self.hosted.host_uuid, *attending})
+
+    def _queue_sync(self, operation: SyncOperation | None) -> None:
+        self.sync = SyncState(
+            status=ExternalSyncStatus.PENDING,
+            last_operation=operation,
+            wanted_in=self.version,
+            heard=self.sync.heard,
+        )
 
     def _changed(self, now: datetime) -> None:
         self.version += 1

@@ -1,15 +1,13 @@
 """How one viewer sees a meeting. The ``can*`` flags say exactly what the endpoints would allow this viewer now."""
 
 from contracts.commands import Actor
-from contracts.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, UserType
+from contracts.enums import MeetingStatus, UserType
 from contracts.meetings import Invitation, MeetingSummary
 from contracts.meetings import Meeting as MeetingView
 from contracts.meetings import Participant as ParticipantView
 
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
-
-_PASSING_CAUSES = frozenset(SyncFailureCode) - {SyncFailureCode.INVALID_REQUEST}
 
 
 class Viewer:
@@ -25,11 +23,7 @@ class Viewer:
         self.sees_sync_failure = manages
         self.sees_delivery_failure = manages
         self.may_hide = meeting.status is MeetingStatus.CANCELED and user_id in meeting.calendar
-        self.may_retry_sync = (
-            self.may_edit
-            and meeting.sync.status is ExternalSyncStatus.FAILED
-            and meeting.sync.failure_code in _PASSING_CAUSES
-        )
+        self.may_retry_sync = self.may_edit and meeting.has_retryable_sync
 
     def full(self) -> MeetingView:
         """The meeting in full."""

@@ -16,7 +16,7 @@ PageSize = Annotated[int, Query(ge=1, le=100)]
 
 
 def meeting_routes(backend: Backend) -> APIRouter:
-    """Create, read, change, answer, cancel and hide meetings, and resend their invitations."""
+    """Create, read, change, answer, cancel and hide meetings, and do again what did not reach its aim."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
 
     @router.post("", status_code=201, response_model=Meeting, responses=errors(409, 413, 415) | ACCEPTED)
@@ -59,6 +59,13 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """Accept or decline as the participant that the caller is."""
         return outcome(await backend.meetings.answer(wish, meeting_uuid, body))
 
+    _add_repeats(router, backend)
+    return router
+
+
+def _add_repeats(router: APIRouter, backend: Backend) -> None:
+    """Doing again what did not reach its aim: invitations, and the copy in the host's calendar."""
+
     @router.post(
         "/{meetingUuid}/resend", response_model=list[ResendInvitation], responses=errors(404, 409, 412) | ACCEPTED
     )
@@ -77,4 +84,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """Mail one participant their invitation again, with the same skips."""
         return outcome(await backend.meetings.resend(wish, meeting_uuid, participant_uuid))
 
-    return router
+    @router.post("/{meetingUuid}/sync", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
+    async def retry_sync(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
+        """Try a failed sync with the host's external calendar again; the meeting is PENDING until it is known how."""
+        return outcome(await backend.meetings.retry_sync(wish, meeting_uuid))
