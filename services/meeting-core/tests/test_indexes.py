@@ -32,7 +32,7 @@ class Recorder(CommandListener):
         self.commands: list[dict[str, Any]] = []
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name in ("find", "aggregate"):
+        if event.command_name in ("find", "count"):
             sent = dict(event.command)
             self.commands.append({name: sent[name] for name in sent if name not in ("lsid", "maxTimeMS", "$db")})
 
@@ -65,7 +65,7 @@ class Explained:
         commands = list(self._recorder.commands)
         [page] = await self.plans(command="find")
         self._recorder.commands[:] = commands
-        [count] = await self.plans(command="aggregate")
+        [count] = await self.plans(command="count")
         return page, count
 
 

