@@ -20,7 +20,7 @@ TRANSLATED = [language for language in Language if language is not Language.ENGL
 def texts_of_the_templates() -> set[str]:
     templates = (one for one in (PAGES / "templates").iterdir() if one.name.endswith(".html"))
     return {
-        str(text)
+        str(text[0] if isinstance(text, tuple) else text)  # a text with values stands in a tuple
         for template in templates
         for _, _, text, _ in babel_extract(BytesIO(template.read_bytes()), ("_",), [], {})
     }
