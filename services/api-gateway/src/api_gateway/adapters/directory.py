@@ -129,8 +129,10 @@ class Directory:
 
     async def _ask(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
         answer = await self._http.get(path, headers=dict(caller.platform_headers))
-        if answer.status_code in (403, 404):
+        if answer.status_code in (400, 403, 404):  # the id is the caller's word: what is wrong with it is no failure
             return None
+        if answer.status_code == 401:
+            raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED)
         answer.raise_for_status()
         return read(answer.content)
 
