@@ -148,15 +148,3 @@ async def test_while_the_directory_is_away_503_and_nothing_is_accepted(platform:
     assert {one["meetingUuid"] for one in await valentina.calendar()} == before
     seen = await valentina.sees(meeting)
     assert [one["participantEntityUuid"] for one in seen["participants"]] == [ANA]
-
-
-async def test_a_restart_of_meeting_core_loses_no_command(platform: Platform, valentina: Caller) -> None:
-    core = platform.processes["meeting-core"]
-    core.kill()
-    try:
-        answers = await asyncio.gather(*(valentina.post(MEETINGS, body(title=f"Wait {one}")) for one in range(5)))
-    finally:
-        await asyncio.to_thread(core.restart)
-    for number, answer in enumerate(answers):
-        accepted(answer)
-        assert (await appears(valentina, answer))["title"] == f"Wait {number}"
