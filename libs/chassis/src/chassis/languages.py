@@ -19,6 +19,11 @@ from contracts.times import Schedule
 LOCALES = {Language.ENGLISH: Locale("en"), Language.SPANISH: Locale("es")}
 
 
+def tag(language: Language) -> str:
+    """The language as HTML and HTTP name it (BCP 47)."""
+    return str(LOCALES[language]).replace("_", "-")
+
+
 def translations(folder: Traversable, language: Language) -> NullTranslations:
     """The texts of the gettext catalogue ``<locale>.po`` in this folder."""
     if language is Language.ENGLISH:

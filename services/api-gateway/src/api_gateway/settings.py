@@ -33,7 +33,10 @@ class Settings(ServiceSettings):
         default="optional", description="whether a guest may answer by a link without a token; a wrong one never passes"
     )
     public_requests_per_address: int = Field(
-        default=600, ge=1, description="a minute from one client address, at the endpoints that need no login"
+        default=600,
+        ge=1,
+        description="a minute from one client address, at the endpoints that need no login. Behind a proxy, "
+        "FORWARDED_ALLOW_IPS must name it, or all callers are one address",
     )
     public_requests_per_guest: int = Field(default=60, ge=1, description="a minute with the link of one guest")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gettext import NullTranslations
 from pathlib import Path
 
-from chassis.languages import LOCALES, translations, when
+from chassis.languages import tag, translations, when
 from contracts.enums import Language
 from contracts.meetings import MeetingState
 
@@ -25,7 +25,7 @@ class Tongue:
     @property
     def tag(self) -> str:
         """The language for HTML, as BCP 47 has it."""
-        return str(LOCALES[self.language]).replace("_", "-")
+        return tag(self.language)
 
     def say(self, text: str, **fields: str) -> str:
         """The text in this language, with its ``%(field)s`` filled in."""
