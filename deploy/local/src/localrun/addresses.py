@@ -14,16 +14,16 @@ from localrun.people import Person
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Base URLs without a slash (None: that part does not exist yet), and the demo people.
+    """Base URLs without a slash, and the demo people.
 
     `contacts` and `staff` are ids of the first person's tenant.
     """
 
-    gateway: str | None
-    webhook_ingest: str | None
-    mail: str | None
-    google: str | None
-    microsoft: str | None
+    gateway: str
+    webhook_ingest: str
+    mail: str
+    google: str
+    microsoft: str
     kafka: str
     mongodb: str
     people: list[Person]

@@ -23,10 +23,8 @@ def greeting(addresses: Addresses, state_dir: Path) -> str:
         "For programs": f"{state_dir}/run.json",
     }
     lines = ["", "The platform is running.", ""]
-    lines += [f"  {name:<18} {place}" for name, place in places.items() if place]
-    if addresses.gateway:
-        lines += ["", *_first_request(addresses)]
-    lines += ["", "Ctrl-C stops everything; meetings are kept for the next run.", ""]
+    lines += [f"  {name:<18} {place}" for name, place in places.items()]
+    lines += ["", *_first_request(addresses), "", "Ctrl-C stops everything; meetings are kept for the next run.", ""]
     return "\n".join(lines)
 
 

@@ -128,14 +128,18 @@ def _java() -> str:
     return java
 
 
+def jars_are_here() -> bool:
+    """Whether Maven has fetched what the pom asks for now."""
+    return _filled_from().exists() and _filled_from().read_text() == _wanted()
+
+
 def _jars() -> Path:
     """The folder with Kafka's jars, filled by Maven the first time and whenever the pom changes."""
-    pom, target = _KAFKA_FILES / "pom.xml", _KAFKA_FILES / "target"
+    target = _filled_from().parent
     target.mkdir(exist_ok=True)
     with (target / "lock").open("w") as lock:  # two runs may start at once
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted, filled_from = hashlib.sha256(pom.read_bytes()).hexdigest(), target / "filled-from"
-        if not filled_from.exists() or filled_from.read_text() != wanted:
+        if not jars_are_here():
             mvn = shutil.which("mvn")
             if mvn is None:
                 raise LocalRunError(
@@ -143,9 +147,19 @@ def _jars() -> Path:
                     f"On Debian or Ubuntu: apt-get install maven. Or run without KAFKA=apache, or {_OWN_BROKER}."
                 )
             shutil.rmtree(target / "jars", ignore_errors=True)
-            _run([mvn, "--batch-mode", "--quiet", "--file", str(pom), "dependency:copy-dependencies"])
-            filled_from.write_text(wanted)
+            pom = str(_KAFKA_FILES / "pom.xml")
+            _run([mvn, "--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies"])
+            _filled_from().write_text(_wanted())
     return target / "jars"
+
+
+def _filled_from() -> Path:
+    """Remembers which pom the jars are from."""
+    return _KAFKA_FILES / "target" / "filled-from"
+
+
+def _wanted() -> str:
+    return hashlib.sha256((_KAFKA_FILES / "pom.xml").read_bytes()).hexdigest()
 
 
 def _run(command: list[str]) -> None:

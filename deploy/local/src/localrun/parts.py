@@ -105,7 +105,7 @@ class Wiring:
         ]
 
     def _simulator(self, name: str, port: int, env: dict[str, str]) -> Part:
-        return Part(name, f"simulators.{name}.__main__", port, _listening(port) | env)
+        return Part(name, f"simulators.{name}", port, _listening(port) | env)
 
     def _service(self, name: str, port: int, env: dict[str, str]) -> Part:
         common = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka, "INTERNAL_TOKEN": self.keys.internal_token}

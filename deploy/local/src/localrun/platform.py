@@ -7,14 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
 
 from localrun.addresses import Addresses
-from localrun.kafka import apache_kafka, bootstrap, tansu
+from localrun.kafka import apache_kafka, bootstrap, jars_are_here, tansu
 from localrun.keys import Keys
 from localrun.mongodb import mongod, uri
 from localrun.parts import Part, Wiring, url
@@ -63,9 +62,7 @@ class Platform:
             mongodb=own_mongodb or uri(ports.mongodb),
         )
         self._wiring = wiring
-        self._simulators = [part for part in wiring.simulators() if self._exists(part)]
-        self._workers = [part for part in wiring.workers() if self._exists(part)]
-        self._doors = [part for part in wiring.doors() if self._exists(part)]
+        self._simulators, self._workers, self._doors = wiring.simulators(), wiring.workers(), wiring.doors()
 
     @classmethod
     @contextlib.contextmanager
@@ -138,19 +135,14 @@ class Platform:
     def _run_json(self) -> Path:
         return self.state_dir / "run.json"
 
-    def _exists(self, part: Part) -> bool:
-        exists = find_spec(part.program.rpartition(".")[0]) is not None and find_spec(part.program) is not None
-        if not exists:
-            self._report(f"{part.name} does not exist yet, so it is left out")
-        return exists
-
     def _infrastructure(self) -> Iterator[Process]:
         if self._mongodb:
             yield mongod(self.state_dir / "mongodb", self._ports.mongodb, log=self._log("mongodb"))
         if self._kafka == "tansu":
             yield tansu(self._ports.kafka, log=self._log("kafka"))
         if self._kafka == "apache":
-            self._report("the first time, Maven fetches Apache Kafka's jars (45 MB)")
+            if not jars_are_here():
+                self._report("Maven fetches Apache Kafka's jars (45 MB), this once")
             yield apache_kafka(self.state_dir / "kafka", self._ports.kafka, log=self._log("kafka"))
 
     def _python(self, part: Part) -> Process:
@@ -212,16 +204,16 @@ class Platform:
         return log
 
     def _addresses(self) -> Addresses:
-        urls = {part.name: part.url for part in (*self._simulators, *self._workers, *self._doors)}
+        ports = self._ports
         return Addresses(
-            gateway=urls.get("api-gateway"),
-            webhook_ingest=urls.get("webhook-ingest"),
-            mail=urls.get("mail"),
-            google=urls.get("google"),
-            microsoft=urls.get("microsoft"),
+            gateway=url(ports.gateway),
+            webhook_ingest=url(ports.webhook_ingest),
+            mail=url(ports.mail),
+            google=url(ports.google),
+            microsoft=url(ports.microsoft),
             kafka=self._wiring.kafka,
             mongodb=self._wiring.mongodb,
-            people=log_in(url(self._ports.platform)),
+            people=log_in(url(ports.platform)),
             contacts=contact_ids(),
             staff=staff_ids(),
         )
