@@ -10,7 +10,7 @@ from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
 from chassis.leases import Leases, Workers
-from chassis.mongo import open_database
+from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
 from contracts.calendar import BeginConsent, CompleteConsent, GetConnection
@@ -18,17 +18,25 @@ from contracts.enums import CalendarProvider
 from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS
 from fastapi import FastAPI
 
+from calendar_sync.adapters.calendars.google import GoogleCalendar
+from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
 from calendar_sync.adapters.connections import INDEXES, LEAVING, StoredConnections, to_connection
+from calendar_sync.adapters.links import INDEXES as LINK_INDEXES
+from calendar_sync.adapters.links import LANE, WORK, LinkBook, WritingDesk
 from calendar_sync.adapters.oauth.google import GoogleOAuth
 from calendar_sync.adapters.oauth.microsoft import MicrosoftOAuth
 from calendar_sync.adapters.vault import TokenVault
 from calendar_sync.application.accounts import ConnectedAccounts
+from calendar_sync.application.calling import Calls
 from calendar_sync.application.commands import CalendarCommands
 from calendar_sync.application.connecting import Connecting
 from calendar_sync.application.consents import Providers
 from calendar_sync.application.dispatching import Dispatching
 from calendar_sync.application.leaving import TakingLeave
+from calendar_sync.application.noting import Noting
+from calendar_sync.application.politeness import MANNERS, Politeness
 from calendar_sync.application.syncing import Syncing
+from calendar_sync.application.writing import Calendar, Patience, Writing
 from calendar_sync.settings import Settings
 
 _CALLBACK = "/api/v1/calendar/callback"
@@ -80,7 +88,35 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 )
             )
 
-            dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher)])
+            # Writing outwards
+            links = database.collection("links")
+            await links.create_indexes(LINK_INDEXES)
+            link_outbox = Outbox(links, publisher, grace=settings.outbox_grace)
+            await started.enter_async_context(link_outbox.swept())
+            calls = Calls(accounts, Politeness())
+            desks = {
+                provider: writing_workers(
+                    settings,
+                    links,
+                    link_outbox,
+                    Writing(
+                        provider,
+                        calendar,
+                        accounts,
+                        calls,
+                        deployment=settings.deployment,
+                        patience=patience(settings),
+                    ),
+                )
+                for provider, calendar in (await calendars(settings, started)).items()
+            }
+            for workers in desks.values():
+                await started.enter_async_context(workers.running())
+            noting = Noting(
+                LinkBook(links, link_outbox), connections, accounts, wake=lambda provider: desks[provider].wake()
+            )
+
+            dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher), noting])
             consumer = Consumer(
                 settings,
                 publisher,
@@ -94,6 +130,43 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             yield
 
     return service_app(health, lifespan)
+
+
+async def calendars(settings: Settings, started: AsyncExitStack) -> dict[CalendarProvider, Calendar]:
+    """The providers' calendars; ``started`` closes them."""
+    google = GoogleCalendar(
+        api_url=settings.google_api_url, timeout=settings.calendar_timeout, threads=settings.writing_concurrency
+    )
+    started.callback(google.close)
+    limits = httpx.Limits(max_connections=settings.writing_concurrency)
+    http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.calendar_timeout, limits=limits))
+    return {
+        CalendarProvider.GOOGLE: google,
+        CalendarProvider.OUTLOOK: MicrosoftCalendar(http, graph_url=settings.microsoft_graph_url),
+    }
+
+
+def writing_workers(settings: Settings, links: Collection, outbox: Outbox, writing: Writing) -> Workers:
+    """The workers that write into one provider's calendars, so that the other never waits for it."""
+    desk = WritingDesk(links, outbox, writing)
+    return Workers(
+        Leases(links, WORK[writing.provider], seconds=settings.writing_lease, lane=LANE),
+        desk.work,
+        told=desk.told,
+        concurrency=settings.writing_concurrency,
+        per_lane=MANNERS[writing.provider].at_once,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def patience(settings: Settings) -> Patience:
+    """How failed calendar writes are tried again."""
+    return Patience(
+        first=settings.writing_retry_first,
+        most=settings.writing_retry_most,
+        attempts=settings.writing_tell_after,
+        doubt=timedelta(seconds=2 * settings.calendar_timeout),
+    )
 
 
 async def oauth_providers(settings: Settings, started: AsyncExitStack) -> Providers:

@@ -24,6 +24,18 @@ class Settings(DatabaseSettings):
         default=60, description="after which another worker takes over taking leave of an account"
     )
 
+    deployment: str = Field(
+        default="meetings", description="tells this platform's events from those of others in the same calendars"
+    )
+    calendar_timeout: float = Field(default=30, description="for one call of a provider's calendar API")
+    writing_concurrency: int = Field(default=64, ge=1, description="calendar writes at once, for each provider")
+    writing_lease: float = Field(default=20, description="after which another worker takes over a calendar write")
+    writing_retry_first: float = Field(default=1, description="pause after a calendar write failed; it doubles")
+    writing_retry_most: float = Field(default=300, description="the longest pause between attempts")
+    writing_tell_after: int = Field(
+        default=8, ge=1, description="failed attempts after which a sync is told as `FAILED`; they go on all the same"
+    )
+
     google_client_id: str = Field(description="the OAuth client at Google")
     google_client_secret: SecretStr = Field(description="of the OAuth client at Google")
     google_accounts_url: str = Field(default="https://accounts.google.com", description="where users consent")

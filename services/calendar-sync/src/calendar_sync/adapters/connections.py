@@ -19,7 +19,7 @@ from chassis.mongo import Collection, Document
 from chassis.outages import is_outage
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.calendar import ConnectionChanged
-from contracts.enums import ConnectionStatus
+from contracts.enums import CalendarProvider, ConnectionStatus
 from contracts.envelope import Message
 from contracts.times import utc_now
 from contracts.topics import CALENDAR_SYNC
@@ -68,6 +68,13 @@ class StoredConnections:
     async def find_by_state(self, state_hash: str) -> Connection | None:
         document = await self._collection.find_one({"consents.stateHash": state_hash})
         return None if document is None else to_connection(document)
+
+    async def providers_of(self, hosts: set[tuple[str, str]]) -> dict[tuple[str, str], CalendarProvider]:
+        keys = {connection_id(*host): host for host in hosts}
+        found = await self._collection.find(
+            {"_id": {"$in": list(keys)}, "status": ConnectionStatus.CONNECTED}, projection=["provider"]
+        )
+        return {keys[document["_id"]]: CalendarProvider(document["provider"]) for document in found}
 
     async def change(self, tenant_uuid: str, user_id: str, change: Change) -> Connection:
         for attempt in range(1, _MOST_CONFLICTS + 1):

@@ -1,0 +1,146 @@
+"""Outlook calendars, through Microsoft Graph v1.0.
+
+Source: https://learn.microsoft.com/graph/api/resources/event
+
+Times are written in UTC: Graph knows only some zones, and a wall time in an autumn fold is ambiguous there. Ids are the
+immutable ones, which stay when an event changes calendar, so every request must ask for them.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from calendar_sync.adapters.oauth.calling import retry_after
+from calendar_sync.application.writing import Access, Held, Marker, Remote
+from calendar_sync.domain.connection import PRIMARY
+from calendar_sync.domain.event import EventContent, When
+from calendar_sync.domain.failures import CallFailedError, problem, unavailable
+
+Json = dict[str, Any]
+PREFER = 'IdType="ImmutableId", outlook.timezone="UTC", outlook.body-content-type="text"'
+
+_SET = "String {7d3c6f0a-5f0e-4d0b-9c53-0a4f1f6f2b61} Name"
+"""The namespace of our extended properties, in lower case as Exchange returns it."""
+MEETING, DEPLOYMENT, NUMBER = f"{_SET} meetingId", f"{_SET} deployment", f"{_SET} generation"
+_EXPAND = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
+
+
+class MicrosoftCalendar:
+    """Events in Outlook calendars."""
+
+    def __init__(self, http: httpx.AsyncClient, *, graph_url: str) -> None:
+        """``graph_url`` without a slash at the end; ``http`` has the timeout of one call."""
+        self._http = http
+        self._base = f"{graph_url}/v1.0/me"
+
+    async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
+        body = _written(content, frozenset(EventContent.model_fields)) | {
+            # For as long as Graph remembers it, a repeat gets the event that the first one made.
+            "transactionId": marker.event_id,
+            "singleValueExtendedProperties": [
+                {"id": MEETING, "value": marker.meeting_uuid},
+                {"id": DEPLOYMENT, "value": marker.deployment},
+                {"id": NUMBER, "value": str(marker.number)},
+            ],
+        }
+        return _remote(await self._call("POST", _calendar(access), access, json=body), ours=True)
+
+    async def find(self, access: Access, marker: Marker) -> list[Remote]:
+        # The whole mailbox: its owner may have moved the event into another calendar.
+        bears = f"ep/id eq '{MEETING}' and ep/value eq '{marker.meeting_uuid}'"
+        parameters = {"$filter": f"singleValueExtendedProperties/Any(ep: {bears})", "$expand": _EXPAND}
+        answer = await self._call("GET", "/events", access, params=parameters)
+        events = [event for event in answer.get("value", []) if _deployment_of(event) == marker.deployment]
+        events.sort(key=lambda event: str(event.get("createdDateTime")))
+        return [_remote(event, ours=True) for event in events]
+
+    async def read(self, access: Access, event_id: str) -> Remote:
+        return _remote(await self._call("GET", f"/events/{event_id}", access), ours=True)
+
+    async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
+        body = _written(content, fields)
+        return _remote(
+            await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body), ours=True
+        )
+
+    async def remove(self, access: Access, held: Held) -> None:
+        await self._call("DELETE", f"/events/{held.event_id}", access, etag=held.etag)
+
+    async def _call(self, method: str, path: str, access: Access, *, etag: str | None = None, **options: Any) -> Json:
+        headers = {"Authorization": f"Bearer {access.token}", "Prefer": PREFER}
+        if etag is not None:
+            headers["If-Match"] = etag
+        try:
+            answer = await self._http.request(method, f"{self._base}{path}", headers=headers, **options)
+        except httpx.HTTPError as error:
+            raise CallFailedError(unavailable(type(error).__name__)) from None  # its request carries the token
+        if answer.status_code >= 400:
+            raise problem(answer.status_code, _code(answer), retry_after=retry_after(answer.headers))
+        try:
+            body: Json = answer.json() if answer.content else {}
+        except ValueError:
+            raise CallFailedError(unavailable("unreadable answer")) from None
+        return body
+
+
+def _calendar(access: Access) -> str:
+    return "/events" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}/events"
+
+
+def _written(content: EventContent, fields: frozenset[str]) -> Json:
+    """These fields as Graph takes them."""
+    body: Json = {}
+    if "title" in fields:
+        body["subject"] = content.title
+    if "location" in fields:
+        body["location"] = {"displayName": content.location}
+    if "description" in fields:
+        body["body"] = {"contentType": "text", "content": content.description}
+    if "when" in fields:
+        when = content.when
+        body["isAllDay"] = when.all_day
+        for name, moment in (("start", when.starts_at), ("end", when.ends_at)):
+            body[name] = {"dateTime": moment.replace(tzinfo=None).isoformat(), "timeZone": "UTC"}
+    return body
+
+
+def _remote(event: Json, *, ours: bool) -> Remote:
+    return Remote(
+        held=Held(event["id"], event["@odata.etag"]),
+        content=read_content(event),
+        ours=ours,
+        canceled=bool(event.get("isCancelled")),
+    )
+
+
+def read_content(event: Json) -> EventContent:
+    """What an event of Graph's says, read with ``PREFER``."""
+    return EventContent(
+        title=event.get("subject") or "",
+        when=When(
+            starts_at=_instant(event["start"]), ends_at=_instant(event["end"]), all_day=bool(event.get("isAllDay"))
+        ),
+        location=(event.get("location") or {}).get("displayName") or "",
+        description=(event.get("body") or {}).get("content") or "",
+    )
+
+
+def _instant(value: Json) -> datetime:
+    """A dateTimeTimeZone in UTC: seven fractional digits and no offset."""
+    return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
+
+
+def _deployment_of(event: Json) -> str | None:
+    for one in event.get("singleValueExtendedProperties") or []:
+        if str(one.get("id", "")).casefold() == DEPLOYMENT.casefold():
+            return str(one.get("value"))
+    return None
+
+
+def _code(answer: httpx.Response) -> str:
+    """The code in Graph's error envelope; empty when there is none."""
+    try:
+        return str(answer.json()["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,196 @@
+"""The collection of links: one document per meeting holds what is wanted in its host's calendar, what was written, the
+work that is due, and what is still to be said about it.
+
+Two sides write a document, and each its own fields: the noting side what is wanted, guarded by the meeting's version,
+the writing side what was written, guarded by its lease. There is work for each provider by itself, so that one that is
+slow keeps no worker from the other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from chassis.context import Context, working_on
+from chassis.kafka.wire import encode, envelope_for
+from chassis.leases import Lease, Result, due, work_indexes
+from chassis.mongo import Collection, Document
+from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from contracts.enums import CalendarProvider
+from contracts.envelope import Message
+from contracts.sync import SyncChanged
+from contracts.times import utc_now
+from contracts.topics import CALENDAR_SYNC
+from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from calendar_sync.application.noting import News
+from calendar_sync.application.writing import Attempt, LeaseLostError, Writing
+from calendar_sync.domain.connection import connection_id
+from calendar_sync.domain.link import Copy, Link, Told
+
+log = structlog.get_logger()
+
+LANE = "host"
+"""The id of the host's connection: what writes to one calendar compete for."""
+WORK = {CalendarProvider.GOOGLE: "google", CalendarProvider.OUTLOOK: "outlook"}
+INDEXES = [
+    OUTBOX_INDEX,
+    *(index for work in WORK.values() for index in work_indexes(work, lane=LANE)),
+    IndexModel([(LANE, ASCENDING), ("_id", ASCENDING)], name="host"),
+    IndexModel([("eventKeys", ASCENDING)], name="events", partialFilterExpression={"eventKeys": {"$exists": True}}),
+]
+"""The shard key of a sharded cluster is {_id: 1}, the meetingUuid: every write names it."""
+
+_DUPLICATE_KEY = 11000
+_PAGE = 200
+
+
+class LinkBook:
+    """Reads and writes links for the noting side."""
+
+    def __init__(self, collection: Collection, outbox: Outbox) -> None:
+        self._collection = collection
+        self._outbox = outbox
+
+    async def save(self, news: Sequence[News]) -> None:
+        try:
+            await self._collection.bulk_write([_noted(one) for one in news])
+        except BulkWriteError as error:
+            # Newer news is known: its document does not match, and the upsert meets it.
+            if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                raise
+
+    async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
+        await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, due(WORK[provider], utc_now()))
+
+    async def links_of(self, tenant_uuid: str, host_uuid: str, after: str) -> list[Link]:
+        documents = await self._collection.find(
+            {LANE: connection_id(tenant_uuid, host_uuid), "_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=_PAGE
+        )
+        return [to_link(document) for document in documents]
+
+    async def tell(self, told: Sequence[tuple[Link, Told | None]], *, want: CalendarProvider | None) -> None:
+        writes = []
+        for link, news in told:
+            update: dict[str, Any] = {} if news is None else said(link, news, self._outbox.due_at(utc_now()))
+            if want is not None:
+                update |= due(WORK[want], utc_now())
+            known = {} if news is None or link.told is None else {"told.sequence": {"$lt": news.sequence}}
+            if update:
+                writes.append(UpdateOne({"_id": link.meeting_uuid} | known, update))
+        if not writes:
+            return
+        await self._collection.bulk_write(writes)
+        ids = [link.meeting_uuid for link, news in told if news is not None]
+        try:
+            await self._outbox.flush(
+                await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
+            )
+        except KafkaError as error:
+            log.warning("written but not told yet", error=type(error).__name__)
+
+
+def _noted(news: News) -> UpdateOne:
+    meeting = news.meeting
+    ought = {
+        "meetingUuid": meeting.meeting_uuid,
+        "tenantUuid": meeting.tenant_uuid,
+        "hostUuid": meeting.host_uuid,
+        "sequence": news.sequence,
+        "wanted": meeting.model_dump(),
+        "askedFor": news.correlation_id,
+        LANE: connection_id(meeting.tenant_uuid, meeting.host_uuid),
+    }
+    return UpdateOne(
+        {"_id": meeting.meeting_uuid, "sequence": {"$lt": news.sequence}},
+        {"$set": ought, "$setOnInsert": {"copies": {}, "told": None, "version": 1, "outbox": []}},
+        upsert=True,
+    )
+
+
+def to_link(document: Document) -> Link:
+    """The link that a document holds."""
+    return Link.model_validate(document)
+
+
+def said(link: Link, told: Told, outbox_due_at: datetime) -> dict[str, Any]:
+    """The update that takes what is told into a link's document, and the event that tells it into its outbox."""
+    event = SyncChanged(
+        tenant_uuid=link.tenant_uuid,
+        meeting_uuid=link.meeting_uuid,
+        sequence=told.sequence,
+        meeting_version=told.meeting_version,
+        status=told.status,
+        operation=told.operation,
+        at=told.at,
+        failure_code=told.failure_code,
+        failure_reason=told.failure_reason,
+    )
+    with working_on(Context(correlation_id=link.asked_for or link.meeting_uuid, tenant=link.tenant_uuid)):
+        envelope = envelope_for(event, source=CALENDAR_SYNC, subject=link.meeting_uuid)
+    return {
+        "$set": {"told": told.model_dump(), "outboxDueAt": outbox_due_at},
+        "$push": {"outbox": outbox_entry(encode(Message(envelope, event), link.meeting_uuid))},
+        "$inc": {"version": 1},
+    }
+
+
+class WritingDesk:
+    """Between leases and the writing side of one provider: links out of documents, what came of them into these."""
+
+    def __init__(self, collection: Collection, outbox: Outbox, writing: Writing) -> None:
+        self._collection = collection
+        self._outbox = outbox
+        self._work = WORK[writing.provider]
+        self._writing = writing
+
+    async def work(self, lease: Lease) -> Result:
+        """One attempt at the copy that a leased document is about."""
+        link = to_link(lease.document)
+        with working_on(Context(correlation_id=link.asked_for or link.meeting_uuid, tenant=link.tenant_uuid)):
+            intentions = _LeasedCopy(self._collection, self._work, lease)
+            try:
+                attempt = await self._writing.attempt(link, number=lease.attempt, intentions=intentions)
+            except LeaseLostError:
+                log.warning("a lease ran out before a copy was written")
+                return Result()
+            if attempt.elsewhere is not None:
+                return Result(due(WORK[attempt.elsewhere], utc_now()))
+            return Result(self._update(link, attempt), again_in=attempt.again_in, pause_lane=attempt.pause_account)
+
+    async def told(self, document: Document) -> None:
+        """Publish what the document has to say."""
+        await self._outbox.flush([document])
+
+    def _update(self, link: Link, attempt: Attempt) -> dict[str, Any]:
+        update: dict[str, Any] = {}
+        if attempt.told is not None:
+            update = said(link, attempt.told, self._outbox.due_at(utc_now()))
+        if attempt.key is not None and attempt.copy is not None:
+            update["$set"] = update.get("$set", {}) | {f"copies.{attempt.key}": attempt.copy.model_dump()}
+            if attempt.copy.event_id is not None:
+                update["$addToSet"] = {"eventKeys": event_key(attempt.key, attempt.copy.event_id)}
+        return update
+
+
+class _LeasedCopy:
+    """Where one leased copy's intentions are saved."""
+
+    def __init__(self, collection: Collection, work: str, lease: Lease) -> None:
+        self._collection = collection
+        self._work = work
+        self._lease = lease
+
+    async def save(self, key: str, copy: Copy) -> bool:
+        saved = await self._collection.update_one(
+            {"_id": self._lease.key, f"{self._work}.lease.token": self._lease.token},
+            {"$set": {f"copies.{key}": copy.model_dump()}},
+        )
+        return saved.matched_count == 1
+
+
+def event_key(account: str, event_id: str) -> str:
+    """Names an event of an account, to find the link that it is a copy of."""
+    return f"{account}:{event_id}"

@@ -1,0 +1,412 @@
+"""Writing meetings into their hosts' calendars: closing the gap between what is wanted and what was last written.
+
+Every write can be repeated. An id that always comes out the same (Google) or a transaction id with a marker to look for
+(Graph) make creates so, If-Match does it for changes, and what is asked for is saved before it is asked for, so that a
+worker that finds the work of a vanished one knows what to look for.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from chassis.backoff import backoff
+from contracts.enums import CalendarProvider, ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.ids import uuid8_hex
+from contracts.times import utc_now
+
+from calendar_sync.application.calling import Answer, Calls
+from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
+from calendar_sync.domain.event import EventContent, copy_of
+from calendar_sync.domain.failures import (
+    CONFLICT,
+    NO_CALENDAR,
+    CallFailedError,
+    Failure,
+    MissingError,
+    StaleError,
+    TakenError,
+    unavailable,
+)
+from calendar_sync.domain.link import Copy, Link, Told, account_key
+
+log = structlog.get_logger()
+
+_MOST_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What says that an event is our copy of a meeting. It proves nothing to anybody: its owner can write it, too."""
+
+    meeting_uuid: str
+    deployment: str
+    account: str
+    number: int
+
+    @property
+    def event_id(self) -> str:
+        """The same for the same copy, another for another: 32 hex digits, which Google takes for an event id."""
+        return uuid8_hex("calendar event", self.deployment, self.account, self.meeting_uuid, str(self.number)).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event as it was last seen: its id, and the entity tag of that state."""
+
+    event_id: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An event as the provider showed it. ``canceled``: only a tombstone of it is left."""
+
+    held: Held
+    content: EventContent
+    ours: bool
+    canceled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The right to use one calendar, for one call."""
+
+    token: str = field(repr=False)
+    calendar_id: str
+
+
+class Calendar(Protocol):
+    """One provider's calendars. Every method may raise CallFailedError and UnauthorizedError."""
+
+    async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
+        """Make the event. Raises TakenError when its id is used up, MissingError when the calendar is not there."""
+
+    async def find(self, access: Access, marker: Marker) -> list[Remote]:
+        """The events that bear this marker, oldest first; tombstones too, where the provider shows them."""
+
+    async def read(self, access: Access, event_id: str) -> Remote:
+        """Raises MissingError."""
+
+    async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
+        """Write these fields of the event, if it is still as it was. Raises StaleError, MissingError."""
+
+    async def remove(self, access: Access, held: Held) -> None:
+        """Delete the event, if it is still as it was. Raises StaleError, MissingError."""
+
+
+class Intentions(Protocol):
+    """Where a worker writes down what it is about to do, while its lease holds."""
+
+    async def save(self, key: str, copy: Copy) -> bool:
+        """Keep the copy under its account's ``key``. False: the lease ran out, and another worker may be at it."""
+
+
+class LeaseLostError(Exception):
+    """Another worker may be at this work: whatever is done now could cross what it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of one attempt at one link."""
+
+    told: Told | None = None
+    """What is to be told, if that is news."""
+    key: str | None = None
+    copy: Copy | None = None
+    """The copy as it is now, to be kept under ``key``."""
+    again_in: float | None = None
+    pause_account: bool = False
+    elsewhere: CalendarProvider | None = None
+    """The host's calendar is at this provider now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How failed writes are tried again: pauses in seconds, doubling; told as FAILED after so many attempts."""
+
+    first: float = 1
+    most: float = 300
+    attempts: int = 8
+    doubt: timedelta = timedelta(seconds=60)
+    """How long after a create that nobody answered the event may still appear."""
+
+
+class Writing:
+    """Closes gaps in the calendars of one provider."""
+
+    def __init__(
+        self,
+        provider: CalendarProvider,
+        calendar: Calendar,
+        accounts: Accounts,
+        calls: Calls,
+        *,
+        deployment: str,
+        patience: Patience,
+    ) -> None:
+        """``deployment`` tells this platform's events from those of others that write to the same calendars."""
+        self.provider = provider
+        self._calendar = calendar
+        self._accounts = accounts
+        self._calls = calls
+        self._deployment = deployment
+        self._patience = patience
+
+    async def attempt(self, link: Link, *, number: int, intentions: Intentions) -> Attempt:
+        """One attempt at one link; ``number`` counts them from 1 since the last success.
+
+        Raises:
+            LeaseLostError: nothing more was done.
+        """
+        account = await self._accounts.connected(link.tenant_uuid, link.host_uuid)
+        if account is None:
+            return Attempt(told=link.tell(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
+        if account.provider is not self.provider:
+            return Attempt(elsewhere=account.provider)
+        key = account_key(account.provider, account.calendar_email)
+        copy = link.copies.get(key) or Copy(provider=account.provider, calendar_email=account.calendar_email)
+        work = _Work(link, account, key, copy, copy_of(link.wanted), number)
+        markers = _Markers(link.meeting_uuid, self._deployment, key)
+        gap = _Gap(self._calls, self._calendar, account, copy, markers, intentions)
+        operation = work.operation
+        try:
+            return await self._close(work, gap)
+        except GrantRevokedError:
+            return await self._let_go(work)
+        except ProviderUnavailableError as error:
+            return self._failed(work, operation, unavailable(str(error), error.retry_after))
+        except CallFailedError as error:
+            await self._tell_owner(account, error.failure)
+            return self._failed(work, operation, error.failure)
+
+    async def _close(self, work: "_Work", gap: "_Gap") -> Attempt:
+        link, operation = work.link, work.operation
+        if work.wanted is not None:
+            await gap.put(work.wanted)
+            told = link.tell(ExternalSyncStatus.SYNCED, utc_now(), operation=operation or work.last_operation)
+            return Attempt(key=work.key, copy=work.copy, told=told)
+        doubt = await gap.remove(self._patience.doubt)
+        if doubt > 0:
+            return Attempt(key=work.key, copy=work.copy, again_in=doubt)
+        if operation is None and link.wanted.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE:
+            return Attempt(told=link.tell(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
+        told = link.tell(ExternalSyncStatus.SYNCED, utc_now(), operation=SyncOperation.DELETE)
+        return Attempt(key=work.key, copy=work.copy, told=told)
+
+    async def _let_go(self, work: "_Work") -> Attempt:
+        """The connection ended while we were at it; what was found out is kept for when it comes back."""
+        link = work.link
+        if await self._accounts.connected(link.tenant_uuid, link.host_uuid) is not None:  # connected anew meanwhile
+            return Attempt(key=work.key, copy=work.copy, again_in=0)
+        told = link.tell(ExternalSyncStatus.NOT_APPLICABLE, utc_now())
+        return Attempt(key=work.key, copy=work.copy, told=told)
+
+    async def _tell_owner(self, account: Account, failure: Failure) -> None:
+        """What stands in the way of every write is the connection's trouble, too."""
+        if failure.code in (SyncFailureCode.PERMISSION_DENIED, SyncFailureCode.CALENDAR_NOT_FOUND):
+            await self._accounts.trouble(account, failure.code, failure.reason)
+
+    def _failed(self, work: "_Work", operation: SyncOperation | None, failure: Failure) -> Attempt:
+        """What can pass is tried again for ever, and after a while told; what cannot is told and left."""
+        log.info("a copy could not be written", code=failure.code.value, reason=failure.reason, attempt=work.number)
+        failed = not failure.passing or work.number >= self._patience.attempts
+        told = work.link.tell(
+            ExternalSyncStatus.FAILED if failed else ExternalSyncStatus.PENDING,
+            utc_now(),
+            operation=operation or work.last_operation,
+            failure=failure if failed else None,
+        )
+        if not failure.passing:
+            return Attempt(key=work.key, copy=work.copy, told=told)
+        pause = backoff(work.number, first=self._patience.first, most=self._patience.most)
+        return Attempt(
+            key=work.key,
+            copy=work.copy,
+            told=told,
+            again_in=max(pause, failure.retry_after or 0),
+            pause_account=failure.retry_after is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One attempt at one link's copy in one account."""
+
+    link: Link
+    account: Account
+    key: str
+    copy: Copy
+    wanted: EventContent | None
+    number: int
+
+    @property
+    def operation(self) -> SyncOperation | None:
+        """What the host will read of it; None: nothing has to be done."""
+        wanted, copy = self.wanted, self.copy
+        there = copy.event_id is not None and not copy.removed
+        if wanted is None:
+            return SyncOperation.DELETE if there or copy.asking or copy.removed else None
+        if not there:
+            return SyncOperation.CREATE
+        done = not copy.asking and copy.asked is not None and not wanted.differs_from(copy.asked)
+        return None if done else SyncOperation.UPDATE
+
+    @property
+    def last_operation(self) -> SyncOperation | None:
+        return self.link.told.operation if self.link.told else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Markers:
+    """The markers of a meeting's copies in one account."""
+
+    meeting_uuid: str
+    deployment: str
+    account: str
+
+    def of(self, copy: Copy) -> Marker:
+        return Marker(self.meeting_uuid, self.deployment, self.account, copy.number)
+
+
+@dataclass(slots=True)
+class _Gap:
+    """One copy in hand: what is learned on the way is noted in ``copy``, also when an error ends it."""
+
+    calls: Calls
+    calendar: Calendar
+    account: Account
+    copy: Copy
+    markers: _Markers
+    intentions: Intentions
+
+    # --- making the event say what is wanted --------------------------------------------------------------------
+
+    async def put(self, wanted: EventContent) -> None:
+        """Raises CallFailedError, GrantRevokedError, ProviderUnavailableError, LeaseLostError."""
+        copy = self.copy
+        for _ in range(_MOST_ROUNDS):
+            if copy.removed:
+                copy.anew()
+            try:
+                if await self._put_once(wanted):
+                    return
+            except (MissingError, TakenError):
+                # Its owner deleted it, or the id was used up: only another id can be made.
+                copy.anew()
+            except StaleError:
+                continue  # it is read again in the next round
+        raise CallFailedError(CONFLICT)
+
+    async def _put_once(self, wanted: EventContent) -> bool:
+        """One round; False when another one is needed. Raises MissingError, TakenError, StaleError."""
+        copy = self.copy
+        theirs = await self._look() if copy.asking or (copy.event_id is not None and copy.etag is None) else None
+        if copy.event_id is None:
+            await self._intend(wanted)
+            await self._create(wanted)
+            return not copy.asking
+        fields = copy.ours_in(wanted, theirs)
+        if fields:
+            await self._intend(wanted)
+            await self._change(wanted, fields)
+        copy.settled(wanted)
+        return True
+
+    async def _look(self) -> EventContent | None:
+        """The event as it is now; None when there is none yet. Raises MissingError when there will be none."""
+        copy = self.copy
+        if copy.event_id is not None:
+            event_id = copy.event_id
+            return self._seen(await self._call(lambda access: self.calendar.read(access, event_id)))
+        marker = self.markers.of(copy)
+        found = await self._call(lambda access: self.calendar.find(access, marker))
+        if not found:
+            return None
+        first, *others = found
+        for other in others:  # two creates that crossed; the older one stays
+            await self._remove(other.held)
+        if not first.ours:
+            raise MissingError
+        return self._seen(first)
+
+    def _seen(self, remote: Remote) -> EventContent:
+        """Raises MissingError for a tombstone."""
+        if remote.canceled:
+            raise MissingError
+        self.copy.holds(event_id=remote.held.event_id, etag=remote.held.etag, content=remote.content)
+        return remote.content
+
+    async def _create(self, wanted: EventContent) -> None:
+        marker = self.markers.of(self.copy)
+        try:
+            made = await self._call(lambda access: self.calendar.create(access, marker, wanted))
+        except MissingError:
+            raise CallFailedError(NO_CALENDAR) from None
+        except TakenError:
+            # By an earlier attempt of ours, most likely: then the next round finds it.
+            if await self._look() is None:
+                raise
+            return
+        self._seen(made)
+        if not made.content.differs_from(wanted) or self.copy.asking == [wanted]:
+            self.copy.settled(wanted)
+
+    async def _change(self, wanted: EventContent, fields: frozenset[str]) -> None:
+        copy = self.copy
+        held = Held(copy.event_id or "", copy.etag or "")
+        try:
+            changed = await self._call(lambda access: self.calendar.change(access, held, wanted, fields))
+        except StaleError:
+            copy.etag = None
+            raise
+        self._seen(changed)
+
+    async def _intend(self, wanted: EventContent) -> None:
+        """Save what is about to be asked for. Raises LeaseLostError."""
+        if wanted not in self.copy.asking:
+            self.copy.asking.append(wanted)
+        self.copy.attempted_at = utc_now()
+        if not await self.intentions.save(self.markers.account, self.copy):
+            raise LeaseLostError
+
+    # --- removing it --------------------------------------------------------------------------------------------
+
+    async def remove(self, doubt: timedelta) -> float:
+        """Remove the event. Not zero: one may still appear, so it is to be looked for again after so many seconds.
+
+        Raises as ``put`` does.
+        """
+        copy = self.copy
+        if copy.removed or (copy.event_id is None and not copy.asking):
+            return 0
+        for _ in range(_MOST_ROUNDS):
+            try:
+                if copy.event_id is None or copy.etag is None:
+                    await self._look()
+                if copy.event_id is None or copy.etag is None:
+                    return self._doubt(doubt)
+                await self._remove(Held(copy.event_id, copy.etag))
+            except MissingError:
+                pass
+            except StaleError:
+                copy.etag = None
+                continue
+            copy.gone()
+            return 0
+        raise CallFailedError(CONFLICT)
+
+    def _doubt(self, doubt: timedelta) -> float:
+        """Nothing was found of a create that nobody answered: in a while it is sure that nothing will be."""
+        since = self.copy.attempted_at or datetime.min.replace(tzinfo=utc_now().tzinfo)
+        left = (since + doubt - utc_now()).total_seconds()
+        if left <= 0:
+            self.copy.gone()
+        return max(0.0, left)
+
+    async def _remove(self, held: Held) -> None:
+        await self._call(lambda access: self.calendar.remove(access, held))
+
+    async def _call(self, call: Callable[[Access], Awaitable[Answer]]) -> Answer:
+        return await self.calls.make(self.account, lambda token: call(Access(token, self.account.calendar_id)))

@@ -1,0 +1,131 @@
+"""A calendar event, the same for every provider: what a meeting's copy is to say, and what a provider says it says.
+
+Texts are normalised the same way on both sides, so that two events are the same when they read the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from contracts.enums import MeetingStatus
+from contracts.meetings import MeetingState, ParticipantState
+from contracts.times import Instant
+from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic.alias_generators import to_camel
+
+_STORED = ConfigDict(
+    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
+)
+_LONGEST_TITLE = 255
+_LONGEST_DESCRIPTION = 8_000
+"""Google cuts descriptions at 8,192 characters, which would never come back as they were written."""
+_MOST_GUESTS = 50
+UNTITLED = "Meeting"
+
+
+class When(BaseModel):
+    """When an event is: UTC instants cut to seconds, and the IANA zone it is shown in, None where it is not known.
+
+    An all-day event has dates: they stand here as midnights in UTC, the end exclusive.
+    """
+
+    model_config = _STORED
+
+    starts_at: Instant
+    ends_at: Instant
+    all_day: bool = False
+    zone: str | None = None
+
+    @field_validator("starts_at", "ends_at")
+    @classmethod
+    def _whole_seconds(cls, value: datetime) -> datetime:
+        return value.replace(microsecond=0)
+
+    def same_as(self, other: "When") -> bool:
+        """Whether both mean the same time; the zone counts where both know one."""
+        zones = {self.zone, other.zone} - {None}
+        return self.instants == other.instants and (self.all_day or len(zones) <= 1)
+
+    @property
+    def instants(self) -> tuple[datetime, datetime, bool]:
+        return self.starts_at, self.ends_at, self.all_day
+
+
+class EventContent(BaseModel):
+    """What an event says. It never lists guests as attendees: the platform alone invites them."""
+
+    model_config = _STORED
+
+    title: str
+    when: When
+    location: str = ""
+    description: str = ""
+
+    @field_validator("title", "location", "description")
+    @classmethod
+    def _read_the_same(cls, text: str) -> str:
+        return normalised(text)
+
+    def differs_from(self, other: "EventContent") -> frozenset[str]:
+        """The names of the fields in which this event is another."""
+        texts = {name for name in ("title", "location", "description") if getattr(self, name) != getattr(other, name)}
+        return frozenset(texts | (set() if self.when.same_as(other.when) else {"when"}))
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for all events that read the same: how a change is known to be our own that comes back."""
+        starts_at, ends_at, all_day = self.when.instants
+        said = [self.title, starts_at.isoformat(), ends_at.isoformat(), all_day, self.location, self.description]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def normalised(text: str) -> str:
+    """The text without what providers change: line ends, and blanks at the end of lines and around the whole."""
+    return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).strip()
+
+
+def copy_of(meeting: MeetingState) -> EventContent | None:
+    """What the host's calendar ought to show; None for a meeting that is no more."""
+    if meeting.status is not MeetingStatus.ACTIVE:
+        return None
+    return EventContent(
+        title=(meeting.title or UNTITLED)[:_LONGEST_TITLE],
+        when=_when(meeting),
+        location=meeting.location_detail or meeting.meeting_link or "",
+        description=_description(meeting),
+    )
+
+
+def _when(meeting: MeetingState) -> When:
+    if not meeting.all_day:
+        return When(starts_at=meeting.starts_at, ends_at=meeting.ends_at, zone=meeting.timezone)
+    # The instants are midnights in the meeting's zone; its wall clock says which days these are.
+    schedule = meeting.schedule
+    first, end = schedule.start.date(), schedule.end.date()
+    last = end if schedule.end.time() == datetime.min.time() else end.fromordinal(end.toordinal() + 1)
+    return When(
+        starts_at=datetime(first.year, first.month, first.day, tzinfo=UTC),
+        ends_at=datetime(last.year, last.month, last.day, tzinfo=UTC),
+        all_day=True,
+        zone=meeting.timezone,
+    )
+
+
+def _description(meeting: MeetingState) -> str:
+    link = f"Join: {meeting.meeting_link}" if meeting.meeting_link else None
+    guests = _guests(meeting.participants)
+    own = "\n\n".join(part for part in (meeting.description, meeting.meeting_information) if part)
+    ours = "\n\n".join(part for part in (link, guests) if part)
+    room = _LONGEST_DESCRIPTION - len(ours) - 2
+    if len(own) > room:
+        own = own[: room - 1] + "…"
+    return "\n\n".join(part for part in (own, ours) if part)
+
+
+def _guests(participants: Iterable[ParticipantState]) -> str | None:
+    named = [one.name or one.email or "" for one in participants]
+    if not named:
+        return None
+    more = [f"and {len(named) - _MOST_GUESTS} more"] if len(named) > _MOST_GUESTS else []
+    return "\n".join(["Guests:", *(name[:80] for name in named[:_MOST_GUESTS]), *more])

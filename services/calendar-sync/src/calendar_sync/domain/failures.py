@@ -1,0 +1,85 @@
+"""How calls to calendar providers fail, in one vocabulary for both of them.
+
+Sources: https://developers.google.com/workspace/calendar/api/guides/errors and
+https://learn.microsoft.com/graph/errors.
+"""
+
+from dataclasses import dataclass
+
+from contracts.enums import SyncFailureCode
+
+_RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call failed. ``passing``: trying again by itself may help, after ``retry_after`` seconds if it is known."""
+
+    code: SyncFailureCode
+    reason: str
+    passing: bool
+    retry_after: float | None = None
+
+
+class CallFailedError(Exception):
+    """A call failed; nothing in here comes from a provider's answer but its status and error code."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class UnauthorizedError(Exception):
+    """The provider does not take the access token."""
+
+
+class StaleError(Exception):
+    """The event has changed since it was read (If-Match)."""
+
+
+class MissingError(Exception):
+    """The event is not there, or not any more."""
+
+
+class TakenError(Exception):
+    """An event with this id is or was there."""
+
+
+def problem(
+    status: int, reason: str, *, retry_after: float | None = None
+) -> CallFailedError | UnauthorizedError | StaleError | MissingError | TakenError:
+    """What an answer with this HTTP status and the provider's error code means."""
+    match status:
+        case 401:
+            return UnauthorizedError()
+        case 404 | 410:
+            return MissingError()
+        case 409 if reason == "duplicate":
+            return TakenError()
+        case 409 | 412:
+            return StaleError()
+        case _:
+            return CallFailedError(_failure(status, reason, retry_after))
+
+
+def _failure(status: int, reason: str, retry_after: float | None) -> Failure:
+    said = f"{status} {reason}".strip()
+    if status == 429 or (status == 403 and reason in _RATE_REASONS):
+        return Failure(
+            SyncFailureCode.RATE_LIMITED, f"The calendar provider wants fewer requests ({said}).", True, retry_after
+        )
+    if status >= 500 or status == 408:
+        return unavailable(said, retry_after)
+    if status == 403:
+        return Failure(SyncFailureCode.PERMISSION_DENIED, f"The calendar may not be written ({said}).", False)
+    return Failure(SyncFailureCode.INVALID_REQUEST, f"The calendar provider does not accept the event ({said}).", False)
+
+
+def unavailable(said: str, retry_after: float | None = None) -> Failure:
+    """The provider is away or unwell."""
+    reason = f"The calendar provider is not available ({said})."
+    return Failure(SyncFailureCode.PROVIDER_UNAVAILABLE, reason, True, retry_after)
+
+
+CONFLICT = Failure(SyncFailureCode.EVENT_CONFLICT, "The event in the calendar keeps being changed elsewhere.", True)
+NO_CALENDAR = Failure(SyncFailureCode.CALENDAR_NOT_FOUND, "The calendar is not there any more.", False)
