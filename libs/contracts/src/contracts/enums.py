@@ -1,20 +1,20 @@
 """The vocabularies of the platform. The values are fixed by the outer contract; only an ``OpenEnum`` may grow."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import BeforeValidator, GetJsonSchemaHandler
 
 OPEN_ENUM = "x-open-enum"
 """What a JSON Schema says of a vocabulary that may grow."""
 
 
 class OpenEnum(StrEnum):
-    """A vocabulary that may grow: a value that this version does not know is read as ``UNKNOWN``."""
+    """A vocabulary that may grow: a value that this version does not know is read as ``UNKNOWN``, if there is one."""
 
     @classmethod
     def _missing_(cls, value: object) -> "OpenEnum | None":
-        return cls["UNKNOWN"] if isinstance(value, str) else None
+        return cls.__members__.get("UNKNOWN") if isinstance(value, str) else None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -66,9 +66,19 @@ class MeetingSource(StrEnum):
     OUTLOOK = "OUTLOOK"
 
 
-class Language(StrEnum):
+class Language(OpenEnum):
+    """What guests are spoken to in. Callers must name one of these; ``GuestLanguage`` reads messages of newer peers."""
+
     ENGLISH = "ENGLISH"
     SPANISH = "SPANISH"
+
+
+def _known_language(value: object) -> object:
+    return None if isinstance(value, str) and value not in Language.__members__ else value
+
+
+GuestLanguage = Annotated[Language | None, BeforeValidator(_known_language)]
+"""A guest's language in a message: None when it is not known, or not known to this version."""
 
 
 class CalendarProvider(StrEnum):

@@ -7,7 +7,7 @@ from pydantic import Field
 from contracts.enums import (
     DeliveryFailureCode,
     ExternalSyncStatus,
-    Language,
+    GuestLanguage,
     LocationType,
     MeetingSource,
     MeetingStatus,
@@ -64,7 +64,7 @@ class Invitee(Contract):
     participant_entity_uuid: str | None = None
     email: str | None = None
     name: str | None = None
-    language: Language | None = None
+    language: GuestLanguage = None
     country_code: str | None = None
     phone: str | None = None
 
@@ -77,7 +77,7 @@ class ParticipantState(Contract):
     participant_type: ParticipantType
     email: str | None = None
     name: str | None = None
-    language: Language | None = None
+    language: GuestLanguage = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
 
 
@@ -125,7 +125,7 @@ class Participant(Contract):
     participant_type: ParticipantType
     email: str | None = Field(default=None, examples=["jane.roe@example.com"])
     name: str | None = Field(default=None, examples=["Jane Roe"])
-    language: Language | None = Field(default=None, description="EXTERNAL only")
+    language: GuestLanguage = Field(default=None, description="EXTERNAL only")
     country_code: str | None = Field(default=None, description="EXTERNAL only", examples=["+1"])
     phone: str | None = Field(default=None, description="EXTERNAL only", examples=["5551234567"])
     rsvp_status: RsvpStatus
@@ -215,5 +215,5 @@ class Invitation(Scheduled):
     ends_at: Instant
     status: MeetingStatus
     host_name: str | None = None
-    language: Language | None = Field(default=None, description="the guest's")
+    language: GuestLanguage = Field(default=None, description="the guest's")
     rsvp_status: RsvpStatus

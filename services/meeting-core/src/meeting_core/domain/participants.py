@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from contracts.enums import DeliveryFailureCode, Language, ParticipantType, RsvpStatus
+from contracts.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
 from contracts.ids import new_participant_uuid
 from contracts.meetings import Invitee, ParticipantState
 from contracts.times import Instant
@@ -39,7 +39,7 @@ class Participant(BaseModel):
     participant_type: ParticipantType
     email: str | None = None
     name: str | None = None
-    language: Language | None = None
+    language: GuestLanguage = None
     country_code: str | None = None
     phone: str | None = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
