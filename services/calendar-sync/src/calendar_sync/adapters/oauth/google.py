@@ -66,7 +66,7 @@ class GoogleOAuth:
 
     async def redeem(self, *, code: str, kept: str) -> Granted:
         token = await self._threads.run(self._fetch_token, code, kept)
-        scopes = str(token.get("scope", "")).split()
+        scopes: list[str] = token.get("scope") or []  # oauthlib has split it
         if EVENTS not in scopes or EMAIL not in scopes:
             raise ConsentFailedError(ConsentResult.INCOMPLETE)
         if "refresh_token" not in token:

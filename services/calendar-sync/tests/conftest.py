@@ -1,0 +1,88 @@
+"""Connections in a real MongoDB, with both simulated providers behind real sockets."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from calendar_sync.adapters.connections import INDEXES, StoredConnections
+from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.bootstrap import oauth_providers
+from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from contracts.commands import Actor
+from simulators.common.serve import running
+from simulators.google.app import create_app as google_app
+from simulators.google.settings import Settings as GoogleSettings
+from simulators.google.testing import Google
+from simulators.microsoft.app import create_app as microsoft_app
+from simulators.microsoft.settings import Settings as MicrosoftSettings
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
+from tests.support.connections import KEY, House, StandInPublisher, new_actor, settings_for
+
+
+@pytest.fixture(scope="session")
+def google_simulator() -> Iterator[Google]:
+    settings = GoogleSettings(google_quota_per_minute=0)
+    with running(google_app(settings)) as url, Google(url, settings) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def microsoft_simulator() -> Iterator[Microsoft]:
+    settings = MicrosoftSettings()
+    with running(microsoft_app(settings)) as url, Microsoft(url, settings) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def google(google_simulator: Google) -> Iterator[GoogleConsents]:
+    yield GoogleConsents(google_simulator)
+    google_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture
+def microsoft(microsoft_simulator: Microsoft) -> Iterator[MicrosoftConsents]:
+    yield MicrosoftConsents(microsoft_simulator)
+    microsoft_simulator.control("POST", "reset")
+    microsoft_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture(params=["google", "microsoft"])
+def consents(request: pytest.FixtureRequest) -> Consents:
+    """Both providers, one after the other."""
+    found: Consents = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def house(
+    mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    """A house with a database of its own."""
+    settings = settings_for(mongodb_uri, google_simulator, microsoft_simulator)
+    monkeypatch.setitem(os.environ, "OAUTHLIB_INSECURE_TRANSPORT", "1")
+    monkeypatch.delitem(os.environ, "OAUTHLIB_RELAX_TOKEN_SCOPE", raising=False)  # production has no such thing
+    async with AsyncExitStack() as started:
+        database = await started.enter_async_context(open_database(settings))
+        documents = database.collection("connections")
+        await documents.create_indexes(INDEXES)
+        publisher = StandInPublisher()
+        outbox = Outbox(documents, publisher, grace=10)
+        yield House(
+            settings,
+            documents,
+            publisher,
+            outbox,
+            StoredConnections(documents, outbox),
+            await oauth_providers(settings, started),
+            TokenVault.parse(KEY),
+        )
+
+
+@pytest.fixture
+def actor() -> Actor:
+    """A user whom no other test knows."""
+    return new_actor()

@@ -1,0 +1,162 @@
+"""Connecting: from the first click to a connection, or to a page that says why not."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from calendar_sync.adapters.oauth.google import EVENTS
+from contracts.calendar import BeginConsent, ConnectionChanged, ConsentResult, PreferModal
+from contracts.commands import Actor
+from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
+from contracts.errors import ErrorCode, Refusal
+
+from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
+from tests.support.connections import EMAIL, House, new_actor
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_user_connects(house: House, consents: Consents, actor: Actor) -> None:
+    account = await house.connect(actor, consents)
+    assert (account.provider, account.calendar_email, account.generation) == (consents.provider, EMAIL, 1)
+    view = (await house.connection(actor)).view()
+    assert (view.status, view.provider, view.calendar_email) == (ConnectionStatus.CONNECTED, consents.provider, EMAIL)
+    assert view.connected_at is not None
+    assert view.last_error_code is None
+    [event] = house.told()
+    assert event == ConnectionChanged(
+        tenant_uuid=actor.tenant_uuid,
+        user_id=actor.user_id,
+        provider=consents.provider,
+        status=ConnectionStatus.CONNECTED,
+        generation=1,
+        at=event.at,
+    )
+    assert consents.admits(await house.accounts.access_token(account))
+
+
+async def test_no_secret_is_stored_or_told_in_the_clear(house: House, consents: Consents, actor: Actor) -> None:
+    url = await house.begin(actor, consents.provider)
+    query = consents.agree(url, EMAIL)
+    waiting = str(await house.document(actor))
+    assert query["state"] not in waiting
+    await house.come_back(consents.provider, query)
+    account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+    assert account is not None
+    connection = await house.connection(actor)
+    assert connection.grant is not None
+    grant = house.vault.open_grant(connection.grant, connection.connection_id)
+    everywhere = str(await house.document(actor)) + str(house.publisher.records)
+    for secret in (grant.access_token, grant.renewal, query["code"], query["state"]):
+        assert secret not in everywhere
+
+
+async def test_a_state_is_good_once(house: House, consents: Consents, actor: Actor) -> None:
+    url = await house.begin(actor, consents.provider)
+    query = consents.agree(url, EMAIL)
+    results = await asyncio.gather(*(house.come_back(consents.provider, query) for _ in range(5)))
+    assert sorted(results) == sorted([ConsentResult.CONNECTED, *[ConsentResult.EXPIRED] * 4])
+    assert (await house.connection(actor)).is_connected
+
+
+async def test_a_state_is_good_for_its_provider_only(
+    house: House, google: GoogleConsents, microsoft: MicrosoftConsents, actor: Actor
+) -> None:
+    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
+    assert await house.come_back(CalendarProvider.OUTLOOK, query) is ConsentResult.EXPIRED
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.EXPIRED, "it was used up"
+
+
+async def test_a_state_expires(house: House, google: GoogleConsents, actor: Actor) -> None:
+    query = BeginConsent(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
+    reply = await house.connecting(consent_lifetime=timedelta(0)).begin(query)
+    back = google.agree(reply.data.authorization_url, EMAIL)
+    assert await house.come_back(CalendarProvider.GOOGLE, back) is ConsentResult.EXPIRED
+
+
+async def test_a_state_that_nobody_made_is_refused(house: House) -> None:
+    assert await house.come_back(CalendarProvider.GOOGLE, {"state": "made up", "code": "x"}) is ConsentResult.EXPIRED
+
+
+async def test_a_forged_code_connects_nothing(house: House, consents: Consents, actor: Actor) -> None:
+    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+    result = await house.come_back(consents.provider, query | {"code": "forged"})
+    assert result is ConsentResult.EXPIRED
+    assert not (await house.connection(actor)).is_connected
+
+
+async def test_the_code_of_another_consent_does_not_fit(house: House, consents: Consents) -> None:
+    """PKCE: the code is bound to the browser that began the consent."""
+    one, other = new_actor(), new_actor()
+    stolen = consents.agree(await house.begin(one, consents.provider), EMAIL)["code"]
+    query = consents.agree(await house.begin(other, consents.provider), "other@example.com")
+    assert await house.come_back(consents.provider, query | {"code": stolen}) is ConsentResult.EXPIRED
+    assert not (await house.connection(other)).is_connected
+
+
+async def test_a_user_declines(house: House, consents: Consents, actor: Actor) -> None:
+    query = consents.decline(await house.begin(actor, consents.provider), EMAIL)
+    assert await house.come_back(consents.provider, query) is ConsentResult.DECLINED
+    view = (await house.connection(actor)).view()
+    assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PERMISSION_DENIED)
+    assert house.told() == []
+
+
+async def test_a_user_grants_too_little(house: House, google: GoogleConsents, actor: Actor) -> None:
+    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL, untick=[EVENTS])
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.INCOMPLETE
+    connection = await house.connection(actor)
+    assert (connection.is_connected, connection.grant) == (False, None)
+    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.CONNECTED
+    assert (await house.connection(actor)).last_error_code is None
+
+
+async def test_an_administrator_has_to_consent_first(house: House, microsoft: MicrosoftConsents, actor: Actor) -> None:
+    microsoft.simulator.fault("admin_consent", account=EMAIL, operation="login.authorize")
+    query = microsoft.agree(await house.begin(actor, CalendarProvider.OUTLOOK), EMAIL)
+    assert await house.come_back(CalendarProvider.OUTLOOK, query) is ConsentResult.DECLINED
+
+
+async def test_a_provider_is_away(house: House, consents: Consents, actor: Actor) -> None:
+    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+    consents.break_down()
+    assert await house.come_back(consents.provider, query) is ConsentResult.UNAVAILABLE
+    view = (await house.connection(actor)).view()
+    assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PROVIDER_UNAVAILABLE)
+
+
+async def test_a_repeated_request_is_answered_alike(house: House, consents: Consents, actor: Actor) -> None:
+    first = await house.begin(actor, consents.provider, "request 1")
+    assert await house.begin(actor, consents.provider, "request 1") == first
+    assert await house.begin(actor, consents.provider, "request 2") != first
+
+
+async def test_of_two_windows_one_connects(house: House, consents: Consents, actor: Actor) -> None:
+    windows = [consents.agree(await house.begin(actor, consents.provider), EMAIL) for _ in range(2)]
+    results = await asyncio.gather(*(house.come_back(consents.provider, query) for query in windows))
+    assert results.count(ConsentResult.CONNECTED) == 1
+    assert set(results) <= {ConsentResult.CONNECTED, ConsentResult.ALREADY_CONNECTED, ConsentResult.EXPIRED}
+    assert (await house.connection(actor)).generation == 1
+
+
+async def test_who_is_connected_cannot_connect(house: House, consents: Consents, actor: Actor) -> None:
+    await house.connect(actor, consents)
+    with pytest.raises(Refusal) as refusal:
+        await house.begin(actor, consents.provider)
+    assert refusal.value.code is ErrorCode.CALENDAR_ALREADY_CONNECTED
+
+
+async def test_a_preference_survives_everything(house: House, consents: Consents, actor: Actor) -> None:
+    preference = FirstTimeModalPreference.DONT_SHOW
+    command = PreferModal(command_id="1", fingerprint=preference, actor=actor, action=preference)
+    reply = await house.connecting().carry_out(command)
+    assert (reply.data.first_time_modal_pref, reply.data.status) == (preference, ConnectionStatus.NONE)
+    await house.connect(actor, consents)
+    await house.disconnect(actor)
+    assert (await house.connection(actor)).first_time_modal_pref is preference
+    other = FirstTimeModalPreference.SHOW_ALWAYS
+    reused = PreferModal(command_id="1", fingerprint=other, actor=actor, action=other)
+    refused = (await house.connecting().carry_out(reused)).error
+    assert refused is not None
+    assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code

@@ -1,0 +1,163 @@
+"""One process of calendar-sync, as far as connections go, with a real database and simulated providers."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from calendar_sync.adapters.connections import LEAVING, StoredConnections, to_connection
+from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.application.accounts import ConnectedAccounts
+from calendar_sync.application.connecting import Connecting
+from calendar_sync.application.consents import Providers
+from calendar_sync.application.leaving import TakingLeave
+from calendar_sync.application.ports import Account
+from calendar_sync.domain.connection import Connection
+from calendar_sync.settings import Settings
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Outgoing
+from chassis.leases import Leases, Workers
+from chassis.mongo import Collection, Document
+from chassis.outbox import Outbox
+from contracts.calendar import (
+    BeginConsent,
+    CompleteConsent,
+    ConnectionChanged,
+    ConsentOutcome,
+    ConsentResult,
+    DisconnectCalendar,
+)
+from contracts.commands import Actor
+from contracts.enums import CalendarProvider, UserType
+from contracts.ids import uuid7_hex
+from contracts.replies import Reply
+from pydantic import SecretStr
+from simulators.google.testing import Google
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.calendars import Consents
+
+EMAIL = "host@example.com"
+KEY = "dG9rZW4ga2V5IG9mIHRoZSB0ZXN0cywgMjU2IGJpdHM="
+OTHER_KEY = "YW5vdGhlciB0b2tlbiBrZXksIGFsc28gMjU2IGJpdHM="
+
+
+class StandInPublisher(Publisher):
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.records: list[Outgoing] = []
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        self.records.append(outgoing)
+
+
+@dataclass
+class House:
+    """One process of calendar-sync, as far as connections go; ``twin`` is another one with the same database."""
+
+    settings: Settings
+    documents: Collection
+    publisher: StandInPublisher
+    outbox: Outbox
+    connections: StoredConnections
+    providers: Providers
+    vault: TokenVault
+    woken: list[bool] = field(default_factory=list)
+
+    @property
+    def accounts(self) -> ConnectedAccounts:
+        return ConnectedAccounts(self.connections, self.providers, self.vault)
+
+    def connecting(self, *, consent_lifetime: timedelta = timedelta(minutes=10)) -> Connecting:
+        return Connecting(
+            self.connections,
+            self.providers,
+            self.vault,
+            consent_lifetime=consent_lifetime,
+            wake_leaving=lambda: self.woken.append(True),
+        )
+
+    def leaving(self) -> Workers:
+        leaving = TakingLeave(self.connections, self.providers, self.vault, None, to_connection)
+        return Workers(Leases(self.documents, LEAVING, seconds=5), leaving.work, concurrency=2, poll=0.05)
+
+    def with_keys(self, *keys: str) -> "House":
+        """The same house after a rotation of keys."""
+        vault = TokenVault.parse(",".join(keys))
+        return House(
+            self.settings, self.documents, self.publisher, self.outbox, self.connections, self.providers, vault
+        )
+
+    # --- what users do ------------------------------------------------------------------------------------------
+
+    async def begin(self, actor: Actor, provider: CalendarProvider, request_id: str | None = None) -> str:
+        """The address that the user is sent to."""
+        query = BeginConsent(actor=actor, provider=provider, request_id=request_id or uuid7_hex())
+        reply = await self.connecting().begin(query)
+        url: str = reply.data.authorization_url
+        return url
+
+    async def come_back(self, provider: CalendarProvider, query: dict[str, str]) -> ConsentResult:
+        """What becomes of the consent when the browser is sent back with this query."""
+        question = CompleteConsent(
+            provider=provider, state=query["state"], code=query.get("code"), error=query.get("error")
+        )
+        reply = await self.connecting().complete(question)
+        return ConsentOutcome.model_validate(reply.data).result
+
+    async def connect(self, actor: Actor, consents: Consents, email: str = EMAIL) -> Account:
+        """An account that the user has connected."""
+        url = await self.begin(actor, consents.provider)
+        assert await self.come_back(consents.provider, consents.agree(url, email)) is ConsentResult.CONNECTED
+        account = await self.accounts.connected(actor.tenant_uuid, actor.user_id)
+        assert account is not None
+        return account
+
+    async def disconnect(self, actor: Actor, command_id: str | None = None) -> Reply:
+        command = DisconnectCalendar(command_id=command_id or uuid7_hex(), fingerprint="", actor=actor)
+        return await self.connecting().carry_out(command)
+
+    # --- what is there afterwards -------------------------------------------------------------------------------
+
+    async def connection(self, actor: Actor) -> Connection:
+        found = await self.connections.find(actor.tenant_uuid, actor.user_id)
+        assert found is not None
+        return found
+
+    async def document(self, actor: Actor) -> Document:
+        found = await self.documents.find_one({"_id": f"{actor.tenant_uuid}:{actor.user_id}"})
+        assert found is not None
+        return found
+
+    def told(self) -> list[ConnectionChanged]:
+        return [ConnectionChanged.model_validate_json(record.value) for record in self.publisher.records]
+
+
+def new_actor(**changes: Any) -> Actor:
+    given: dict[str, Any] = {
+        "tenant_uuid": "T019A16FF372A70B5A9307B00CE85E4DA",
+        "user_id": f"TS{uuid7_hex()}",
+        "user_type": UserType.TENANT_STAFF,
+        "email": EMAIL,
+    }
+    return Actor(**given | changes)
+
+
+def settings_for(mongodb_uri: str, google: Google, microsoft: Microsoft) -> Settings:
+    return Settings(
+        mongodb_uri=mongodb_uri,
+        mongodb_database=f"calendar_sync_{uuid7_hex()}",
+        internal_token=SecretStr("internal"),
+        token_encryption_keys=SecretStr(KEY),
+        oauth_redirect_base_url="http://127.0.0.1:1",
+        oauth_timeout=5,
+        google_client_id=google.settings.google_client_id,
+        google_client_secret=SecretStr(google.settings.google_client_secret),
+        google_accounts_url=google.url,
+        google_oauth_url=google.url,
+        google_api_url=google.url,
+        microsoft_client_id=microsoft.settings.microsoft_client_id,
+        microsoft_client_secret=SecretStr(microsoft.settings.microsoft_client_secret),
+        microsoft_login_url=microsoft.url,
+        microsoft_graph_url=microsoft.url,
+    )
