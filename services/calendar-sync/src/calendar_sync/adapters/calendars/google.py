@@ -47,7 +47,7 @@ class GoogleCalendar:
             transport.close()
 
     async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
-        body = _written(content, frozenset(EventContent.model_fields)) | {
+        body = written(content, frozenset(EventContent.model_fields)) | {
             "id": marker.event_id,
             "extendedProperties": {
                 "private": {
@@ -71,9 +71,7 @@ class GoogleCalendar:
         return _remote(await self._call("get", access, eventId=event_id), ours=True)
 
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
-        answer = await self._call(
-            "patch", access, etag=held.etag, eventId=held.event_id, body=_written(content, fields)
-        )
+        answer = await self._call("patch", access, etag=held.etag, eventId=held.event_id, body=written(content, fields))
         return _remote(answer, ours=True)
 
     async def remove(self, access: Access, held: Held) -> None:
@@ -130,7 +128,7 @@ class GoogleCalendar:
         return self._own.transport
 
 
-def _written(content: EventContent, fields: frozenset[str]) -> Json:
+def written(content: EventContent, fields: frozenset[str]) -> Json:
     """These fields as Google takes them; the other form of a time is null, so that a patch can change between both."""
     body: Json = {name: getattr(content, field) for field, name in _TEXTS.items() if field in fields}
     if "when" in fields:
@@ -164,9 +162,9 @@ def read_content(event: Json) -> EventContent:
 
 def _read_when(event: Json) -> When:
     start, end = event.get("start") or {}, event.get("end") or {}
-    if "date" in start and "date" in end:
+    if start.get("date") and end.get("date"):
         return When(starts_at=_midnight(start["date"]), ends_at=_midnight(end["date"]), all_day=True)
-    if "dateTime" in start and "dateTime" in end:
+    if start.get("dateTime") and end.get("dateTime"):
         return When(
             starts_at=datetime.fromisoformat(start["dateTime"]),
             ends_at=datetime.fromisoformat(end["dateTime"]),

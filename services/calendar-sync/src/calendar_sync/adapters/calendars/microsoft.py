@@ -35,7 +35,7 @@ class MicrosoftCalendar:
         self._base = f"{graph_url}/v1.0/me"
 
     async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
-        body = _written(content, frozenset(EventContent.model_fields)) | {
+        body = written(content, frozenset(EventContent.model_fields)) | {
             # For as long as Graph remembers it, a repeat gets the event that the first one made.
             "transactionId": marker.event_id,
             "singleValueExtendedProperties": [
@@ -59,7 +59,7 @@ class MicrosoftCalendar:
         return _remote(await self._call("GET", f"/events/{event_id}", access), ours=True)
 
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
-        body = _written(content, fields)
+        body = written(content, fields)
         return _remote(
             await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body), ours=True
         )
@@ -88,7 +88,7 @@ def _calendar(access: Access) -> str:
     return "/events" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}/events"
 
 
-def _written(content: EventContent, fields: frozenset[str]) -> Json:
+def written(content: EventContent, fields: frozenset[str]) -> Json:
     """These fields as Graph takes them."""
     body: Json = {}
     if "title" in fields:

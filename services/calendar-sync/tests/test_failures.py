@@ -1,0 +1,51 @@
+"""What providers' refusals mean."""
+
+import pytest
+from calendar_sync.domain.failures import (
+    CallFailedError,
+    MissingError,
+    StaleError,
+    TakenError,
+    UnauthorizedError,
+    problem,
+)
+from contracts.enums import SyncFailureCode
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "meaning"),
+    [
+        (401, "authError", UnauthorizedError),
+        (404, "notFound", MissingError),
+        (410, "deleted", MissingError),
+        (409, "duplicate", TakenError),
+        (409, "ErrorIrresolvableConflict", StaleError),
+        (412, "conditionNotMet", StaleError),
+    ],
+)
+def test_some_have_a_way_out(status: int, reason: str, meaning: type[Exception]) -> None:
+    assert type(problem(status, reason)) is meaning
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code", "passing"),
+    [
+        (400, "timeRangeEmpty", SyncFailureCode.INVALID_REQUEST, False),
+        (403, "insufficientPermissions", SyncFailureCode.PERMISSION_DENIED, False),
+        (403, "ErrorAccessDenied", SyncFailureCode.PERMISSION_DENIED, False),
+        (403, "rateLimitExceeded", SyncFailureCode.RATE_LIMITED, True),
+        (403, "userRateLimitExceeded", SyncFailureCode.RATE_LIMITED, True),
+        (403, "quotaExceeded", SyncFailureCode.RATE_LIMITED, True),
+        (429, "ApplicationThrottled", SyncFailureCode.RATE_LIMITED, True),
+        (408, "", SyncFailureCode.PROVIDER_UNAVAILABLE, True),
+        (500, "backendError", SyncFailureCode.PROVIDER_UNAVAILABLE, True),
+        (503, "MailboxConcurrency", SyncFailureCode.PROVIDER_UNAVAILABLE, True),
+    ],
+)
+def test_others_are_failures_that_pass_or_do_not(
+    status: int, reason: str, code: SyncFailureCode, passing: bool
+) -> None:
+    found = problem(status, reason, retry_after=7)
+    assert isinstance(found, CallFailedError)
+    assert (found.failure.code, found.failure.passing) == (code, passing)
+    assert found.failure.retry_after == (7 if passing else None)

@@ -1,0 +1,166 @@
+"""Meetings and events for tests of outward sync, and the writing side with nothing but a simulated provider."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.ports import Account, GrantRevokedError
+from calendar_sync.application.writing import Attempt, Calendar, Patience, Writing
+from calendar_sync.domain.event import EventContent, When
+from calendar_sync.domain.link import Copy, Link
+from contracts.enums import (
+    CalendarProvider,
+    ExternalSyncStatus,
+    LocationType,
+    MeetingSource,
+    MeetingStatus,
+    ParticipantType,
+    SyncFailureCode,
+    UserType,
+)
+from contracts.ids import new_meeting_uuid, new_participant_uuid
+from contracts.meetings import MeetingState, ParticipantState
+from contracts.times import Schedule
+
+NOON = datetime(2027, 6, 1, 12, tzinfo=UTC)
+
+
+def content(
+    *, title: str = "Review", hours: int = 0, zone: str | None = "America/Santiago", **texts: str
+) -> EventContent:
+    start = NOON + timedelta(hours=hours)
+    return EventContent(title=title, when=When(starts_at=start, ends_at=start + timedelta(hours=1), zone=zone), **texts)
+
+
+def participant(name: str | None, *, email: str | None = None) -> ParticipantState:
+    return ParticipantState(
+        participant_uuid=new_participant_uuid(), participant_type=ParticipantType.EXTERNAL, name=name, email=email
+    )
+
+
+def meeting_state(**changes: Any) -> MeetingState:
+    """A meeting's public state; its instants follow from its times."""
+    fields: dict[str, Any] = {
+        "meeting_uuid": new_meeting_uuid(),
+        "tenant_uuid": "T1",
+        "title": "Review",
+        "start_date_time": "2027-06-01T10:00:00",
+        "end_date_time": "2027-06-01T11:00:00",
+        "timezone": "UTC",
+        "all_day": False,
+        "location_type": LocationType.ONLINE,
+        "host_uuid": "TS1",
+        "host_type": UserType.TENANT_STAFF,
+        "created_by_uuid": "TS1",
+        "created_by_type": UserType.TENANT_STAFF,
+        "status": MeetingStatus.ACTIVE,
+        "source": MeetingSource.INTERNAL,
+        "ical_sequence": 0,
+        "created_at": NOON,
+        "updated_at": NOON,
+        "participants": [],
+        "external_sync_status": ExternalSyncStatus.PENDING,
+    } | changes
+    schedule = Schedule(
+        datetime.fromisoformat(fields["start_date_time"]),
+        datetime.fromisoformat(fields["end_date_time"]),
+        fields["timezone"],
+        fields["all_day"],
+    )
+    return MeetingState(starts_at=schedule.starts_at, ends_at=schedule.ends_at, **fields)
+
+
+class OneAccount:
+    """An account whose token is at hand."""
+
+    def __init__(self, provider: CalendarProvider, email: str, token: Callable[[], str]) -> None:
+        self.account: Account | None = Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1)
+        self.token = token
+        self.troubles: list[SyncFailureCode] = []
+        self.lost_for: list[str] = []
+
+    async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
+        return self.account
+
+    async def access_token(self, account: Account, *, refused: str | None = None) -> str:
+        if self.account is None:
+            raise GrantRevokedError("not connected")
+        return self.token()
+
+    async def lost(self, account: Account, reason: str) -> None:
+        self.lost_for.append(reason)
+        self.account = None
+
+    async def synced(self, account: Account, at: datetime) -> None:
+        """Nothing that is looked at."""
+
+    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        self.troubles.append(code)
+
+
+class Saved:
+    """Intentions, kept in the link that they are about."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def save(self, key: str, copy: Copy) -> bool:
+        self._link.copies[key] = copy.model_copy(deep=True)
+        return True
+
+
+class Desk:
+    """One meeting's link, and attempts at its copy as a worker makes them."""
+
+    def __init__(self, calendar: Calendar, accounts: OneAccount, *, attempts: int = 8) -> None:
+        assert accounts.account is not None
+        self.accounts = accounts
+        patience = Patience(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0))
+        self.writing = Writing(
+            accounts.account.provider,
+            calendar,
+            accounts,
+            Calls(accounts, Politeness()),
+            deployment="tests",
+            patience=patience,
+        )
+        meeting = meeting_state()
+        self.link = Link(
+            meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, wanted=meeting
+        )
+        self.failures = 0
+
+    def want(self, **changes: Any) -> None:
+        """The meeting has changed."""
+        now = {name: value for name, value in self.link.wanted if name not in ("starts_at", "ends_at")}
+        times = {name: now[name].isoformat() for name in ("start_date_time", "end_date_time")}
+        self.link.wanted = meeting_state(**now | times | changes)
+        self.link.sequence += 1
+
+    async def attempt(self, *, forget: bool = False) -> Attempt:
+        """One attempt, recorded as a worker records it; ``forget``: the worker dies before it can."""
+        read = self.link.model_copy(deep=True)
+        attempt = await self.writing.attempt(read, number=self.failures + 1, intentions=Saved(self.link))
+        if forget:
+            return attempt
+        if attempt.key is not None and attempt.copy is not None:
+            self.link.copies[attempt.key] = attempt.copy
+        if attempt.told is not None:
+            self.link.told = attempt.told
+        self.failures = 0 if attempt.again_in is None else self.failures + 1
+        return attempt
+
+    async def settle(self) -> Attempt:
+        """Attempts until nothing is left to do."""
+        for _ in range(20):
+            attempt = await self.attempt()
+            if attempt.again_in is None:
+                return attempt
+        raise AssertionError("still not settled")
+
+    @property
+    def copy(self) -> Copy:
+        (copy,) = self.link.copies.values()
+        return copy
