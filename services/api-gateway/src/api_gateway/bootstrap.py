@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
+from chassis.body_limit import BodyLimit
+from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
 from chassis.http import Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
@@ -17,11 +19,10 @@ from api_gateway.adapters.directory import Directory
 from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.calendar import calendar_routes
-from api_gateway.adapters.http.errors import add_error_handlers, broken
 from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_routes
 from api_gateway.adapters.http.openapi import describe
-from api_gateway.adapters.http.protection import BodyLimit, Gatekeeper
+from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+from chassis.error_answers import retry_headers
 from contracts.calendar import Authorization, CalendarPull, Connection, ConsentResult, PullStatus
 from contracts.errors import Refusal
 from contracts.model import Contract
@@ -13,7 +14,6 @@ from pydantic import Field
 
 from api_gateway.adapters.http.answers import answer, errors, shown
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.errors import retry_headers
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
 from api_gateway.adapters.http.public import PageRoute, language_asked
 from api_gateway.adapters.pages.rendering import HEADERS, page

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from chassis.error_answers import retry_headers
 from chassis.languages import when
 from contracts.enums import MeetingStatus, RsvpStatus
 from contracts.errors import ErrorCode, Refusal
@@ -13,7 +14,6 @@ from fastapi.responses import HTMLResponse
 
 from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome, shown
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.errors import retry_headers
 from api_gateway.adapters.http.protection import RequestConditions
 from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, language_asked
 from api_gateway.adapters.pages.rendering import page

@@ -1,4 +1,4 @@
-"""What stands before every endpoint: the body's size and type, and who is calling."""
+"""What stands before every endpoint: the body's type, and who is calling."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -7,11 +7,9 @@ from typing import Annotated, Any
 import orjson
 from chassis.context import Context, current_context, working_on
 from contracts.errors import ErrorCode, Refusal
-from fastapi import Depends, Header, HTTPException, Request, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway.adapters.http.errors import error_response
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.wishes import Conditions, Wish
 from api_gateway.domain.caller import Caller, ClaimNames, identify
@@ -19,38 +17,6 @@ from api_gateway.domain.caller import Caller, ClaimNames, identify
 _LONGEST_KEY = 128
 _FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
 _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
-
-
-class BodyLimit:
-    """ASGI middleware: refuses bodies over ``limit`` bytes, whether announced or not, before anything reads them."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
-        self._limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self._limit:
-            await self._refuse(scope, receive, send)
-            return
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
-                raise HTTPException(413)  # FastAPI takes any other exception here for a malformed body
-            return message
-
-        await self._app(scope, counted, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = error_response(scope["path"], Refusal(ErrorCode.BODY_TOO_LARGE), {"Connection": "close"})
-        await answer(scope, receive, send)
 
 
 class CallerRoute(APIRoute):

@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from chassis.error_answers import EXPECTED, refusal_of
 from contracts.enums import Language
 from contracts.errors import Refusal
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api_gateway.adapters.http.errors import EXPECTED, refusal_of
 from api_gateway.adapters.http.protection import require_json
 from api_gateway.adapters.pages.rendering import language_of
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis.kafka.requests import BusUnavailableError
-from chassis.queries import QueryUnavailableError
 from contracts.errors import ErrorBody, ErrorCode, Refusal
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
+
+from chassis.kafka.requests import BusUnavailableError
+from chassis.queries import QueryUnavailableError
 
 _RETRY_AFTER = 2
 _BY_STATUS = {
