@@ -467,9 +467,12 @@ def _merged(*updates: Update) -> dict[str, dict[str, Any]]:
 
 
 async def _stop(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel until they have ended: inside the database driver, a cancellation can get lost."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=0.5)
 
 
 def _in(seconds: float) -> datetime:

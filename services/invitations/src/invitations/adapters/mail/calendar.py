@@ -12,6 +12,9 @@ from invitations.adapters.mail.wording import Wording
 from invitations.domain.guest import Guest
 from invitations.domain.text import one_line
 
+_NOT_IN_PARAMETERS = str.maketrans({'"': "'", "\\": None})
+"""A parameter's value cannot hold a double quote (RFC 5545 section 3.2), and some read a backslash as an escape."""
+
 _PARTSTAT = {
     RsvpStatus.UNKNOWN: "NEEDS-ACTION",
     RsvpStatus.ACCEPTED: "ACCEPTED",
@@ -84,6 +87,6 @@ def _attendee(guest: Guest, recipient: str) -> vCalAddress:
 
 def _party(address: str, name: str | None) -> vCalAddress:
     party = vCalAddress(f"mailto:{address}")
-    if named := one_line(name).replace('"', "'"):  # a parameter value cannot hold a double quote (RFC 5545, 3.2)
+    if named := one_line(name).translate(_NOT_IN_PARAMETERS):
         party.params["CN"] = named
     return party

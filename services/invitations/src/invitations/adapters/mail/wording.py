@@ -26,7 +26,7 @@ class Wording:
     when: str
     where: str
     link: str
-    link_label: str
+    provider: str
     host: str
     description: str
     information: str
@@ -37,8 +37,8 @@ class Wording:
     @property
     def calendar_notes(self) -> str:
         """What a calendar program shows below the event."""
-        link = f"{self.link_label}: {self.link}" if self.link else ""
-        return "\n\n".join(filter(None, (self.description, self.information, link)))
+        link = f"{self.labels['link']}: {self.link}" if self.link else ""
+        return "\n\n".join(filter(None, (self.description, self.information, link, self.provider)))
 
 
 def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
@@ -46,7 +46,6 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
     meeting, say = guest.meeting, tongue.say
     host = one_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
     title = one_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
-    provider = one_line(meeting.meeting_provider, longest=60)
     return Wording(
         language=tongue.tag,
         subject=_subject(kind, title, tongue),
@@ -57,7 +56,7 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
         where=one_line(meeting.location_detail, longest=2048)
         or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
         link=_web_link(meeting.meeting_link),
-        link_label=say("Join (%(provider)s)", provider=provider) if provider else say("Join"),
+        provider=one_line(meeting.meeting_provider, longest=60),
         host=host,
         description=many_lines(meeting.description),
         information=many_lines(meeting.meeting_information),
@@ -66,6 +65,7 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
         labels={
             "when": say("When"),
             "where": say("Where"),
+            "link": say("Join"),
             "host": say("Host"),
             "about": say("Description"),
             "information": say("Information"),

@@ -1,0 +1,421 @@
+"""Leased work on a real MongoDB: done once, taken over when its worker vanishes, never lost, and bounded."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from chassis.leases import Lease, Leases, Result, Workers, due, work_indexes
+from chassis.mongo import Collection, Document, open_database
+from chassis.settings import DatabaseSettings
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from pydantic import SecretStr
+from pymongo.errors import AutoReconnect
+
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
+
+ALL: dict[str, Any] = {"full": [], "per_lane": lambda _lane: 100}
+
+
+@pytest.fixture
+async def things(mongodb_uri: str) -> AsyncIterator[Collection]:
+    """An empty collection with work in the field ``job``."""
+    settings = DatabaseSettings(
+        service_name="test-service",
+        http_port=0,
+        internal_token=SecretStr("internal"),
+        mongodb_uri=mongodb_uri,
+        mongodb_database="leases",
+    )
+    async with open_database(settings) as database:
+        collection = database.collection(uuid7_hex())
+        await collection.create_indexes(work_indexes("job", lane="account"))
+        yield collection
+
+
+def leases(things: Collection, *, seconds: float = 30) -> Leases:
+    return Leases(things, "job", seconds=seconds, lane="account")
+
+
+async def want(things: Collection, *names: str, account: str = "", later: float = 0) -> None:
+    """Work is written down, as a consumer of messages would."""
+    for name in names:
+        asked = due("job", utc_now() + timedelta(seconds=later))
+        await things.update_one({"_id": name}, {"$set": {"account": account}, **asked}, upsert=True)
+
+
+async def stored(things: Collection, name: str = "a") -> Document:
+    document = await things.find_one({"_id": name})
+    assert document is not None
+    return document
+
+
+async def is_over(things: Collection, *names: str) -> bool:
+    """Nobody has to do, or is doing, any of these."""
+    busy = {"_id": {"$in": list(names)}, "$or": [{"job.dueAt": {"$exists": True}}, {"job.lease": {"$exists": True}}]}
+    return await things.find_one(busy) is None
+
+
+# --- leases -----------------------------------------------------------------------------------------------------------
+
+
+async def test_work_is_leased_to_one_and_ended_by_its_holder(things: Collection) -> None:
+    await want(things, "a")
+    one, other = leases(things), leases(things)
+    [lease] = await one.take(10, **ALL)
+    assert (lease.key, lease.attempt, lease.abandoned) == ("a", 1, False)
+    assert await other.take(10, **ALL) == []
+    document = await one.record(lease, Result({"$set": {"done": True}}))
+    assert document is not None
+    assert (document["done"], document["job"]) == (True, {"attempts": 0})
+    assert await one.take(10, **ALL) == []
+
+
+async def test_work_is_not_taken_before_it_is_due_and_the_longest_due_first(things: Collection) -> None:
+    await want(things, "later", later=3600)
+    await want(things, "young", later=-1)
+    await want(things, "old", later=-2)
+    here = leases(things)
+    assert [lease.key for lease in await here.take(1, **ALL)] == ["old"]
+    assert [lease.key for lease in await here.take(10, **ALL)] == ["young"]
+    at = await here.next_due()
+    assert at is not None
+    assert at > utc_now()
+
+
+async def test_what_is_wanted_earlier_stays_so(things: Collection) -> None:
+    await want(things, "a", later=-5)
+    await want(things, "a", later=3600)
+    assert len(await leases(things).take(1, **ALL)) == 1
+
+
+async def test_what_is_wanted_while_the_work_is_done_is_work_again(things: Collection) -> None:
+    await want(things, "a")
+    here = leases(things)
+    [lease] = await here.take(1, **ALL)
+    await want(things, "a")
+    assert await here.take(1, **ALL) == []
+    await here.record(lease, Result())
+    assert len(await here.take(1, **ALL)) == 1
+
+
+async def test_a_lease_that_ran_out_is_another_workers_and_its_result_counts_no_more(things: Collection) -> None:
+    await want(things, "a")
+    slow, quick = leases(things, seconds=0), leases(things)
+    [lost] = await slow.take(1, **ALL)
+    assert await quick.reclaim() == 1
+    [lease] = await quick.take(1, **ALL)
+    assert (lease.abandoned, lease.attempt) == (True, 2)
+    assert await slow.record(lost, Result({"$set": {"done": "slow"}})) is None
+    await slow.renew([lost])
+    assert await quick.record(lease, Result({"$set": {"done": "quick"}})) is not None
+    document = await stored(things)
+    assert document["done"] == "quick"
+    assert "abandoned" not in document["job"]
+
+
+async def test_a_renewed_lease_does_not_run_out(things: Collection) -> None:
+    await want(things, "a")
+    here = leases(things, seconds=0)
+    [lease] = await here.take(1, **ALL)
+    here.seconds = 60
+    await here.renew([lease])
+    assert await here.reclaim() == 0
+    assert await here.record(lease, Result()) is not None
+
+
+async def test_nobody_gets_what_another_took(things: Collection) -> None:
+    names = [f"{n:03}" for n in range(100)]
+    await want(things, *names)
+    workers = [leases(things) for _ in range(5)]
+    taken: list[Any] = []
+
+    async def take(one: Leases) -> None:
+        for _ in range(20):
+            taken.extend(lease.key for lease in await one.take(7, **ALL))
+
+    await asyncio.gather(*map(take, workers))
+    assert sorted(taken) == names
+
+
+async def test_full_lanes_are_passed_over_and_others_get_their_share_only(things: Collection) -> None:
+    await want(things, *"abcd", account="busy", later=-10)
+    await want(things, *"efgh", account="fine", later=-5)
+    taken = await leases(things).take(10, full=["busy"], per_lane=lambda _lane: 3)
+    assert [lease.key for lease in taken] == ["e", "f", "g"]
+
+
+# --- workers ----------------------------------------------------------------------------------------------------------
+
+
+class Place:
+    """Workers of one test, and what they did."""
+
+    def __init__(self, things: Collection, started: AsyncExitStack) -> None:
+        self.things = things
+        self.did: list[str] = []
+        self._started = started
+
+    async def hire(self, work: Callable[[Lease], Any] | None = None, *, seconds: float = 30, **options: Any) -> Workers:
+        given: dict[str, Any] = {"concurrency": 4, "poll": 0.05, "drain": 5}
+        workers = Workers(leases(self.things, seconds=seconds), work or self.work, **given | options)
+        return await self._started.enter_async_context(workers.running())
+
+    async def work(self, lease: Lease) -> Result:
+        self.did.append(lease.key)
+        return Result()
+
+    async def all_over(self, *names: str) -> None:
+        await until(lambda: is_over(self.things, *names), what=f"{names} are over")
+
+
+@pytest.fixture
+async def place(things: Collection) -> AsyncIterator[Place]:
+    async with AsyncExitStack() as started:
+        yield Place(things, started)
+
+
+async def test_what_is_written_down_gets_done_once(place: Place) -> None:
+    names = [f"{n:03}" for n in range(60)]
+    for _ in range(3):
+        await place.hire()
+    await want(place.things, *names)
+    await place.all_over(*names)
+    assert sorted(place.did) == names
+
+
+async def test_a_wake_up_is_enough_however_seldom_one_looks(place: Place) -> None:
+    workers = await place.hire(poll=3600)
+    await want(place.things, "a")
+    workers.wake()
+    await place.all_over("a")
+    await want(place.things, "b", later=0.2)
+    workers.wake()
+    await place.all_over("b")
+    assert place.did == ["a", "b"]
+
+
+async def test_no_more_than_allowed_at_once_and_in_one_lane(place: Place) -> None:
+    now: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    go_on = asyncio.Event()
+
+    async def work(lease: Lease) -> Result:
+        for lane in ("all", lease.document["account"]):
+            now[lane] += 1
+            most[lane] = max(most[lane], now[lane])
+        await go_on.wait()
+        for lane in ("all", lease.document["account"]):
+            now[lane] -= 1
+        return Result()
+
+    slow, quick = [f"s{n}" for n in range(12)], [f"q{n}" for n in range(12)]
+    await want(place.things, *slow, account="slow", later=-1)
+    await want(place.things, *quick, account="quick")
+    await place.hire(work, concurrency=3, per_lane=2)
+
+    async def busy() -> bool:
+        return now == {"all": 3, "slow": 2, "quick": 1}
+
+    await until(busy, what="all are at work that may be")
+    go_on.set()
+    await place.all_over(*slow, *quick)
+    assert most["all"] == 3
+    assert most["slow"] <= 2
+    assert most["quick"] <= 2
+
+
+async def test_one_lane_that_stands_still_delays_no_other(place: Place) -> None:
+    stuck = asyncio.Event()
+
+    async def work(lease: Lease) -> Result:
+        if lease.document["account"] == "stuck":
+            await stuck.wait()
+        return await place.work(lease)
+
+    await want(place.things, *(f"s{n}" for n in range(20)), account="stuck", later=-1)
+    await place.hire(work, per_lane=2)
+    await want(place.things, *"abc", account="fine")
+    await place.all_over(*"abc")
+    stuck.set()
+
+
+async def test_what_is_to_be_tried_again_is_and_counted(place: Place) -> None:
+    attempts: list[int] = []
+
+    async def work(lease: Lease) -> Result:
+        attempts.append(lease.attempt)
+        return Result({"$set": {"tries": lease.attempt}}, again_in=0.01) if lease.attempt < 4 else Result()
+
+    await want(place.things, "a")
+    await place.hire(work)
+    await place.all_over("a")
+    assert attempts == [1, 2, 3, 4]
+    assert (await stored(place.things))["job"]["attempts"] == 0
+
+
+async def test_a_lane_can_be_paused_by_what_its_work_met(place: Place) -> None:
+    async def work(lease: Lease) -> Result:
+        place.did.append(lease.key)
+        limited = lease.document["account"] == "limited"
+        return Result(again_in=600, pause_lane=True) if limited else Result()
+
+    await want(place.things, *(f"l{n}" for n in range(6)), account="limited", later=-1)
+    await place.hire(work, per_lane=1)
+    await want(place.things, *"abcdef", account="fine")
+    await place.all_over(*"abcdef")
+    assert [name for name in place.did if name.startswith("l")] == ["l0"]
+
+
+async def test_a_fault_is_tried_again_then_given_up_where_people_see_it(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(lease: Lease) -> Result:
+        place.did.append(lease.key)
+        raise RuntimeError("no good")
+
+    await want(place.things, "a")
+    await place.hire(work, give_up_after=1)
+    await place.all_over("a")
+    job = (await stored(place.things))["job"]
+    assert job["gaveUp"]["error"] == "RuntimeError: no good"
+    assert place.did == ["a"]
+    await want(place.things, "a")
+    await until(lambda: _did(place, 2), what="it is tried again when it is wanted again")
+
+
+async def test_an_outage_stops_the_work_and_counts_as_no_attempt(place: Place) -> None:
+    away = True
+    attempts: list[int] = []
+
+    async def work(lease: Lease) -> Result:
+        attempts.append(lease.attempt)
+        if away:
+            raise ConnectionRefusedError
+        return Result()
+
+    await want(place.things, *"abcdef")
+    await place.hire(work, concurrency=1)
+    await until(lambda: _at_least(attempts, 3), what="it looks whether the dependency is back")
+    away = False
+    await place.all_over(*"abcdef")
+    assert set(attempts) == {1}
+
+
+async def test_a_worker_that_vanishes_is_replaced(place: Place) -> None:
+    """It holds a lease, and never comes back to it."""
+    await want(place.things, "a")
+    await leases(place.things, seconds=0.2).take(1, **ALL)
+    seen: list[bool] = []
+
+    async def work(lease: Lease) -> Result:
+        seen.append(lease.abandoned)
+        return Result()
+
+    await place.hire(work)
+    await place.all_over("a")
+    assert seen == [True]
+
+
+async def test_work_that_takes_longer_than_a_lease_stays_its_workers(place: Place) -> None:
+    go_on = asyncio.Event()
+
+    async def work(lease: Lease) -> Result:
+        place.did.append(lease.key)
+        await go_on.wait()
+        return Result()
+
+    await want(place.things, "a")
+    first = leases(place.things, seconds=2)
+    await place.hire(work, seconds=first.seconds)
+    await place.hire(work, seconds=first.seconds)
+    started = (await until(lambda: _lease_of(place.things), what="it is taken"))["until"]
+
+    async def renewed() -> bool:
+        return bool((await stored(place.things))["job"]["lease"]["until"] > started + timedelta(seconds=first.seconds))
+
+    await until(renewed, what="the lease was renewed beyond its first end")
+    go_on.set()
+    await place.all_over("a")
+    assert place.did == ["a"]
+
+
+async def test_stopping_lets_running_work_end(things: Collection) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(_lease: Lease) -> Result:
+        begun.set()
+        await go_on.wait()
+        return Result({"$set": {"done": True}})
+
+    await want(things, "a")
+    async with Workers(leases(things), work, concurrency=1, poll=0.05, drain=10).running():
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+    assert (await stored(things))["done"] is True
+
+
+async def test_stopping_gives_back_what_does_not_end(things: Collection) -> None:
+    begun = asyncio.Event()
+
+    async def work(_lease: Lease) -> Result:
+        begun.set()
+        await asyncio.Event().wait()
+        return Result()
+
+    await want(things, "a")
+    async with Workers(leases(things), work, concurrency=1, poll=0.05, drain=0.05).running():
+        await begun.wait()
+    [lease] = await leases(things).take(1, **ALL)
+    assert lease.abandoned
+
+
+async def test_a_result_outlives_an_outage_of_the_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, failures = Leases.record, 3
+
+    async def flaky(self: Leases, lease: Lease, result: Result) -> Document | None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise AutoReconnect("gone")
+        return await record(self, lease, result)
+
+    monkeypatch.setattr(Leases, "record", flaky)
+    await want(place.things, "a")
+    await place.hire()
+    await place.all_over("a")
+    assert (failures, place.did) == (0, ["a"])
+
+
+async def test_what_was_recorded_is_told(place: Place) -> None:
+    told: list[Document] = []
+
+    async def tell(document: Document) -> None:
+        told.append(document)
+
+    async def work(lease: Lease) -> Result:
+        return Result({"$set": {"news": lease.key}})
+
+    await want(place.things, "a")
+    await place.hire(work, told=tell)
+    await place.all_over("a")
+    await until(lambda: _at_least(told, 1), what="it is told")
+    assert told[0]["news"] == "a"
+
+
+async def _did(place: Place, times: int) -> bool:
+    return len(place.did) >= times
+
+
+async def _at_least(things: list[Any], count: int) -> bool:
+    return len(things) >= count
+
+
+async def _lease_of(things: Collection) -> Any:
+    return (await stored(things)).get("job", {}).get("lease")
