@@ -32,6 +32,10 @@ KNOWN = "gateway.command.replied.v1"  # a type that every service knows
 WITHOUT_GROUP = (API_GATEWAY, WEBHOOK_INGEST)
 
 
+def _new_key() -> bytes:
+    return f"poison {uuid7_hex()}".encode()
+
+
 @dataclass(frozen=True)
 class Poison:
     """A record that no reader can handle, with a key of its own: other readers park it in their own time."""
@@ -39,7 +43,7 @@ class Poison:
     name: str
     value: bytes | None
     headers: Headers
-    key: bytes = field(default_factory=lambda: f"poison {uuid7_hex()}".encode())
+    key: bytes = field(default_factory=_new_key)
 
 
 def envelope(kind: str = KNOWN, *, reply_to: str | None = None) -> Envelope:
