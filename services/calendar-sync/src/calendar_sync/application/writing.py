@@ -350,7 +350,7 @@ class _Gap:
                 raise
             return
         self._seen(made)
-        if not made.content.differs_from(wanted) or self.copy.asking == [wanted]:
+        if not made.content.differs_from(wanted):
             self.copy.settled(wanted)
 
     async def _change(self, wanted: EventContent, fields: frozenset[str]) -> None:

@@ -68,11 +68,11 @@ class Copy(BaseModel):
         A three-way merge: what is wanted counts where it differs from anything that we have written or tried to;
         elsewhere ``theirs``, the event as it was just read, stays.
         """
-        bases = [*([] if self.asked is None else [self.asked]), *self.asking]
         known = theirs or (None if self.asking else self.asked)
-        changed = frozenset().union(*(content.differs_from(base) for base in bases)) if bases else None
         differing = content.differs_from(known) if known is not None else frozenset(EventContent.model_fields)
-        return differing if changed is None else differing & changed
+        if self.asked is None:  # whatever is there was not known to us, so nothing says that its owner changed it
+            return differing
+        return differing & frozenset().union(*(content.differs_from(base) for base in (self.asked, *self.asking)))
 
 
 class Told(BaseModel):

@@ -1,0 +1,337 @@
+"""Writing copies into both simulated providers: each wish is fulfilled once, whatever goes wrong on the way."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+from calendar_sync.adapters.calendars.google import GoogleCalendar
+from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.application.writing import Access, Calendar, Held, Marker
+from calendar_sync.domain.failures import StaleError
+from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
+from contracts.ids import uuid7_hex
+from simulators.google.testing import Google
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.calendars import GoogleConsents, MicrosoftConsents
+from tests.support.outside import Outside, Shown
+from tests.support.outward import Desk, OneAccount, content
+
+TIMEOUT = 1.0
+
+
+@dataclass
+class Office:
+    """A host's account at a provider, and what writes into it."""
+
+    outside: Outside
+    email: str
+    accounts: OneAccount
+    calendar: Calendar
+
+    def desk(self, **options: Any) -> Desk:
+        return Desk(self.calendar, self.accounts, **options)
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self.outside.simulator.fault(kind, account=self.email, **more)
+
+    def shown(self) -> list[Shown]:
+        return self.outside.events(self.email)
+
+    def titles(self) -> list[str]:
+        return [one.title for one in self.shown()]
+
+    def event(self) -> dict[str, Any]:
+        (event,) = self.outside.simulator.control("GET", f"accounts/{self.email}/events")
+        found: dict[str, Any] = event.get("resource", event)
+        return found
+
+    def by_hand(self, verb: str, body: Any = None) -> None:
+        """The owner changes or deletes the only event."""
+        event_id = self.event()["id"]
+        self.outside.simulator.control(verb, f"accounts/{self.email}/events/{event_id}", body)
+
+    @property
+    def title_field(self) -> str:
+        """What the provider calls an event's title."""
+        return "summary" if self.outside.name == "google" else "subject"
+
+    @property
+    def access(self) -> Access:
+        return Access(self.accounts.token(), "primary")
+
+
+@pytest.fixture
+def google_office(google_simulator: Google) -> Iterator[Office]:
+    email = f"{uuid7_hex().lower()}@gmail.com"
+    credentials = google_simulator.connect(email)
+    calendar = GoogleCalendar(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
+    accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
+    yield Office(Outside("google", google_simulator, GoogleConsents(google_simulator)), email, accounts, calendar)
+    calendar.close()
+    google_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture
+async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Office]:
+    email = f"{uuid7_hex().lower()}@contoso.com"
+    token = microsoft_simulator.consent(email)["access_token"]
+    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+        calendar = MicrosoftCalendar(http, graph_url=microsoft_simulator.url)
+        accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
+        outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
+        yield Office(outside, email, accounts, calendar)
+    microsoft_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture(params=["google_office", "microsoft_office"])
+def office(request: pytest.FixtureRequest) -> Office:
+    """Both providers, one after the other."""
+    found: Office = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:
+    desk = office.desk()
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.CREATE)
+    (shown,) = office.shown()
+    assert (shown.meeting_uuid, shown.title) == (desk.link.meeting_uuid, "Review")
+
+    desk.want(title="Moved", start_date_time="2027-06-02T10:00:00", end_date_time="2027-06-02T12:00:00")
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.UPDATE)
+    assert office.shown() == [
+        replace(shown, title="Moved", start="2027-06-02T10:00:00+00:00", end="2027-06-02T12:00:00+00:00")
+    ]
+
+    desk.want(status=MeetingStatus.CANCELED)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.DELETE)
+    assert office.shown() == []
+
+
+async def test_the_copy_has_no_attendees(office: Office) -> None:
+    await office.desk().settle()
+    assert not office.event().get("attendees")
+
+
+async def test_what_is_written_comes_back_as_our_own(office: Office) -> None:
+    desk = office.desk()
+    desk.want(description="One\n\nTwo  \nThree", location_detail="Room 5")
+    await desk.settle()
+    remote = await office.calendar.read(office.access, desk.copy.event_id or "")
+    assert remote.content.fingerprint == desk.copy.echo
+    assert remote.held.etag == desk.copy.etag
+    assert desk.copy.asked is not None
+    assert remote.content.differs_from(desk.copy.asked) == frozenset()
+
+
+@pytest.mark.parametrize("all_day", [True, False])
+async def test_a_meeting_becomes_all_day_and_timed_again(office: Office, all_day: bool) -> None:
+    desk = office.desk()
+    desk.want(all_day=not all_day, timezone="America/Santiago")
+    await desk.settle()
+    desk.want(all_day=all_day)
+    await desk.settle()
+    (shown,) = office.shown()
+    expected = ("2027-06-01", "2027-06-02") if all_day else ("2027-06-01T14:00:00+00:00", "2027-06-01T15:00:00+00:00")
+    assert (shown.start, shown.end) == expected
+
+
+async def test_what_is_wanted_already_makes_no_call(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    office.fault("error", status=500, operation="events.*")
+    attempt = await desk.attempt()
+    assert (attempt.told, attempt.again_in) == (None, None)
+
+
+@pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
+async def test_a_create_that_was_done_without_an_answer_is_not_repeated(office: Office, fault: str) -> None:
+    desk = office.desk()
+    office.fault(fault, status=503, seconds=TIMEOUT + 1, times=1, operation="events.*")
+    attempt = await desk.attempt()
+    assert attempt.again_in is not None
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_a_create_whose_worker_died_is_found_again(office: Office) -> None:
+    desk = office.desk()
+    await desk.attempt(forget=True)
+    desk.want(title="Newer")
+    await desk.settle()
+    assert office.titles() == ["Newer"]
+    assert desk.copy.number == 1
+
+
+async def test_a_create_whose_worker_died_is_removed_when_the_meeting_was_canceled(office: Office) -> None:
+    desk = office.desk()
+    await desk.attempt(forget=True)
+    desk.want(status=MeetingStatus.CANCELED)
+    await desk.settle()
+    assert office.titles() == []
+
+
+@pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
+async def test_a_change_that_was_done_without_an_answer_is_taken_back(office: Office, fault: str) -> None:
+    desk = office.desk()
+    await desk.settle()
+    desk.want(title="Second thoughts")
+    office.fault(fault, status=503, seconds=TIMEOUT + 1, times=1, operation="events.*")
+    await desk.attempt()
+    assert office.titles() == ["Second thoughts"]
+    desk.want(title="Review")
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_a_removal_that_was_done_without_an_answer_is_done(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    desk.want(status=MeetingStatus.CANCELED)
+    office.fault("commit_then_error", status=503, times=1, operation="events.*")
+    await desk.attempt()
+    await desk.settle()
+    assert (office.titles(), desk.copy.removed) == ([], True)
+
+
+async def test_what_the_owner_changed_stays_when_something_else_is_written(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    place = "The owner's place"
+    office.by_hand("PATCH", {"location": place if office.outside.name == "google" else {"displayName": place}})
+    desk.want(title="New")
+    await desk.settle()
+    (shown,) = office.shown()
+    assert (shown.title, shown.location) == ("New", "The owner's place")
+
+
+async def test_where_both_changed_a_field_the_platform_counts(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    office.by_hand("PATCH", {office.title_field: "The owner's title"})
+    desk.want(title="Ours")
+    await desk.settle()
+    assert office.titles() == ["Ours"]
+
+
+async def test_a_copy_that_its_owner_deleted_is_made_anew_when_the_meeting_changes(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    first = desk.copy.event_id
+    office.by_hand("DELETE")
+    desk.want(title="Still on")
+    await desk.settle()
+    assert office.titles() == ["Still on"]
+    assert desk.copy.number == 2
+    assert desk.copy.event_id != first
+
+
+async def test_a_canceled_copy_that_its_owner_deleted_is_gone_already(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    office.by_hand("DELETE")
+    desk.want(status=MeetingStatus.CANCELED)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert told.status is ExternalSyncStatus.SYNCED
+
+
+async def test_an_account_that_comes_back_keeps_its_copies(office: Office) -> None:
+    """The link is new, as if the platform had forgotten; the event bears our marker."""
+    desk = office.desk()
+    await desk.settle()
+    desk.link.copies.clear()
+    desk.want(title="Known again")
+    first = await desk.attempt()
+    if first.again_in is not None:
+        await desk.settle()
+    assert office.titles() == ["Known again"]
+
+
+async def test_an_event_with_another_deployments_marker_is_left_alone(office: Office) -> None:
+    desk = office.desk()
+    marker = Marker(desk.link.meeting_uuid, "another deployment", "account", 1)
+    await office.calendar.create(office.access, marker, content(title="Theirs"))
+    await desk.settle()
+    assert sorted(office.titles()) == ["Review", "Theirs"]
+
+
+async def test_a_stale_entity_tag_is_refused_by_the_provider_itself(office: Office) -> None:
+    desk = office.desk()
+    await desk.settle()
+    held = Held(desk.copy.event_id or "", desk.copy.etag or "")
+    await office.calendar.change(office.access, held, content(title="Once"), frozenset({"title"}))
+    with pytest.raises(StaleError):
+        await office.calendar.change(office.access, held, content(title="Twice"), frozenset({"title"}))
+    assert office.titles() == ["Once"]
+
+
+# --- failures ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_passes_is_pending_then_told_as_failed_and_tried_on(office: Office) -> None:
+    desk = office.desk(attempts=3)
+    office.fault("error", status=503, operation="events.*", times=4)
+    statuses = [attempt.told.status if (attempt := await desk.attempt()).told else None for _ in range(4)]
+    pending, failed = ExternalSyncStatus.PENDING, ExternalSyncStatus.FAILED
+    assert statuses == [pending, None, failed, None]
+    assert desk.link.told is not None
+    assert desk.link.told.failure_code is SyncFailureCode.PROVIDER_UNAVAILABLE
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, told.failure_code) == (ExternalSyncStatus.SYNCED, None)
+    assert office.titles() == ["Review"]
+
+
+async def test_retry_after_is_honoured_and_holds_the_whole_account(office: Office) -> None:
+    desk = office.desk()
+    office.fault("error", status=429, retryAfter=40, operation="events.*", times=1)
+    attempt = await desk.attempt()
+    assert attempt.again_in is not None
+    assert attempt.again_in >= 40
+    assert attempt.pause_account
+
+
+async def test_what_cannot_pass_is_told_at_once_and_left(office: Office) -> None:
+    desk = office.desk()
+    office.fault("error", status=400, operation="events.*", times=1)
+    attempt = await desk.attempt()
+    assert attempt.again_in is None
+    assert attempt.told is not None
+    assert (attempt.told.status, attempt.told.failure_code) == (
+        ExternalSyncStatus.FAILED,
+        SyncFailureCode.INVALID_REQUEST,
+    )
+
+
+async def test_a_calendar_that_may_not_be_written_is_the_connections_trouble_too(office: Office) -> None:
+    office.fault("error", status=403, reason="ErrorAccessDenied", operation="events.*", times=1)
+    attempt = await office.desk().attempt()
+    assert attempt.told is not None
+    assert attempt.told.failure_code is SyncFailureCode.PERMISSION_DENIED
+    assert office.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
+
+
+async def test_a_token_that_stays_refused_ends_the_connection(office: Office) -> None:
+    office.accounts.token = lambda: "no token at all"
+    attempt = await office.desk().attempt()
+    assert attempt.told is not None
+    assert attempt.told.status is ExternalSyncStatus.NOT_APPLICABLE
+    assert len(office.accounts.lost_for) == 1
+
+
+async def test_without_a_connection_nothing_is_written(office: Office) -> None:
+    desk = office.desk()
+    office.accounts.account = None
+    told = (await desk.settle()).told
+    assert told is not None
+    assert told.status is ExternalSyncStatus.NOT_APPLICABLE
+    assert office.titles() == []
