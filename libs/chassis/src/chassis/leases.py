@@ -32,6 +32,7 @@ from chassis import metrics
 from chassis.backoff import backoff
 from chassis.mongo import Collection, Document
 from chassis.outages import is_outage
+from chassis.waiting import stop
 
 log = structlog.get_logger()
 
@@ -282,11 +283,11 @@ class Workers:
             yield self
         finally:
             dispatching, looking, renewing = tasks
-            await _stop(dispatching, looking)
+            await stop(dispatching, looking)
             if self._in_hand:
                 await asyncio.wait(self._in_hand, timeout=self._drain)
-            await _stop(*self._in_hand)
-            await _stop(renewing)
+            await stop(*self._in_hand)
+            await stop(renewing)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]], *, pause: float) -> None:
         while True:
@@ -464,15 +465,6 @@ def _merged(*updates: Update) -> dict[str, dict[str, Any]]:
         for operator, fields in update.items():
             merged.setdefault(operator, {}).update(fields)
     return merged
-
-
-async def _stop(*tasks: asyncio.Task[None]) -> None:
-    """Cancel until they have ended: inside the database driver, a cancellation can get lost."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=0.5)
 
 
 def _in(seconds: float) -> datetime:

@@ -21,6 +21,7 @@ from chassis import metrics
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing
 from chassis.mongo import Collection, Document
+from chassis.waiting import stop
 
 log = structlog.get_logger()
 
@@ -70,8 +71,7 @@ class Outbox:
         try:
             yield
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await stop(sweeping)
 
     async def sweep(self) -> int:
         """Publish all that is overdue; returns from how many documents."""

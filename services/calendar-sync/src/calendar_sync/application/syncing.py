@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
+from chassis.waiting import stop
 from contracts.calendar import CalendarPull, PullStatus, SyncCalendar
 from contracts.errors import ErrorCode, Refusal
 from contracts.replies import Outcome, Reply, ReplyError
@@ -34,9 +35,7 @@ class Syncing:
         try:
             yield
         finally:
-            for task in self._waiting:
-                task.cancel()
-            await asyncio.gather(*self._waiting, return_exceptions=True)
+            await stop(*self._waiting)
 
     async def carry_out(self, command: SyncCalendar, answer: Answer) -> None:
         """Have the user's calendar pulled, and ``answer`` when that is done."""

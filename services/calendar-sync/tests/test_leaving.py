@@ -1,0 +1,125 @@
+"""Disconnecting: at once for the user; the grant is given back and forgotten soon after."""
+
+import pytest
+from calendar_sync.application.ports import Account
+from calendar_sync.domain.connection import Connection
+from chassis.leases import Lease
+from contracts.commands import Actor
+from contracts.enums import ConnectionStatus
+from contracts.errors import ErrorCode
+from contracts.replies import Outcome
+
+from tests.support.calendars import Consents, GoogleConsents
+from tests.support.connections import House, new_actor
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+async def left(house: House, actor: Actor) -> Connection:
+    """The connection once nothing is left to be revoked."""
+
+    async def forgotten() -> Connection | None:
+        connection = await house.connection(actor)
+        return connection if not connection.leaving else None
+
+    async with house.leaving().running():
+        return await until(forgotten, what="the grant is forgotten")
+
+
+async def test_a_user_disconnects(house: House, consents: Consents, actor: Actor) -> None:
+    account = await house.connect(actor, consents)
+    token = await house.accounts.access_token(account)
+    reply = await house.disconnect(actor, "1")
+    assert (reply.outcome, reply.data.status) == (Outcome.OK, ConnectionStatus.DISCONNECTED)
+    assert [event.status for event in house.told()] == [ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED]
+    assert house.woken
+    connection = await left(house, actor)
+    assert (connection.status, connection.grant) == (ConnectionStatus.DISCONNECTED, None)
+    document = await house.document(actor)
+    assert "dueAt" not in document["farewell"]
+    if isinstance(consents, GoogleConsents):  # Microsoft has no way to give a grant back
+        assert not consents.admits(token)
+
+    assert (await house.disconnect(actor, "1")).outcome is Outcome.OK, "a repeat is answered as the first time"
+    refused = (await house.disconnect(actor, "2")).error
+    assert refused is not None
+    assert refused.code == ErrorCode.CALENDAR_NOT_CONNECTED.code
+    assert len(house.told()) == 2
+
+
+async def test_a_grant_that_another_user_needs_is_not_revoked(house: House, google: GoogleConsents) -> None:
+    """Google ends all grants of an account at once; a person may work for two tenants with one calendar."""
+    one, other = new_actor(), new_actor(tenant_uuid="T-OTHER")
+    email = f"{one.user_id}@example.com".lower()
+    await house.connect(one, google, email)
+    kept = await house.accounts.access_token(await house.connect(other, google, email))
+    await house.disconnect(one)
+    await left(house, one)
+    assert google.admits(kept)
+    await house.disconnect(other)
+    await left(house, other)
+    assert not google.admits(kept)
+
+
+async def test_who_reconnects_at_once_is_not_cut_off(house: House, google: GoogleConsents, actor: Actor) -> None:
+    await house.connect(actor, google)
+    await house.disconnect(actor)
+    again = await house.connect(actor, google)
+    await left(house, actor)
+    assert google.admits(await house.accounts.access_token(again))
+
+
+async def test_a_grant_is_left_when_another_account_is_connected(house: House, google: GoogleConsents) -> None:
+    actor = new_actor()
+    token = await house.accounts.access_token(await house.connect(actor, google, "first@example.com"))
+    await house.disconnect(actor)
+    again = await house.connect(actor, google, "second@example.com")
+    await left(house, actor)
+    assert not google.admits(token)
+    assert google.admits(await house.accounts.access_token(again))
+
+
+async def test_a_grant_is_forgotten_also_when_the_provider_stays_away(
+    house: House, google: GoogleConsents, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from calendar_sync.application import leaving  # noqa: PLC0415 only its limit
+
+    monkeypatch.setattr(leaving, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(leaving, "backoff", lambda *_, **__: 0.05)
+    attempts: list[Lease] = []
+    await house.connect(actor, google)
+    monkeypatch.setattr(house.providers[google.provider], "_revoke_url", "http://127.0.0.1:1/revoke")
+    work = leaving.TakingLeave.work
+
+    async def counted(self: leaving.TakingLeave, lease: Lease) -> object:
+        attempts.append(lease)
+        return await work(self, lease)
+
+    monkeypatch.setattr(leaving.TakingLeave, "work", counted)
+    await house.disconnect(actor)
+    await left(house, actor)
+    assert len(attempts) == 2
+
+
+async def test_watching_ends_before_the_grant(house: House, google: GoogleConsents, actor: Actor) -> None:
+    from calendar_sync.adapters.connections import LEAVING, to_connection  # noqa: PLC0415
+    from calendar_sync.application.leaving import TakingLeave  # noqa: PLC0415
+    from chassis.leases import Leases, Workers  # noqa: PLC0415
+
+    stopped: list[tuple[Account, bool]] = []
+
+    class Watches:
+        async def stop(self, account: Account, access_token: str) -> None:
+            stopped.append((account, google.admits(access_token)))
+
+    account = await house.connect(actor, google)
+    await house.disconnect(actor)
+    taking = TakingLeave(house.connections, house.providers, house.vault, Watches(), to_connection)
+
+    async def forgotten() -> bool:
+        return not (await house.connection(actor)).leaving
+
+    async with Workers(Leases(house.documents, LEAVING, seconds=5), taking.work, concurrency=1, poll=0.05).running():
+        await until(forgotten, what="the grant is forgotten")
+    assert stopped == [(account, True)]
