@@ -1,0 +1,216 @@
+"""What meetings' events and connections leave in the links, in a real MongoDB."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from calendar_sync.adapters.links import INDEXES, WORK, LinkBook
+from calendar_sync.application.noting import Noting
+from calendar_sync.application.ports import Account
+from calendar_sync.domain.link import account_key
+from chassis.kafka.wire import Received
+from chassis.mongo import Collection, Document, open_database
+from chassis.outbox import Outbox
+from contracts.calendar import ConnectionChanged
+from contracts.enums import (
+    CalendarProvider,
+    ConnectionStatus,
+    ExternalSyncStatus,
+    MeetingSource,
+    MeetingStatus,
+    RsvpStatus,
+)
+from contracts.envelope import Envelope
+from contracts.events import MeetingCanceled, MeetingCreated, MeetingEvent, ParticipantResponded, SyncRetryRequested
+from contracts.ids import uuid7_hex
+from contracts.meetings import MeetingState
+from contracts.registry import type_of
+from contracts.sync import SyncChanged
+from simulators.google.testing import Google
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.connections import StandInPublisher, settings_for
+from tests.support.outward import NOON, OneAccount, meeting_state
+
+pytestmark = pytest.mark.integration
+GOOGLE, OUTLOOK = CalendarProvider.GOOGLE, CalendarProvider.OUTLOOK
+
+
+class Connections:
+    """Who is connected, as the noting side asks."""
+
+    def __init__(self, accounts: OneAccount) -> None:
+        self._accounts = accounts
+
+    async def providers_of(self, hosts: set[tuple[str, str]]) -> Mapping[tuple[str, str], CalendarProvider]:
+        account = self._accounts.account
+        return {} if account is None else {(account.tenant_uuid, account.user_id): account.provider}
+
+
+class Desk:
+    """The noting side, with one host."""
+
+    def __init__(self, links: Collection, publisher: StandInPublisher, host: str) -> None:
+        self.links = links
+        self.publisher = publisher
+        self.host = host
+        self.woken: list[CalendarProvider] = []
+        self.accounts = OneAccount(GOOGLE, f"{host}@example.com", str)
+        self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1)
+        self.accounts.account = self.account
+        book = LinkBook(links, Outbox(links, publisher, grace=10))
+        self.noting = Noting(book, Connections(self.accounts), self.accounts, wake=self.woken.append)
+
+    def meeting(self, **changes: Any) -> MeetingState:
+        return meeting_state(**{"host_uuid": self.host} | changes)
+
+    async def hear(self, *events: tuple[int, MeetingEvent]) -> None:
+        await self.noting.handle([_received(event, sequence) for sequence, event in events])
+
+    async def connection(self, status: ConnectionStatus, *, generation: int = 1) -> None:
+        change = ConnectionChanged(
+            tenant_uuid="T1", user_id=self.host, provider=GOOGLE, status=status, generation=generation, at=NOON
+        )
+        await self.noting.handle([_received(change, 1)])
+
+    async def link(self, meeting: MeetingState) -> Document:
+        found = await self.links.find_one({"_id": meeting.meeting_uuid})
+        assert found is not None
+        return found
+
+    def told(self, meeting: MeetingState) -> list[ExternalSyncStatus]:
+        bodies = [type_of(SyncChanged).body.model_validate_json(one.value) for one in self.publisher.records]
+        news = [one for one in bodies if isinstance(one, SyncChanged)]
+        return [one.status for one in news if one.meeting_uuid == meeting.meeting_uuid]
+
+
+def _received(body: Any, sequence: int) -> Received[Any]:
+    envelope = Envelope(
+        type=type_of(body).name, source="tests", subject="1", tenant="T1", sequence=sequence, correlation_id="c1"
+    )
+    record: Any = None  # what it came in is not looked at
+    return Received(envelope, body, record)
+
+
+@pytest.fixture
+async def desk(mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft) -> AsyncIterator[Desk]:
+    settings = settings_for(mongodb_uri, google_simulator, microsoft_simulator)
+    async with open_database(settings) as database:
+        links = database.collection("links")
+        await links.create_indexes(INDEXES)
+        yield Desk(links, StandInPublisher(), f"TS{uuid7_hex()}")
+
+
+async def test_a_meeting_of_a_connected_host_is_to_be_written(desk: Desk) -> None:
+    meeting = desk.meeting()
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    link = await desk.link(meeting)
+    assert link[WORK[GOOGLE]]["dueAt"] is not None
+    assert (link["sequence"], link["askedFor"], desk.woken) == (1, "c1", [GOOGLE])
+
+
+async def test_a_meeting_of_anybody_else_is_only_noted(desk: Desk) -> None:
+    desk.accounts.account = None
+    meeting = desk.meeting(external_sync_status=ExternalSyncStatus.NOT_APPLICABLE)
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    link = await desk.link(meeting)
+    assert not set(WORK.values()) & set(link)
+    assert desk.woken == []
+
+
+async def test_a_meeting_that_is_thought_to_wait_is_looked_after_also_when_its_host_has_left(desk: Desk) -> None:
+    desk.accounts.account = None
+    meeting = desk.meeting(external_sync_status=ExternalSyncStatus.PENDING)
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    assert WORK[GOOGLE] in await desk.link(meeting)
+
+
+async def test_an_imported_meeting_is_not_written_back(desk: Desk) -> None:
+    meeting = desk.meeting(source=MeetingSource.GOOGLE)
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    assert await desk.links.find_one({"_id": meeting.meeting_uuid}) is None
+
+
+async def test_only_the_newest_wish_counts_whatever_comes_again_later(desk: Desk) -> None:
+    meeting = desk.meeting()
+    canceled = meeting.model_copy(update={"status": MeetingStatus.CANCELED})
+    await desk.hear((1, MeetingCreated(meeting=meeting)), (2, MeetingCanceled(meeting=canceled)))
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    link = await desk.link(meeting)
+    assert (link["sequence"], link["wanted"]["status"]) == (2, "CANCELED")
+
+
+async def test_an_answer_of_a_guest_asks_for_nothing(desk: Desk) -> None:
+    meeting = desk.meeting()
+    answered = ParticipantResponded(meeting=meeting, participant_uuid="MP1", rsvp_status=RsvpStatus.ACCEPTED)
+    await desk.hear((3, answered))
+    link = await desk.link(meeting)
+    assert (link["sequence"], WORK[GOOGLE] in link) == (3, False)
+
+
+async def test_a_retry_is_due_at_once(desk: Desk) -> None:
+    meeting = desk.meeting()
+    await desk.hear((4, SyncRetryRequested(meeting=meeting)))
+    assert WORK[GOOGLE] in await desk.link(meeting)
+
+
+async def test_whoever_connects_has_the_meetings_ahead_written_and_told_as_pending(desk: Desk) -> None:
+    desk.accounts.account = None
+    nothing = ExternalSyncStatus.NOT_APPLICABLE
+    ahead, past = (
+        desk.meeting(
+            start_date_time=f"{year}-06-01T10:00:00",
+            end_date_time=f"{year}-06-01T11:00:00",
+            external_sync_status=nothing,
+        )
+        for year in (2199, 2001)
+    )
+    off = desk.meeting(status=MeetingStatus.CANCELED, external_sync_status=nothing)
+    await desk.hear(*((1, MeetingCreated(meeting=meeting)) for meeting in (ahead, past, off)))
+    desk.accounts.account = desk.account
+    await desk.connection(ConnectionStatus.CONNECTED)
+    assert WORK[GOOGLE] in await desk.link(ahead)
+    assert desk.told(ahead) == [ExternalSyncStatus.PENDING]
+    for meeting in (past, off):
+        assert WORK[GOOGLE] not in await desk.link(meeting)
+        assert desk.told(meeting) == []
+
+
+async def test_what_was_written_into_the_account_before_is_put_right_when_it_comes_back(desk: Desk) -> None:
+    meeting = desk.meeting(status=MeetingStatus.CANCELED, external_sync_status=ExternalSyncStatus.NOT_APPLICABLE)
+    desk.accounts.account = None
+    await desk.hear((2, MeetingCanceled(meeting=meeting)))
+    copy = {"provider": "GOOGLE", "calendarEmail": desk.account.calendar_email, "eventId": "1", "etag": "1"}
+    key = account_key(GOOGLE, desk.account.calendar_email)
+    await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"copies.{key}": copy}})
+    desk.accounts.account = desk.account
+    await desk.connection(ConnectionStatus.CONNECTED)
+    assert WORK[GOOGLE] in await desk.link(meeting)
+
+
+async def test_whoever_disconnects_has_nothing_to_do_with_a_calendar_any_more(desk: Desk) -> None:
+    meeting = desk.meeting(start_date_time="2199-06-01T10:00:00", end_date_time="2199-06-01T11:00:00")
+    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.connection(ConnectionStatus.CONNECTED)
+    desk.accounts.account = None
+    await desk.connection(ConnectionStatus.DISCONNECTED)
+    await desk.connection(ConnectionStatus.DISCONNECTED)
+    assert desk.told(meeting) == [ExternalSyncStatus.PENDING, ExternalSyncStatus.NOT_APPLICABLE]
+    assert (await desk.link(meeting))["outbox"] == []
+
+
+async def test_news_of_a_connection_that_is_over_changes_nothing(desk: Desk) -> None:
+    meeting = desk.meeting(start_date_time="2199-06-01T10:00:00", end_date_time="2199-06-01T11:00:00")
+    desk.accounts.account = None
+    await desk.hear(
+        (
+            1,
+            MeetingCreated(
+                meeting=meeting.model_copy(update={"external_sync_status": ExternalSyncStatus.NOT_APPLICABLE})
+            ),
+        )
+    )
+    await desk.connection(ConnectionStatus.CONNECTED)
+    desk.accounts.account = desk.account
+    await desk.connection(ConnectionStatus.CONNECTED, generation=0)
+    assert desk.told(meeting) == []
