@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Self
@@ -37,7 +36,6 @@ class RsvpKeys:
     def __init__(self, keys: Mapping[bytes, bytes], signing: bytes) -> None:
         """``keys`` by their ids; ``signing`` is the id of the one that signs. Use ``parse``."""
         self._keys = dict(keys)
-        self._decoy = secrets.token_bytes(_SHORTEST_KEY)
         self.signing = signing
 
     @classmethod
@@ -53,8 +51,8 @@ class RsvpKeys:
         return cls(keys, next(iter(keys)))
 
     def of(self, key_id: bytes) -> bytes:
-        """The key of this id; for an unknown id one that verifies nothing, so that it takes the same work to refuse."""
-        return self._keys.get(key_id, self._decoy)
+        """The key of this id; for an unknown id the one that signs, so that refusing takes the same work."""
+        return self._keys.get(key_id, self._keys[self.signing])
 
 
 def expiry_of(*, ends_at: datetime, sent_at: datetime, grace: timedelta) -> datetime:
