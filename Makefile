@@ -35,7 +35,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/local/src
+	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/local/src docs/generate
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds

@@ -49,7 +49,7 @@ def kafka_bootstrap(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPa
     if pytestconfig.getoption("containers"):
         from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 only with Docker
 
-        with KafkaContainer("apache/kafka:4.1.0").with_kraft() as container:
+        with KafkaContainer("apache/kafka:4.3.1").with_kraft() as container:
             yield container.get_bootstrap_server()
     elif pytestconfig.getoption("kafka") == "apache":
         with running_apache_kafka(folder) as bootstrap:

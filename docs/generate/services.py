@@ -10,6 +10,7 @@ import api_gateway.settings
 import calendar_sync.settings
 import invitations.settings
 import meeting_core.settings
+import webhook_ingest.bootstrap
 import webhook_ingest.settings
 from chassis.health import Health
 from chassis.settings import ServiceSettings
@@ -44,6 +45,12 @@ def gateway_openapi() -> dict[str, Any]:
     """The OpenAPI document of the gateway, from its application as it would be started."""
     settings = api_gateway.settings.Settings.model_construct()  # the defaults alone: no environment, no secrets
     return api_gateway.bootstrap.create_app(settings, Health()).openapi()
+
+
+def ingest_openapi() -> dict[str, Any]:
+    """The OpenAPI document of the ingest service."""
+    settings = webhook_ingest.settings.Settings.model_construct()
+    return webhook_ingest.bootstrap.create_app(settings, Health()).openapi()
 
 
 def _description(project: Path) -> str:

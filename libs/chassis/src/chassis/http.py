@@ -35,6 +35,7 @@ def service_app(health: Health, lifespan: Lifespan) -> FastAPI:
     """An application with ``/healthz``, ``/readyz`` and ``/metrics``, for services that have no public API."""
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_operations(app, health)
+    app.add_middleware(Correlation, broken=lambda _scope: Response(status_code=500))
     return app
 
 

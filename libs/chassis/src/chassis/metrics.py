@@ -25,3 +25,4 @@ WORK_OVERDUE = Gauge(
     "work_overdue_seconds", "How long the oldest leased work has been due without anybody at it", ["work"]
 )
 WORK_ABANDONED = Counter("work_abandoned", "Leases that ran out because their worker vanished", ["work"])
+HINTS = Counter("webhook_hints", "Notifications of providers by what became of them", ["outcome"])

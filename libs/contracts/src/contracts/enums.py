@@ -147,3 +147,15 @@ class DeliveryFailureCode(StrEnum):
     ADDRESS_REJECTED = "ADDRESS_REJECTED"
     MAIL_REJECTED = "MAIL_REJECTED"
     UNREACHABLE = "UNREACHABLE"
+
+
+class HintKind(StrEnum):
+    """What a provider's notification hints at.
+
+    ``CHANGED`` something is new; ``RENEW`` the channel wants renewing; ``REMOVED`` it is gone; ``MISSED`` were lost.
+    """
+
+    CHANGED = "CHANGED"
+    RENEW = "RENEW"
+    REMOVED = "REMOVED"
+    MISSED = "MISSED"

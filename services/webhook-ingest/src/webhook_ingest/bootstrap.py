@@ -2,33 +2,47 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
+from chassis.body_limit import BodyLimit
+from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
-from chassis.http import service_app
+from chassis.http import Correlation, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.tail import Tail
-from chassis.kafka.wire import Received
 from contracts.topics import CALENDAR_CHANNELS
 from fastapi import FastAPI
 
+from webhook_ingest.adapters.bus import HintPublisher
+from webhook_ingest.adapters.http import Ingest, webhook_routes
+from webhook_ingest.application.hinting import Hints
 from webhook_ingest.settings import Settings
 
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
     """The whole service; it is ready once every known channel has been replayed."""
+    ingest = Ingest()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             publisher = await started.enter_async_context(open_publisher(settings))
-            channels = Tail(settings, publisher, topic=CALENDAR_CHANNELS, handle=_take_note, replay=True)
+            hints = Hints(HintPublisher(publisher), most=settings.hints_waiting)
+            ingest.hints = await started.enter_async_context(hints.handed_over())
+            channels = Tail(
+                settings,
+                publisher,
+                topic=CALENDAR_CHANNELS,
+                handle=lambda received: ingest.channels.note(received.body),
+                replay=True,
+            )
             await started.enter_async_context(channels.running())
             health.must_be_ready("channels", channels.problem)
             yield
 
-    return service_app(health, lifespan)
-
-
-def _take_note(_received: Received[Any]) -> None:
-    """No channel is open yet; what is on the topic is read, checked and counted."""
+    app = FastAPI(title="Meetings webhooks", version="1.0.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    add_operations(app, health)
+    add_error_handlers(app)
+    app.include_router(webhook_routes(ingest))
+    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_middleware(Correlation, broken=broken)
+    return app

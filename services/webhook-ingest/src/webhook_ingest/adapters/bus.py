@@ -1,0 +1,25 @@
+"""Hints as records on the bus."""
+
+from collections.abc import Sequence
+
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import Outgoing, encode, envelope_for
+from contracts.channels import CalendarHinted
+from contracts.envelope import Message
+from contracts.topics import WEBHOOK_INGEST
+
+
+class HintPublisher:
+    """Publishes hints, keyed by channel."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def publish(self, hints: Sequence[CalendarHinted]) -> None:
+        """Raises a KafkaError when one was not acknowledged; hints may repeat."""
+        await self._publisher.publish_together(map(_record, hints))
+
+
+def _record(hint: CalendarHinted) -> Outgoing:
+    envelope = envelope_for(hint, source=WEBHOOK_INGEST, subject=hint.connection_id)
+    return encode(Message(envelope, hint), key=hint.channel_id)

@@ -1,0 +1,82 @@
+"""Hints wait for the bus without holding up anybody, and the same hint waits once."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka.errors import KafkaConnectionError
+from contracts.channels import CalendarHinted
+from contracts.enums import CalendarProvider, HintKind
+from webhook_ingest.application.hinting import Hints
+
+from tests.support.waiting import until
+
+
+class Bus:
+    """Takes hints, after refusing so many times."""
+
+    def __init__(self, *, refuses: int = 0) -> None:
+        self.refuses = refuses
+        self.published: list[list[str]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def publish(self, hints: Sequence[CalendarHinted]) -> None:
+        await self.open.wait()
+        if self.refuses:
+            self.refuses -= 1
+            raise KafkaConnectionError("away")
+        self.published.append([f"{hint.channel_id}/{hint.kind}" for hint in hints])
+
+    @property
+    def all(self) -> list[str]:
+        return [hint for batch in self.published for hint in batch]
+
+
+def hint(channel: str, kind: HintKind = HintKind.CHANGED) -> CalendarHinted:
+    return CalendarHinted(channel_id=channel, connection_id="c", provider=CalendarProvider.GOOGLE, kind=kind)
+
+
+async def published(bus: Bus, *expected: str) -> None:
+    async def there() -> bool:
+        return set(expected) <= set(bus.all)
+
+    await until(there, what=f"{expected} published")
+
+
+async def test_a_flood_for_one_channel_is_a_handful_of_hints() -> None:
+    bus = Bus()
+    async with Hints(bus, most=100).handed_over() as hints:
+        bus.open.clear()
+        for _ in range(2000):
+            hints.take(hint("one"))
+        hints.take(hint("one", HintKind.REMOVED))
+        bus.open.set()
+        await published(bus, "one/CHANGED", "one/REMOVED")
+    assert bus.all.count("one/CHANGED") <= 2
+
+
+async def test_hints_that_the_bus_refuses_wait_and_go_later() -> None:
+    bus = Bus(refuses=2)
+    async with Hints(bus, most=100).handed_over() as hints:
+        hints.take(hint("one"))
+        await published(bus, "one/CHANGED")
+
+
+async def test_more_than_may_wait_are_dropped() -> None:
+    bus = Bus()
+    async with Hints(bus, most=3).handed_over() as hints:
+        bus.open.clear()
+        hints.take(hint("in hand"))
+        await asyncio.sleep(0)  # the first hint is on its way to the bus
+        for number in range(5):
+            hints.take(hint(str(number)))
+        bus.open.set()
+        await published(bus, "0/CHANGED", "1/CHANGED")
+    assert "4/CHANGED" not in bus.all
+
+
+async def test_what_still_waits_at_the_end_is_handed_over() -> None:
+    bus = Bus()
+    async with Hints(bus, most=3).handed_over() as hints:
+        hints.take(hint("last"))  # and leave before anything could hand it over
+    assert bus.all == ["last/CHANGED"]

@@ -1,0 +1,161 @@
+"""What the webhooks answer, and which notifications are believed. No bus: the hints are looked at as they are taken."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from chassis.body_limit import BodyLimit
+from chassis.error_answers import add_error_handlers
+from contracts.channels import CalendarHinted, ChannelClosed, ChannelOpened, secret_hash
+from contracts.enums import CalendarProvider, HintKind
+from contracts.times import utc_now
+from fastapi import FastAPI
+from webhook_ingest.adapters.http import Ingest, webhook_routes
+
+SECRET = "the secret of a channel"
+GOOGLE, OUTLOOK, OVER = "google-1", "outlook-1", "google-over"
+
+
+class Taken:
+    """Stands where hints are taken."""
+
+    def __init__(self) -> None:
+        self.hints: list[CalendarHinted] = []
+
+    def take(self, hint: CalendarHinted) -> None:
+        self.hints.append(hint)
+
+
+def channel(channel_id: str, provider: CalendarProvider, *, lives: timedelta = timedelta(days=7)) -> ChannelOpened:
+    return ChannelOpened(
+        channel_id=channel_id,
+        provider=provider,
+        connection_id=f"connection of {channel_id}",
+        secret_hash=secret_hash(SECRET),
+        expires_at=utc_now() + lives,
+    )
+
+
+@pytest.fixture
+def taken() -> Taken:
+    return Taken()
+
+
+@pytest.fixture
+def ingest(taken: Taken) -> Ingest:
+    made = Ingest()
+    made.hints = taken  # type: ignore[assignment]
+    made.channels.note(channel(GOOGLE, CalendarProvider.GOOGLE))
+    made.channels.note(channel(OUTLOOK, CalendarProvider.OUTLOOK))
+    made.channels.note(channel(OVER, CalendarProvider.GOOGLE, lives=timedelta(seconds=-1)))
+    return made
+
+
+@pytest.fixture
+def http(ingest: Ingest) -> httpx.AsyncClient:
+    app = FastAPI()
+    add_error_handlers(app)
+    app.include_router(webhook_routes(ingest))
+    app.add_middleware(BodyLimit, limit=256 * 1024)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest/api/v1/webhooks")
+
+
+def google(channel_id: str | None = GOOGLE, token: str = SECRET, state: str = "exists") -> dict[str, str]:
+    headers = {"x-goog-channel-token": token, "x-goog-resource-state": state, "x-goog-message-number": "7"}
+    return headers if channel_id is None else headers | {"x-goog-channel-id": channel_id}
+
+
+def item(channel_id: str = OUTLOOK, secret: str = SECRET, **more: Any) -> dict[str, Any]:
+    return {"subscriptionId": "s", "clientState": f"{channel_id}.{secret}", "changeType": "updated"} | more
+
+
+async def test_a_believed_google_notification_becomes_a_hint(http: httpx.AsyncClient, taken: Taken) -> None:
+    answer = await http.post("/google", headers=google())
+    assert answer.status_code == 200
+    [hint] = taken.hints
+    assert (hint.connection_id, hint.provider, hint.kind) == (
+        f"connection of {GOOGLE}",
+        CalendarProvider.GOOGLE,
+        HintKind.CHANGED,
+    )
+
+
+async def test_googles_first_message_is_believed_and_hints_at_nothing(http: httpx.AsyncClient, taken: Taken) -> None:
+    assert (await http.post("/google", headers=google(state="sync"))).status_code == 200
+    assert taken.hints == []
+    assert (await http.post("/google", headers=google(state="sync", token="wrong"))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (google(channel_id=None), 400),
+        (google(channel_id=""), 400),
+        (google(channel_id="unknown"), 403),
+        (google(channel_id=OUTLOOK), 403),
+        (google(channel_id=OVER), 403),
+        (google(token="wrong"), 403),
+        (google(token=""), 403),
+    ],
+    ids=["no channel", "empty channel", "unknown channel", "Outlook's", "expired", "wrong token", "no token"],
+)
+async def test_what_google_did_not_send_changes_nothing(
+    http: httpx.AsyncClient, taken: Taken, headers: dict[str, str], status: int
+) -> None:
+    answer = await http.post("/google", headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["status"] == status
+    assert answer.json()["path"] == "/api/v1/webhooks/google"
+    assert taken.hints == []
+
+
+async def test_a_closed_channel_is_not_believed_any_more(http: httpx.AsyncClient, ingest: Ingest, taken: Taken) -> None:
+    ingest.channels.note(ChannelClosed(channel_id=GOOGLE))
+    assert (await http.post("/google", headers=google())).status_code == 403
+    assert taken.hints == []
+
+
+async def test_the_handshake_is_echoed_as_text(http: httpx.AsyncClient) -> None:
+    token = "Validation: <b>é</b> & more"
+    answer = await http.post("/outlook", params={"validationToken": token})
+    assert answer.status_code == 200
+    assert answer.text == token
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_every_item_of_a_post_is_checked_by_itself(http: httpx.AsyncClient, taken: Taken) -> None:
+    items = [
+        item(),
+        item(secret="wrong"),
+        item(channel_id="unknown"),
+        item(channel_id=GOOGLE),
+        item(lifecycleEvent="reauthorizationRequired"),
+        item(lifecycleEvent="subscriptionRemoved"),
+        item(lifecycleEvent="missed"),
+        item(lifecycleEvent="somethingNew"),
+        "garbage",
+        {"clientState": 7},
+        {},
+    ]
+    assert (await http.post("/outlook", json={"value": items})).status_code == 200
+    kinds = [hint.kind for hint in taken.hints]
+    assert kinds == [HintKind.CHANGED, HintKind.RENEW, HintKind.REMOVED, HintKind.MISSED, HintKind.CHANGED]
+    assert {hint.connection_id for hint in taken.hints} == {f"connection of {OUTLOOK}"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"value": 7}', b"\xff", b'{"value":' + b"[" * 5000])
+async def test_garbage_is_answered_200_and_changes_nothing(http: httpx.AsyncClient, taken: Taken, body: bytes) -> None:
+    assert (await http.post("/outlook", content=body)).status_code == 200
+    assert taken.hints == []
+
+
+async def test_other_paths_methods_and_sizes_get_the_standard_body(http: httpx.AsyncClient) -> None:
+    for answer, status in (
+        (await http.get("/google"), 405),
+        (await http.post("/yahoo"), 404),
+        (await http.post("/outlook", content=b"x" * (256 * 1024 + 1)), 413),
+    ):
+        assert answer.status_code == status
+        assert answer.json()["errorCode"].startswith("BE")
