@@ -13,7 +13,7 @@ from tests.chaos.history import Told, broken_promises, read_events, read_meeting
 from tests.chaos.workload import work_while
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
 async def test_killing_the_core_loses_and_doubles_nothing(platform: Platform, host: httpx.AsyncClient) -> None:
