@@ -55,9 +55,13 @@ def instants() -> st.SearchStrategy[datetime]:
     return st.builds(Chance, st.integers(0, 99)).map(lambda chance: chance.instant())
 
 
-def meeting_lists(*, most: int = 8) -> st.SearchStrategy[list[Meeting]]:
+def meeting_lists(*, most: int = 30) -> st.SearchStrategy[list[Meeting]]:
     """Different meetings; their ids do not say in which order they are."""
-    return st.lists(st.integers(0, 99_999), unique=True, max_size=most).map(lambda seeds: [*map(meeting, seeds)])
+    return st.builds(
+        lambda first, number: [meeting(first * most + one) for one in range(number)],
+        st.integers(0, 999),
+        st.integers(0, most) | st.just(most),
+    )
 
 
 def meeting(seed: int) -> Meeting:

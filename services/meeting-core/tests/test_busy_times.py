@@ -85,7 +85,7 @@ async def check(reader: BusyReader, window: tuple[datetime, datetime]) -> list[s
 
 @pytest.mark.integration
 @given(
-    stored=meeting_lists(most=20),
+    stored=meeting_lists(),
     window=windows(),
     at_an_edge=st.integers(0, 39),
     most_read=st.sampled_from((1, 3, 1000)),

@@ -74,7 +74,7 @@ class Collection:
     async def count(self, query: Query, *, hint: str) -> int:
         """How many documents match, exactly, by the index of this name.
 
-        By the count command, which takes this process half the time of the driver's ``count_documents``, an aggregation.
+        By the count command: it takes this process half the time of the driver's ``count_documents``, an aggregation.
         With a query it is as exact (https://www.mongodb.com/docs/manual/reference/command/count/), but the driver does
         not repeat it by itself.
         """
