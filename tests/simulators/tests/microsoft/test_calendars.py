@@ -148,8 +148,10 @@ def test_supported_time_zones_in_both_standards(graph: httpx.Client) -> None:
 
 def test_every_zone_that_is_offered_is_taken(graph: httpx.Client) -> None:
     path = "/me/outlook/supportedTimeZones"
-    found = [*graph.get(path).json()["value"],
-             *graph.get(f"{path}(TimeZoneStandard=microsoft.graph.timeZoneStandard'Iana')").json()["value"]]
+    found = [
+        *graph.get(path).json()["value"],
+        *graph.get(f"{path}(TimeZoneStandard=microsoft.graph.timeZoneStandard'Iana')").json()["value"],
+    ]
     assert len(found) > 200
     for entry in found:
         answer = graph.get("/me/events", headers={"Prefer": f'outlook.timezone="{entry["alias"]}"'})

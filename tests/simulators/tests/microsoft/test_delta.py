@@ -145,8 +145,10 @@ def test_a_series_comes_as_its_master_and_bare_occurrences(graph: httpx.Client) 
 
 
 def test_a_shortened_series_loses_occurrences(graph: httpx.Client) -> None:
-    recurrence = {"pattern": {"type": "daily", "interval": 1},
-                  "range": {"type": "numbered", "startDate": "2026-06-01", "numberOfOccurrences": 3}}
+    recurrence = {
+        "pattern": {"type": "daily", "interval": 1},
+        "range": {"type": "numbered", "startDate": "2026-06-01", "numberOfOccurrences": 3},
+    }
     master = create(graph, "2026-06-01", recurrence=recurrence)
     (page,) = full(graph)
     recurrence["range"]["numberOfOccurrences"] = 1

@@ -143,8 +143,12 @@ def test_extended_properties_come_with_expand_only_and_can_be_searched(graph: ht
 
 def test_plain_filters_order_selection_and_pages(microsoft: Microsoft, graph: httpx.Client) -> None:
     for number in range(12):
-        create(graph, subject=f"Meeting {number:02}", start=at(f"2026-06-{20 - number:02}T10:00:00"),
-               end=at("2026-06-25T10:00:00"))
+        create(
+            graph,
+            subject=f"Meeting {number:02}",
+            start=at(f"2026-06-{20 - number:02}T10:00:00"),
+            end=at("2026-06-25T10:00:00"),
+        )
     first = graph.get("/me/events", params={"$orderby": "start/dateTime", "$select": "subject"}).json()
     assert [entry["subject"] for entry in first["value"]][:2] == ["Meeting 11", "Meeting 10"]
     assert set(first["value"][0]) == {"@odata.etag", "id", "subject"}
@@ -176,8 +180,11 @@ def test_if_match_guards_updates_and_deletions(microsoft: Microsoft, graph: http
     microsoft.control("POST", f"accounts/{HOST}/events/{made['id']}/touch")
     fresh = graph.get(url).json()
     assert fresh["subject"] == "Newest"
-    refused(graph.patch(url, json={"subject": "X"}, headers={"If-Match": changed.json()["@odata.etag"]}), 412,
-            "ErrorIrresolvableConflict")
+    refused(
+        graph.patch(url, json={"subject": "X"}, headers={"If-Match": changed.json()["@odata.etag"]}),
+        412,
+        "ErrorIrresolvableConflict",
+    )
     assert graph.delete(url, headers={"If-Match": fresh["@odata.etag"]}).status_code == 204
 
 

@@ -235,9 +235,18 @@ def test_form_post_shows_a_form_that_may_go_to_the_client_only(microsoft: Micros
 def test_a_bad_request_ends_on_microsofts_own_page(microsoft: Microsoft, changed: dict[str, str], code: int) -> None:
     for answer in (
         microsoft.browser.get(authorize_url(microsoft, **changed)),
-        microsoft.browser.post("/common/oauth2/v2.0/authorize", data={
-            "client_id": microsoft.settings.microsoft_client_id, "response_type": "code", "redirect_uri": REDIRECT,
-            "scope": "openid", "decision": "accept", "other": HOST} | changed),
+        microsoft.browser.post(
+            "/common/oauth2/v2.0/authorize",
+            data={
+                "client_id": microsoft.settings.microsoft_client_id,
+                "response_type": "code",
+                "redirect_uri": REDIRECT,
+                "scope": "openid",
+                "decision": "accept",
+                "other": HOST,
+            }
+            | changed,
+        ),
     ):
         assert answer.status_code == 400
         assert f"AADSTS{code}" in answer.text
@@ -313,8 +322,6 @@ def test_a_token_can_die_at_the_next_refresh_by_chance(microsoft: Microsoft) -> 
     code = code_for(microsoft)
     tokens = exchange(microsoft, grant_type="authorization_code", code=code, redirect_uri=REDIRECT).json()
     microsoft.fault("token_death", account=HOST, reason="interaction", times=1)
-    dead: dict[str, Any] = exchange(
-        microsoft, grant_type="refresh_token", refresh_token=tokens["refresh_token"]
-    ).json()
+    dead: dict[str, Any] = exchange(microsoft, grant_type="refresh_token", refresh_token=tokens["refresh_token"]).json()
     assert dead["error"] == "interaction_required"
     assert "capolids" in json.loads(dead["claims"])["access_token"]

@@ -22,8 +22,10 @@ def soon(microsoft: Microsoft, days: int = 1) -> str:
 
 def create(microsoft: Microsoft, graph: httpx.Client, **more: object) -> JsonObject:
     day = soon(microsoft)
-    times = {"start": {"dateTime": f"{day}T10:00:00", "timeZone": "UTC"},
-             "end": {"dateTime": f"{day}T11:00:00", "timeZone": "UTC"}}
+    times = {
+        "start": {"dateTime": f"{day}T10:00:00", "timeZone": "UTC"},
+        "end": {"dateTime": f"{day}T11:00:00", "timeZone": "UTC"},
+    }
     made: JsonObject = graph.post("/me/events", json={"subject": "Review", **times, **more}).json()
     return made
 
@@ -50,9 +52,15 @@ def test_a_meeting_arrives_on_the_page_and_is_changed_there(
     for text in ("Review", "Room 1", "Agenda"):
         assert text in shown
     now = datetime.fromisoformat(microsoft.control("GET", "clock")["now"])
-    graph.post("/subscriptions", json={
-        "changeType": "updated,deleted", "notificationUrl": receiver.url, "resource": "me/events",
-        "expirationDateTime": (now + timedelta(hours=1)).isoformat()}).raise_for_status()
+    graph.post(
+        "/subscriptions",
+        json={
+            "changeType": "updated,deleted",
+            "notificationUrl": receiver.url,
+            "resource": "me/events",
+            "expirationDateTime": (now + timedelta(hours=1)).isoformat(),
+        },
+    ).raise_for_status()
     assert press(microsoft, made["id"], "retitle", title="Renamed <b>").status_code == 303
     assert "Renamed &lt;b&gt;" in page(microsoft)
     day = soon(microsoft, 2)
@@ -82,8 +90,13 @@ def test_the_owner_makes_an_event(microsoft: Microsoft, graph: httpx.Client) -> 
 
 def test_all_day_events_are_shown_and_moved_by_days(microsoft: Microsoft, graph: httpx.Client) -> None:
     zone, day = "Pacific Standard Time", soon(microsoft)
-    made = create(microsoft, graph, isAllDay=True, start={"dateTime": f"{day}T00:00:00", "timeZone": zone},
-                  end={"dateTime": f"{soon(microsoft, 2)}T00:00:00", "timeZone": zone})
+    made = create(
+        microsoft,
+        graph,
+        isAllDay=True,
+        start={"dateTime": f"{day}T00:00:00", "timeZone": zone},
+        end={"dateTime": f"{soon(microsoft, 2)}T00:00:00", "timeZone": zone},
+    )
     assert f"{day} – {day} (all day)" in page(microsoft)
     assert press(microsoft, made["id"], "move", start=soon(microsoft, 3), end=soon(microsoft, 4)).status_code == 303
     shown = graph.get(f"/me/events/{made['id']}").json()
@@ -122,8 +135,13 @@ def test_pages_take_forms_of_their_own_only(microsoft: Microsoft, graph: httpx.C
 
 
 def test_hostile_text_stays_text(microsoft: Microsoft, graph: httpx.Client) -> None:
-    create(microsoft, graph, subject="<script>alert(1)</script>", location={"displayName": '"><img src=x onerror=1>'},
-           body={"contentType": "html", "content": "<script>alert(2)</script>"})
+    create(
+        microsoft,
+        graph,
+        subject="<script>alert(1)</script>",
+        location={"displayName": '"><img src=x onerror=1>'},
+        body={"contentType": "html", "content": "<script>alert(2)</script>"},
+    )
     shown = page(microsoft)
     assert "<script" not in shown
     assert "<img" not in shown
@@ -161,9 +179,15 @@ def test_a_restart_keeps_mailboxes_tokens_and_subscriptions(tmp_path: Path, rece
         window = {"startDateTime": "2026-01-01T00:00:00Z", "endDateTime": "2030-01-01T00:00:00Z"}
         delta = graph.get("/me/calendarView/delta", params=window).json()["@odata.deltaLink"].partition("/v1.0")[2]
         now = datetime.fromisoformat(microsoft.control("GET", "clock")["now"])
-        subscription = graph.post("/subscriptions", json={
-            "changeType": "created", "notificationUrl": receiver.url, "resource": "me/events",
-            "expirationDateTime": (now + timedelta(hours=1)).isoformat()}).json()
+        subscription = graph.post(
+            "/subscriptions",
+            json={
+                "changeType": "created",
+                "notificationUrl": receiver.url,
+                "resource": "me/events",
+                "expirationDateTime": (now + timedelta(hours=1)).isoformat(),
+            },
+        ).json()
         keys = microsoft.browser.get("/common/discovery/v2.0/keys").json()
     stored = (tmp_path / "state" / "microsoft.json").read_text(encoding="utf-8")
     assert tokens["access_token"] not in stored

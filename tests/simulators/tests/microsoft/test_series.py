@@ -131,8 +131,11 @@ def test_what_is_no_series_is_refused(graph: httpx.Client, pattern: JsonObject, 
 def test_one_occurrence_can_be_changed_or_deleted(graph: httpx.Client) -> None:
     master = weekly(graph)
     _, second, third, _ = view(graph)
-    moved = {"start": {"dateTime": "2026-06-09T12:00:00", "timeZone": "UTC"},
-             "end": {"dateTime": "2026-06-09T13:00:00", "timeZone": "UTC"}, "subject": "This time on Tuesday"}
+    moved = {
+        "start": {"dateTime": "2026-06-09T12:00:00", "timeZone": "UTC"},
+        "end": {"dateTime": "2026-06-09T13:00:00", "timeZone": "UTC"},
+        "subject": "This time on Tuesday",
+    }
     changed = graph.patch(f"/me/events/{second['id']}", json=moved).json()
     assert (changed["type"], changed["id"]) == ("exception", second["id"])
     assert changed["originalStart"] == "2026-06-08T08:00:00Z"

@@ -117,9 +117,7 @@ def timing(wanted: JsonObject, current: Timing | None) -> Timing:
         asked = wanted["recurrence"]
         _fitting("recurrence", asked, asked is None or isinstance(asked, dict))
         pattern = recurrence.checked(asked, start, start_zone)
-    made = Timing(
-        start=start, end=end, start_zone=start_zone, end_zone=end_zone, all_day=all_day, recurrence=pattern
-    )
+    made = Timing(start=start, end=end, start_zone=start_zone, end_zone=end_zone, all_day=all_day, recurrence=pattern)
     if current is not None and made.recurrence is not None and made.recurrence == current.recurrence:
         made.changed, made.cancelled = current.changed, current.cancelled
     return made

@@ -208,4 +208,3 @@ def _location(place: JsonObject | None) -> JsonObject:
 def _online_meeting(known: JsonObject) -> JsonObject | None:
     url = bodies.join_url(known["body"]) if known["isOnlineMeeting"] else None
     return {"joinUrl": url} if url else None
-
