@@ -1,0 +1,219 @@
+"""How a meeting's copy in its host's calendar stands, as the core and its callers see it."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from chassis.mongo import Collection, open_database
+from contracts.calendar import ConnectionChanged
+from contracts.commands import RetrySync
+from contracts.enums import CalendarProvider, ConnectionStatus, ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.errors import ErrorCode
+from contracts.events import MeetingCreated, MeetingSyncChanged, SyncRetryRequested
+from contracts.ids import uuid7_hex
+from contracts.sync import SyncChanged
+from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.application.noting import note_sync
+from meeting_core.domain.views import Viewer
+from meeting_core.settings import Settings
+from pydantic import SecretStr
+
+from tests.support.commands import (
+    COLLEAGUE,
+    HOST,
+    MEETING,
+    Desk,
+    answer,
+    cancel,
+    create,
+    staff,
+    update,
+)
+
+PENDING, SYNCED, FAILED, NONE = (
+    ExternalSyncStatus.PENDING,
+    ExternalSyncStatus.SYNCED,
+    ExternalSyncStatus.FAILED,
+    ExternalSyncStatus.NOT_APPLICABLE,
+)
+
+
+def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> SyncChanged:
+    return SyncChanged(
+        **{
+            "tenant_uuid": HOST.tenant_uuid,
+            "meeting_uuid": MEETING,
+            "sequence": sequence,
+            "meeting_version": desk.meeting.version,
+            "status": status,
+            "operation": SyncOperation.CREATE,
+            "at": desk.now,
+        }
+        | more
+    )
+
+
+def failure(code: SyncFailureCode) -> dict[str, Any]:
+    return {"failure_code": code, "failure_reason": "It did not work."}
+
+
+def retry(*, by: Any = HOST) -> RetrySync:
+    return RetrySync(command_id=uuid7_hex(), fingerprint="", meeting_uuid=MEETING, actor=by)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A meeting of a host who has a calendar connected."""
+    desk = Desk()
+    desk.work.synced = True
+    desk.done(create(staff()))
+    return desk
+
+
+def test_without_a_calendar_nothing_applies() -> None:
+    desk = Desk(create(), update(title="New"), cancel())
+    assert desk.meeting.sync.status is NONE
+    assert Viewer(desk.meeting, HOST).full().last_sync_operation is None
+
+
+def test_a_meeting_of_a_connected_host_is_waiting_to_be_synced_at_once(desk: Desk) -> None:
+    seen = Viewer(desk.meeting, HOST).full()
+    assert (seen.external_sync_status, seen.last_sync_operation) == (PENDING, SyncOperation.CREATE)
+    event = desk.events[0]
+    assert isinstance(event, MeetingCreated)
+    assert event.meeting.external_sync_status is PENDING
+
+
+def test_each_change_of_state_is_a_version_and_an_event(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, SYNCED))
+    event = desk.events[-1]
+    assert isinstance(event, MeetingSyncChanged)
+    assert (event.meeting.external_sync_status, event.operation) == (SYNCED, SyncOperation.CREATE)
+    assert desk.meeting.version == 2
+    assert desk.meeting.is_still_as_in(1)  # nobody has changed the meeting
+
+
+def test_what_was_heard_before_changes_nothing(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, SYNCED, sequence=5))
+    told = len(desk.events)
+    note_sync(desk.work, news(desk, SYNCED, sequence=5))
+    note_sync(desk.work, news(desk, PENDING, sequence=4))
+    note_sync(desk.work, news(desk, SYNCED, sequence=6))
+    assert (len(desk.events), desk.meeting.sync.status) == (told, SYNCED)
+
+
+def test_news_of_an_earlier_version_does_not_settle_a_later_change(desk: Desk) -> None:
+    early = news(desk, SYNCED)
+    desk.done(update(title="New"))
+    note_sync(desk.work, early)
+    assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.UPDATE)
+    note_sync(desk.work, news(desk, SYNCED, sequence=2))
+    assert desk.meeting.sync.status is SYNCED
+
+
+def test_another_tenants_news_is_not_heard(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, SYNCED, tenant_uuid="T2"))
+    assert desk.meeting.sync.status is PENDING
+
+
+def test_a_canceled_meeting_waits_to_be_removed_if_it_was_ever_to_be_there(desk: Desk) -> None:
+    desk.done(cancel())
+    assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.DELETE)
+    other = Desk(create())
+    other.work.synced = True
+    other.done(cancel())
+    assert other.meeting.sync.status is NONE
+
+
+def test_a_failure_is_shown_to_who_manages_the_meeting_only(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.PERMISSION_DENIED)))
+    seen = Viewer(desk.meeting, HOST).full()
+    assert (seen.sync_failure_code, seen.sync_failure_reason) == (SyncFailureCode.PERMISSION_DENIED, "It did not work.")
+    assert (seen.sync_failed_at, seen.can_retry_sync) == (desk.now, True)
+    assert seen.external_sync_failure_visible_to_viewer
+    other = Viewer(desk.meeting, COLLEAGUE).full()
+    assert (other.sync_failed_at, other.sync_failure_code, other.sync_failure_reason) == (None, None, None)
+    assert (other.can_retry_sync, other.external_sync_failure_visible_to_viewer) == (False, False)
+
+
+def test_a_failed_sync_is_retried_once(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+    asked = retry()
+    seen: Any = desk.done(asked).data
+    assert (seen.external_sync_status, seen.sync_failure_code) == (PENDING, None)
+    assert isinstance(desk.events[-1], SyncRetryRequested)
+    told = len(desk.events)
+    assert desk.done(asked).version == desk.meeting.version
+    assert len(desk.events) == told
+    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+
+
+@pytest.mark.parametrize("status", [PENDING, SYNCED, NONE])
+def test_what_has_not_failed_is_not_retried(desk: Desk, status: ExternalSyncStatus) -> None:
+    note_sync(desk.work, news(desk, status))
+    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+
+
+def test_what_failed_for_good_is_not_retried(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.INVALID_REQUEST)))
+    assert not Viewer(desk.meeting, HOST).full().can_retry_sync
+    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+
+
+def test_only_who_manages_a_meeting_retries_its_sync(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+    assert desk.refused(retry(by=COLLEAGUE)) is ErrorCode.FORBIDDEN
+    desk.done(cancel())
+    assert desk.refused(retry()) is ErrorCode.MEETING_CANCELED
+
+
+def test_an_answer_changes_nothing_of_it(desk: Desk) -> None:
+    note_sync(desk.work, news(desk, SYNCED))
+    desk.done(answer(by=COLLEAGUE))
+    assert desk.meeting.sync.status is SYNCED
+
+
+# --- who has a calendar connected ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def hosts(mongodb_uri: str) -> AsyncIterator[Collection]:
+    settings = Settings(internal_token=SecretStr("internal"), mongodb_uri=mongodb_uri, mongodb_database="core_hosts")
+    async with open_database(settings) as database:
+        yield database.collection("hosts")
+
+
+def change(status: ConnectionStatus, user_id: str = "TS1") -> ConnectionChanged:
+    return ConnectionChanged(
+        tenant_uuid="T1",
+        user_id=user_id,
+        provider=CalendarProvider.GOOGLE,
+        status=status,
+        generation=1,
+        at="2026-06-01T12:00:00Z",  # type: ignore[arg-type]
+    )
+
+
+CONNECTED, DISCONNECTED = ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("heard", "connected"),
+    [
+        ([(1, CONNECTED)], True),
+        ([(1, CONNECTED), (2, DISCONNECTED)], False),
+        ([(2, DISCONNECTED), (1, CONNECTED)], False),
+        ([(1, CONNECTED), (2, DISCONNECTED), (3, CONNECTED), (2, DISCONNECTED)], True),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_the_newest_news_of_a_connection_counts(
+    hosts: Collection, heard: Sequence[tuple[int, ConnectionStatus]], connected: bool, together: bool
+) -> None:
+    stored, user = StoredHosts(hosts), uuid7_hex()
+    changes = [(sequence, change(status, user)) for sequence, status in heard]
+    for batch in [changes] if together else [[one] for one in changes]:
+        await stored.note(batch)
+    expected = {("T1", user)} if connected else set()
+    assert await stored.connected({("T1", user), ("T1", "somebody"), ("T2", user)}) == expected
