@@ -17,6 +17,7 @@ from simulators.microsoft.testing import Microsoft
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
 from tests.support.callers import Caller, Json, done, refused
 from tests.support.topics import recording
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -119,6 +120,26 @@ async def test_a_preference_is_kept(ana: Caller) -> None:
     for body in ({}, {"action": None}, {"action": "NEVER"}, {"action": 1}):
         error = refused(await ana.put(path, body), 400, "BE0201")
         assert error["details"][0].startswith("action: ")
+
+
+async def test_a_withdrawn_grant_is_noticed(valentina: Caller, consents: Consents) -> None:
+    """By whatever uses the account next; connecting again mends it."""
+    email = f"withdrawn@{NAMES[consents.provider]}.example.com"
+    await connect(valentina, consents, email)
+    consents.withdraw(email)
+    meeting = await valentina.creates()
+
+    async def lost() -> Json | None:
+        found = await connection(valentina)
+        return found if found["status"] == "DISCONNECTED" else None
+
+    found = await until(lost, what="the withdrawn grant is noticed")
+    assert found["lastErrorCode"] == "TOKEN_REVOKED"
+    assert "Connect the calendar again" in found["lastErrorReason"]
+    await connect(valentina, consents, email)
+    assert (await connection(valentina))["lastErrorCode"] is None
+    await valentina.cancels(meeting)
+    await disconnect(valentina)
 
 
 @pytest.mark.parametrize("path", ["connection", "connect/google", "disconnect", "sync", "connection/preferences"])

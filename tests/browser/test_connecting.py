@@ -1,0 +1,77 @@
+"""A user connects a calendar in a browser: consent at the provider, and the page that says what became of it."""
+
+from typing import Any
+
+import pytest
+from localrun.platform import Platform
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.browser import DESKTOP, PHONE, browsing, is_readable
+from tests.support.callers import Caller, done
+
+pytestmark = pytest.mark.browser
+
+CALENDAR = "/api/v1/calendar"
+ALLOW = {"google": "Continue", "outlook": "Accept"}
+NAMES = {"google": "Google Calendar", "outlook": "Outlook"}
+FAILURES = ("declined", "incomplete", "expired", "already-connected", "refused", "unavailable")
+
+
+async def consent(page: Page, host: Caller, provider: str, email: str) -> None:
+    """Open the provider's page, as the product's frontend would, and name the account there."""
+    await page.goto(done(await host.post(f"{CALENDAR}/connect/{provider}"))["authorizationUrl"])
+    if provider == "google":
+        await page.get_by_label("Use another account").check()
+    await page.locator('input[name="other"]').fill(email)
+
+
+@pytest.mark.parametrize("provider", ["google", "outlook"])
+async def test_a_user_connects(host: Caller, chromium: Browser, provider: str) -> None:
+    email = f"browser@{provider}.example.com"
+    async with browsing(chromium, viewport=DESKTOP) as page:
+        await consent(page, host, provider, email)
+        await page.get_by_role("button", name=ALLOW[provider]).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your calendar is connected")
+        await expect(page.get_by_role("status")).to_contain_text(NAMES[provider])
+        await is_readable(page)
+        came_back = page.url
+        connection = done(await host.get(f"{CALENDAR}/connection"))
+        assert (connection["status"], connection["calendarEmail"]) == ("CONNECTED", email)
+
+        await page.go_back()
+        await page.goto(came_back)  # looking at the page again changes nothing
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your calendar is connected")
+    assert done(await host.post(f"{CALENDAR}/disconnect"))["status"] == "DISCONNECTED"
+
+
+@pytest.mark.parametrize("provider", ["google", "outlook"])
+async def test_a_user_declines_in_spanish(host: Caller, chromium: Browser, provider: str) -> None:
+    async with browsing(chromium, viewport=PHONE, locale="es-CL") as page:
+        await consent(page, host, provider, "browser@example.com")
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("No se ha conectado su calendario")
+        await is_readable(page)
+    assert done(await host.get(f"{CALENDAR}/connection"))["status"] != "CONNECTED"
+
+
+async def test_a_user_grants_too_little(host: Caller, chromium: Browser) -> None:
+    async with browsing(chromium, viewport=DESKTOP) as page:
+        await consent(page, host, "google", "browser@example.com")
+        await page.locator('input[name="scope"][value$="calendar.events"]').uncheck()
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your calendar was not connected")
+        await expect(page.get_by_role("main")).to_contain_text("Not every permission that is needed was granted.")
+    assert done(await host.get(f"{CALENDAR}/connection"))["status"] != "CONNECTED"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_every_result_is_readable(platform: Platform, chromium: Browser, viewport: Any, scheme: Any) -> None:
+    callback = f"{platform.addresses.gateway}{CALENDAR}/callback"
+    async with browsing(chromium, viewport=viewport, color_scheme=scheme) as page:
+        texts = set()
+        for path in ("success?provider=google", *(f"oauth-failed?reason={reason}" for reason in FAILURES)):
+            await page.goto(f"{callback}/{path}")
+            await is_readable(page)
+            texts.add(await page.get_by_role("main").inner_text())
+        assert len(texts) == 1 + len(FAILURES)
