@@ -11,6 +11,7 @@ import jwt
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
+from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import create_app
@@ -20,6 +21,7 @@ from api_gateway.settings import Settings
 from chassis.health import Health
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient
+from contracts.calendar import CalendarCommand
 from contracts.commands import Command
 from contracts.enums import ParticipantType
 from contracts.meetings import Invitee
@@ -61,8 +63,11 @@ class StandInBus(Requests):
         self.outcome: Reply | Exception | None = Reply(outcome=Outcome.OK, version=1, data={})
 
     async def request(self, command: Contract, *, key: str) -> Reply | None:
-        assert isinstance(command, Command)
-        assert key == command.meeting_uuid
+        if isinstance(command, CalendarCommand):
+            assert key == command.actor.user_id
+        else:
+            assert isinstance(command, Command)
+            assert key == command.meeting_uuid
         self.commands.append(command)
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -167,6 +172,7 @@ async def gateway(
     backend.core = core
     backend.meetings = MeetingCommands(bus, directory)
     backend.availability = AvailabilityChecks(directory, core)
+    backend.calendar = CalendarConnections(bus, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
     backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
     backend.strangers = Throttle(per_address)

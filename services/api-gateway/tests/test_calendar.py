@@ -1,0 +1,152 @@
+"""The calendar endpoints: what is asked of calendar-sync, and what its answers become."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from chassis.kafka.requests import BusUnavailableError
+from chassis.queries import QueryUnavailableError
+from contracts.calendar import (
+    BeginConsent,
+    CompleteConsent,
+    ConsentOutcome,
+    ConsentResult,
+    DisconnectCalendar,
+    GetConnection,
+    PreferModal,
+    SyncCalendar,
+)
+from contracts.enums import CalendarProvider, FirstTimeModalPreference
+from contracts.errors import ErrorCode, Refusal
+from contracts.replies import Outcome, Reply, ReplyError
+
+from tests.support.gateway import HEADERS, Gateway, gateway
+
+CALENDAR = "/api/v1/calendar"
+CALLBACK = f"{CALENDAR}/callback"
+
+
+def rejected(code: ErrorCode) -> Reply:
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(Refusal(code)))
+
+
+def ended(result: ConsentResult) -> Reply:
+    return Reply(outcome=Outcome.OK, data=ConsentOutcome(result=result).model_dump())
+
+
+async def test_a_connection_is_asked_for_as_the_caller(api: Gateway) -> None:
+    api.core.outcome = Reply(outcome=Outcome.OK, data={"status": "NONE"})
+    answer = await api.client.get(f"{CALENDAR}/connection")
+    assert (answer.status_code, answer.json()) == (200, {"status": "NONE"})
+    [query] = api.core.queries
+    assert isinstance(query, GetConnection)
+    assert (query.actor.tenant_uuid, query.actor.user_id) == (HEADERS["x-tenant-uuid"], HEADERS["x-user-id"])
+
+
+@pytest.mark.parametrize("name", ["google", "outlook"])
+async def test_connecting_asks_for_the_provider(api: Gateway, name: str) -> None:
+    api.core.outcome = Reply(outcome=Outcome.OK, data={"authorizationUrl": "https://example.com"})
+    for key in ("1", "1", "2"):
+        answer = await api.client.post(f"{CALENDAR}/connect/{name}", headers={"Idempotency-Key": key})
+        assert (answer.status_code, answer.json()) == (200, {"authorizationUrl": "https://example.com"})
+    first, repeat, other = api.core.queries
+    assert isinstance(first, BeginConsent)
+    assert first.provider is CalendarProvider[name.upper()]
+    assert first == repeat
+    assert first.request_id != other.request_id
+    assert api.bus.commands == [], "a state is never on the bus"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind"),
+    [
+        ("POST", "disconnect", None, DisconnectCalendar),
+        ("POST", "sync", None, SyncCalendar),
+        ("PUT", "connection/preferences", {"action": "DONT_SHOW"}, PreferModal),
+    ],
+)
+async def test_the_rest_are_commands(api: Gateway, method: str, path: str, body: Any, kind: type) -> None:
+    api.bus.outcome = Reply(outcome=Outcome.OK, data={"said": "by calendar-sync"})
+    for _ in range(2):
+        answer = await api.client.request(method, f"{CALENDAR}/{path}", json=body, headers={"Idempotency-Key": "1"})
+        assert (answer.status_code, answer.json()) == (200, {"said": "by calendar-sync"})
+    first, repeat = api.bus.commands
+    assert isinstance(first, kind)
+    assert first == repeat
+    api.bus.outcome = rejected(ErrorCode.CALENDAR_NOT_CONNECTED)
+    answer = await api.client.request(method, f"{CALENDAR}/{path}", json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (409, "BE0426")
+    api.bus.outcome = BusUnavailableError()
+    answer = await api.client.request(method, f"{CALENDAR}/{path}", json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (503, "BE0503")
+
+
+async def test_a_preference_is_part_of_what_a_key_stands_for(api: Gateway) -> None:
+    for preference in FirstTimeModalPreference:
+        headers = {"Idempotency-Key": "1"}
+        await api.client.put(f"{CALENDAR}/connection/preferences", json={"action": preference}, headers=headers)
+    assert len({command.command_id for command in api.bus.commands}) == 1
+    assert len({command.fingerprint for command in api.bus.commands}) == len(FirstTimeModalPreference)
+
+
+async def test_a_pull_that_takes_long_is_in_progress(api: Gateway) -> None:
+    api.bus.outcome = None
+    answer = await api.client.post(f"{CALENDAR}/sync")
+    in_progress = {"status": "IN_PROGRESS", "imported": None, "updated": None, "removed": None}
+    assert (answer.status_code, answer.json()) == (200, in_progress)
+
+
+async def test_a_disconnection_that_takes_long_is_accepted(api: Gateway) -> None:
+    api.bus.outcome = None
+    answer = await api.client.post(f"{CALENDAR}/disconnect")
+    assert (answer.status_code, answer.json()) == (202, {"status": "ACCEPTED"})
+    assert answer.headers["location"] == f"{CALENDAR}/connection"
+
+
+async def test_who_comes_back_is_led_to_the_page_of_success(api: Gateway) -> None:
+    api.core.outcome = ended(ConsentResult.CONNECTED)
+    answer = await api.client.get(f"{CALLBACK}/outlook?state=s&code=c&session_state=x")
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{CALLBACK}/success?provider=outlook")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert api.core.queries == [CompleteConsent(provider=CalendarProvider.OUTLOOK, state="s", code="c")]
+    page = await api.client.get(answer.headers["location"])
+    assert "Outlook" in page.text
+
+
+@pytest.mark.parametrize("result", [one for one in ConsentResult if one is not ConsentResult.CONNECTED])
+async def test_who_failed_is_led_to_the_page_that_says_why(api: Gateway, result: ConsentResult) -> None:
+    api.core.outcome = ended(result)
+    answer = await api.client.get(f"{CALLBACK}/google?state=s&error=access_denied")
+    location = urlsplit(answer.headers["location"])
+    assert (answer.status_code, location.path) == (302, f"{CALLBACK}/oauth-failed")
+    assert parse_qs(location.query) == {"reason": [result]}
+    pages = [
+        (await api.client.get(str(answer.headers["location"]), headers={"Accept-Language": language})).text
+        for language in ("en", "es-CL,es;q=0.9")
+    ]
+    assert pages[0] != pages[1]
+    assert 'lang="es"' in pages[1]
+    assert "You can close this page." not in pages[1]
+
+
+async def test_without_a_state_nobody_is_asked(api: Gateway) -> None:
+    answer = await api.client.get(f"{CALLBACK}/google?code=c")
+    assert answer.headers["location"] == f"{CALLBACK}/oauth-failed?reason=expired"
+    assert api.core.queries == []
+
+
+async def test_a_service_that_is_away_is_said_on_the_page_too(api: Gateway) -> None:
+    api.core.outcome = QueryUnavailableError()
+    answer = await api.client.get(f"{CALLBACK}/google?state=s&code=c")
+    assert answer.headers["location"] == f"{CALLBACK}/oauth-failed?reason=unavailable"
+    assert (await api.client.get(f"{CALENDAR}/connection")).status_code == 503
+    assert (await api.client.post(f"{CALENDAR}/connect/google")).status_code == 503
+
+
+async def test_a_flood_from_one_address_is_held_up() -> None:
+    async with gateway(per_address=2) as api:
+        answers = [await api.client.get(f"{CALLBACK}/google?code=c") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert "could not be reached" in answers[-1].text

@@ -1,0 +1,68 @@
+"""What is logged at the lowest level while codes and tokens pass through the providers' own libraries."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from contracts.commands import Actor
+from contracts.ids import uuid7_hex
+
+from tests.support.calendars import Consents
+from tests.support.connections import EMAIL, House
+
+pytestmark = pytest.mark.integration
+
+_REDEEM_AND_RENEW = """
+import asyncio, json, os, sys
+from contextlib import AsyncExitStack
+from calendar_sync.bootstrap import oauth_providers
+from calendar_sync.settings import Settings
+from chassis.logs import configure_logging
+from contracts.enums import CalendarProvider
+
+async def main(provider, code, kept, results):
+    async with AsyncExitStack() as started:
+        login = (await oauth_providers(Settings(), started))[CalendarProvider(provider)]
+        granted = await login.redeem(code=code, kept=kept)
+        renewed = await login.renew(granted.grant)
+        await login.revoke(renewed)
+        with open(results, "w") as file:
+            json.dump([granted.grant.access_token, granted.grant.renewal, renewed.access_token, renewed.renewal], file)
+
+configure_logging("calendar-sync", "DEBUG")
+asyncio.run(main(*json.load(sys.stdin)))
+"""
+
+
+async def test_no_library_tells_a_secret(house: House, consents: Consents, actor: Actor, tmp_path: Path) -> None:
+    begun = await house.providers[consents.provider].begin(state=uuid7_hex(), login_hint=EMAIL)
+    code = consents.agree(begun.authorization_url, EMAIL)["code"]
+    results = tmp_path / "results.json"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _REDEEM_AND_RENEW,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=_environment(house),
+    )
+    logged, _ = await child.communicate(json.dumps([consents.provider, code, begun.kept, str(results)]).encode())
+    assert child.returncode == 0, logged.decode()
+    assert b"debug" in logged, "the lowest level is on"
+    secrets = [*json.loads(results.read_text()), code, house.settings.google_client_secret.get_secret_value()]
+    assert [secret for secret in secrets if secret.encode() in logged] == []
+
+
+def _environment(house: House) -> dict[str, str]:
+    given = house.settings.model_dump()
+    plain = {
+        name: value.get_secret_value() if hasattr(value, "get_secret_value") else value for name, value in given.items()
+    }
+    return {
+        "OAUTHLIB_INSECURE_TRANSPORT": "1",
+        "NO_PROXY": "127.0.0.1",
+        **{name.upper(): str(value) for name, value in plain.items() if value is not None},
+    }

@@ -1,0 +1,102 @@
+"""Pulling at a user's request: written down at once, answered when it has ended, and nothing waits meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, cast
+
+import pytest
+from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
+from calendar_sync.application.syncing import Syncing
+from contracts.calendar import CalendarPull, PullStatus, SyncCalendar
+from contracts.enums import CalendarProvider
+from contracts.errors import ErrorCode
+from contracts.replies import Outcome, Reply
+
+from tests.support.connections import new_actor
+
+ACTOR = new_actor()
+COMMAND = SyncCalendar(command_id="1", fingerprint="", actor=ACTOR)
+ACCOUNT = Account("T:TS", ACTOR.tenant_uuid, ACTOR.user_id, CalendarProvider.GOOGLE, "primary", "host@example.com", 1)
+
+
+class StandInAccounts:
+    def __init__(self, account: Account | None) -> None:
+        self.account = account
+
+    async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
+        return self.account
+
+
+class StandInPulls:
+    """Pulls that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Account] = []
+        self.pull: asyncio.Future[Pulled] = asyncio.get_running_loop().create_future()
+
+    async def want(self, account: Account) -> Awaitable[Pulled]:
+        self.wanted.append(account)
+        return self.pull
+
+
+class Caller:
+    """Who is answered."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.answered = asyncio.Event()
+
+    async def answer(self, reply: Reply) -> None:
+        self.replies.append(reply)
+        self.answered.set()
+
+
+def syncing(account: Account | None, pulls: StandInPulls) -> Syncing:
+    return Syncing(cast("Accounts", StandInAccounts(account)), pulls)
+
+
+async def test_a_caller_hears_what_was_pulled() -> None:
+    pulls, caller = StandInPulls(), Caller()
+    desk = syncing(ACCOUNT, pulls)
+    async with desk.running():
+        await desk.carry_out(COMMAND, caller.answer)
+        assert (pulls.wanted, caller.replies) == ([ACCOUNT], []), "written down, not answered yet"
+        pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
+        await caller.answered.wait()
+    [reply] = caller.replies
+    assert reply.data == CalendarPull(status=PullStatus.COMPLETED, imported=3, updated=2, removed=1)
+
+
+async def test_who_is_not_connected_cannot_pull() -> None:
+    pulls, caller = StandInPulls(), Caller()
+    await syncing(None, pulls).carry_out(COMMAND, caller.answer)
+    [reply] = caller.replies
+    assert (reply.outcome, pulls.wanted) == (Outcome.REJECTED, [])
+    assert reply.error is not None
+    assert reply.error.code == ErrorCode.CALENDAR_NOT_CONNECTED.code
+
+
+@pytest.mark.parametrize(
+    ("error", "replies"),
+    [
+        (GrantRevokedError("gone"), [ErrorCode.CALENDAR_NOT_CONNECTED.code]),
+        (ProviderUnavailableError("away"), []),
+    ],
+)
+async def test_a_pull_that_fails(error: Exception, replies: list[Any]) -> None:
+    """A lost grant is an answer; a provider that is away is not: the pull goes on, its caller hears that."""
+    pulls, caller = StandInPulls(), Caller()
+    desk = syncing(ACCOUNT, pulls)
+    async with desk.running():
+        await desk.carry_out(COMMAND, caller.answer)
+        pulls.pull.set_exception(error)
+        await asyncio.gather(*desk._waiting)
+    assert [reply.error.code for reply in caller.replies if reply.error] == replies
+
+
+async def test_stopping_does_not_wait_for_pulls() -> None:
+    pulls, caller = StandInPulls(), Caller()
+    desk = syncing(ACCOUNT, pulls)
+    async with desk.running():
+        await desk.carry_out(COMMAND, caller.answer)
+    assert caller.replies == []
