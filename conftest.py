@@ -68,6 +68,12 @@ def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
         yield running
 
 
+@pytest.fixture
+def free_port_offset() -> int:
+    """For a platform of a test's own."""
+    return _free_offset()
+
+
 def _free_offset() -> int:
     """A shift at which every default port is free, so that test runs can go side by side."""
     offsets = [(os.getpid() + step) % 300 * 100 + 3000 for step in range(300)]

@@ -34,7 +34,9 @@ _MOST_ACCOUNTS = 10_000
 
 
 @dataclass(slots=True)
-class _Bucket:
+class Bucket:
+    """What one account may still be asked for. ``level`` falls below zero by what is promised to those who wait."""
+
     manners: Manners
     level: float
     filled_at: float
@@ -54,7 +56,7 @@ class Politeness:
     """Lets calls through, account by account."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[tuple[CalendarProvider, str], _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[tuple[CalendarProvider, str], Bucket] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, account: Account) -> AsyncIterator[None]:
@@ -66,12 +68,12 @@ class Politeness:
                 await asyncio.sleep(wait)
             yield
 
-    def _bucket(self, account: Account) -> _Bucket:
+    def _bucket(self, account: Account) -> Bucket:
         key = (account.provider, account.calendar_email)
         bucket = self._buckets.get(key)
         if bucket is None:
             manners = MANNERS[account.provider]
-            bucket = self._buckets[key] = _Bucket(manners, manners.burst, _now())
+            bucket = self._buckets[key] = Bucket(manners, manners.burst, _now())
             if len(self._buckets) > _MOST_ACCOUNTS:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)

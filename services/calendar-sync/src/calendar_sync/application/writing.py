@@ -365,9 +365,7 @@ class _Gap:
 
     async def _intend(self, wanted: EventContent) -> None:
         """Save what is about to be asked for. Raises LeaseLostError."""
-        if wanted not in self.copy.asking:
-            self.copy.asking.append(wanted)
-        self.copy.attempted_at = utc_now()
+        self.copy.asks(wanted, utc_now())
         if not await self.intentions.save(self.markers.account, self.copy):
             raise LeaseLostError
 

@@ -21,6 +21,8 @@ _LONGEST_TITLE = 255
 _LONGEST_DESCRIPTION = 8_000
 """Google cuts descriptions at 8,192 characters, which would never come back as they were written."""
 _MOST_GUESTS = 50
+_LONGEST_TEXT = 20_000
+"""Of what is kept of an owner's own words, which may be a book."""
 UNTITLED = "Meeting"
 
 
@@ -65,7 +67,7 @@ class EventContent(BaseModel):
     @field_validator("title", "location", "description")
     @classmethod
     def _read_the_same(cls, text: str) -> str:
-        return normalised(text)
+        return normalised(text[:_LONGEST_TEXT])
 
     def differs_from(self, other: "EventContent") -> frozenset[str]:
         """The names of the fields in which this event is another."""

@@ -18,6 +18,8 @@ from calendar_sync.domain.failures import Failure
 
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
+_MOST_ASKED = 20
+
 
 class Copy(BaseModel):
     """A meeting's event in one account."""
@@ -46,6 +48,14 @@ class Copy(BaseModel):
         """The event was seen as it is."""
         self.event_id, self.etag, self.removed = event_id, etag, False
         self.returned, self.echo = content, content.fingerprint
+
+    def asks(self, content: EventContent, now: datetime) -> None:
+        """This is about to be asked for. After very many unanswered wishes, nothing is known of the event."""
+        if content not in self.asking:
+            self.asking.append(content)
+        if len(self.asking) > _MOST_ASKED:
+            self.asked, self.asking = None, [content]
+        self.attempted_at = now
 
     def settled(self, content: EventContent) -> None:
         """The event says what was wanted."""

@@ -142,12 +142,16 @@ def written(content: EventContent, fields: frozenset[str]) -> Json:
 
 
 def _remote(event: Json, *, ours: bool) -> Remote:
-    return Remote(
-        held=Held(event["id"], event["etag"]),
-        content=read_content(event),
-        ours=ours,
-        canceled=event.get("status") == "cancelled",
-    )
+    """Raises CallFailedError when the answer is not what the provider documents."""
+    try:
+        return Remote(
+            held=Held(event["id"], event["etag"]),
+            content=read_content(event),
+            ours=ours,
+            canceled=event.get("status") == "cancelled",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CallFailedError(unavailable("unreadable answer")) from None
 
 
 def read_content(event: Json) -> EventContent:

@@ -106,12 +106,16 @@ def written(content: EventContent, fields: frozenset[str]) -> Json:
 
 
 def _remote(event: Json, *, ours: bool) -> Remote:
-    return Remote(
-        held=Held(event["id"], event["@odata.etag"]),
-        content=read_content(event),
-        ours=ours,
-        canceled=bool(event.get("isCancelled")),
-    )
+    """Raises CallFailedError when the answer is not what the provider documents."""
+    try:
+        return Remote(
+            held=Held(event["id"], event["@odata.etag"]),
+            content=read_content(event),
+            ours=ours,
+            canceled=bool(event.get("isCancelled")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CallFailedError(unavailable("unreadable answer")) from None
 
 
 def read_content(event: Json) -> EventContent:
