@@ -23,6 +23,7 @@ pytestmark = pytest.mark.e2e
 
 CALENDAR = "/api/v1/calendar"
 NAMES = {CalendarProvider.GOOGLE: "google", CalendarProvider.OUTLOOK: "outlook"}
+AHEAD = {"startDateTime": "2031-06-16T15:00:00", "endDateTime": "2031-06-16T15:45:00"}
 NEVER_CONNECTED: Json = {
     "provider": None,
     "status": "NONE",
@@ -123,11 +124,11 @@ async def test_a_preference_is_kept(ana: Caller) -> None:
 
 
 async def test_a_withdrawn_grant_is_noticed(valentina: Caller, consents: Consents) -> None:
-    """By whatever uses the account next; connecting again mends it."""
+    """By whatever uses the account next; its work waits, and goes on when the account is connected again."""
     email = f"withdrawn@{NAMES[consents.provider]}.example.com"
     await connect(valentina, consents, email)
     consents.withdraw(email)
-    meeting = await valentina.creates()
+    meeting = await valentina.creates(**AHEAD)
 
     async def lost() -> Json | None:
         found = await connection(valentina)
@@ -138,6 +139,11 @@ async def test_a_withdrawn_grant_is_noticed(valentina: Caller, consents: Consent
     assert "Connect the calendar again" in found["lastErrorReason"]
     await connect(valentina, consents, email)
     assert (await connection(valentina))["lastErrorCode"] is None
+
+    async def written() -> bool:
+        return bool((await valentina.sees(meeting))["externalSyncStatus"] == "SYNCED")
+
+    await until(written, what="what waited for the account is written")
     await valentina.cancels(meeting)
     await disconnect(valentina)
 
