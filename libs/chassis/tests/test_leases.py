@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,11 @@ async def stored(things: Collection, name: str = "a") -> Document:
     return document
 
 
+async def ended(holder: Leases, lease: Lease, result: Result | None = None) -> Document | None:
+    [document] = await holder.record([(lease, result or Result())])
+    return document
+
+
 async def is_over(things: Collection, *names: str) -> bool:
     """Nobody has to do, or is doing, any of these."""
     busy = {"_id": {"$in": list(names)}, "$or": [{"job.dueAt": {"$exists": True}}, {"job.lease": {"$exists": True}}]}
@@ -71,9 +76,9 @@ async def test_work_is_leased_to_one_and_ended_by_its_holder(things: Collection)
     [lease] = await one.take(10, **ALL)
     assert (lease.key, lease.attempt, lease.abandoned) == ("a", 1, False)
     assert await other.take(10, **ALL) == []
-    document = await one.record(lease, Result({"$set": {"done": True}}))
+    document = await ended(one, lease, Result({"$set": {"done": True}}))
     assert document is not None
-    assert (document["done"], document["job"]) == (True, {"attempts": 0})
+    assert (document["done"], document["job"]) == (True, {"attempts": 0, "ended": lease.token})
     assert await one.take(10, **ALL) == []
 
 
@@ -101,7 +106,7 @@ async def test_what_is_wanted_while_the_work_is_done_is_work_again(things: Colle
     [lease] = await here.take(1, **ALL)
     await want(things, "a")
     assert await here.take(1, **ALL) == []
-    await here.record(lease, Result())
+    await ended(here, lease)
     assert len(await here.take(1, **ALL)) == 1
 
 
@@ -112,9 +117,9 @@ async def test_a_lease_that_ran_out_is_another_workers_and_its_result_counts_no_
     assert await quick.reclaim() == 1
     [lease] = await quick.take(1, **ALL)
     assert (lease.abandoned, lease.attempt) == (True, 2)
-    assert await slow.record(lost, Result({"$set": {"done": "slow"}})) is None
+    assert await ended(slow, lost, Result({"$set": {"done": "slow"}})) is None
     await slow.renew([lost])
-    assert await quick.record(lease, Result({"$set": {"done": "quick"}})) is not None
+    assert await ended(quick, lease, Result({"$set": {"done": "quick"}})) is not None
     document = await stored(things)
     assert document["done"] == "quick"
     assert "abandoned" not in document["job"]
@@ -127,7 +132,7 @@ async def test_a_renewed_lease_does_not_run_out(things: Collection) -> None:
     here.seconds = 60
     await here.renew([lease])
     assert await here.reclaim() == 0
-    assert await here.record(lease, Result()) is not None
+    assert await ended(here, lease) is not None
 
 
 async def test_nobody_gets_what_another_took(things: Collection) -> None:
@@ -142,6 +147,20 @@ async def test_nobody_gets_what_another_took(things: Collection) -> None:
 
     await asyncio.gather(*map(take, workers))
     assert sorted(taken) == names
+
+
+async def test_results_that_are_recorded_together_count_each_by_its_own_lease(things: Collection) -> None:
+    await want(things, "lost")
+    slow, quick = leases(things, seconds=0), leases(things)
+    [lost] = await slow.take(1, **ALL)
+    await quick.reclaim()
+    await quick.take(1, **ALL)
+    await want(things, "kept")
+    [kept] = await slow.take(1, **ALL)
+    result = Result({"$set": {"done": True}})
+    documents = await slow.record([(lost, result), (kept, result)])
+    assert [document and document["_id"] for document in documents] == [None, "kept"]
+    assert "done" not in await stored(things, "lost")
 
 
 async def test_full_lanes_are_passed_over_and_others_get_their_share_only(things: Collection) -> None:
@@ -379,12 +398,12 @@ async def test_stopping_gives_back_what_does_not_end(things: Collection) -> None
 async def test_a_result_outlives_an_outage_of_the_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     record, failures = Leases.record, 3
 
-    async def flaky(self: Leases, lease: Lease, result: Result) -> Document | None:
+    async def flaky(self: Leases, ended: Sequence[tuple[Lease, Result]]) -> list[Document | None]:
         nonlocal failures
         if failures:
             failures -= 1
             raise AutoReconnect("gone")
-        return await record(self, lease, result)
+        return await record(self, ended)
 
     monkeypatch.setattr(Leases, "record", flaky)
     await want(place.things, "a")
@@ -396,8 +415,8 @@ async def test_a_result_outlives_an_outage_of_the_database(place: Place, monkeyp
 async def test_what_was_recorded_is_told(place: Place) -> None:
     told: list[Document] = []
 
-    async def tell(document: Document) -> None:
-        told.append(document)
+    async def tell(documents: Sequence[Document]) -> None:
+        told.extend(documents)
 
     async def work(lease: Lease) -> Result:
         return Result({"$set": {"news": lease.key}})

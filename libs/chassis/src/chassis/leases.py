@@ -10,6 +10,7 @@ One piece of work is one sub-document, the ``field``, of a document:
   was wanted meanwhile.
 - ``lease``: ``{owner, token, until}`` while somebody is at it. The token is the fence: every lease has a new one.
 - ``attempts``: begun since the last success, the running one included.
+- ``ended``: the token of the last lease whose result was recorded.
 - ``abandoned``: the last lease ran out, so what its holder did is not known.
 - ``gaveUp``: ``{at, error}`` when it failed for reasons of our own so often that only a person can help.
 """
@@ -26,7 +27,7 @@ from typing import Any
 import structlog
 from contracts.ids import uuid7_hex
 from contracts.times import utc_now
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from chassis import metrics
 from chassis.backoff import backoff
@@ -147,29 +148,46 @@ class Leases:
             {"$set": {f"{self.name}.lease.until": self._until()}},
         )
 
-    async def record(self, lease: Lease, result: Result) -> Document | None:
-        """Write the result and end the lease; the document after that, or None when the lease had run out."""
-        again = {} if result.again_in is None else due(self.name, _in(result.again_in))
-        attempts = lease.attempt if again else 0
-        ended: Update = {"$unset": {f"{self.name}.abandoned": ""}, "$set": {f"{self.name}.attempts": attempts}}
-        return await self._end(lease, ended, again, result.update)
+    async def record(self, ended: Sequence[tuple[Lease, Result]]) -> list[Document | None]:
+        """Write these results and end their leases, all in one go.
+
+        For each the document after that, or None when its lease had run out, so that its result does not count.
+        """
+        await self._collection.bulk_write(
+            [self._ending(lease, self._recorded(lease, result)) for lease, result in ended]
+        )
+        found = await self._collection.find({"_id": {"$in": [lease.key for lease, _ in ended]}})
+        documents = {document["_id"]: document for document in found}
+        return [
+            document
+            if (document := documents.get(lease.key)) and document[self.name].get("ended") == lease.token
+            else None
+            for lease, _ in ended
+        ]
 
     async def give_back(self, lease: Lease, *, again_in: float, attempts: int, abandoned: bool = False) -> None:
         """End the lease without a result; ``attempts`` have been made that count."""
         marked = {"$set": {f"{self.name}.attempts": attempts} | ({f"{self.name}.abandoned": True} if abandoned else {})}
-        await self._end(lease, due(self.name, _in(again_in)), marked)
+        await self._collection.bulk_write([self._ending(lease, _merged(due(self.name, _in(again_in)), marked))])
 
     async def give_up(self, lease: Lease, error: Exception) -> None:
         """End the lease and leave the work, visibly, until it is wanted again."""
         gave_up = {"at": utc_now(), "error": f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]}
-        await self._end(lease, {"$set": {f"{self.name}.gaveUp": gave_up, f"{self.name}.attempts": 0}})
+        ended = {"$set": {f"{self.name}.gaveUp": gave_up, f"{self.name}.attempts": 0}}
+        await self._collection.bulk_write([self._ending(lease, ended)])
 
-    async def _end(self, lease: Lease, *updates: Update) -> Document | None:
-        return await self._collection.find_one_and_update(
-            {"_id": lease.key, f"{self.name}.lease.token": lease.token},
-            _merged({"$unset": {f"{self.name}.lease": ""}}, *updates),
-            return_document=ReturnDocument.AFTER,
-        )
+    def _recorded(self, lease: Lease, result: Result) -> Update:
+        again = {} if result.again_in is None else due(self.name, _in(result.again_in))
+        ended: Update = {
+            "$unset": {f"{self.name}.abandoned": ""},
+            "$set": {f"{self.name}.attempts": lease.attempt if again else 0, f"{self.name}.ended": lease.token},
+        }
+        return _merged(ended, again, result.update)
+
+    def _ending(self, lease: Lease, update: Update) -> UpdateOne:
+        """The write that ends a lease, if it still holds."""
+        holds = {"_id": lease.key, f"{self.name}.lease.token": lease.token}
+        return UpdateOne(holds, _merged({"$unset": {f"{self.name}.lease": ""}}, update))
 
     async def reclaim(self) -> int:
         """Make due again what vanished workers held; returns how much."""
@@ -213,10 +231,10 @@ class Leases:
 
 
 Work = Callable[[Lease], Awaitable[Result]]
-Told = Callable[[Document], Awaitable[None]]
+Told = Callable[[Sequence[Document]], Awaitable[None]]
 
 
-async def _nothing_to_tell(_document: Document) -> None:
+async def _nothing_to_tell(_documents: Sequence[Document]) -> None:
     return None
 
 
@@ -224,8 +242,27 @@ async def _nothing_to_tell(_document: Document) -> None:
 class _InHand:
     lease: Lease
     lane: str
+    begun: bool = False
+    """Whether it is being worked at; before that it waits for its turn."""
     deadline: asyncio.Timeout | None = None
-    """While at work: fires when the lease runs out unrenewed, for then the work is somebody else's."""
+    """While it is ours: fires when the lease runs out unrenewed, for then the work is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A result that waits to be recorded, and who waits for that."""
+
+    lease: Lease
+    result: Result
+    document: asyncio.Future[Document | None]
+
+    def succeed(self, document: Document | None) -> None:
+        if not self.document.done():  # whoever waited may be cancelled
+            self.document.set_result(document)
+
+    def fail(self, error: Exception) -> None:
+        if not self.document.done():
+            self.document.set_exception(error)
 
 
 class Workers:
@@ -233,7 +270,10 @@ class Workers:
 
     ``work`` does one piece and says how it went. It may raise: when a dependency is away (``is_outage``), all work
     pauses and the attempt does not count; anything else is tried again with growing pauses, ``give_up_after`` times.
-    ``told`` is called with each document after its result was recorded, to publish what it has to say.
+    ``told`` is called with the documents whose results were just recorded, to publish what they have to say.
+
+    As many pieces again are leased ahead, so that a worker who is done goes on at once; and what ends at the same time
+    is recorded together. So much work costs few writes, and little work does not wait.
     """
 
     def __init__(
@@ -262,6 +302,9 @@ class Workers:
         self._drain = drain
         self._stirred = asyncio.Event()
         self._in_hand: dict[asyncio.Task[None], _InHand] = {}
+        self._turns = asyncio.Semaphore(concurrency)
+        self._ended: list[_Ended] = []
+        self._some_ended = asyncio.Event()
         self._lanes: Counter[str] = Counter()
         self._paused_lanes: dict[str, float] = {}
         self._paused_until = 0.0
@@ -278,16 +321,17 @@ class Workers:
             asyncio.create_task(self._for_ever(self._dispatch, pause=0)),
             asyncio.create_task(self._for_ever(self._look_after, pause=self._poll)),
             asyncio.create_task(self._for_ever(self._renew, pause=self._leases.seconds / 3)),
+            asyncio.create_task(self._for_ever(self._settle, pause=0)),
         ]
         try:
             yield self
         finally:
-            dispatching, looking, renewing = tasks
+            dispatching, looking, *serving = tasks
             await stop(dispatching, looking)
             if self._in_hand:
                 await asyncio.wait(self._in_hand, timeout=self._drain)
             await stop(*self._in_hand)
-            await stop(renewing)
+            await stop(*serving)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]], *, pause: float) -> None:
         while True:
@@ -304,7 +348,7 @@ class Workers:
         self._stirred.clear()
         wait = self._paused_until - _now()
         if wait <= 0:
-            room = self._concurrency - len(self._in_hand)
+            room = 2 * self._concurrency - len(self._in_hand)
             if room and await self._begin(room):
                 return
             wait = await self._until_next_due() if room else self._poll
@@ -336,9 +380,9 @@ class Workers:
         self._in_hand[task] = in_hand
         self._lanes[lane] += 1
         metrics.WORK_IN_HAND.labels(self._leases.name).inc()
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._forget)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         in_hand = self._in_hand.pop(task)
         self._lanes[in_hand.lane] -= 1
         if not self._lanes[in_hand.lane]:
@@ -353,15 +397,19 @@ class Workers:
             async with deadline:
                 in_hand.deadline = deadline
                 try:
-                    await self._attempt(in_hand)
+                    async with self._turns:
+                        in_hand.begun = True
+                        await self._attempt(in_hand)
                 finally:
                     in_hand.deadline = None
         except TimeoutError:
             log.warning("a lease could not be renewed; its work is left to another", work=name)
             self._count("lost")
         except asyncio.CancelledError:
-            # The service stops. Another may go on at once, but must know that something may have been done.
-            await self._give_back(self._leases.give_back(lease, again_in=0, attempts=lease.attempt, abandoned=True))
+            # The service stops. Another may go on at once, but must know whether something may have been done.
+            attempts = lease.attempt - (not in_hand.begun)
+            giving = self._leases.give_back(lease, again_in=0, attempts=attempts, abandoned=in_hand.begun)
+            await self._give_back(giving)
             raise
 
     async def _attempt(self, in_hand: _InHand) -> None:
@@ -384,24 +432,41 @@ class Workers:
             self._count("lost")
             return
         self._count("done" if result.again_in is None else "again")
-        try:
-            await self._told(document)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            log.warning("recorded but not told yet", work=self._leases.name, error=type(error).__name__)
 
     async def _recorded(self, lease: Lease, result: Result) -> Document | None:
         """Once something was done it must not be forgotten: keep trying for as long as the lease holds."""
         for attempt in itertools.count(1):
+            ended = _Ended(lease, result, asyncio.get_running_loop().create_future())
+            self._ended.append(ended)
+            self._some_ended.set()
             try:
-                return await self._leases.record(lease, result)
+                return await ended.document
             except Exception as error:
                 if not is_outage(error):
                     raise
                 self._pause(error)
                 await asyncio.sleep(backoff(attempt, first=0.1, most=2))
         return None
+
+    async def _settle(self) -> None:
+        """Record what has ended, all of one moment together, and have it told."""
+        await self._some_ended.wait()
+        self._some_ended.clear()
+        ended, self._ended = self._ended, []
+        try:
+            documents = await self._leases.record([(one.lease, one.result) for one in ended])
+        except Exception as error:  # each tries again by itself
+            for one in ended:
+                one.fail(error)
+            return
+        for one, document in zip(ended, documents, strict=True):
+            one.succeed(document)
+        try:
+            await self._told([document for document in documents if document is not None])
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("recorded but not told yet", work=self._leases.name, error=type(error).__name__)
 
     async def _failed(self, lease: Lease, error: Exception) -> None:
         if is_outage(error):

@@ -10,7 +10,7 @@ from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
 from chassis.leases import Leases, Workers
-from chassis.mongo import open_database
+from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.topics import INVITATIONS, MEETING_EVENTS
@@ -46,17 +46,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             outbox = Outbox(guests, publisher, grace=settings.outbox_grace)
             await started.enter_async_context(outbox.swept())
 
-            mailer = await started.enter_async_context(SmtpMailer(settings, sender=_sender(settings).address).opened())
-            desk = DeliveryDesk(Delivering(composer, mailer, _patience(settings)).attempt, outbox)
-            workers = Workers(
-                Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE),
-                desk.work,
-                told=desk.told,
-                concurrency=settings.smtp_connections,
-                per_lane=settings.smtp_per_domain,
-                poll=settings.delivery_poll,
-                drain=settings.drain_timeout / 2,
-            )
+            mailer = await started.enter_async_context(smtp_mailer(settings).opened())
+            workers = delivery_workers(settings, guests, outbox, Delivering(composer, mailer, patience(settings)))
             await started.enter_async_context(workers.running())
 
             listening = Listening(
@@ -71,6 +62,25 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             yield
 
     return service_app(health, lifespan)
+
+
+def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivering: Delivering) -> Workers:
+    """Who mails the guests of this collection what they are owed."""
+    desk = DeliveryDesk(delivering.attempt, outbox)
+    return Workers(
+        Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE),
+        desk.work,
+        told=desk.told,
+        concurrency=settings.smtp_connections,
+        per_lane=settings.smtp_per_domain,
+        poll=settings.delivery_poll,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def smtp_mailer(settings: Settings) -> SmtpMailer:
+    """What hands mails to the mail server of these settings."""
+    return SmtpMailer(settings, sender=_sender(settings).address)
 
 
 def mail_composer(settings: Settings) -> MailComposer:
@@ -101,7 +111,8 @@ def _sender(settings: Settings) -> Party:
         raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
 
 
-def _patience(settings: Settings) -> Patience:
+def patience(settings: Settings) -> Patience:
+    """How deferred mails are tried again."""
     return Patience(
         first=settings.delivery_retry_first,
         most=settings.delivery_retry_most,

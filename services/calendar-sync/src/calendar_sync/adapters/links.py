@@ -160,9 +160,9 @@ class WritingDesk:
                 return Result(due(WORK[attempt.elsewhere], utc_now()))
             return Result(self._update(link, attempt), again_in=attempt.again_in, pause_lane=attempt.pause_account)
 
-    async def told(self, document: Document) -> None:
-        """Publish what the document has to say."""
-        await self._outbox.flush([document])
+    async def told(self, documents: Sequence[Document]) -> None:
+        """Publish what these documents have to say."""
+        await self._outbox.flush(documents)
 
     def _update(self, link: Link, attempt: Attempt) -> dict[str, Any]:
         update: dict[str, Any] = {}

@@ -5,7 +5,7 @@ Two sides write a document, and each its own fields: the listening side what the
 sequence it has read, the delivering side what they were told, guarded by its lease.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chassis.context import Context, working_on
@@ -124,9 +124,9 @@ class DeliveryDesk:
                 case None:
                     return Result()
 
-    async def told(self, document: Document) -> None:
-        """Publish what the document has to say."""
-        await self._outbox.flush([document])
+    async def told(self, documents: Sequence[Document]) -> None:
+        """Publish what these documents have to say."""
+        await self._outbox.flush(documents)
 
     def _said(self, event: DeliveryEvent, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
         envelope = envelope_for(event, source=INVITATIONS, subject=event.meeting_uuid)
