@@ -1,9 +1,9 @@
 """Lists and availability as the database grows, side by side with bare queries: ``python -m benchmarks.search``.
 
-A database grows from 10,000 to a million meetings, of which at most 100,000 are the caller's tenant's and always 2,500
-on the caller's calendar. At each size meeting-core's answers are timed from the question to the JSON of the reply, in
-this process, in turn with the bare indexed query that reads the same documents with the driver alone. Writes
-``docs/benchmarks/search.md``.
+Databases of 10,000 to a million meetings, of which at most 100,000 are the caller's tenant's and always 2,500 on the
+caller's calendar. Each question is asked of all of them in turn, once of meeting-core, timed from the question to the
+JSON of the reply, and once with the bare indexed query that reads the same documents with the driver alone: so a
+machine that slows down slows all of them. Writes ``docs/benchmarks/search.md``.
 """
 
 import argparse
@@ -75,7 +75,7 @@ Results = dict[tuple[str, int], tuple[Timed, Timed]]
 
 
 class Questions:
-    """The cases on one database."""
+    """What is asked of one database; every database is asked the same."""
 
     def __init__(self, raw: AsyncCollection[Document], listing: Listing, availability: Availability) -> None:
         self._raw, self._listing, self._availability = raw, listing, availability
@@ -141,16 +141,18 @@ class Questions:
         return ours, bare
 
 
-async def measure(case: Case, runs: int) -> tuple[Timed, Timed]:
-    """Ours and bare, in turn."""
-    taken: tuple[list[float], list[float]] = ([], [])
+async def measure(cases: list[Case], runs: int) -> list[tuple[Timed, Timed]]:
+    """The same question to each database: ours and bare, all in turn."""
+    asks = [ask for case in cases for ask in (case.ours, case.bare)]
+    taken: list[list[float]] = [[] for _ in asks]
     for number in range(-_WARM_UP, runs):
-        for side, ask in enumerate((case.ours, case.bare)):
+        for ask, times in zip(asks, taken, strict=True):
             started = time.perf_counter()
             await ask()
             if number >= 0:
-                taken[side].append(time.perf_counter() - started)
-    return _timed(taken[0]), _timed(taken[1])
+                times.append(time.perf_counter() - started)
+    timed = list(map(_timed, taken))
+    return list(zip(timed[::2], timed[1::2], strict=True))
 
 
 def _timed(taken: list[float]) -> Timed:
@@ -158,28 +160,37 @@ def _timed(taken: list[float]) -> Timed:
     return Timed(cuts[49], cuts[94])
 
 
-async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
-    """Grow a database through the sizes and measure every case at each; also the memory that listing took."""
-    settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database="search")
-    results: Results = {}
-    there, growth = 0, 0.0
-    for size in sizes:
-        with MongoClient[Document](uri, tz_aware=True) as blocking:
+def fill(uri: str, sizes: list[int]) -> None:
+    """Make what is missing of each database."""
+    with MongoClient[Document](uri, tz_aware=True) as client:
+        for size in sizes:
             started = time.perf_counter()
-            grow(blocking["search"]["meetings"], there, size)
-            blocking["search"]["meetings"].create_indexes(INDEXES)
+            meetings = client[_name(size)]["meetings"]
+            grow(meetings, meetings.estimated_document_count(), size)
+            meetings.create_indexes(INDEXES)
             print(f"{size:,} meetings after {time.perf_counter() - started:.0f} s", flush=True)
-        there = size
-        async with open_database(settings) as database, AsyncMongoClient[Document](uri, tz_aware=True) as client:
-            meetings = database.collection("meetings")
-            questions = Questions(
-                client["search"]["meetings"], Listing(CalendarReader(meetings)), Availability(BusyReader(meetings))
-            )
-            for case in questions.cases():
-                ours, bare = results[case.name, size] = await measure(case, runs)
-                print(f"  {case.name}: {ours.p50 * 1000:.2f} ms, bare {bare.p50 * 1000:.2f} ms", flush=True)
-            growth = await _memory_growth(questions.memory_case(), 10 * runs)
-    return results, growth
+
+
+async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
+    """Ask every question of every database; also tell by how many megabytes this process grew by listing."""
+    async with contextlib.AsyncExitStack() as opened:
+        client = await opened.enter_async_context(AsyncMongoClient[Document](uri, tz_aware=True))
+        asked = []
+        for size in sizes:
+            settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database=_name(size))
+            meetings = (await opened.enter_async_context(open_database(settings))).collection("meetings")
+            listing, availability = Listing(CalendarReader(meetings)), Availability(BusyReader(meetings))
+            asked.append(Questions(client[_name(size)]["meetings"], listing, availability))
+        results: Results = {}
+        for cases in zip(*(questions.cases() for questions in asked), strict=True):
+            for size, timed in zip(sizes, await measure(list(cases), runs), strict=True):
+                results[cases[0].name, size] = timed
+            print(f"{cases[0].name}: done", flush=True)
+        return results, await _memory_growth(asked[-1].memory_case(), 10 * runs)
+
+
+def _name(size: int) -> str:
+    return f"search_{size}"
 
 
 async def _memory_growth(ask: Ask, times: int) -> float:
@@ -218,7 +229,8 @@ def _report(rows: list[list[str]], memory: float, options: argparse.Namespace) -
 
 `python -m benchmarks.search` times meeting-core's answers, from the question to the JSON of the reply and with the
 exact count that a list carries, in turn with the bare indexed query for the same documents, sent with the driver alone
-and without a count. One process asks one question at a time. *Growth* is against the smallest database.
+and without a count. One process asks one question at a time, of all databases in turn. *Growth* is against the
+smallest database.
 
 Of each database at most {IN_A_TENANT:,} meetings are the caller's tenant's, and {ON_THE_CALENDAR:,} are on the caller's
 calendar at every size. The calendar of everything has all meetings of the tenant, which no person's has: it shows what
@@ -237,12 +249,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(_SIZES))
     parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--uri", help="a MongoDB to use instead of one of its own; its database `search` is dropped")
+    parser.add_argument(
+        "--uri", help="a MongoDB to use, and to leave filled, instead of one that lasts as long as this"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="meetings-search-") as folder, contextlib.ExitStack() as started:
         uri = options.uri or started.enter_context(running_mongod(Path(folder)))
-        with MongoClient[Document](uri) as blocking:
-            blocking.drop_database("search")
+        fill(uri, options.sizes)
         results, memory = asyncio.run(run(uri, options.sizes, options.runs))
     rows = _rows(results)
     _show(rows)
