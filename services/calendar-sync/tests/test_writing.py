@@ -8,12 +8,14 @@ import httpx
 import pytest
 from calendar_sync.adapters.calendars.google import GoogleCalendar
 from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
-from calendar_sync.application.writing import Access, Calendar, Held, Marker
+from calendar_sync.application.writing import Access, Calendar, Held, LeaseLostError, Marker
 from calendar_sync.domain.failures import StaleError
+from calendar_sync.domain.link import Copy
 from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from contracts.ids import uuid7_hex
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
+from structlog.testing import capture_logs
 
 from tests.support.calendars import GoogleConsents, MicrosoftConsents
 from tests.support.outside import Outside, Shown
@@ -335,3 +337,31 @@ async def test_without_a_connection_nothing_is_written(office: Office) -> None:
     assert told is not None
     assert told.status is ExternalSyncStatus.NOT_APPLICABLE
     assert office.titles() == []
+
+
+async def test_whoever_lost_the_lease_writes_nothing(office: Office) -> None:
+    class Lost:
+        async def save(self, key: str, copy: Copy) -> bool:
+            return False
+
+    desk = office.desk()
+    with pytest.raises(LeaseLostError):
+        await desk.writing.attempt(desk.link, number=1, intentions=Lost())
+    assert office.titles() == []
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "error", "status": 500}, {"kind": "error", "status": 400}, {"kind": "commit_then_timeout"}]
+)
+async def test_no_token_is_in_what_is_logged_kept_or_told(
+    office: Office, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = office.desk()
+    office.fault(**fault, operation="events.*", seconds=TIMEOUT + 1)
+    caplog.set_level(0)
+    with capture_logs() as logs:
+        attempt = await desk.attempt()
+    said = f"{logs} {caplog.text} {attempt} {desk.link.model_dump_json()}"
+    assert attempt.told is not None
+    assert "could not be written" in said
+    assert office.accounts.token() not in said
