@@ -113,7 +113,6 @@ class Wiring:
             # It sleeps through a fetch's wait instead of waking when data arrives; and it makes a static member wait
             # 8 s to join a group, so there are none.
             common["KAFKA_FETCH_MAX_WAIT_MS"] = "60"  # shorter keeps an idle run busy
-            common["KAFKA_SESSION_TIMEOUT_MS"] = "4000"  # half of it is how long a join takes there
         else:
             common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
         return Part(name, f"{name.replace('-', '_')}.main", port, _listening(port) | common | env)
