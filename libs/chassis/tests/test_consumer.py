@@ -159,6 +159,7 @@ async def test_what_cannot_be_decoded_is_parked_as_it_came(
     assert origin["dlt-group"] == bus.group.encode()
 
 
+@pytest.mark.usefixtures("reply_topic")
 async def test_events_of_an_unknown_type_are_ignored_but_commands_are_parked(bus: Bus) -> None:
     sound = await bus.say("known", reply=True)
     newer = [("ce_type", b"meetings.meeting.postponed.v1") if one[0] == "ce_type" else one for one in sound.headers]

@@ -349,9 +349,10 @@ class Workers:
         wait = self._paused_until - _now()
         if wait <= 0:
             room = 2 * self._concurrency - len(self._in_hand)
-            if room and await self._begin(room):
+            all_busy = room < self._concurrency
+            if not all_busy and await self._begin(room):
                 return
-            wait = await self._until_next_due() if room else self._poll
+            wait = self._poll if all_busy else await self._until_next_due()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait, self._poll)):
                 await self._stirred.wait()

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from contracts.topics import Topic
 
 from chassis.kafka.deadletters import DeadLetters
@@ -65,8 +65,16 @@ class Tail:
         return self._failed
 
     async def _assign(self) -> None:
-        """Pin the positions now: resolved lazily, a record published in between would be missed."""
-        partitions = [TopicPartition(self._topic.name, number) for number in range(self._topic.partitions)]
+        """Pin the positions now: resolved lazily, a record published in between would be missed.
+
+        Raises:
+            UnknownTopicOrPartitionError: the topic was not provisioned.
+        """
+        await self._consumer.topics()  # asks the broker, so that the next line knows
+        numbers = self._consumer.partitions_for_topic(self._topic.name)
+        if not numbers:
+            raise UnknownTopicOrPartitionError(self._topic.name)
+        partitions = [TopicPartition(self._topic.name, number) for number in sorted(numbers)]
         self._consumer.assign(partitions)
         for partition in partitions:
             await self._consumer.position(partition)
