@@ -270,8 +270,9 @@ async def campaigns(platform: Platform, *, operations: int, seed: int) -> dict[s
             ]
             async with killing(platform, seed) as killed:
                 await asyncio.gather(*(campaign.run(operations) for campaign in running))
-            for campaign in running:
-                problems[campaign.outside.name] = await campaign.problems()
+            ends = await asyncio.gather(*(campaign.problems() for campaign in running))
+            for campaign, found_wrong in zip(running, ends, strict=True):
+                problems[campaign.outside.name] = found_wrong
                 states = Counter(meeting["status"] for meeting in campaign.meetings.values())
                 requests = campaign.outside.simulator.control("GET", "requests")
                 answers = Counter[int]()

@@ -39,18 +39,16 @@ PENDING, SYNCED, FAILED, NONE = (
 
 
 def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> SyncChanged:
-    return SyncChanged(
-        **{
-            "tenant_uuid": HOST.tenant_uuid,
-            "meeting_uuid": MEETING,
-            "sequence": sequence,
-            "meeting_version": desk.meeting.version,
-            "status": status,
-            "operation": SyncOperation.CREATE,
-            "at": desk.now,
-        }
-        | more
-    )
+    fields: dict[str, Any] = {
+        "tenant_uuid": HOST.tenant_uuid,
+        "meeting_uuid": MEETING,
+        "sequence": sequence,
+        "meeting_version": desk.meeting.version,
+        "status": status,
+        "operation": SyncOperation.CREATE,
+        "at": desk.now,
+    }
+    return SyncChanged(**fields | more)
 
 
 def failure(code: SyncFailureCode) -> dict[str, Any]:
