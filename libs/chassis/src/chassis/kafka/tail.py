@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from contracts.topics import Topic
 
 from chassis.kafka.deadletters import DeadLetters
@@ -39,6 +39,7 @@ class Tail:
         self._dead_letters = DeadLetters(publisher, settings.service_name, [topic])
         self._failed: str | None = "not started"
         self._consumer = AIOKafkaConsumer(
+            topic.name,
             bootstrap_servers=settings.kafka_bootstrap_servers,
             client_id=settings.service_name,
             group_id=None,
@@ -50,7 +51,7 @@ class Tail:
     async def running(self) -> AsyncIterator["Tail"]:
         """Read until left. On entry every position is known; with ``replay`` all that was there has been handled."""
         async with self._consumer:
-            await self._assign()
+            await self._pin()
             if self._replay:
                 await self._catch_up()
             self._failed = None
@@ -64,19 +65,9 @@ class Tail:
     def problem(self) -> str | None:
         return self._failed
 
-    async def _assign(self) -> None:
-        """Pin the positions now: resolved lazily, a record published in between would be missed.
-
-        Raises:
-            UnknownTopicOrPartitionError: the topic was not provisioned.
-        """
-        await self._consumer.topics()  # asks the broker, so that the next line knows
-        numbers = self._consumer.partitions_for_topic(self._topic.name)
-        if not numbers:
-            raise UnknownTopicOrPartitionError(self._topic.name)
-        partitions = [TopicPartition(self._topic.name, number) for number in sorted(numbers)]
-        self._consumer.assign(partitions)
-        for partition in partitions:
+    async def _pin(self) -> None:
+        """Settle the positions now: resolved lazily, a record published in between would be missed."""
+        for partition in self._consumer.assignment():
             await self._consumer.position(partition)
 
     async def _catch_up(self) -> None:
