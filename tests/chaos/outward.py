@@ -237,7 +237,7 @@ async def killing(platform: Platform, seed: int) -> AsyncIterator[Counter[str]]:
         while True:
             # The moment is what is random, nothing waits for it. A dead member keeps its consumer group busy for some
             # seconds: with shorter pauses nothing would be read at all.
-            await asyncio.sleep(chance.uniform(1, 20))
+            await asyncio.sleep(chance.uniform(1, 20) if killed else chance.uniform(1, 4))
             await asyncio.to_thread(process.kill, signal.SIGKILL)
             killed["calendar-sync"] += 1
             await asyncio.to_thread(process.start)
