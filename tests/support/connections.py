@@ -15,9 +15,10 @@ from calendar_sync.domain.connection import Connection
 from calendar_sync.settings import Settings
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing
-from chassis.leases import Leases, Workers
+from chassis.leases import Leases
 from chassis.mongo import Collection, Document
 from chassis.outbox import Outbox
+from chassis.workers import Workers
 from contracts.calendar import (
     BeginConsent,
     CompleteConsent,

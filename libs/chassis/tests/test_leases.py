@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chassis.leases import Lease, Leases, Result, Workers, due, work_indexes
+from chassis.leases import Lease, Leases, Result, due, work_indexes
 from chassis.mongo import Collection, Document, open_database
 from chassis.settings import DatabaseSettings
+from chassis.workers import Workers
 from contracts.ids import uuid7_hex
 from contracts.times import utc_now
 from pydantic import SecretStr

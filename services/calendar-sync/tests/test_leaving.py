@@ -105,7 +105,8 @@ async def test_a_grant_is_forgotten_also_when_the_provider_stays_away(
 async def test_watching_ends_before_the_grant(house: House, google: GoogleConsents, actor: Actor) -> None:
     from calendar_sync.adapters.connections import LEAVING, to_connection  # noqa: PLC0415
     from calendar_sync.application.leaving import TakingLeave  # noqa: PLC0415
-    from chassis.leases import Leases, Workers  # noqa: PLC0415
+    from chassis.leases import Leases  # noqa: PLC0415
+    from chassis.workers import Workers  # noqa: PLC0415
 
     stopped: list[tuple[Account, bool]] = []
 

@@ -9,10 +9,11 @@ from chassis.health import Health
 from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.leases import Leases, Workers
+from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
+from chassis.workers import Workers
 from contracts.calendar import BeginConsent, CompleteConsent, GetConnection
 from contracts.enums import CalendarProvider
 from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS

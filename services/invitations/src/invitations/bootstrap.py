@@ -9,9 +9,10 @@ from chassis.health import Health
 from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.leases import Leases, Workers
+from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
+from chassis.workers import Workers
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI

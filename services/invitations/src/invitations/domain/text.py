@@ -10,14 +10,20 @@ def one_line(text: str | None, *, longest: int = 255) -> str:
 
     Runs of white space become one space; what is longer than ``longest`` characters ends in an ellipsis.
     """
-    line = " ".join("".join(" " if _breaks(letter) else letter for letter in text or "" if _shows(letter)).split())
+    line = " ".join(_harmless(text or "", line_break=" ").split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def many_lines(text: str | None) -> str:
     """The text with its line breaks, as ``\\n``, and otherwise as harmless as ``one_line``."""
-    lines = (text or "").replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(letter for letter in lines if letter in "\n\t" or (_shows(letter) and not _breaks(letter))).strip()
+    lines = (text or "").replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
+    return "\n".join(_harmless(line, line_break="") for line in lines).strip()
+
+
+def _harmless(text: str, *, line_break: str) -> str:
+    if text.isprintable():  # nearly always, and quick to see
+        return text
+    return "".join(line_break if _breaks(letter) else letter for letter in text if _shows(letter))
 
 
 def _breaks(letter: str) -> bool:

@@ -1,36 +1,33 @@
-"""Putting a mail together: headers and parts (MIME RFC 2045, iMIP RFC 6047).
+"""Putting a mail together: headers and parts (MIME RFC 2045 to 2047, iMIP RFC 6047).
 
 The layout is the one that Gmail, Outlook and Apple Mail all take for an invitation: mixed{alternative{plain, html,
-calendar}, attachment}. The compat32 policy is used because the newer one takes five times as long; the values that
-strangers may have written come in as ``one_line`` text, and the library refuses a header that would end early.
+calendar}, attachment}. It is always the same, so the bytes are written directly: the standard library's message classes
+take four times as long. What strangers may have written comes in as ``one_line`` text, or goes into an encoded body.
 """
 
+import base64
+import binascii
 from dataclasses import dataclass
 from datetime import datetime
-from email.charset import BASE64, QP, Charset
 from email.header import Header
-from email.mime.application import MIMEApplication
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
-from email.policy import compat32
 from email.utils import format_datetime, formataddr
 
-_POLICY = compat32.clone(linesep="\r\n")
-_READABLE = Charset("utf-8")
-_READABLE.body_encoding = QP
-_OPAQUE = Charset("utf-8")
-_OPAQUE.body_encoding = BASE64  # calendar programs are strict about line ends, and relays are not
+_CRLF = "\r\n"
+# "=_" occurs neither in quoted-printable nor in base64 text (RFC 2045 section 6.7), so no body can end its part.
+_MIXED, _ALTERNATIVE = "=_mixed", "=_alternative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """A name and an ASCII address."""
+    """A name, in one line, and an ASCII address."""
 
     name: str
     address: str
 
     def __str__(self) -> str:
-        return formataddr((self.name, self.address))
+        if self.name.isascii():
+            return formataddr((self.name, self.address))
+        return f"{_encoded(self.name)} <{self.address}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,33 +49,60 @@ class Parts:
 
 
 def assemble(parts: Parts) -> bytes:
-    """The mail as bytes with CRLF line ends.
+    """The mail as ASCII bytes with CRLF line ends."""
+    calendar = base64.encodebytes(parts.calendar).replace(b"\n", b"\r\n").decode()
+    alternative = _multipart(
+        _ALTERNATIVE,
+        _part({"Content-Type": 'text/plain; charset="utf-8"', **_READABLE}, _quoted_printable(parts.plain)),
+        _part({"Content-Type": 'text/html; charset="utf-8"', **_READABLE}, _quoted_printable(parts.html)),
+        _part({"Content-Type": _CALENDAR.format(method=parts.method), **_OPAQUE}, calendar),
+    )
+    mixed = _multipart(
+        _MIXED,
+        _part({"Content-Type": f'multipart/alternative; boundary="{_ALTERNATIVE}"'}, alternative),
+        _part(_ATTACHMENT, calendar),
+    )
+    return _part(_headers(parts), mixed).encode("ascii")
 
-    Raises:
-        email.errors.HeaderParseError: a header's value would have ended the header.
-    """
-    alternative = MIMEMultipart("alternative")
-    alternative.attach(MIMEText(parts.plain, "plain", _READABLE))  # type: ignore[arg-type] # a Charset is taken too
-    alternative.attach(MIMEText(parts.html, "html", _READABLE))  # type: ignore[arg-type]
-    calendar = MIMEText(parts.calendar.decode(), "calendar", _OPAQUE)  # type: ignore[arg-type]
-    calendar.set_param("method", parts.method)
-    calendar.set_param("component", "VEVENT")
-    alternative.attach(calendar)
-    attachment = MIMEApplication(parts.calendar, "ics", name="invite.ics")
-    attachment.add_header("Content-Disposition", "attachment", filename="invite.ics")
-    mail = MIMEMultipart("mixed")
-    mail["From"] = str(parts.sender)
-    if parts.reply_to is not None:
-        mail["Reply-To"] = str(parts.reply_to)
-    mail["To"] = str(parts.recipient)
-    charset = None if parts.subject.isascii() else "utf-8"
-    mail["Subject"] = Header(parts.subject, charset, header_name="Subject").encode()
-    mail["Date"] = format_datetime(parts.date)
-    mail["Message-ID"] = parts.message_id
-    if parts.follows:
-        mail["In-Reply-To"] = parts.follows[-1]
-        mail["References"] = " ".join(dict.fromkeys(parts.follows))
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice comes back
-    mail.attach(alternative)
-    mail.attach(attachment)
-    return mail.as_bytes(policy=_POLICY)
+
+_READABLE = {"Content-Transfer-Encoding": "quoted-printable"}
+_OPAQUE = {"Content-Transfer-Encoding": "base64"}  # calendar programs are strict about line ends, and relays are not
+_CALENDAR = 'text/calendar; charset="utf-8"; method={method}; component=VEVENT'
+_ATTACHMENT = {
+    "Content-Type": 'application/ics; name="invite.ics"',
+    "Content-Disposition": 'attachment; filename="invite.ics"',
+    **_OPAQUE,
+}
+
+
+def _headers(parts: Parts) -> dict[str, str]:
+    follows = list(dict.fromkeys(parts.follows))
+    return {
+        "From": str(parts.sender),
+        **({} if parts.reply_to is None else {"Reply-To": str(parts.reply_to)}),
+        "To": str(parts.recipient),
+        "Subject": parts.subject if parts.subject.isascii() else _encoded(parts.subject),
+        "Date": format_datetime(parts.date),
+        "Message-ID": parts.message_id,
+        **({"In-Reply-To": follows[-1], "References": f"{_CRLF} ".join(follows)} if follows else {}),
+        "Auto-Submitted": "auto-generated",  # RFC 3834: no vacation notice comes back
+        "MIME-Version": "1.0",
+        "Content-Type": f'multipart/mixed; boundary="{_MIXED}"',
+    }
+
+
+def _part(headers: dict[str, str], body: str) -> str:
+    return f"{_CRLF.join(f'{name}: {value}' for name, value in headers.items())}{_CRLF}{_CRLF}{body}"
+
+
+def _multipart(boundary: str, *parts: str) -> str:
+    return "".join(f"--{boundary}{_CRLF}{part}{_CRLF}" for part in parts) + f"--{boundary}--{_CRLF}"
+
+
+def _quoted_printable(text: str) -> str:
+    return binascii.b2a_qp("\r\n".join(text.splitlines()).encode()).decode()
+
+
+def _encoded(text: str) -> str:
+    """Text that is not ASCII, as encoded words (RFC 2047) on lines that are short enough."""
+    return Header(text, "utf-8", header_name="Reply-To").encode(linesep=_CRLF)

@@ -5,12 +5,14 @@ To add one: its name in the contracts' ``Language``, its locale in the chassis' 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 
 from chassis.languages import tag, translations, when
 from contracts.enums import Language
 from contracts.meetings import MeetingState
+from contracts.times import Schedule
 
 CATALOGUES = Path(__file__).with_name("locales")
 
@@ -34,8 +36,13 @@ class Tongue:
 
     def when(self, meeting: MeetingState) -> str:
         """When the meeting is, in its own zone, which is named."""
-        # Unicode's locale data has a narrow no-break space before AM and PM, which old mail programs show as a box.
-        return when(meeting.schedule, self.language).replace("\u202f", "\u00a0")
+        return _when(meeting.schedule, self.language)
+
+
+@lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other
+def _when(schedule: Schedule, language: Language) -> str:
+    # Unicode's locale data has a narrow no-break space before AM and PM, which old mail programs show as a box.
+    return when(schedule, language).replace("\u202f", "\u00a0")
 
 
 def read_tongues() -> dict[Language, Tongue]:
