@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from aiosmtplib import SMTP
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.wire import Received
@@ -276,4 +277,5 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kafka", choices=("apache", "tansu"), default="apache")
     given = parser.parse_args()
-    asyncio.run(main(given.mails, given.rounds, given.kafka))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that services run on
+        runner.run(main(given.mails, given.rounds, given.kafka))

@@ -34,6 +34,8 @@ Update = Mapping[str, Mapping[str, Any]]
 """A MongoDB update by its operators, such as ``{"$set": {…}}``."""
 
 _LONGEST_ERROR = 200
+_LOOK_PAST_LANES = 4
+"""How many candidates are looked at for each that is wanted, since many may be of one lane."""
 
 
 def due(name: str, at: datetime) -> Update:
@@ -116,9 +118,9 @@ class Leases:
             takeable | elsewhere,
             projection=[self._lane] if self._lane else ["_id"],
             sort={f"{self.name}.dueAt": ASCENDING},
-            limit=limit,
+            limit=limit if self._lane is None else _LOOK_PAST_LANES * limit,
         )
-        chosen = self._within(candidates, per_lane)
+        chosen = self._within(candidates, per_lane)[:limit]
         if not chosen:
             return []
         token = uuid7_hex()
@@ -131,7 +133,8 @@ class Leases:
             },
         )
         taken = await self._collection.find({"_id": {"$in": chosen}, f"{self.name}.lease.token": token})
-        return [self._lease(document, token) for document in taken]
+        leased = {document["_id"]: self._lease(document, token) for document in taken}
+        return [leased[key] for key in chosen if key in leased]
 
     async def renew(self, leases: Sequence[Lease]) -> None:
         """Hold them for another full time. Those that ran out already stay lost."""

@@ -19,6 +19,9 @@ from chassis.waiting import stop
 
 log = structlog.get_logger()
 
+_GATHER = 0.01
+"""Seconds after a write in which results gather for the next one; the first result after a lull is written at once."""
+
 Work = Callable[[Lease], Awaitable[Result]]
 Told = Callable[[Sequence[Document]], Awaitable[None]]
 
@@ -33,6 +36,7 @@ class _InHand:
 
     lease: Lease
     lane: str
+    in_lane: bool = True
     begun: bool = False
     """Whether anybody was at it; before that it waits for its turn."""
     deadline: asyncio.Timeout | None = None
@@ -95,8 +99,8 @@ class Workers:
         ]
         serving = [
             asyncio.create_task(self._for_ever(self._renew, pause=self._leases.seconds / 3)),
-            asyncio.create_task(self._for_ever(self._records.write, pause=0)),
-            asyncio.create_task(self._for_ever(self._records.tell, pause=0)),
+            asyncio.create_task(self._for_ever(self._records.write, pause=_GATHER)),
+            asyncio.create_task(self._for_ever(self._records.tell, pause=_GATHER)),
         ]
         try:
             yield self
@@ -125,8 +129,8 @@ class Workers:
         wait = self._paused_until - _now()
         if wait <= 0:
             ahead = sum(not one.begun for one in self._in_hand.values())
-            enough = ahead > self._concurrency // 2 or len(self._in_hand) >= 4 * self._concurrency
-            if not enough and await self._begin(self._concurrency - ahead):
+            enough = ahead > self._concurrency or len(self._in_hand) >= 6 * self._concurrency
+            if not enough and await self._begin(2 * self._concurrency - ahead):
                 return
             wait = self._poll if enough else await self._until_next_due()
         with contextlib.suppress(TimeoutError):
@@ -158,11 +162,19 @@ class Workers:
         metrics.WORK_IN_HAND.labels(self._leases.name).inc()
         task.add_done_callback(self._forget)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        in_hand = self._in_hand.pop(task)
+    def _leave_lane(self, in_hand: _InHand) -> None:
+        """The outside is done with it; recording it is our own affair."""
+        if not in_hand.in_lane:
+            return
+        in_hand.in_lane = False
         self._lanes[in_hand.lane] -= 1
         if not self._lanes[in_hand.lane]:
             del self._lanes[in_hand.lane]
+        self._stirred.set()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        in_hand = self._in_hand.pop(task)
+        self._leave_lane(in_hand)
         metrics.WORK_IN_HAND.labels(self._leases.name).dec()
         self._stirred.set()
 
@@ -217,6 +229,7 @@ class Workers:
             except Exception as error:
                 await self._failed(lease, error)
                 return
+        self._leave_lane(in_hand)
         self._outages_in_a_row = 0
         if result.again_in is not None and result.pause_lane:
             self._paused_lanes[in_hand.lane] = _now() + result.again_in

@@ -3,10 +3,14 @@
 Sources: iCalendar RFC 5545, iTIP RFC 5546 (section 3.2.2 REQUEST, 3.2.5 CANCEL).
 """
 
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contracts.enums import MailKind, RsvpStatus
 from icalendar import Calendar, Event, vCalAddress
+from icalendar.parser import Contentline
 
 from invitations.adapters.mail.wording import Wording
 from invitations.domain.guest import Guest
@@ -27,6 +31,27 @@ def method_of(kind: MailKind) -> str:
     return "CANCEL" if kind is MailKind.CANCELLATION else "REQUEST"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """What all guests of a meeting are told alike."""
+
+    method: str
+    uid: str
+    sequence: int
+    dtstamp: datetime
+    created: datetime
+    last_modified: datetime
+    dtstart: date
+    dtend: date
+    summary: str
+    description: str
+    location: str
+    url: str
+    organizer: str
+    host: str
+    status: str
+
+
 def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: str, recipient: str, uid: str) -> bytes:
     """The calendar object, as UTF-8 with CRLF.
 
@@ -35,43 +60,64 @@ def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: st
     mail was asked for, so that sending it again changes nothing.
     """
     meeting = guest.meeting
+    dtstart, dtend = _times(guest)
+    event = _Event(
+        method=method_of(kind),
+        uid=uid,
+        sequence=meeting.ical_sequence,
+        dtstamp=guest.asked_at.replace(microsecond=0),
+        created=meeting.created_at.replace(microsecond=0),
+        last_modified=meeting.updated_at.replace(microsecond=0),
+        dtstart=dtstart,
+        dtend=dtend,
+        summary=wording.title,
+        description=wording.calendar_notes,
+        location=wording.where,
+        url=wording.link,
+        organizer=organizer,
+        host=wording.host,
+        status=_status(guest, kind),
+    )
+    before, after = _without_attendee(event)
+    attendee = _attendee(guest, recipient)
+    return before + bytes(Contentline.from_parts("ATTENDEE", attendee.params, attendee).to_ical()) + b"\r\n" + after
+
+
+@lru_cache(maxsize=256)  # the guests of a meeting are mailed one after the other
+def _without_attendee(told: _Event) -> tuple[bytes, bytes]:
+    """The calendar object, up to where the attendee belongs, and from there."""
     event = Event()
-    event.add("uid", uid)
-    event.add("sequence", meeting.ical_sequence)
-    event.add("dtstamp", guest.asked_at.replace(microsecond=0))
-    event.add("created", meeting.created_at.replace(microsecond=0))
-    event.add("last-modified", meeting.updated_at.replace(microsecond=0))
-    _add_times(event, guest)
-    event.add("summary", wording.title)
-    for name, text in (("description", wording.calendar_notes), ("location", wording.where), ("url", wording.link)):
-        if text:
-            event.add(name, text)
-    event.add("organizer", _party(organizer, wording.host))
-    event.add("attendee", _attendee(guest, recipient))
+    for name in ("uid", "sequence", "dtstamp", "created", "last_modified", "dtstart", "dtend", "summary"):
+        event.add(name.replace("_", "-"), getattr(told, name))
+    for name in ("description", "location", "url", "status"):
+        if value := getattr(told, name):
+            event.add(name, value)
+    event.add("organizer", _party(told.organizer, told.host))
     event.add("transp", "OPAQUE")
-    if kind is not MailKind.CANCELLATION:
-        event.add("status", "CONFIRMED")
-    elif not guest.removed:  # to a guest who is removed, the meeting itself is not cancelled
-        event.add("status", "CANCELLED")
     calendar = Calendar()
     calendar.add("prodid", "-//Meetings//Invitations//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", method_of(kind))
+    calendar.add("method", told.method)
     calendar.add_component(event)
-    return bytes(calendar.to_ical())
+    before, end, after = calendar.to_ical().rpartition(b"END:VEVENT\r\n")
+    return before, end + after
 
 
-def _add_times(event: Event, guest: Guest) -> None:
+def _status(guest: Guest, kind: MailKind) -> str:
+    """To a guest who is removed, the meeting itself is not cancelled (RFC 5546 section 3.2.5)."""
+    if kind is not MailKind.CANCELLATION:
+        return "CONFIRMED"
+    return "" if guest.removed else "CANCELLED"
+
+
+def _times(guest: Guest) -> tuple[date, date]:
     """UTC for timed meetings, which needs no VTIMEZONE; dates with an exclusive end for all-day ones."""
     meeting = guest.meeting
     if not meeting.all_day:
-        event.add("dtstart", meeting.starts_at)
-        event.add("dtend", meeting.ends_at)
-        return
+        return meeting.starts_at, meeting.ends_at
     zone = ZoneInfo(meeting.timezone)
-    event.add("dtstart", meeting.starts_at.astimezone(zone).date())
-    event.add("dtend", meeting.ends_at.astimezone(zone).date())
+    return meeting.starts_at.astimezone(zone).date(), meeting.ends_at.astimezone(zone).date()
 
 
 def _attendee(guest: Guest, recipient: str) -> vCalAddress:

@@ -9,10 +9,13 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import datetime
+from email.charset import BASE64, Charset
 from email.header import Header
 from email.utils import format_datetime, formataddr
 
 _CRLF = "\r\n"
+_BASE64 = Charset("utf-8")
+_BASE64.header_encoding = BASE64  # otherwise both encodings are tried on every letter
 # "=_" occurs neither in quoted-printable nor in base64 text (RFC 2045 section 6.7), so no body can end its part.
 _MIXED, _ALTERNATIVE = "=_mixed", "=_alternative"
 
@@ -105,4 +108,4 @@ def _quoted_printable(text: str) -> str:
 
 def _encoded(text: str) -> str:
     """Text that is not ASCII, as encoded words (RFC 2047) on lines that are short enough."""
-    return Header(text, "utf-8", header_name="Reply-To").encode(linesep=_CRLF)
+    return Header(text, _BASE64, header_name="Reply-To").encode(linesep=_CRLF)
