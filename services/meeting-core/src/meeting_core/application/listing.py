@@ -43,16 +43,19 @@ class Listing:
         return await self.search(SearchMeetings(actor=query.actor, page=query.page, size=query.size))
 
     async def search(self, query: SearchMeetings) -> Reply:
-        viewer, conditions = query.actor, query.conditions
-        listed, total = await asyncio.gather(
-            self._calendars.page(viewer, conditions, query.sort, skip=query.page * query.size, limit=query.size),
-            self._calendars.count(viewer, conditions),
+        content, total = await asyncio.gather(
+            self._content(query), self._calendars.count(query.actor, query.conditions)
         )
         page = Page[MeetingSummary](
-            content=[Viewer(meeting, viewer).summary(attendees) for meeting, attendees in listed],
+            content=content,
             page=query.page,
             size=query.size,
             total_elements=total,
             total_pages=-(-total // query.size),
         )
         return Reply(outcome=Outcome.OK, data=page)
+
+    async def _content(self, query: SearchMeetings) -> list[MeetingSummary]:
+        viewer, skip = query.actor, query.page * query.size
+        listed = await self._calendars.page(viewer, query.conditions, query.sort, skip=skip, limit=query.size)
+        return [Viewer(meeting, viewer).summary(attendees) for meeting, attendees in listed]
