@@ -74,7 +74,8 @@ def require_json(request: Request) -> JsonRequest:
     return JsonRequest(request.scope, request.receive)
 
 
-def _current_caller(request: Request) -> Caller:
+# Dependencies are coroutines although they wait for nothing: FastAPI runs plain functions in threads.
+async def _current_caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 
@@ -82,7 +83,7 @@ def _current_caller(request: Request) -> Caller:
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 
 
-def _conditions(
+async def _conditions(
     idempotency_key: Annotated[
         str | None, Header(description="1-128 printable ASCII characters; a repeat is answered as the first time")
     ] = None,
@@ -98,7 +99,7 @@ def _conditions(
 RequestConditions = Annotated[Conditions, Depends(_conditions)]
 
 
-def _wish(request: Request, caller: CurrentCaller, conditions: RequestConditions) -> Wish:
+async def _wish(request: Request, caller: CurrentCaller, conditions: RequestConditions) -> Wish:
     return Wish(caller, request.scope["path"], conditions)
 
 
