@@ -46,6 +46,9 @@ e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
+	@$(BIN)/python -m benchmarks.search
+	@$(BIN)/python -m benchmarks.deliveries
+	@$(BIN)/python -m benchmarks.calendar
 
 .PHONY: dlt
 dlt: setup  ## dead letters of the local run: make dlt, make dlt ARGS="show TOPIC OFFSET", make dlt ARGS="replay TOPIC OFFSET"
