@@ -69,7 +69,8 @@ class Campaign:
             await asyncio.gather(killing, return_exceptions=True)
             for name in _KILLED:
                 if not self.platform.processes[name].running:
-                    await asyncio.to_thread(self.platform.processes[name].restart)
+                    await asyncio.to_thread(self.platform.processes[name].start)
+                await asyncio.to_thread(self.platform.processes[name].wait_ready)
 
     async def problems(self, within: float) -> list[str]:
         """What is not as it should be once everything has calmed down; empty when all is well."""
@@ -126,10 +127,11 @@ class Campaign:
     async def _kill_for_ever(self) -> None:
         chance = random.Random(self.seed)
         while True:
-            await asyncio.sleep(chance.uniform(0.2, 2))  # the moment is what is random, nothing waits for it
+            await asyncio.sleep(chance.uniform(0.5, 7))  # the moment is what is random, nothing waits for it
             name = chance.choice(_KILLED)
-            await asyncio.to_thread(self.platform.processes[name].kill, signal.SIGKILL)
-            await asyncio.to_thread(self.platform.processes[name].restart)
+            process = self.platform.processes[name]
+            await asyncio.to_thread(process.kill, signal.SIGKILL)
+            await asyncio.to_thread(process.start)  # which may be killed again before it is ready
             self.kills[name] += 1
 
     async def _problems(self) -> list[str]:
