@@ -75,8 +75,8 @@ class Composing:
 async def _measure(settings: Settings, *, mails: int, rounds: int) -> tuple[list[Round], Composing]:
     composer = mail_composer(settings)
     async with open_publisher(settings) as publisher:
-        await _ours(settings, publisher, mails // 10)  # warm: code, connections, topics' metadata
-        await _bare(settings, [_compose(composer, guest) for guest in _guests(_events(mails // 10))])
+        await _ours(settings, publisher, mails // 2)  # warm: code, connections, topics' metadata
+        await _bare(settings, [_compose(composer, guest) for guest in _guests(_events(mails // 2))])
         results = []
         for number in range(rounds):
             prebuilt = [_compose(composer, guest) for guest in _guests(_events(mails))]

@@ -45,7 +45,7 @@ def due(name: str, at: datetime) -> Update:
 
 def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
     """What finding work in field ``name`` needs; ``lane`` as for ``Leases``."""
-    keys = [f"{name}.dueAt", *([lane] if lane else [])]
+    keys = [f"{name}.dueAt", "_id", *([lane] if lane else [])]
     return [
         IndexModel(
             [(key, ASCENDING) for key in keys],
@@ -108,7 +108,7 @@ class Leases:
         return str(document.get(self._lane, "")) if self._lane else ""
 
     async def take(self, limit: int, *, full: Sequence[str], per_lane: Callable[[str], int]) -> list[Lease]:
-        """Lease up to ``limit`` pieces of work, the longest due first.
+        """Lease up to ``limit`` pieces of work, the longest due first; of those due at once, in the order of their ids.
 
         ``full`` lanes are passed over; in another lane at most ``per_lane(lane)`` are taken.
         """
@@ -117,7 +117,7 @@ class Leases:
         candidates = await self._collection.find(
             takeable | elsewhere,
             projection=[self._lane] if self._lane else ["_id"],
-            sort={f"{self.name}.dueAt": ASCENDING},
+            sort={f"{self.name}.dueAt": ASCENDING, "_id": ASCENDING},
             limit=limit if self._lane is None else _LOOK_PAST_LANES * limit,
         )
         chosen = self._within(candidates, per_lane)[:limit]

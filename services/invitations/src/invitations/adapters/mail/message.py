@@ -12,6 +12,7 @@ from datetime import datetime
 from email.charset import BASE64, Charset
 from email.header import Header
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 
 _CRLF = "\r\n"
 _BASE64 = Charset("utf-8")
@@ -28,9 +29,14 @@ class Party:
     address: str
 
     def __str__(self) -> str:
-        if self.name.isascii():
-            return formataddr((self.name, self.address))
-        return f"{_encoded(self.name)} <{self.address}>"
+        return _mailbox(self)
+
+
+@lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other, by the same host
+def _mailbox(party: Party) -> str:
+    if party.name.isascii():
+        return formataddr((party.name, party.address))
+    return f"{_encoded(party.name)} <{party.address}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
