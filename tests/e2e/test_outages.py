@@ -81,7 +81,13 @@ async def test_a_late_outcome_is_202_and_is_carried_out(platform: Platform, vale
         assert int(refused_for_now(unread)) > 0
     meeting = await appears(valentina, created)
     assert meeting["title"] == "Late"
-    assert done(await valentina.post(MEETINGS, body(title="Late"), idempotency_key=key), 201) == meeting
+
+    async def repeated_in_time() -> Json | None:
+        answer = await valentina.post(MEETINGS, body(title="Late"), idempotency_key=key)
+        return answer.json() if answer.status_code == 201 else None
+
+    # The embedded broker lets a member that was silent for half its session timeout join again only seconds later.
+    assert await until(repeated_in_time, what="a repeat is answered in time", within=45) == meeting
 
     async def all_done() -> bool:
         first, second = await valentina.sees(to_change), await valentina.sees(to_cancel)
