@@ -75,9 +75,13 @@ def free_port_offset() -> int:
 
 
 def _free_offset() -> int:
-    """A shift at which every default port is free, so that test runs can go side by side."""
-    offsets = [(os.getpid() + step) % 300 * 100 + 3000 for step in range(300)]
-    for offset in offsets:
+    """A shift at which every default port is free, so that test runs can go side by side.
+
+    All ports stay below 32768, where the kernel begins to hand out ports of its own choice to outgoing connections.
+    """
+    steps = range(52)
+    for step in steps:
+        offset = 500 + (os.getpid() + step) % len(steps) * 100
         try:
             require_free(Ports.from_environment({}, offset).by_name())
         except LocalRunError:
