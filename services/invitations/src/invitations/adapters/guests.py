@@ -8,6 +8,7 @@ sequence it has read, the delivering side what they were told, guarded by its le
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import structlog
 from chassis.context import Context, working_on
 from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import Lease, Result, due, work_indexes
@@ -17,6 +18,7 @@ from contracts.deliveries import DeliveryEvent, MailDelivered, MailFailed
 from contracts.envelope import Message
 from contracts.times import utc_now
 from contracts.topics import INVITATIONS
+from prometheus_client import Counter
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -24,6 +26,9 @@ from invitations.application.delivering import Delivered, NotNow, Outcome
 from invitations.application.listening import Heard
 from invitations.domain.guest import Failure, Guest
 
+log = structlog.get_logger()
+
+MAILS = Counter("mails", "Mails to guests by what they are about and how an attempt ended", ["kind", "outcome"])
 WORK = "delivery"
 LANE = "domain"
 INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE)]
@@ -99,6 +104,7 @@ class DeliveryDesk:
             outcome = await self._attempt(guest.model_copy(update={"uncertain": uncertain}), number=lease.attempt)
             match outcome:
                 case Delivered(told):
+                    MAILS.labels(told.kind, "delivered").inc()
                     event: DeliveryEvent = MailDelivered(
                         meeting_uuid=guest.meeting_uuid,
                         participant_uuid=guest.participant_uuid,
@@ -108,6 +114,8 @@ class DeliveryDesk:
                     )
                     return Result(self._said(event, {"told": told.model_dump(), "failure": None, "uncertain": False}))
                 case Failure():
+                    MAILS.labels(outcome.kind, "failed").inc()
+                    log.warning("a guest cannot be mailed", participant=guest.participant_uuid, code=outcome.code)
                     event = MailFailed(
                         meeting_uuid=guest.meeting_uuid,
                         participant_uuid=guest.participant_uuid,
@@ -119,6 +127,7 @@ class DeliveryDesk:
                     )
                     return Result(self._said(event, {"failure": outcome.model_dump(), "uncertain": uncertain}))
                 case NotNow():
+                    MAILS.labels(outcome.kind, "deferred").inc()
                     doubt = {"$set": {"uncertain": uncertain or outcome.uncertain}}
                     return Result(doubt, again_in=outcome.again_in)
                 case None:

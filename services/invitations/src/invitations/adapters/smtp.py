@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from contracts.enums import DeliveryFailureCode
 
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
 from invitations.domain.text import one_line
 from invitations.settings import SmtpSettings, SmtpTls
+
+log = structlog.get_logger()
 
 _AUTH_REQUIRED = (530, 534, 535, 538)  # RFC 4954 section 6
 _SERVICE_CLOSING = 421
@@ -113,6 +116,7 @@ class SmtpMailer:
             await client.connect()
         except (SMTPException, OSError) as error:
             client.close()
+            log.warning("no connection to the mail server", reason=_said(error))
             raise MailServerAwayError(_said(error)) from error
         return client
 

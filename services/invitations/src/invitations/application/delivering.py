@@ -73,6 +73,7 @@ class Delivered:
 class NotNow:
     """The mail is to be tried again, ``again_in`` seconds from now."""
 
+    kind: MailKind
     again_in: float
     uncertain: bool
 
@@ -116,7 +117,7 @@ class Delivering:
             if utc_now() - guest.asked_at >= self._patience.give_up_after:
                 return _failure(guest, kind, DeliveryFailureCode.UNREACHABLE, deferral.reason)
             pause = backoff(number, first=self._patience.first, most=self._patience.most)
-            return NotNow(pause, uncertain=deferral.uncertain)
+            return NotNow(kind, pause, uncertain=deferral.uncertain)
         return Delivered(_told(guest, kind, mail))
 
 

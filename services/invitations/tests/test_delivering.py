@@ -1,0 +1,97 @@
+"""One attempt at a mail, with a mail server that answers as it is told."""
+
+from datetime import timedelta
+
+import pytest
+from contracts.enums import DeliveryFailureCode, MailKind
+from contracts.times import utc_now
+from invitations.adapters.mail.composing import MailComposer
+from invitations.application.delivering import (
+    DeferredError,
+    Delivered,
+    Delivering,
+    Mail,
+    NotNow,
+    Patience,
+    UndeliverableError,
+)
+from invitations.domain.guest import Failure, Guest
+
+from tests.support.commands import cancel, create
+from tests.support.guests import JANE, Guestbook, guest, jane
+
+PATIENCE = Patience(first=4, most=60, give_up_after=timedelta(hours=1))
+
+
+class StandInMailer:
+    """Keeps what it is given, or raises what it was told to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.sent: list[Mail] = []
+
+    async def send(self, mail: Mail) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(mail)
+
+
+def asked(minutes_ago: float) -> Guest:
+    return guest().model_copy(update={"asked_at": utc_now() - timedelta(minutes=minutes_ago)})
+
+
+async def test_what_was_taken_is_told(composer: MailComposer) -> None:
+    mailer, to = StandInMailer(), guest()
+    outcome = await Delivering(composer, mailer, PATIENCE).attempt(to, number=1)
+    assert isinstance(outcome, Delivered)
+    [mail] = mailer.sent
+    told = outcome.told
+    assert (told.kind, told.sequence, told.address) == (MailKind.INVITATION, to.asked_in, JANE)
+    assert told.message_id == told.first_message_id == mail.message_id
+    assert to.model_copy(update={"told": told}).owed() is None
+
+
+async def test_who_is_owed_nothing_is_not_mailed(composer: MailComposer) -> None:
+    mailer = StandInMailer()
+    nothing = Guestbook(create(jane()), cancel()).of(JANE)
+    assert await Delivering(composer, mailer, PATIENCE).attempt(nothing, number=1) is None
+    assert mailer.sent == []
+
+
+async def test_a_refusal_for_good_is_a_failure(composer: MailComposer) -> None:
+    mailer = StandInMailer(UndeliverableError(DeliveryFailureCode.MAIL_REJECTED, "554 No"))
+    outcome = await Delivering(composer, mailer, PATIENCE).attempt(guest(), number=1)
+    assert isinstance(outcome, Failure)
+    assert (outcome.code, outcome.reason) == (DeliveryFailureCode.MAIL_REJECTED, "554 No")
+
+
+async def test_what_is_no_address_is_a_failure_without_asking_the_server(composer: MailComposer) -> None:
+    mailer = StandInMailer()
+    outcome = await Delivering(composer, mailer, PATIENCE).attempt(guest(person={"email": "nobody"}), number=1)
+    assert isinstance(outcome, Failure)
+    assert outcome.code is DeliveryFailureCode.ADDRESS_REJECTED
+    assert mailer.sent == []
+
+
+@pytest.mark.parametrize(("number", "least", "most"), [(1, 2, 4), (2, 4, 8), (3, 8, 16), (50, 30, 60)])
+async def test_a_deferral_is_tried_again_with_growing_pauses(
+    composer: MailComposer, number: int, least: float, most: float
+) -> None:
+    mailer = StandInMailer(DeferredError("451 Later", uncertain=True))
+    outcome = await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=59), number=number)
+    assert isinstance(outcome, NotNow)
+    assert least <= outcome.again_in <= most
+    assert outcome.uncertain
+
+
+async def test_patience_ends(composer: MailComposer) -> None:
+    mailer = StandInMailer(DeferredError("451 Later"))
+    outcome = await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=61), number=9)
+    assert isinstance(outcome, Failure)
+    assert (outcome.code, outcome.reason) == (DeliveryFailureCode.UNREACHABLE, "451 Later")
+
+
+async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) -> None:
+    mailer = StandInMailer(ConnectionRefusedError())
+    with pytest.raises(ConnectionRefusedError):
+        await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=600), number=1)

@@ -1,0 +1,154 @@
+"""What guests ought to know, written down on a real MongoDB."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from chassis.kafka.wire import Received
+from chassis.leases import Leases
+from chassis.mongo import Collection, Document, open_database
+from chassis.settings import DatabaseSettings
+from contracts.commands import Command
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, SequenceConflictError, to_guest
+from invitations.application.listening import Heard, Listening
+from pydantic import SecretStr
+
+from tests.support.commands import Desk, cancel, contact, create, update
+from tests.support.guests import JANE, jane, told
+
+pytestmark = pytest.mark.integration
+
+WINDOW = timedelta(hours=1)
+
+
+@pytest.fixture
+async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
+    settings = DatabaseSettings(
+        service_name="invitations",
+        http_port=0,
+        internal_token=SecretStr("internal"),
+        mongodb_uri=mongodb_uri,
+        mongodb_database="listening",
+    )
+    async with open_database(settings) as database:
+        collection = database.collection(uuid7_hex())
+        await collection.create_indexes(INDEXES)
+        yield collection
+
+
+class Ear:
+    """A meeting, and the service that hears of it."""
+
+    def __init__(self, guests: Collection) -> None:
+        self.desk = Desk()
+        self.woken = 0
+        self._guests = guests
+        self._heard = 0
+        self._listening = Listening(GuestBook(guests), wake=self._wake, update_window=WINDOW)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def hear(self, *commands: Command, again: bool = False) -> None:
+        """The events of these commands come in one batch; ``again``: with all those before."""
+        for command in commands:
+            self.desk.done(command)
+        events = list(zip(self.desk.events, self.desk.envelopes, strict=True))[0 if again else self._heard :]
+        self._heard = len(self.desk.events)
+        await self._listening.handle([Received(envelope, event, record=_NONE) for event, envelope in events])
+
+    async def stored(self, email: str = JANE) -> Document:
+        document = await self._guests.find_one({"person.email": email})
+        assert document is not None
+        return document
+
+
+_NONE: Any = None
+
+
+@pytest.fixture
+def ear(guests: Collection) -> Ear:
+    return Ear(guests)
+
+
+async def test_an_invitation_is_due_at_once_and_wakes_the_workers(ear: Ear) -> None:
+    await ear.hear(create(jane()))
+    document = await ear.stored()
+    assert document[WORK]["dueAt"] <= utc_now()
+    assert document[LANE] == "example.com"
+    assert document["meeting"]["participants"] == []
+    assert ear.woken == 1
+
+
+async def test_an_update_waits_for_more_and_a_cancellation_does_not(ear: Ear, guests: Collection) -> None:
+    await ear.hear(create(jane()))
+    await deliver(guests)
+    await ear.hear(update(title="A"))
+    first = (await ear.stored())[WORK]["dueAt"]
+    assert first > utc_now() + WINDOW / 2
+    await ear.hear(update(title="B"))
+    document = await ear.stored()
+    assert document[WORK]["dueAt"] == first
+    assert document["meeting"]["title"] == "B"
+    await ear.hear(cancel())
+    assert (await ear.stored())[WORK]["dueAt"] <= utc_now()
+
+
+async def test_what_a_guest_was_told_is_not_touched(ear: Ear, guests: Collection) -> None:
+    await ear.hear(create(jane()))
+    await deliver(guests)
+    told = (await ear.stored())["told"]
+    await ear.hear(update(title="A"), update(title="B"))
+    assert (await ear.stored())["told"] == told
+
+
+async def test_a_batch_with_a_whole_life_is_one_write_each(ear: Ear) -> None:
+    await ear.hear(create(jane(), contact()), update(title="New"), update(externals=[]), cancel())
+    gone = to_guest(await ear.stored())
+    assert (gone.removed, gone.meeting.title) == (True, "New")
+    assert gone.owed() is None
+
+
+async def test_repeats_change_nothing(ear: Ear) -> None:
+    await ear.hear(create(jane(), contact()), update(title="New"))
+    before = await ear.stored()
+    await ear.hear(again=True)
+    assert await ear.stored() == before
+
+
+async def test_a_batch_that_was_half_written_is_completed_by_its_repeat(ear: Ear, guests: Collection) -> None:
+    await ear.hear(create(jane(), contact()), update(title="New"))
+    await guests.delete_one({"person.email": JANE})
+    await ear.hear(again=True)
+    assert (await ear.stored())["meeting"]["title"] == "New"
+
+
+async def test_a_faster_writer_is_noticed_whether_it_inserted_or_updated(ear: Ear, guests: Collection) -> None:
+    await ear.hear(create(jane()))
+    guest = to_guest(await ear.stored())
+    book = GuestBook(guests)
+    with pytest.raises(SequenceConflictError):
+        await book.save([Heard(guest, stored_sequence=None)])
+    with pytest.raises(SequenceConflictError):
+        await book.save([Heard(guest, stored_sequence=guest.sequence + 1)])
+
+
+async def test_who_has_no_address_is_known_but_not_mailed(ear: Ear) -> None:
+    await ear.hear(create(contact().model_copy(update={"email": None, "name": "Nobody"})))
+    [document] = await ear._guests.find({"person.name": "Nobody"})
+    assert WORK not in document
+
+
+async def deliver(guests: Collection) -> None:
+    """All that is due is delivered, as far as the documents show."""
+    leases = Leases(guests, WORK, seconds=30, lane=LANE)
+    for lease in await leases.take(10, full=[], per_lane=lambda _lane: 10):
+        guest = to_guest(lease.document)
+        kind = guest.owed()
+        assert kind is not None
+        await guests.update_one(
+            {"_id": lease.key}, {"$set": {"told": told(guest, kind).model_dump()}, "$unset": {f"{WORK}.lease": ""}}
+        )
