@@ -1,7 +1,7 @@
 """The infrastructure that tests share: a real MongoDB, a real broker, the whole platform.
 
 Which broker: ``--kafka=tansu`` (default, from a wheel), ``--kafka=apache`` (Apache Kafka, needs Java 17 and Maven), or
-``--containers`` for MongoDB and Apache Kafka in Docker.
+``--containers`` for MongoDB and Kafka in Docker (not tried yet: there was no Docker to try it with).
 """
 
 import os
@@ -32,11 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mongodb_uri(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MongoDB replica set; tests use databases of their own."""
     if pytestconfig.getoption("containers"):
-        from testcontainers.mongodb import MongoDbContainer  # noqa: PLC0415 only with Docker
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 only with Docker
+        from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
 
-        with MongoDbContainer("mongo:8").with_command("--replSet rs0 --bind_ip_all") as container:
+        replica_set = DockerContainer("mongo:8").with_command("--replSet rs0 --bind_ip_all").with_exposed_ports(27017)
+        with replica_set as container:
+            wait_for_logs(container, "Waiting for connections")
             container.exec(["mongosh", "--quiet", "--eval", "rs.initiate()"])
-            yield f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
+            address = f"{container.get_container_host_ip()}:{container.get_exposed_port(27017)}"
+            yield f"mongodb://{address}/?directConnection=true"
         return
     with running_mongod(tmp_path_factory.mktemp("mongodb")) as uri:
         yield uri
@@ -47,9 +51,9 @@ def kafka_bootstrap(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPa
     """A broker without topics; tests create topics of their own."""
     folder = tmp_path_factory.mktemp("kafka")
     if pytestconfig.getoption("containers"):
-        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 only with Docker
+        from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 only with Docker
 
-        with KafkaContainer("apache/kafka:4.3.1").with_kraft() as container:
+        with KafkaContainer().with_kraft() as container:
             yield container.get_bootstrap_server()
     elif pytestconfig.getoption("kafka") == "apache":
         with running_apache_kafka(folder) as bootstrap:
