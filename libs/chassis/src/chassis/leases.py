@@ -49,7 +49,7 @@ def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
     return [
         IndexModel(
             [(key, ASCENDING) for key in keys],
-            name=f"{name} due",
+            name=f"{name} due in order",
             partialFilterExpression={f"{name}.dueAt": {"$exists": True}},
         ),
         IndexModel(
