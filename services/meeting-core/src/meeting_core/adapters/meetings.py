@@ -7,11 +7,11 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from meeting_core.adapters.busy import BUSY_INDEX, length_class
-from meeting_core.adapters.calendars import CALENDAR_INDEX
+from meeting_core.adapters.calendars import CALENDAR_INDEXES
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
 
-INDEXES = [OUTBOX_INDEX, CALENDAR_INDEX, BUSY_INDEX]
+INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
 
