@@ -236,8 +236,8 @@ Of each database at most {IN_A_TENANT:,} meetings are the caller's tenant's, and
 calendar at every size. The calendar of everything has all meetings of the tenant, which no person's has: it shows what
 the exact count costs (docs/decisions/0009).
 
-Last run {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores ({machine.machine()}), Python {machine.python_version()},
-MongoDB and the benchmark on the same cores, medians of {options.runs} runs, warm.
+Last run {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores ({machine.machine()}),
+Python {machine.python_version()}, MongoDB and the benchmark on the same cores, medians of {options.runs} runs, warm.
 
 """
     lines = [_HEADINGS, ["---"] * len(_HEADINGS), *rows]
