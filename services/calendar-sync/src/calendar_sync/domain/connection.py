@@ -10,6 +10,7 @@ from contracts.calendar import CalendarCommand, ConnectionChanged
 from contracts.calendar import Connection as ConnectionView
 from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
 from contracts.errors import ErrorCode, Refusal
+from contracts.repeats import Decided, carried_out_before
 from contracts.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -20,17 +21,6 @@ PRIMARY = "primary"
 REMEMBERED_COMMANDS = 20
 MOST_CONSENTS = 5
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-
-class Decided(BaseModel):
-    """A command that was decided here, so that a repeat is answered as the first time."""
-
-    model_config = _STORED
-
-    command_id: str
-    fingerprint: str
-    error: str | None = None
-    """The wire code of the refusal."""
 
 
 class Consent(BaseModel):
@@ -192,22 +182,11 @@ class Connection(BaseModel):
         Raises:
             Refusal: it was refused before, or its id was used for a different request.
         """
-        earlier = next((one for one in self.decided if one.command_id == command.command_id), None)
-        if earlier is None:
-            return False
-        if earlier.fingerprint != command.fingerprint:
-            raise Refusal(ErrorCode.IDEMPOTENCY_KEY_REUSED)
-        if earlier.error is not None:
-            raise Refusal(ErrorCode.of(earlier.error))
-        return True
+        return carried_out_before(self.decided, command)
 
     def remember(self, command: CalendarCommand, refusal: Refusal | None) -> None:
         """Keep what was decided, the latest commands only."""
-        decided = Decided(
-            command_id=command.command_id,
-            fingerprint=command.fingerprint,
-            error=None if refusal is None else refusal.code.code,
-        )
+        decided = Decided.of(command, refusal)
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
 
     # --- what is told -------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from contracts.events import (
     SyncRetryRequested,
 )
 from contracts.meetings import Hosted, MeetingContent, MeetingState
+from contracts.repeats import Decided, carried_out_before
 from contracts.sync import SyncChanged
 from contracts.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,20 +45,6 @@ _LASTING_FAILURES = frozenset({SyncFailureCode.INVALID_REQUEST})
 MAX_PARTICIPANTS = 500
 REMEMBERED_COMMANDS = 50
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-
-class Decided(BaseModel):
-    """A command that was decided here, so that a repeat is answered as the first time."""
-
-    model_config = _STORED
-
-    command_id: str
-    fingerprint: str
-    version: int | None = None
-    """The version it led to; None when it changed nothing."""
-    error: str | None = None
-    message: str | None = None
-    details: list[str] | None = None
 
 
 class SyncState(BaseModel):
@@ -358,25 +345,11 @@ class Meeting(BaseModel):
         Raises:
             Refusal: it was refused before, or its id was used for a different request.
         """
-        earlier = next((one for one in self.decided if one.command_id == command.command_id), None)
-        if earlier is None:
-            return False
-        if earlier.fingerprint != command.fingerprint:
-            raise Refusal(ErrorCode.IDEMPOTENCY_KEY_REUSED)
-        if earlier.error is not None:
-            raise Refusal(ErrorCode.of(earlier.error), details=earlier.details, message=earlier.message)
-        return True
+        return carried_out_before(self.decided, command)
 
     def remember(self, command: Command, refusal: Refusal | None, *, changed: bool) -> None:
         """Keep what was decided, the latest commands only."""
-        decided = Decided(
-            command_id=command.command_id,
-            fingerprint=command.fingerprint,
-            version=self.version if changed else None,
-            error=refusal.code.code if refusal else None,
-            message=refusal.message if refusal else None,
-            details=refusal.details if refusal else None,
-        )
+        decided = Decided.of(command, refusal, version=self.version if changed else None)
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
 
     def was_mailed_again_by(self, command: Command, participant: Participant) -> bool:
