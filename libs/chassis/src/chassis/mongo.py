@@ -16,6 +16,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
+from chassis.waiting import stop
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]
@@ -45,10 +46,6 @@ class Collection:
     async def insert_one(self, document: Document) -> None:
         async with self._gate:
             await self._raw.insert_one(document)
-
-    async def replace_one(self, query: Query, document: Document, **options: Any) -> UpdateResult:
-        async with self._gate:
-            return await self._raw.replace_one(query, document, **options)
 
     async def update_one(self, query: Query, update: Any, **options: Any) -> UpdateResult:
         async with self._gate:
@@ -84,14 +81,6 @@ class Collection:
                 return int((await self._raw.database.command(command))["n"])
             except AutoReconnect:  # another member is the primary now
                 return int((await self._raw.database.command(command))["n"])
-
-    async def distinct(self, field: str, query: Query) -> list[Any]:
-        async with self._gate:
-            return await self._raw.distinct(field, query)
-
-    async def aggregate(self, pipeline: Sequence[Query], **options: Any) -> list[Document]:
-        async with self._gate:
-            return await (await self._raw.aggregate(pipeline, **options)).to_list(None)
 
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         async with self._gate:
@@ -147,4 +136,4 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
         try:
             yield database
         finally:
-            watching.cancel()
+            await stop(watching)

@@ -35,6 +35,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Received, Record, UnknownTypeError, decode, encode, envelope_for
 from chassis.outages import is_outage
 from chassis.settings import ServiceSettings
+from chassis.waiting import stop
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ class Consumer:
         try:
             yield self
         finally:
-            watching.cancel()
+            await stop(watching)
             await self._broker.stop()
 
     def problem(self) -> str | None:

@@ -17,6 +17,7 @@ from chassis.kafka.deadletters import DeadLetters
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Received, decode
 from chassis.settings import ServiceSettings
+from chassis.waiting import stop
 
 log = structlog.get_logger()
 
@@ -59,8 +60,7 @@ class Tail:
             try:
                 yield self
             finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+                await stop(reading)
 
     def problem(self) -> str | None:
         return self._failed

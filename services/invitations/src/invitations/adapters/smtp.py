@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
+from chassis.waiting import stop
 from contracts.enums import DeliveryFailureCode
 
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
@@ -55,7 +56,7 @@ class SmtpMailer:
         try:
             yield self
         finally:
-            closing.cancel()
+            await stop(closing)
             while self._idle:
                 await _quit(self._idle.pop())
 

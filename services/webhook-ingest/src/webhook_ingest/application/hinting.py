@@ -9,6 +9,7 @@ import structlog
 from chassis import metrics
 from chassis.backoff import backoff
 from chassis.outages import is_outage
+from chassis.waiting import stop
 from contracts.channels import CalendarHinted
 
 log = structlog.get_logger()
@@ -52,8 +53,7 @@ class Hints:
         try:
             yield self
         finally:
-            handing.cancel()
-            await asyncio.gather(handing, return_exceptions=True)
+            await stop(handing)
             await self._hand_over()
 
     async def _hand_over_for_ever(self) -> None:
