@@ -166,15 +166,7 @@ def main() -> None:
 
 
 def _headers(platform: Platform) -> dict[str, str]:
-    person = platform.addresses.people[0]
-    return {
-        "authorization": f"Bearer {person.token}",
-        "x-tenant-uuid": person.tenant_uuid,
-        "x-user-id": person.user_id,
-        "x-user-email": person.email,
-        "x-user-type": person.user_type,
-        "content-type": "application/json",
-    }
+    return platform.addresses.people[0].headers | {"content-type": "application/json"}
 
 
 def _idle_memory(platform: Platform) -> float:

@@ -12,13 +12,6 @@ _DEADLINE = 20.0
 @pytest.fixture
 async def host(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """An adviser of the demo tenant."""
-    person = platform.addresses.people[0]
-    headers = {
-        "authorization": f"Bearer {person.token}",
-        "x-tenant-uuid": person.tenant_uuid,
-        "x-user-id": person.user_id,
-        "x-user-email": person.email,
-        "x-user-type": person.user_type,
-    }
+    headers = platform.addresses.people[0].headers
     async with httpx.AsyncClient(base_url=str(platform.addresses.gateway), headers=headers, timeout=_DEADLINE) as http:
         yield http

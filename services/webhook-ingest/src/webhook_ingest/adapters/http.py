@@ -39,8 +39,6 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         """A change in a watched Google calendar. The body is empty: what changed is found by pulling."""
         if not x_goog_channel_id:
             raise Refusal(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
-        if not ingest.channels.knows(x_goog_channel_id, CalendarProvider.GOOGLE):
-            raise Refusal(ErrorCode.WEBHOOK_NOT_RECOGNISED)
         hint = ingest.channels.hint(
             x_goog_channel_id, x_goog_channel_token, CalendarProvider.GOOGLE, HintKind.CHANGED, utc_now()
         )

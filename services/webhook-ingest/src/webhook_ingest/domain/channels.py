@@ -21,11 +21,6 @@ class Channels:
             case ChannelClosed():
                 self._open.pop(message.channel_id, None)
 
-    def knows(self, channel_id: str, provider: CalendarProvider) -> bool:
-        """Whether the channel is open at this provider."""
-        channel = self._open.get(channel_id)
-        return channel is not None and channel.provider is provider
-
     def hint(
         self, channel_id: str, secret: str, provider: CalendarProvider, kind: HintKind, now: datetime
     ) -> CalendarHinted | None:
