@@ -8,6 +8,8 @@ import httpx
 import pytest
 from calendar_sync.adapters.calendars.google import GoogleCalendar
 from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.application.writing import Access, Calendar, Held, LeaseLostError, Marker
 from calendar_sync.domain.failures import StaleError
 from calendar_sync.domain.link import Copy
@@ -69,10 +71,11 @@ class Office:
 def google_office(google_simulator: Google) -> Iterator[Office]:
     email = f"{uuid7_hex().lower()}@gmail.com"
     credentials = google_simulator.connect(email)
-    calendar = GoogleCalendar(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
+    client = GoogleClient(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
     accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
-    yield Office(Outside("google", google_simulator, GoogleConsents(google_simulator)), email, accounts, calendar)
-    calendar.close()
+    outside = Outside("google", google_simulator, GoogleConsents(google_simulator))
+    yield Office(outside, email, accounts, GoogleCalendar(client))
+    client.close()
     google_simulator.control("DELETE", "faults")
 
 
@@ -81,7 +84,7 @@ async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Offi
     email = f"{uuid7_hex().lower()}@contoso.com"
     token = microsoft_simulator.consent(email)["access_token"]
     async with httpx.AsyncClient(timeout=TIMEOUT) as http:
-        calendar = MicrosoftCalendar(http, graph_url=microsoft_simulator.url)
+        calendar = MicrosoftCalendar(GraphClient(http, graph_url=microsoft_simulator.url))
         accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
         outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
         yield Office(outside, email, accounts, calendar)

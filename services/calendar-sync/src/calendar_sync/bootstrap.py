@@ -21,6 +21,8 @@ from fastapi import FastAPI
 
 from calendar_sync.adapters.calendars.google import GoogleCalendar
 from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.adapters.connections import INDEXES, LEAVING, StoredConnections, to_connection
 from calendar_sync.adapters.links import INDEXES as LINK_INDEXES
 from calendar_sync.adapters.links import LANE, WORK, LinkBook, WritingDesk
@@ -135,15 +137,15 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
 async def calendars(settings: Settings, started: AsyncExitStack) -> dict[CalendarProvider, Calendar]:
     """The providers' calendars; ``started`` closes them."""
-    google = GoogleCalendar(
+    google = GoogleClient(
         api_url=settings.google_api_url, timeout=settings.calendar_timeout, threads=settings.writing_concurrency
     )
     started.callback(google.close)
     limits = httpx.Limits(max_connections=settings.writing_concurrency)
     http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.calendar_timeout, limits=limits))
     return {
-        CalendarProvider.GOOGLE: google,
-        CalendarProvider.OUTLOOK: MicrosoftCalendar(http, graph_url=settings.microsoft_graph_url),
+        CalendarProvider.GOOGLE: GoogleCalendar(google),
+        CalendarProvider.OUTLOOK: MicrosoftCalendar(GraphClient(http, graph_url=settings.microsoft_graph_url)),
     }
 
 

@@ -1,26 +1,15 @@
-"""Google Calendar, with Google's own client library: the requests and their order are ours, the protocol is its.
+"""Writing into Google calendars.
 
 Source: https://developers.google.com/workspace/calendar/api/v3/reference/events
-
-The library blocks and its transport is not thread-safe: calls run in threads, each with a transport of its own
-(https://googleapis.github.io/google-api-python-client/docs/thread_safety.html). It is loaded at the first call, because
-it is large. The library's own retries stay off: they ignore Retry-After.
 """
 
-import json
-import threading
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
-import structlog
-
-from calendar_sync.adapters.oauth.calling import Threads, retry_after
+from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.application.writing import Access, Held, Marker, Remote
 from calendar_sync.domain.event import EventContent, When
-from calendar_sync.domain.failures import CallFailedError, MissingError, problem, unavailable
-
-log = structlog.get_logger()
+from calendar_sync.domain.failures import CallFailedError, MissingError, unavailable
 
 Json = dict[str, Any]
 _TEXTS = {"title": "summary", "location": "location", "description": "description"}
@@ -31,20 +20,8 @@ MEETING, DEPLOYMENT, NUMBER = "meetingId", "deployment", "generation"
 class GoogleCalendar:
     """Events in Google calendars. Patches, never updates: what else is in the event is its owner's."""
 
-    def __init__(self, *, api_url: str, timeout: float, threads: int) -> None:
-        """``api_url`` without a slash at the end; ``timeout`` in seconds, for one call; ``threads``: calls at once."""
-        self._api_url = api_url
-        self._timeout = timeout
-        self._threads = Threads("google-calendar", threads)
-        self._own = threading.local()
-        self._transports: list[Any] = []
-        self._building = threading.Lock()
-
-    def close(self) -> None:
-        """Let threads and connections go."""
-        self._threads.close()
-        for transport in self._transports:
-            transport.close()
+    def __init__(self, client: GoogleClient) -> None:
+        self._client = client
 
     async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
         body = written(content, frozenset(EventContent.model_fields)) | {
@@ -78,54 +55,9 @@ class GoogleCalendar:
         await self._call("delete", access, etag=held.etag, eventId=held.event_id)
 
     async def _call(self, method: str, access: Access, *, etag: str | None = None, **parameters: Any) -> Json:
-        parameters["calendarId"] = access.calendar_id
-        return await self._threads.run(self._call_blocking, method, access.token, etag, parameters)
-
-    def _call_blocking(self, method: str, token: str, etag: str | None, parameters: Json) -> Json:
-        from googleapiclient.errors import HttpError  # type: ignore[import-untyped]  # noqa: PLC0415 slow to load
-        from httplib2 import HttpLib2Error  # type: ignore[import-untyped]  # noqa: PLC0415
-
-        request = getattr(self._events, method)(**parameters)
-        request.headers["authorization"] = f"Bearer {token}"
-        if etag is not None:
-            request.headers["If-Match"] = etag
-        try:
-            answer: Json = request.execute(http=self._transport(), num_retries=0) or {}
-        except HttpError as error:
-            raise problem(
-                int(error.resp.status), _reason(error.content), retry_after=retry_after(error.resp)
-            ) from None  # it carries the request
-        except (OSError, HttpLib2Error) as error:
-            raise CallFailedError(unavailable(type(error).__name__)) from None
-        return answer
-
-    @cached_property
-    def _service(self) -> Any:
-        from googleapiclient.discovery import build  # type: ignore[import-untyped]  # noqa: PLC0415 slow to load
-        from httplib2 import Http  # noqa: PLC0415
-
-        # The description of the API comes with the library: nothing is downloaded.
-        return build(
-            "calendar",
-            "v3",
-            http=Http(),
-            static_discovery=True,
-            cache_discovery=False,
-            client_options={"api_endpoint": f"{self._api_url}/calendar/v3/"},
+        return await self._client.call(
+            f"events.{method}", access.token, etag=etag, calendarId=access.calendar_id, **parameters
         )
-
-    @property
-    def _events(self) -> Any:
-        with self._building:
-            return self._service.events()
-
-    def _transport(self) -> Any:
-        from httplib2 import Http  # noqa: PLC0415 slow to load
-
-        if not hasattr(self._own, "transport"):
-            self._own.transport = Http(timeout=self._timeout)
-            self._transports.append(self._own.transport)
-        return self._own.transport
 
 
 def written(content: EventContent, fields: frozenset[str]) -> Json:
@@ -184,15 +116,6 @@ def _midnight(date: str) -> datetime:
 def _bears(event: Json, marker: Marker) -> bool:
     private = (event.get("extendedProperties") or {}).get("private") or {}
     return (private.get(MEETING), private.get(DEPLOYMENT)) == (marker.meeting_uuid, marker.deployment)
-
-
-def _reason(content: bytes) -> str:
-    """The reason in Google's error envelope; empty when there is none."""
-    try:
-        error = json.loads(content)["error"]
-        return str(error["errors"][0]["reason"]) if error.get("errors") else ""
-    except (ValueError, KeyError, TypeError, IndexError):
-        return ""
 
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,24 +1,20 @@
-"""Outlook calendars, through Microsoft Graph v1.0.
+"""Writing into Outlook calendars.
 
 Source: https://learn.microsoft.com/graph/api/resources/event
 
-Times are written in UTC: Graph knows only some zones, and a wall time in an autumn fold is ambiguous there. Ids are the
-immutable ones, which stay when an event changes calendar, so every request must ask for them.
+Times are written in UTC: Graph knows only some zones, and a wall time in an autumn fold is ambiguous there.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
-from calendar_sync.adapters.oauth.calling import retry_after
+from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.application.writing import Access, Held, Marker, Remote
 from calendar_sync.domain.connection import PRIMARY
 from calendar_sync.domain.event import EventContent, When
-from calendar_sync.domain.failures import CallFailedError, problem, unavailable
+from calendar_sync.domain.failures import CallFailedError, unavailable
 
 Json = dict[str, Any]
-PREFER = 'IdType="ImmutableId", outlook.timezone="UTC", outlook.body-content-type="text"'
 
 _SET = "String {7d3c6f0a-5f0e-4d0b-9c53-0a4f1f6f2b61} Name"
 """The namespace of our extended properties, in lower case as Exchange returns it."""
@@ -29,10 +25,8 @@ _EXPAND = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{D
 class MicrosoftCalendar:
     """Events in Outlook calendars."""
 
-    def __init__(self, http: httpx.AsyncClient, *, graph_url: str) -> None:
-        """``graph_url`` without a slash at the end; ``http`` has the timeout of one call."""
-        self._http = http
-        self._base = f"{graph_url}/v1.0/me"
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
 
     async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
         body = written(content, frozenset(EventContent.model_fields)) | {
@@ -67,21 +61,8 @@ class MicrosoftCalendar:
     async def remove(self, access: Access, held: Held) -> None:
         await self._call("DELETE", f"/events/{held.event_id}", access, etag=held.etag)
 
-    async def _call(self, method: str, path: str, access: Access, *, etag: str | None = None, **options: Any) -> Json:
-        headers = {"Authorization": f"Bearer {access.token}", "Prefer": PREFER}
-        if etag is not None:
-            headers["If-Match"] = etag
-        try:
-            answer = await self._http.request(method, f"{self._base}{path}", headers=headers, **options)
-        except httpx.HTTPError as error:
-            raise CallFailedError(unavailable(type(error).__name__)) from None  # its request carries the token
-        if answer.status_code >= 400:
-            raise problem(answer.status_code, _code(answer), retry_after=retry_after(answer.headers))
-        try:
-            body: Json = answer.json() if answer.content else {}
-        except ValueError:
-            raise CallFailedError(unavailable("unreadable answer")) from None
-        return body
+    async def _call(self, method: str, path: str, access: Access, **options: Any) -> Json:
+        return await self._client.call(method, f"/me{path}", access.token, **options)
 
 
 def _calendar(access: Access) -> str:
@@ -119,7 +100,7 @@ def _remote(event: Json, *, ours: bool) -> Remote:
 
 
 def read_content(event: Json) -> EventContent:
-    """What an event of Graph's says, read with ``PREFER``."""
+    """What an event of Graph's says, in UTC and as text."""
     return EventContent(
         title=event.get("subject") or "",
         when=When(
@@ -140,11 +121,3 @@ def _deployment_of(event: Json) -> str | None:
         if str(one.get("id", "")).casefold() == DEPLOYMENT.casefold():
             return str(one.get("value"))
     return None
-
-
-def _code(answer: httpx.Response) -> str:
-    """The code in Graph's error envelope; empty when there is none."""
-    try:
-        return str(answer.json()["error"]["code"])
-    except (ValueError, KeyError, TypeError):
-        return ""
