@@ -1,10 +1,7 @@
 """When a part of the platform is away: what callers are answered, and that nothing is lost or half done."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -21,17 +18,6 @@ pytestmark = pytest.mark.e2e
 ANA = "C019B9D0FD0E5772F9E8ED189895D40C4"
 PATIENCE = timedelta(seconds=6)  # the gateway gives up after 3 s; the rest is for a busy machine
 GONE = "C019B9D0FD0E5772F9E8ED1898950000"
-
-
-@contextmanager
-def held_up(platform: Platform, name: str) -> Iterator[None]:
-    """A process that answers nothing and loses nothing: stopped, then continued."""
-    group = platform.processes[name].pid
-    os.killpg(group, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(group, signal.SIGCONT)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +54,7 @@ def accepted(answer: httpx.Response) -> str:
 async def test_a_late_outcome_is_202_and_is_carried_out(platform: Platform, valentina: Caller) -> None:
     to_change, to_cancel = await valentina.creates(title="Before"), await valentina.creates()
     key = uuid7_hex()
-    with held_up(platform, "meeting-core"):
+    with platform.processes["meeting-core"].paused():
         create = valentina.post(MEETINGS, body(title="Late"), idempotency_key=key)
         repeat = valentina.post(MEETINGS, body(title="Late"), idempotency_key=key)
         change = valentina.put(path_of(to_change), {"title": "After"})
@@ -105,7 +91,7 @@ def refused_for_now(answer: httpx.Response) -> str:
 
 async def test_while_the_bus_is_away_503_and_a_repeat_makes_one_meeting(platform: Platform, valentina: Caller) -> None:
     key, meeting = uuid7_hex(), await valentina.creates(title="Before")
-    with held_up(platform, "kafka"):
+    with platform.processes["kafka"].paused():
         created, changed, canceled = await asyncio.gather(
             valentina.post(MEETINGS, body(title="Once"), idempotency_key=key),
             valentina.put(path_of(meeting), {"title": "After"}),
@@ -130,7 +116,7 @@ async def test_while_the_database_is_away_queries_are_503_and_commands_wait(
     platform: Platform, valentina: Caller
 ) -> None:
     meeting = await valentina.creates(title="Before")
-    with held_up(platform, "mongodb"):
+    with platform.processes["mongodb"].paused():
         created, read, listed = await asyncio.gather(
             valentina.post(MEETINGS, body(title="Waited")), valentina.get(path_of(meeting)), valentina.get(MEETINGS)
         )
@@ -143,7 +129,7 @@ async def test_while_the_database_is_away_queries_are_503_and_commands_wait(
 async def test_while_the_directory_is_away_503_and_nothing_is_accepted(platform: Platform, valentina: Caller) -> None:
     meeting = await valentina.creates(title="Before", contactIds=[ANA])
     before = {one["meetingUuid"] for one in await valentina.calendar()}
-    with held_up(platform, "platform"):
+    with platform.processes["platform"].paused():
         created, changed = await asyncio.gather(
             valentina.post(MEETINGS, body(contactIds=[GONE])), valentina.put(path_of(meeting), {"contactIds": [GONE]})
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -292,14 +291,10 @@ async def test_after_the_meeting_the_mailed_link_still_works_and_says_that_it_is
 async def test_while_the_core_is_away_pages_say_so_and_an_accepted_answer_is_carried_out_later(
     platform: Platform, invited: Invited
 ) -> None:
-    core = platform.processes["meeting-core"]
-    core.kill(signal.SIGSTOP)
-    try:
+    with platform.processes["meeting-core"].paused():
         page, body = await asyncio.gather(
             invited.open(token=invited.token), invited.put("DECLINED", token=invited.token)
         )
-    finally:
-        core.kill(signal.SIGCONT)
     assert page.status_code == 503
     assert page.headers["retry-after"]
     assert "Nothing was recorded" in page.text

@@ -102,6 +102,29 @@ def test_a_killed_child_can_be_started_again_with_the_same_command(make: MakePro
     assert process.log.read_text() == "up\nup\n"
 
 
+COUNT = """
+import threading, time
+def count():
+    while True:
+        print(".", end="", flush=True)
+threading.Thread(target=count, daemon=True).start()
+count()
+"""
+
+
+def test_a_paused_child_does_nothing_and_goes_on_afterwards(
+    make: MakeProcess, eventually: Callable[..., object]
+) -> None:
+    process = make(COUNT)
+    process.start()
+    eventually(lambda: process.log.exists() and process.log.stat().st_size > 0)
+    with process.paused():
+        written = process.log.stat().st_size
+        for _ in range(1_000):
+            assert process.log.stat().st_size == written
+    eventually(lambda: process.log.stat().st_size > written)
+
+
 def test_stopping_and_killing_what_has_ended_does_nothing(make: MakeProcess) -> None:
     process, _ = listening(make)
     process.stop()

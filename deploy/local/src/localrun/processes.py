@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -102,6 +103,22 @@ class Process:
         os.killpg(self.pid, signal_number)
         if signal_number == signal.SIGKILL:
             self._started.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside, it answers nothing and loses nothing: it has stopped when this is entered, and goes on when left."""
+        self.kill(signal.SIGSTOP)
+        try:
+            while self.running and not self._is_stopped():
+                time.sleep(_POLL_SECONDS)
+            yield
+        finally:
+            self.kill(signal.SIGCONT)
+
+    def _is_stopped(self) -> bool:
+        """Whether every thread has taken notice of a SIGSTOP (proc(5), state T)."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """SIGTERM, up to `grace` seconds to end in good order, then SIGKILL. Does nothing when it is not running."""
