@@ -15,9 +15,9 @@ import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from chassis.waiting import stop
 from contracts.enums import DeliveryFailureCode
+from contracts.text import one_line
 
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
-from invitations.domain.text import one_line
 from invitations.settings import SmtpSettings, SmtpTls
 
 log = structlog.get_logger()

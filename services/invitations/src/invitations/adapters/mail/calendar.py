@@ -9,12 +9,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contracts.enums import MailKind, RsvpStatus
+from contracts.text import one_line
 from icalendar import Calendar, Event, vCalAddress
 from icalendar.parser import Contentline
 
 from invitations.adapters.mail.wording import Wording
 from invitations.domain.guest import Guest
-from invitations.domain.text import one_line
 
 _NOT_IN_PARAMETERS = str.maketrans({'"': "'", "\\": None})
 """A parameter's value cannot hold a double quote (RFC 5545 section 3.2), and some read a backslash as an escape."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from contracts.enums import DeliveryFailureCode, Language, MailKind
+from contracts.text import one_line
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
 from invitations.adapters.mail.letter import Letters
@@ -14,7 +15,6 @@ from invitations.adapters.mail.tongues import Tongue
 from invitations.adapters.mail.wording import wording
 from invitations.application.delivering import Mail, UndeliverableError
 from invitations.domain.guest import Guest
-from invitations.domain.text import one_line
 
 _ADDRESS = re.compile(
     r"(?=.{1,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

@@ -6,10 +6,10 @@ Internal notes and the meeting's password are not in here, because they are not 
 from dataclasses import dataclass
 
 from contracts.enums import LocationType, MailKind, RsvpStatus
+from contracts.text import many_lines, one_line
 
 from invitations.adapters.mail.tongues import Tongue
 from invitations.domain.guest import Guest
-from invitations.domain.text import many_lines, one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Making text that strangers wrote safe to stand in a header, a calendar property or a line."""
+"""Making text that strangers wrote safe to stand in a header, a calendar property, a field or a line."""
 
 import unicodedata
 
@@ -10,14 +10,18 @@ def one_line(text: str | None, *, longest: int = 255) -> str:
 
     Runs of white space become one space; what is longer than ``longest`` characters ends in an ellipsis.
     """
-    line = " ".join(_harmless(text or "", line_break=" ").split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    return _cut(" ".join(_harmless(text or "", line_break=" ").split()), longest)
 
 
-def many_lines(text: str | None) -> str:
-    """The text with its line breaks, as ``\\n``, and otherwise as harmless as ``one_line``."""
+def many_lines(text: str | None, *, longest: int | None = None) -> str:
+    """The text with its line breaks, as ``\\n``, and otherwise as harmless, and as long, as ``one_line``."""
     lines = (text or "").replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
-    return "\n".join(_harmless(line, line_break="") for line in lines).strip()
+    harmless = "\n".join(_harmless(line, line_break="") for line in lines).strip()
+    return harmless if longest is None else _cut(harmless, longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def _harmless(text: str, *, line_break: str) -> str:

@@ -3,9 +3,9 @@
 import unicodedata
 
 import pytest
+from contracts.text import many_lines, one_line
 from hypothesis import given
 from hypothesis import strategies as st
-from invitations.domain.text import many_lines, one_line
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -50,3 +50,8 @@ def test_examples(text: str | None, line: str) -> None:
 
 def test_line_breaks_of_every_system_are_kept() -> None:
     assert many_lines("a\r\nb\rc\nd\x00e") == "a\nb\nc\nde"
+
+
+def test_many_lines_are_cut_to_a_length_only_when_one_is_given() -> None:
+    assert many_lines("ab\n" * 100, longest=7) == "ab\nab…"
+    assert len(many_lines("x" * 20_000)) == 20_000
