@@ -16,7 +16,7 @@ class Attendee:
     name: str | None = None
     answer: RsvpStatus = RsvpStatus.UNKNOWN
     is_owner: bool = False
-    """Whether this is the owner of the calendar."""
+    """Whether this is the owner of the calendar, where the provider says so: Graph does not, by their address it is."""
     is_organizer: bool = False
 
 
@@ -40,6 +40,8 @@ class SeenEvent:
     organizer_email: str | None = None
     organizer_name: str | None = None
     organized_by_owner: bool = False
+    answer: RsvpStatus = RsvpStatus.UNKNOWN
+    """The owner's own; UNKNOWN for the organizer."""
     attendees: tuple[Attendee, ...] = ()
     marked_meeting: str | None = None
     """The meeting whose copy it is, if our deployment's marker is to be believed. Its owner can write one, too."""
@@ -74,6 +76,8 @@ class ChangesPage:
     found: list[Found] = field(default_factory=list)
     next_page: str | None = None
     cursor: str | None = None
+    unread: list[str] = field(default_factory=list)
+    """The ids of events that are there but could not be read: what is known of them stays."""
 
 
 class CursorLostError(Exception):
