@@ -160,4 +160,6 @@ def _account(connection: Connection) -> Account | None:
         calendar_id=PRIMARY,
         calendar_email=connection.calendar_email,
         generation=connection.generation,
+        owner_type=connection.owner_type,
+        owner_name=connection.owner_name,
     )

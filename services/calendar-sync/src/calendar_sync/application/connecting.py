@@ -119,7 +119,7 @@ class Connecting:
                 sealed=self._vault.seal(sealed, connection.connection_id),
                 expires_at=now + self._consent_lifetime,
             )
-            connection.begin(consent, now)
+            connection.begin(consent, actor, now)
             return Effects()
 
         await self._connections.change(actor.tenant_uuid, actor.user_id, change)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.enums import CalendarProvider, SyncFailureCode
+from contracts.enums import CalendarProvider, SyncFailureCode, UserType
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Account:
     calendar_id: str
     calendar_email: str
     generation: int
+    owner_type: UserType = UserType.TENANT_STAFF
+    owner_name: str | None = None
 
 
 class GrantRevokedError(Exception):

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from contracts.calendar import CalendarCommand, ConnectionChanged
 from contracts.calendar import Connection as ConnectionView
-from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
+from contracts.commands import Actor
+from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode, UserType
 from contracts.errors import ErrorCode, Refusal
 from contracts.repeats import Decided, carried_out_before
 from contracts.times import Instant
@@ -54,6 +55,9 @@ class Connection(BaseModel):
 
     tenant_uuid: str
     user_id: str
+    owner_type: UserType = UserType.TENANT_STAFF
+    owner_name: str | None = None
+    """As the user was called when they last began to connect."""
     version: int = 0
     status: ConnectionStatus = ConnectionStatus.NONE
     provider: CalendarProvider | None = None
@@ -92,9 +96,10 @@ class Connection(BaseModel):
         """The consent that this request began before, while it is good."""
         return next((one for one in self._open_consents(now) if one.request_id == request_id), None)
 
-    def begin(self, consent: Consent, now: datetime) -> None:
+    def begin(self, consent: Consent, actor: Actor, now: datetime) -> None:
         """Let the user consent; the latest few attempts stay open, for a user with several windows."""
         self.may_connect()
+        self.owner_type, self.owner_name = actor.user_type, actor.name
         self.consents = [*self._open_consents(now), consent][-MOST_CONSENTS:]
 
     def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> Consent | None:

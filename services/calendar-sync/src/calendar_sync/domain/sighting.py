@@ -1,0 +1,194 @@
+"""A sighting: what was last said of an external event in one connection's calendar, so that only news is said. Pure."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from contracts.enums import CalendarProvider, RsvpStatus
+from contracts.inward import (
+    CalendarOwner,
+    EventTexts,
+    ExternalEventGone,
+    ExternalEventSeen,
+    Guest,
+    imported_meeting_uuid,
+)
+from contracts.times import Instant, to_instant
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from calendar_sync.domain.event import When
+from calendar_sync.domain.external import Attendee, SeenEvent, Window
+
+_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+_MOST_GUESTS = 500
+_LONGEST_NAME = 200
+_LONGEST_ADDRESS = 320
+_LONGEST_LINK = 2_000
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+PRIVATE_TITLE = "Busy"
+_OUR_UID = re.compile(r"(M[0-9A-F]{32})@.+")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """Whose calendar an event is seen in: the connection, its owner, and the ``account_key`` of the calendar."""
+
+    connection_id: str
+    tenant_uuid: str
+    owner: CalendarOwner
+    provider: CalendarProvider
+    account: str
+
+    def meeting_of(self, event: SeenEvent) -> str:
+        """The meeting that an external event is. One without an iCalUID is known by this account only."""
+        ical_uid = event.ical_uid or f"{self.account}:{event.event_id}"
+        return imported_meeting_uuid(self.tenant_uuid, ical_uid, event.original_start)
+
+
+class Sighting(BaseModel):
+    """One external event, as one meeting, in one connection's calendar. ``version`` 0 is of one that is not stored."""
+
+    model_config = _STORED
+
+    connection_id: str
+    meeting_uuid: str
+    tenant_uuid: str
+    user_id: str
+    account: str
+    """Where it was last seen; an earlier account of the same user may have shown it."""
+    event_id: str = ""
+    digest: str = ""
+    """Of what was last said."""
+    gone: bool = True
+    starts_at: Instant = _NEVER
+    ends_at: Instant = _NEVER
+    sequence: int = 0
+    version: int = 0
+
+    @classmethod
+    def new(cls, viewpoint: Viewpoint, meeting_uuid: str) -> "Sighting":
+        """Of an event of which nothing was said yet."""
+        return cls(
+            connection_id=viewpoint.connection_id,
+            meeting_uuid=meeting_uuid,
+            tenant_uuid=viewpoint.tenant_uuid,
+            user_id=viewpoint.owner.user_id,
+            account=viewpoint.account,
+        )
+
+    @property
+    def sighting_id(self) -> str:
+        return f"{self.connection_id}:{self.meeting_uuid}"
+
+    def see(self, viewpoint: Viewpoint, event: SeenEvent, now: datetime) -> ExternalEventSeen | None:
+        """The event is there, and says this; None when that was said before.
+
+        Raises:
+            ValueError: it has no times that a meeting could have.
+        """
+        when = event.content.when
+        seen = _said(viewpoint, self.meeting_uuid, event)
+        digest = hashlib.sha256(seen.model_dump_json().encode()).hexdigest()
+        known = not self.gone and digest == self.digest
+        self.event_id, self.account, self.gone, self.digest = event.event_id, viewpoint.account, False, digest
+        self.starts_at, self.ends_at = when.starts_at, when.ends_at
+        return None if known else seen.model_copy(update={"sequence": self._next(now), "at": now})
+
+    def vanish(self, now: datetime) -> ExternalEventGone | None:
+        """The event is not there any more; None when that was said before."""
+        if self.gone:
+            return None
+        self.gone = True
+        return ExternalEventGone(
+            tenant_uuid=self.tenant_uuid,
+            meeting_uuid=self.meeting_uuid,
+            user_id=self.user_id,
+            sequence=self._next(now),
+            at=now,
+        )
+
+    def _next(self, now: datetime) -> int:
+        self.sequence = max(int(now.timestamp() * 1000), self.sequence + 1)
+        return self.sequence
+
+
+def is_within(when: When, window: Window) -> bool:
+    """Whether some of it is in the window."""
+    return when.starts_at < window.ends and when.ends_at >= window.begins
+
+
+def invited_to(event: SeenEvent) -> str | None:
+    """The meeting of the platform that this event may be the mailed invitation to: mails' UIDs name it."""
+    match = _OUR_UID.fullmatch(event.ical_uid or "")
+    return match[1] if match else None
+
+
+def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> ExternalEventSeen:
+    """What there is to say, without when it is said. Raises ValueError."""
+    answer = next((one.answer for one in event.attendees if one.is_owner), RsvpStatus.UNKNOWN)
+    if event.organized_by_owner:
+        answer = RsvpStatus.UNKNOWN
+    return ExternalEventSeen(
+        tenant_uuid=viewpoint.tenant_uuid,
+        meeting_uuid=meeting_uuid,
+        owner=viewpoint.owner,
+        sequence=0,
+        at=_NEVER,
+        provider=viewpoint.provider,
+        event=_texts(event),
+        private=event.private,
+        busy=event.opaque and answer is not RsvpStatus.DECLINED,
+        answer=answer,
+        organized_by_owner=event.organized_by_owner,
+        organizer_email=None if event.private else _cut(event.organizer_email, _LONGEST_ADDRESS),
+        organizer_name=None if event.private else _cut(event.organizer_name, _LONGEST_NAME),
+        guests=[] if event.private else _guests(event.attendees),
+    )
+
+
+def _texts(event: SeenEvent) -> EventTexts:
+    """Raises ValueError for times that cannot be said."""
+    start, end, zone = _local(event.content.when)
+    texts = EventTexts(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
+    if event.private:
+        return texts.model_copy(update={"title": PRIVATE_TITLE})
+    content, link = event.content, event.meeting_link
+    return texts.model_copy(
+        update={
+            "title": content.title or None,
+            "location": content.location or None,
+            "description": content.description or None,
+            "meeting_link": link if link and len(link) <= _LONGEST_LINK else None,
+        }
+    )
+
+
+def _local(when: When) -> tuple[datetime, datetime, str]:
+    """Wall-clock times and their zone; in UTC where the zone's clock shows one of them twice. Raises ValueError."""
+    zone = when.zone or "UTC"
+    if when.all_day:
+        return when.starts_at.replace(tzinfo=None), when.ends_at.replace(tzinfo=None), zone
+    try:
+        start, end = (at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in (when.starts_at, when.ends_at))
+    except OverflowError as error:
+        raise ValueError("a time beyond the years that there are") from error
+    if (to_instant(start, zone), to_instant(end, zone)) == (when.starts_at, when.ends_at):
+        return start, end, zone
+    return when.starts_at.replace(tzinfo=None), when.ends_at.replace(tzinfo=None), "UTC"
+
+
+def _guests(attendees: tuple[Attendee, ...]) -> list[Guest]:
+    guests = {
+        one.email.casefold(): Guest(email=one.email, name=_cut(one.name, _LONGEST_NAME), rsvp_status=one.answer)
+        for one in attendees
+        if not one.is_owner and not one.is_organizer and 0 < len(one.email) <= _LONGEST_ADDRESS
+    }
+    return sorted(guests.values(), key=lambda guest: guest.email)[:_MOST_GUESTS]
+
+
+def _cut(text: str | None, longest: int) -> str | None:
+    return text[:longest] if text else None
