@@ -26,3 +26,6 @@ WORK_OVERDUE = Gauge(
 )
 WORK_ABANDONED = Counter("work_abandoned", "Leases that ran out because their worker vanished", ["work"])
 HINTS = Counter("webhook_hints", "Notifications of providers by what became of them", ["outcome"])
+EVENTS_UNREADABLE = Counter("external_events_unreadable", "External events that were skipped", ["provider"])
+PULLS = Counter("calendar_pulls", "Attempts at reading external calendars by how they ended", ["provider", "outcome"])
+FEED_AGE = Gauge("calendar_feed_age_seconds", "Since when the connected calendar read longest ago has not been read")

@@ -36,6 +36,17 @@ class Settings(DatabaseSettings):
         default=8, ge=1, description="failed attempts after which a sync is told as `FAILED`; they go on all the same"
     )
 
+    pull_concurrency: int = Field(default=32, ge=2, description="calendars read at once, half of them per provider")
+    pull_lease: float = Field(default=60, description="after which another worker takes over reading a calendar")
+    pull_rest: float = Field(default=0.5, description="between the beginnings of two pulls of one calendar at least")
+    poll_interval: float = Field(default=300, description="between catch-up pulls, a quarter more or less")
+    pull_retry_most: float = Field(default=60, description="the longest pause after a pull failed")
+    window_days_back: int = Field(default=30, ge=1, description="of external calendars, how much of the past is read")
+    window_days_ahead: int = Field(default=180, ge=1, description="and how much of the future")
+    mass_deletion_brake: int = Field(
+        default=10, ge=0, description="more copies deleted within ten minutes are not taken for the host's will"
+    )
+
     google_client_id: str = Field(description="the OAuth client at Google")
     google_client_secret: SecretStr = Field(description="of the OAuth client at Google")
     google_accounts_url: str = Field(default="https://accounts.google.com", description="where users consent")

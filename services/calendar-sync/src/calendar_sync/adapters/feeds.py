@@ -4,11 +4,32 @@ we are told of changes, and two pieces of leased work, ``pull`` and ``watch``.
 Their lane is the provider, so that one that is slow keeps no worker from the other.
 """
 
-from chassis.leases import work_indexes
-from chassis.mongo import Document
-from pymongo import ASCENDING, IndexModel
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
-from calendar_sync.domain.feed import Feed
+import structlog
+from chassis import metrics
+from chassis.context import Context, working_on
+from chassis.leases import Lease, Result, due, work_indexes
+from chassis.mongo import Collection, Document
+from chassis.waiting import stop
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from calendar_sync.application.ports import Account
+from calendar_sync.application.pulling import Ended, Pace, Pulled, Pulling, PutOff
+from calendar_sync.application.writing import LeaseLostError
+from calendar_sync.domain.connection import connection_id
+from calendar_sync.domain.feed import Feed, FeedState
+from calendar_sync.domain.link import account_key
+
+log = structlog.get_logger()
 
 PULL = "pull"
 """The field of the leased work that reads the calendar."""
@@ -19,11 +40,168 @@ LANE = "provider"
 INDEXES = [
     *work_indexes(PULL, lane=LANE),
     *work_indexes(WATCH, lane=LANE),
-    IndexModel([("state", ASCENDING), ("syncedAt", ASCENDING)], name="oldest"),
+    IndexModel([("state", ASCENDING), ("staleSince", ASCENDING)], name="oldest"),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""
+
+_MEASURE = 15.0
+
+
+class StoredFeeds:
+    """Reads and writes feeds, but for what their leased work writes."""
+
+    def __init__(self, collection: Collection, *, rest: float) -> None:
+        """``rest``: seconds between the beginnings of two pulls at least."""
+        self._collection = collection
+        self._rest = timedelta(seconds=rest)
+
+    async def open(self, account: Account) -> None:
+        now = utc_now()
+        fields = {
+            "connectionId": account.connection_id,
+            "tenantUuid": account.tenant_uuid,
+            "userId": account.user_id,
+            "provider": account.provider,
+            "account": account_key(account.provider, account.calendar_email),
+            "generation": account.generation,
+            "state": FeedState.OPEN,
+            "staleSince": now,
+        }
+        try:
+            await self._collection.update_one(
+                {"_id": account.connection_id, "generation": {"$not": {"$gt": account.generation}}},
+                {
+                    "$set": fields,
+                    "$unset": {"restsUntil": ""},
+                    "$setOnInsert": {"channels": [], "asked": 0, "answered": 0, "deletions": []},
+                    "$min": {f"{PULL}.dueAt": now, f"{WATCH}.dueAt": now},
+                },
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            log.info("a feed of a newer connection is there")
+
+    async def end(self, tenant_uuid: str, user_id: str, state: FeedState) -> None:
+        now = utc_now()
+        left: dict[str, Any] = {"$min": {f"{WATCH}.dueAt": now}}
+        if state is FeedState.CLOSED:
+            left["$min"][f"{PULL}.dueAt"] = now  # to say that all that was seen is gone
+        else:
+            left["$unset"] = {f"{PULL}.dueAt": ""}
+        await self._collection.update_one(
+            {"_id": connection_id(tenant_uuid, user_id)}, {"$set": {"state": state}, **left}
+        )
+
+    async def want(self, connection_ids: Iterable[str]) -> None:
+        found = await self._collection.find(
+            {"_id": {"$in": list(connection_ids)}, "state": FeedState.OPEN},
+            projection=["restsUntil", f"{PULL}.lease.token"],
+        )
+        writes = [
+            UpdateOne({"_id": one["_id"], "state": FeedState.OPEN}, due(PULL, self._rested(one))) for one in found
+        ]
+        if writes:
+            await self._collection.bulk_write(writes)
+
+    def _rested(self, document: Document) -> datetime:
+        now = utc_now()
+        if "lease" in document.get(PULL, {}):  # being read just now: it rests afterwards
+            return now + self._rest
+        return max(now, document.get("restsUntil") or now)
+
+    async def want_watched(self, connection_ids: Iterable[str]) -> None:
+        await self._collection.update_many(
+            {"_id": {"$in": list(connection_ids)}, "state": FeedState.OPEN}, due(WATCH, utc_now())
+        )
+
+    async def ask(self, account: Account) -> int | None:
+        asked = await self._collection.find_one_and_update(
+            {"_id": account.connection_id, "generation": account.generation, "state": FeedState.OPEN},
+            {"$inc": {"asked": 1}, **due(PULL, utc_now())},
+            projection=["asked"],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if asked is None else int(asked["asked"])
+
+    async def find(self, connection_id: str) -> Feed | None:
+        document = await self._collection.find_one({"_id": connection_id})
+        return None if document is None else to_feed(document)
+
+    # --- measuring ----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def measured(self) -> AsyncIterator[None]:
+        """The age of what is known of the calendar that was not read for longest is measured until this is left."""
+        measuring = asyncio.create_task(self._measure_for_ever())
+        try:
+            yield
+        finally:
+            await stop(measuring)
+
+    async def _measure_for_ever(self) -> None:
+        while True:
+            try:
+                await self.measure()
+            except PyMongoError as error:
+                log.warning("the age of feeds cannot be measured", error=type(error).__name__)
+            await asyncio.sleep(_MEASURE)
+
+    async def measure(self) -> None:
+        """Measure once."""
+        oldest = await self._collection.find_one(
+            {"state": FeedState.OPEN}, projection=["staleSince"], sort={"staleSince": ASCENDING}
+        )
+        metrics.FEED_AGE.set((utc_now() - oldest["staleSince"]).total_seconds() if oldest else 0)
+
+
+class PullDesk:
+    """Between leases and pulling: feeds out of documents, what came of them into these."""
+
+    def __init__(self, pulling: Pulling, pace: Pace) -> None:
+        self._pulling = pulling
+        self._pace = pace
+
+    async def work(self, lease: Lease) -> Result:
+        """One attempt at reading the calendar that a leased document is about."""
+        feed = to_feed(lease.document)
+        with working_on(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
+            try:
+                ended = await self._pulling.attempt(feed, number=lease.attempt)
+            except LeaseLostError:
+                log.warning("a lease ran out before a calendar was read")
+                metrics.PULLS.labels(feed.provider, "lost").inc()
+                return Result(again_in=self._pace.retry_first)
+        match ended:
+            case Pulled():
+                metrics.PULLS.labels(feed.provider, "read").inc()
+                return Result(self._read(feed, ended))
+            case PutOff():
+                if ended.because is None:
+                    return Result(again_in=ended.seconds)
+                metrics.PULLS.labels(feed.provider, ended.because.value).inc()
+                return Result({"$set": {"restsUntil": _in(ended.seconds)}}, again_in=ended.seconds)
+            case Ended():
+                return Result()
+
+    def _read(self, feed: Feed, pulled: Pulled) -> dict[str, Any]:
+        share = random.uniform(0.75, 1.25)  # noqa: S311 spreads load, guards nothing
+        return {
+            "$set": {
+                "cursor": pulled.cursor.model_dump(),
+                "outcome": pulled.counts.model_dump(),
+                "answered": feed.asked,
+                "staleSince": pulled.began,
+                "deletions": list(pulled.deletions),
+                "restsUntil": pulled.began + timedelta(seconds=self._pace.rest),
+            },
+            **due(PULL, _in(share * self._pace.interval)),
+        }
 
 
 def to_feed(document: Document) -> Feed:
     """The feed that a document holds."""
     return Feed.model_validate(document)
+
+
+def _in(seconds: float) -> datetime:
+    return utc_now() + timedelta(seconds=seconds)

@@ -99,8 +99,8 @@ class Feed(BaseModel):
     """What ``asked`` was when the last pull that succeeded began."""
     outcome: Counts = Field(default_factory=Counts)
     """Of that pull."""
-    synced_at: Instant | None = None
-    """Everything until then has been read."""
+    stale_since: Instant
+    """What is known of the calendar is from then: when the last pull that succeeded began, or the user connected."""
     deletions: list[Instant] = Field(default_factory=list)
     """When copies of ours were last found deleted, the latest ones."""
 

@@ -1,0 +1,117 @@
+"""Feeding: noting that calendars want reading, because somebody connected, a provider hinted, or a user asked.
+
+Nothing here calls a provider. Many hints at one calendar are one wish, and a calendar that was read just now rests.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from typing import Protocol
+
+from chassis.kafka.consumer import Batch
+from contracts.calendar import ConnectionChanged
+from contracts.channels import CalendarHinted
+from contracts.enums import ConnectionStatus, HintKind
+from contracts.times import utc_now
+
+from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
+from calendar_sync.domain.feed import Feed, FeedState
+
+_POLL = 0.05
+_LONGEST_WAIT = timedelta(seconds=60)
+_WATCHED = (HintKind.RENEW, HintKind.REMOVED)
+
+
+class Feeds(Protocol):
+    """Where feeds are kept."""
+
+    async def open(self, account: Account) -> None:
+        """There is a feed of this account in this generation; it is read and watched now."""
+
+    async def end(self, tenant_uuid: str, user_id: str, state: FeedState) -> None:
+        """The feed is ``CLOSED`` or ``PARKED``; what that takes is due now."""
+
+    async def want(self, connection_ids: Iterable[str]) -> None:
+        """Have these calendars read now, or when they have rested; those that are not open are not."""
+
+    async def want_watched(self, connection_ids: Iterable[str]) -> None:
+        """Have the channels of these calendars looked after now."""
+
+    async def ask(self, account: Account) -> int | None:
+        """Have the calendar read, and count the wish: its number. None: the account has no feed yet."""
+
+    async def find(self, connection_id: str) -> Feed | None: ...
+
+
+class Feeding:
+    """Takes note of connections, hints and wishes."""
+
+    kinds = (ConnectionChanged, CalendarHinted)
+
+    def __init__(
+        self, feeds: Feeds, accounts: Accounts, *, wake_pulls: Callable[[], None], wake_watch: Callable[[], None]
+    ) -> None:
+        """``wake_pulls``, ``wake_watch``: called when there is such work."""
+        self._feeds = feeds
+        self._accounts = accounts
+        self._wake_pulls = wake_pulls
+        self._wake_watch = wake_watch
+
+    async def handle(self, batch: Batch) -> None:
+        hinted = [received.body for received in batch if isinstance(received.body, CalendarHinted)]
+        for received in batch:
+            if isinstance(received.body, ConnectionChanged):
+                await self._note_connection(received.body)
+        await self._note_hints(hinted)
+
+    # --- connections --------------------------------------------------------------------------------------------
+
+    async def _note_connection(self, change: ConnectionChanged) -> None:
+        """What counts is how the connection stands now: if that is newer, another event tells of it."""
+        account = await self._accounts.connected(change.tenant_uuid, change.user_id)
+        if change.status is ConnectionStatus.CONNECTED:
+            if account is not None and account.generation == change.generation:
+                await self._feeds.open(account)
+        elif account is None:
+            state = FeedState.CLOSED if change.error_code is None else FeedState.PARKED
+            await self._feeds.end(change.tenant_uuid, change.user_id, state)
+        self._wake_pulls()
+        self._wake_watch()
+
+    # --- hints --------------------------------------------------------------------------------------------------
+
+    async def _note_hints(self, hints: list[CalendarHinted]) -> None:
+        changed = {hint.connection_id for hint in hints if hint.kind is not HintKind.RENEW}
+        unwatched = {hint.connection_id for hint in hints if hint.kind in _WATCHED}
+        if changed:
+            await self._feeds.want(changed)
+            self._wake_pulls()
+        if unwatched:
+            await self._feeds.want_watched(unwatched)
+            self._wake_watch()
+
+    # --- wishes -------------------------------------------------------------------------------------------------
+
+    async def want(self, account: Account) -> Awaitable[Pulled]:
+        """Write down that a pull is wanted now; it happens even if this process ends.
+
+        What is returned ends with the pull, whichever process carries it out. It raises GrantRevokedError when the
+        connection ends first, and ProviderUnavailableError when the pull takes very long.
+        """
+        number = await self._feeds.ask(account)
+        if number is None:  # connected just now: the event that tells so is on its way
+            await self._feeds.open(account)
+            number = await self._feeds.ask(account)
+        self._wake_pulls()
+        return self._answer(account, number or 0)
+
+    async def _answer(self, account: Account, number: int) -> Pulled:
+        until = utc_now() + _LONGEST_WAIT
+        while utc_now() < until:
+            feed = await self._feeds.find(account.connection_id)
+            if feed is None or feed.state is not FeedState.OPEN or feed.generation != account.generation:
+                raise GrantRevokedError("the account is not connected any more")
+            if feed.answered >= number:
+                return Pulled(feed.outcome.imported, feed.outcome.updated, feed.outcome.removed)
+            await asyncio.sleep(_POLL)
+        raise ProviderUnavailableError("the calendar could not be read yet")
