@@ -9,10 +9,15 @@ import structlog
 from contracts.envelope import Envelope
 from contracts.ids import uuid7_hex
 
+from chassis.tracing import continuing
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The correlation of one piece of work. ``cause`` is the id of the message being handled."""
+    """The correlation of one piece of work. ``cause`` is the id of the message being handled.
+
+    ``traceparent`` is the trace that the work goes on with, when it comes from elsewhere.
+    """
 
     correlation_id: str
     tenant: str = ""
@@ -37,7 +42,8 @@ def working_on(context: Context) -> Iterator[None]:
     """Do what follows in this context; its ids are on every log line."""
     token = _current.set(context)
     try:
-        with structlog.contextvars.bound_contextvars(correlation_id=context.correlation_id, tenant=context.tenant):
+        ids = structlog.contextvars.bound_contextvars(correlation_id=context.correlation_id, tenant=context.tenant)
+        with ids, continuing(context.traceparent):
             yield
     finally:
         _current.reset(token)

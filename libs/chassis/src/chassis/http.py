@@ -21,10 +21,12 @@ from chassis.context import Context, current_context, working_on
 from chassis.health import Health
 from chassis.logs import configure_logging
 from chassis.settings import ServiceSettings
+from chassis.tracing import SpanKind, configure_tracing, span, traceparent
 
 log = structlog.get_logger()
 
 CORRELATION_HEADER = "x-correlation-id"
+TRACE_HEADER = "traceparent"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
 _LONGEST_CORRELATION = 64
 
@@ -86,7 +88,7 @@ class Correlation:
             return
         headers = dict(scope["headers"])
         correlation = _safe(headers.get(CORRELATION_HEADER.encode(), b"")) or uuid7_hex()
-        traceparent = headers.get(b"traceparent", b"").decode("latin-1") or None
+        trace = headers.get(TRACE_HEADER.encode(), b"").decode("latin-1") or None
         began = time.perf_counter()
         status: int | None = None
 
@@ -97,19 +99,20 @@ class Correlation:
                 message["headers"] = [*message["headers"], (CORRELATION_HEADER.encode(), correlation.encode())]
             await send(message)
 
-        try:
-            with working_on(Context(correlation_id=correlation, traceparent=traceparent)):
-                try:
-                    await self._app(scope, receive, send_named)
-                except Exception:
-                    log.exception("unexpected error")
-                    if status is not None:  # half an answer is out: breaking off tells the caller
-                        raise
-                    await self._broken(scope)(scope, receive, send_named)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            metrics.REQUESTS.labels(scope["method"], route, status or 500).inc()
-            metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - began)
+        with working_on(Context(correlation, traceparent=trace)), span(scope["method"], SpanKind.SERVER) as request:
+            try:
+                await self._app(scope, receive, send_named)
+            except Exception:
+                log.exception("unexpected error")
+                if status is not None:  # half an answer is out: breaking off tells the caller
+                    raise
+                await self._broken(scope)(scope, receive, send_named)
+            finally:
+                route = getattr(scope.get("route"), "path", "none")
+                metrics.REQUESTS.labels(scope["method"], route, status or 500).inc()
+                metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - began)
+                request.update_name(f"{scope['method']} {route}")
+                request.set_attribute("http.response.status_code", status or 500)
 
 
 def _safe(value: bytes) -> str | None:
@@ -120,10 +123,11 @@ def _safe(value: bytes) -> str | None:
 
 def outgoing_headers(settings: ServiceSettings) -> dict[str, str]:
     """What a call to another service's internal API carries."""
+    trace = traceparent()
     return {
         INTERNAL_TOKEN_HEADER: settings.internal_token.get_secret_value(),
         CORRELATION_HEADER: current_context().correlation_id,
-    }
+    } | ({} if trace is None else {TRACE_HEADER: trace})
 
 
 class _DrainingServer(uvicorn.Server):
@@ -150,4 +154,5 @@ def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
-    _DrainingServer(config, health).run()
+    with configure_tracing(settings.service_name, settings.otel_exporter_otlp_endpoint):
+        _DrainingServer(config, health).run()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from chassis.context import Context, current_context, working_on
 from chassis.http import internal_only, outgoing_headers
 from chassis.settings import ServiceSettings
+from chassis.tracing import SpanKind, span
 
 PREFIX = "/internal/queries"
 Answerer = Callable[[Any], Awaitable[Reply]]
@@ -58,11 +59,12 @@ class QueryClient:
     async def ask(self, query: Question) -> Reply:
         """Raises QueryUnavailableError when there is no answer."""
         try:
-            answer = await self._http.post(
-                f"{PREFIX}/{query.name}",
-                content=query.model_dump_json(),
-                headers=outgoing_headers(self._settings),
-            )
+            with span(f"ask {query.name}", SpanKind.CLIENT):
+                answer = await self._http.post(
+                    f"{PREFIX}/{query.name}",
+                    content=query.model_dump_json(),
+                    headers=outgoing_headers(self._settings),
+                )
             answer.raise_for_status()
             return Reply.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:

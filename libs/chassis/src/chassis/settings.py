@@ -19,6 +19,9 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(description="the port to listen on")
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     internal_token: SecretStr = Field(description="shared by the services; guards the internal query APIs")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None, description="base URL of an OTLP/HTTP collector that gets traces; without it none are recorded"
+    )
     drain_timeout: float = Field(default=25, description="from SIGTERM until whatever still runs is cut off")
 
     kafka_bootstrap_servers: str = Field(default="localhost:9092", description="`host:port`, comma-separated")

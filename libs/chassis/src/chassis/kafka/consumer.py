@@ -11,8 +11,8 @@ failures silently or redeliver without pause), so acknowledgement is manual here
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -35,6 +35,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Received, Record, UnknownTypeError, decode, encode, envelope_for
 from chassis.outages import is_outage
 from chassis.settings import ServiceSettings
+from chassis.tracing import span, span_of_batch
 from chassis.waiting import stop
 
 log = structlog.get_logger()
@@ -159,7 +160,7 @@ class Consumer:
         if not batch:
             return
         try:
-            await self._process(batch)
+            await self._process_traced(batch)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -173,7 +174,7 @@ class Consumer:
     async def _handle_alone(self, received: Received[Contract]) -> None:
         for attempt in range(1, _TRIES_ALONE + 1):
             try:
-                await self._process([received])
+                await self._process_traced([received])
             except Exception as error:
                 if is_outage(error):
                     raise
@@ -184,6 +185,10 @@ class Consumer:
             else:
                 self._count(received.record, "handled")
                 return
+
+    async def _process_traced(self, batch: Batch) -> None:
+        with span_of_batch(f"process {self._group}", [received.envelope.traceparent for received in batch]):
+            await self._process(batch)
 
     async def _park(self, record: Record, error: Exception) -> None:
         await self._dead_letters.park(record, error)
@@ -224,6 +229,13 @@ class Consumer:
         stuck = any(handled[at] < end and self._handled_before.get(at) == handled[at] for at, end in ends.items())
         self._stalled_since = (self._stalled_since or time.monotonic()) if stuck else None
         self._handled_before = handled
+
+
+@contextmanager
+def handling(received: Received[Any]) -> Iterator[None]:
+    """What follows is done because of this message."""
+    with working_on(Context.of(received.envelope)), span(f"handle {received.envelope.type}"):
+        yield
 
 
 def _wants_reply(record: Record) -> bool:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiokafka.errors import KafkaError
 from contracts.envelope import Message
 from contracts.model import Contract
+from contracts.registry import type_of
 from contracts.replies import Reply
 from contracts.topics import GATEWAY_REPLIES
 
@@ -15,6 +16,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.tail import Tail
 from chassis.kafka.wire import Received, encode, envelope_for
 from chassis.settings import ServiceSettings
+from chassis.tracing import SpanKind, span
 
 
 class BusUnavailableError(Exception):
@@ -50,6 +52,10 @@ class Requests:
         """
         if len(self._waiting) >= self._most_in_flight or self._replies.problem() is not None:
             raise BusUnavailableError
+        with span(f"request {type_of(command).name}", SpanKind.PRODUCER):
+            return await self._request(command, key)
+
+    async def _request(self, command: Contract, key: str) -> Reply | None:
         envelope = envelope_for(command, source=self._settings.service_name, subject=key, reply_to=GATEWAY_REPLIES.name)
         reply = self._waiting[envelope.id] = asyncio.Future[Reply]()
         metrics.REPLIES_PENDING.set(len(self._waiting))

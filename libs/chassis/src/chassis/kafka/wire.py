@@ -9,6 +9,7 @@ from contracts.model import Contract
 from contracts.registry import MESSAGE_TYPES, type_of
 
 from chassis.context import current_context
+from chassis.tracing import traceparent
 
 Body = TypeVar("Body", bound=Contract)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
@@ -80,5 +81,5 @@ def envelope_for(
         correlation_id=context.correlation_id,
         causation_id=context.cause,
         reply_to=reply_to,
-        traceparent=context.traceparent,
+        traceparent=traceparent(),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from chassis.tracing import SpanKind, span
+
 from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError
 from calendar_sync.domain.failures import UnauthorizedError
@@ -27,13 +29,16 @@ class Calls:
         """
         token = await self._accounts.access_token(account)
         try:
-            async with self._politeness.turn(account):
-                return await call(token)
+            return await self._call(account, call, token)
         except UnauthorizedError:
             token = await self._accounts.access_token(account, refused=token)
         try:
-            async with self._politeness.turn(account):
-                return await call(token)
+            return await self._call(account, call, token)
         except UnauthorizedError:
             await self._accounts.lost(account, _REFUSED)
             raise GrantRevokedError(_REFUSED) from None
+
+    async def _call(self, account: Account, call: Callable[[str], Awaitable[Answer]], token: str) -> Answer:
+        async with self._politeness.turn(account):
+            with span(f"call {account.provider}", SpanKind.CLIENT):
+                return await call(token)

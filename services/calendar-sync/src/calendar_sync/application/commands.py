@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from chassis.context import Context, working_on
-from chassis.kafka.consumer import Batch
+from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import encode, envelope_for
 from contracts.calendar import CalendarCommand, DisconnectCalendar, PreferModal, SyncCalendar
@@ -28,7 +27,7 @@ class CalendarCommands:
     async def handle(self, batch: Batch) -> None:
         """Idempotent: what was decided before is only answered again."""
         for received in batch:
-            with working_on(Context.of(received.envelope)):
+            with handling(received):
                 answer = partial(self._reply, received.envelope)
                 match received.body:
                     case DisconnectCalendar() | PreferModal() as command:

@@ -5,12 +5,13 @@ between is told of by an event of its own, which finds the link.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chassis.kafka.consumer import Batch
 from contracts.calendar import ConnectionChanged
 from contracts.enums import CalendarProvider, ConnectionStatus, ExternalSyncStatus, MeetingSource
+from contracts.envelope import Envelope
 from contracts.events import MeetingCanceled, MeetingCreated, MeetingEvent, MeetingUpdated, SyncRetryRequested
 from contracts.meetings import MeetingState
 from contracts.times import utc_now
@@ -30,6 +31,7 @@ class News:
     meeting: MeetingState
     sequence: int
     correlation_id: str
+    traceparent: str | None
     asks: bool
 
 
@@ -89,7 +91,7 @@ class Noting:
         for received in batch:
             event = received.body
             if isinstance(event, MeetingEvent) and event.meeting.source is MeetingSource.INTERNAL:
-                _hear(news, event, received.envelope.sequence or 0, received.envelope.correlation_id or "")
+                _hear(news, event, received.envelope)
         if not news:
             return
         await self._links.save(list(news.values()))
@@ -141,13 +143,12 @@ class Noting:
             after = page[-1].meeting_uuid
 
 
-def _hear(news: dict[str, News], event: MeetingEvent, sequence: int, correlation_id: str) -> None:
+def _hear(news: dict[str, News], event: MeetingEvent, envelope: Envelope) -> None:
     uuid, before = event.meeting.meeting_uuid, news.get(event.meeting.meeting_uuid)
     asks = isinstance(event, _ASKING) or (before is not None and before.asks)
-    if before is None or sequence > before.sequence:
-        news[uuid] = News(event.meeting, sequence, correlation_id, asks)
-    else:
-        news[uuid] = News(before.meeting, before.sequence, before.correlation_id, asks)
+    heard = News(event.meeting, envelope.sequence or 0, envelope.correlation_id or "", envelope.traceparent, asks)
+    newest = heard if before is None or heard.sequence > before.sequence else before
+    news[uuid] = replace(newest, asks=asks)
 
 
 def _host(meeting: MeetingState) -> Host:

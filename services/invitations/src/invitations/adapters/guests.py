@@ -14,6 +14,7 @@ from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import Lease, Result, due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.tracing import SpanKind, span
 from contracts.deliveries import DeliveryEvent, MailDelivered, MailFailed
 from contracts.envelope import Message
 from contracts.times import utc_now
@@ -34,7 +35,17 @@ LANE = "domain"
 INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE)]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
 
-_OUGHT = {"sequence", "meeting", "person", "removed", "changed_in", "asked_in", "asked_at", "asked_for"}
+_OUGHT = {
+    "sequence",
+    "meeting",
+    "person",
+    "removed",
+    "changed_in",
+    "asked_in",
+    "asked_at",
+    "asked_for",
+    "asked_in_trace",
+}
 _DUPLICATE_KEY = 11000
 
 
@@ -100,7 +111,8 @@ class DeliveryDesk:
         """One attempt at the mail that a leased document is about."""
         guest = to_guest(lease.document)
         uncertain = guest.uncertain or lease.abandoned
-        with working_on(Context(correlation_id=guest.asked_for, tenant=guest.tenant_uuid)):
+        context = Context(guest.asked_for, tenant=guest.tenant_uuid, traceparent=guest.asked_in_trace)
+        with working_on(context), span("deliver mail", SpanKind.CLIENT, attempt=lease.attempt):
             outcome = await self._attempt(guest.model_copy(update={"uncertain": uncertain}), number=lease.attempt)
             match outcome:
                 case Delivered(told):

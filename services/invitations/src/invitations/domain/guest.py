@@ -31,6 +31,8 @@ class News:
     """When it happened, UTC."""
     correlation_id: str
     """Of the request that led to it."""
+    traceparent: str | None = None
+    """Of that request's trace."""
     changed: bool = False
     """Something that this guest can see is new."""
     asks: bool = False
@@ -87,6 +89,8 @@ class Guest(BaseModel):
     asked_at: Instant
     asked_for: str
     """The correlation id of the request that led to the mail."""
+    asked_in_trace: str | None = None
+    """That request's traceparent."""
     told: Told | None = None
     failure: Failure | None = None
     uncertain: bool = False
@@ -107,6 +111,7 @@ class Guest(BaseModel):
             asked_in=news.sequence if news.asks else 0,
             asked_at=news.at,
             asked_for=news.correlation_id,
+            asked_in_trace=news.traceparent,
         )
 
     def after(self, news: News) -> Self:
@@ -115,7 +120,12 @@ class Guest(BaseModel):
         if news.changed:
             now |= {"meeting": _without_guests(news.meeting), "changed_in": news.sequence}
         if news.asks or news.person.email != self.person.email:
-            now |= {"asked_in": news.sequence, "asked_at": news.at, "asked_for": news.correlation_id}
+            now |= {
+                "asked_in": news.sequence,
+                "asked_at": news.at,
+                "asked_for": news.correlation_id,
+                "asked_in_trace": news.traceparent,
+            }
         return self.model_copy(update=now)
 
     @property

@@ -1,0 +1,82 @@
+"""Traces: one request followed through HTTP, Kafka, MongoDB, mail and calendar calls, by OpenTelemetry.
+
+Spans are always made; without an endpoint to send them to they record nothing, and what remains is that the trace a
+caller began travels on (W3C Trace Context, https://www.w3.org/TR/trace-context/). Attributes are ids and counts, never
+names, addresses or contents. How much is sampled is said by the standard ``OTEL_TRACES_SAMPLER``.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from opentelemetry import context as current
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_tracer = trace.get_tracer("meetings")
+_w3c = TraceContextTextMapPropagator()
+
+__all__ = ["SpanKind", "configure_tracing", "continuing", "span", "span_of_batch", "traceparent"]
+
+
+@contextmanager
+def configure_tracing(service: str, endpoint: str | None) -> Iterator[None]:
+    """Send the spans made inside to the OTLP/HTTP ``endpoint``, a collector's base URL; without one record nothing."""
+    if endpoint is None:
+        yield
+        return
+    # Loaded only here: what records and sends takes memory that nobody needs while tracing is off.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.instrumentation.pymongo import PymongoInstrumentor  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+    PymongoInstrumentor().instrument(tracer_provider=provider, capture_statement=False)
+    try:
+        yield
+    finally:
+        provider.shutdown()
+
+
+def traceparent() -> str | None:
+    """What of the running work's trace travels with messages and requests; None outside of any trace."""
+    carrier: dict[str, str] = {}
+    _w3c.inject(carrier)
+    return carrier.get("traceparent")
+
+
+@contextmanager
+def continuing(traceparent: str | None) -> Iterator[None]:
+    """Do what follows in the trace that was begun elsewhere; an unreadable ``traceparent`` changes nothing."""
+    if traceparent is None:
+        yield
+        return
+    token = current.attach(_w3c.extract({"traceparent": traceparent}))
+    try:
+        yield
+    finally:
+        current.detach(token)
+
+
+@contextmanager
+def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> Iterator[Span]:
+    """What follows is a part of the trace of its own; the name is of one of few kinds, what varies is an attribute."""
+    with _tracer.start_as_current_span(name, kind=kind, attributes=attributes) as one:
+        yield one
+
+
+@contextmanager
+def span_of_batch(name: str, traceparents: Sequence[str | None]) -> Iterator[Span]:
+    """The handling of several messages at once: it belongs to the trace of one that is alone, and links to several."""
+    if len(traceparents) == 1:
+        with continuing(traceparents[0]), span(name, SpanKind.CONSUMER) as one:
+            yield one
+        return
+    spans = (trace.get_current_span(_w3c.extract({"traceparent": one})) for one in traceparents if one)
+    links = [Link(one.get_span_context()) for one in spans if one.get_span_context().is_valid]
+    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as one:
+        yield one
