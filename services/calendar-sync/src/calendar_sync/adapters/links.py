@@ -1,12 +1,12 @@
 """The collection of links: one document per meeting holds what is wanted in its host's calendar, what was written, the
 work that is due, and what is still to be said about it.
 
-Two sides write a document, and each its own fields: the noting side what is wanted, guarded by the meeting's version,
-the writing side what was written, guarded by its lease. There is work for each provider by itself, so that one that is
-slow keeps no worker from the other.
+Three sides write a document, and each its own fields: the noting side what is wanted, guarded by the meeting's version,
+the writing side what was written, guarded by its lease, and the pulling side which copies are to be looked at. There is
+work for each provider by itself, so that one that is slow keeps no worker from the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,11 @@ from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import Lease, Result, due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from contracts.enums import CalendarProvider
+from chassis.tracing import span
+from contracts.enums import CalendarProvider, MeetingStatus
 from contracts.envelope import Message
+from contracts.ids import uuid7_hex
+from contracts.inward import CopyChanged, CopyRemoved
 from contracts.sync import SyncChanged
 from contracts.times import utc_now
 from contracts.topics import CALENDAR_SYNC
@@ -26,8 +29,10 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from calendar_sync.application.noting import News
+from calendar_sync.application.pulling import KnownCopy, Look
 from calendar_sync.application.writing import Attempt, LeaseLostError, Writing
 from calendar_sync.domain.connection import connection_id
+from calendar_sync.domain.external import Window
 from calendar_sync.domain.link import Copy, Link, Told
 
 log = structlog.get_logger()
@@ -101,6 +106,7 @@ def _noted(news: News) -> UpdateOne:
         "sequence": news.sequence,
         "wanted": meeting.model_dump(),
         "askedFor": news.correlation_id,
+        "askedInTrace": news.traceparent,
         LANE: connection_id(meeting.tenant_uuid, meeting.host_uuid),
     }
     return UpdateOne(
@@ -128,10 +134,20 @@ def said(link: Link, told: Told, outbox_due_at: datetime) -> dict[str, Any]:
         failure_code=told.failure_code,
         failure_reason=told.failure_reason,
     )
-    with working_on(Context(correlation_id=link.asked_for or link.meeting_uuid, tenant=link.tenant_uuid)):
+    return _saying(event, link, link.asked_for or link.meeting_uuid, {"told": told.model_dump()}, outbox_due_at)
+
+
+def _saying(
+    event: SyncChanged | CopyChanged | CopyRemoved,
+    link: Link,
+    correlation_id: str,
+    fields: Document,
+    outbox_due_at: datetime,
+) -> dict[str, Any]:
+    with working_on(Context(correlation_id=correlation_id, tenant=link.tenant_uuid)):
         envelope = envelope_for(event, source=CALENDAR_SYNC, subject=link.meeting_uuid)
     return {
-        "$set": {"told": told.model_dump(), "outboxDueAt": outbox_due_at},
+        "$set": fields | {"outboxDueAt": outbox_due_at},
         "$push": {"outbox": outbox_entry(encode(Message(envelope, event), link.meeting_uuid))},
         "$inc": {"version": 1},
     }
@@ -149,7 +165,9 @@ class WritingDesk:
     async def work(self, lease: Lease) -> Result:
         """One attempt at the copy that a leased document is about."""
         link = to_link(lease.document)
-        with working_on(Context(correlation_id=link.asked_for or link.meeting_uuid, tenant=link.tenant_uuid)):
+        asked_for = link.asked_for or link.meeting_uuid
+        context = Context(asked_for, tenant=link.tenant_uuid, traceparent=link.asked_in_trace)
+        with working_on(context), span("write to calendar", attempt=lease.attempt):
             intentions = _LeasedCopy(self._collection, self._work, lease)
             try:
                 attempt = await self._writing.attempt(link, number=lease.attempt, intentions=intentions)
@@ -166,12 +184,15 @@ class WritingDesk:
 
     def _update(self, link: Link, attempt: Attempt) -> dict[str, Any]:
         update: dict[str, Any] = {}
-        if attempt.told is not None:
+        if attempt.change is not None:
+            # Nobody on the platform asked for it: whatever follows from it begins here.
+            began = attempt.change.change_id
+            update = _saying(attempt.change, link, began, {}, self._outbox.due_at(utc_now()))
+        elif attempt.told is not None:
             update = said(link, attempt.told, self._outbox.due_at(utc_now()))
         if attempt.key is not None and attempt.copy is not None:
-            update["$set"] = update.get("$set", {}) | {f"copies.{attempt.key}": attempt.copy.model_dump()}
-            if attempt.copy.event_id is not None:
-                update["$addToSet"] = {"eventKeys": event_key(attempt.key, attempt.copy.event_id)}
+            kept = _kept(attempt.key, attempt.copy)
+            update |= kept | {"$set": update.get("$set", {}) | kept["$set"]}
         return update
 
 
@@ -185,10 +206,109 @@ class _LeasedCopy:
 
     async def save(self, key: str, copy: Copy) -> bool:
         saved = await self._collection.update_one(
-            {"_id": self._lease.key, f"{self._work}.lease.token": self._lease.token},
-            {"$set": {f"copies.{key}": copy.model_dump()}},
+            {"_id": self._lease.key, f"{self._work}.lease.token": self._lease.token}, _kept(key, copy)
         )
         return saved.matched_count == 1
+
+
+def _kept(key: str, copy: Copy) -> dict[str, Any]:
+    """The update that keeps a copy, and lets its event be found."""
+    update: dict[str, Any] = {"$set": {f"copies.{key}": copy.model_dump()}}
+    if copy.event_id is not None:
+        update["$addToSet"] = {"eventKeys": event_key(key, copy.event_id)}
+    return update
+
+
+class CopyBook:
+    """Finds copies for the pulling side, and has them looked at."""
+
+    def __init__(self, collection: Collection, *, wake: Callable[[CalendarProvider], None]) -> None:
+        """``wake`` is called when there is work for a provider's workers."""
+        self._collection = collection
+        self._wake = wake
+
+    async def of_events(self, key: str, event_ids: Sequence[str]) -> dict[str, KnownCopy]:
+        names = {event_key(key, event_id): event_id for event_id in event_ids}
+        documents = await self._collection.find({"eventKeys": {"$in": list(names)}})
+        return {
+            names[name]: _known(to_link(document), key, names[name])
+            for document in documents
+            for name in document["eventKeys"]
+            if name in names
+        }
+
+    async def of_window(self, key: str, window: Window) -> AsyncIterator[list[KnownCopy]]:
+        copy, after = f"copies.{key}", ""
+        within = {
+            "eventKeys": {"$regex": f"^{key}:"},
+            "wanted.status": MeetingStatus.ACTIVE.value,
+            f"{copy}.removed": False,
+            f"{copy}.returned.when.startsAt": {"$lt": window.ends},
+            f"{copy}.returned.when.endsAt": {"$gt": window.begins},
+        }
+        while documents := await self._collection.find(
+            within | {"_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=_PAGE
+        ):
+            links = [to_link(document) for document in documents]
+            yield [_known(link, key, link.copies[key].event_id or "") for link in links]
+            after = links[-1].meeting_uuid
+
+    async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
+        documents = await self._collection.find({"_id": {"$in": list(meeting_uuids)}})
+        return {document["_id"] for document in documents if _is_unsettled(document, key)}
+
+    async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
+        documents = await self._collection.find({"_id": {"$in": list(meeting_uuids)}}, projection=["_id"])
+        return {document["_id"] for document in documents}
+
+    async def look(self, looks: Sequence[Look]) -> None:
+        providers = await self._providers(looks)
+        now = utc_now()
+        writes = [
+            UpdateOne(
+                {"_id": one.meeting_uuid},
+                {
+                    "$set": {f"look.{one.key}": {"token": uuid7_hex(), "doubted": one.doubted}},
+                    **due(WORK[providers[one.meeting_uuid]], now),
+                },
+            )
+            for one in looks
+            if one.meeting_uuid in providers
+        ]
+        if writes:
+            await self._collection.bulk_write(writes)
+        for provider in set(providers.values()):
+            self._wake(provider)
+
+    async def _providers(self, looks: Sequence[Look]) -> dict[str, CalendarProvider]:
+        """The providers of the copies that are to be looked at, by meeting; looks at what is no copy fall out."""
+        keys = {one.meeting_uuid: one.key for one in looks}
+        fields = [f"copies.{key}.provider" for key in set(keys.values())]
+        documents = await self._collection.find({"_id": {"$in": list(keys)}}, projection=["_id", *fields])
+        return {
+            document["_id"]: CalendarProvider(copy["provider"])
+            for document in documents
+            if (copy := document.get("copies", {}).get(keys[document["_id"]])) is not None
+        }
+
+
+def _known(link: Link, key: str, event_id: str) -> KnownCopy:
+    copy = link.copies[key]
+    current = copy.event_id == event_id and not copy.removed
+    return KnownCopy(
+        meeting_uuid=link.meeting_uuid,
+        event_id=event_id,
+        echo=copy.echo if current else None,
+        expected=current and link.wanted.status is MeetingStatus.ACTIVE,
+    )
+
+
+def _is_unsettled(document: Document, key: str) -> bool:
+    """Whether an event may be there of which the writing side does not know yet that it is the copy."""
+    copy = to_link(document).copies.get(key)
+    if copy is None:  # its worker finds it, if there is work
+        return any({"dueAt", "lease"} & set(document.get(work, {})) for work in WORK.values())
+    return copy.event_id is None and bool(copy.asking)
 
 
 def event_key(account: str, event_id: str) -> str:

@@ -3,6 +3,8 @@
 Every write can be repeated. An id that always comes out the same (Google) or a transaction id with a marker to look for
 (Graph) make creates so, If-Match does it for changes, and what is asked for is saved before it is asked for, so that a
 worker that finds the work of a vanished one knows what to look for.
+
+Whoever writes a copy also looks at it when its host may have changed it, and takes that over: see ``domain.link``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,6 +16,7 @@ import structlog
 from chassis.backoff import backoff
 from contracts.enums import CalendarProvider, ExternalSyncStatus, SyncFailureCode, SyncOperation
 from contracts.ids import uuid8_hex
+from contracts.inward import CopyChanged, CopyRemoved
 from contracts.times import utc_now
 
 from calendar_sync.application.calling import Answer, Calls
@@ -21,6 +24,7 @@ from calendar_sync.application.ports import Account, Accounts, GrantRevokedError
 from calendar_sync.domain.event import EventContent, copy_of
 from calendar_sync.domain.failures import (
     CONFLICT,
+    MANY_REMOVED,
     NO_CALENDAR,
     CallFailedError,
     Failure,
@@ -30,6 +34,7 @@ from calendar_sync.domain.failures import (
     unavailable,
 )
 from calendar_sync.domain.link import Copy, Link, Told, account_key
+from calendar_sync.domain.taking_over import take_over, take_over_removal
 
 log = structlog.get_logger()
 
@@ -116,6 +121,8 @@ class Attempt:
     key: str | None = None
     copy: Copy | None = None
     """The copy as it is now, to be kept under ``key``."""
+    change: CopyChanged | CopyRemoved | None = None
+    """What its host did to it, to be told."""
     again_in: float | None = None
     pause_account: bool = False
     elsewhere: CalendarProvider | None = None
@@ -131,6 +138,8 @@ class Patience:
     attempts: int = 8
     doubt: timedelta = timedelta(seconds=60)
     """How long after a create that nobody answered the event may still appear."""
+    answer: timedelta = timedelta(seconds=15)
+    """How long a host's change stays although the meeting has not taken it over yet."""
 
 
 class Writing:
@@ -172,7 +181,7 @@ class Writing:
         gap = _Gap(self._calls, self._calendar, account, copy, markers, intentions)
         operation = work.operation
         try:
-            return await self._close(work, gap)
+            return await self._look(work, gap) or await self._close(work, gap)
         except GrantRevokedError:
             return await self._let_go(work)
         except ProviderUnavailableError as error:
@@ -181,12 +190,48 @@ class Writing:
             await self._tell_owner(account, error.failure)
             return self._failed(work, operation, error.failure)
 
+    async def _look(self, work: "_Work", gap: "_Gap") -> Attempt | None:
+        """If somebody saw that its host may have changed the copy: what they did, if that is to be told by itself.
+
+        The next attempt, at once, writes what else is to be written.
+        """
+        copy, look = work.copy, work.link.look.get(work.key)
+        if look is None or look.token == copy.looked:
+            return None
+        if copy.event_id is None:  # whatever is found when it is made anew is known to the platform from then on
+            copy.looked = look.token
+            return None
+        was_there = not copy.removed
+        try:
+            theirs = await gap.read()
+        except MissingError:
+            copy.looked = look.token
+            return self._missing(work, doubted=look.doubted, news=was_there)
+        copy.looked = look.token
+        now = utc_now()
+        change = take_over(work.link, copy, theirs, now, now + self._patience.answer)
+        return Attempt(key=work.key, copy=copy, change=change, again_in=0) if change else None
+
+    def _missing(self, work: "_Work", *, doubted: bool, news: bool) -> Attempt | None:
+        """The event is not there; ``news``: by its host's doing, as far as is known."""
+        now = utc_now()
+        if work.wanted is None or not news:
+            return None
+        if doubted:
+            work.copy.gone()
+            told = work.link.tell(ExternalSyncStatus.FAILED, now, operation=work.last_operation, failure=MANY_REMOVED)
+            return Attempt(key=work.key, copy=work.copy, told=told)
+        removal = take_over_removal(work.link, work.copy, now, now + self._patience.answer)
+        return Attempt(key=work.key, copy=work.copy, change=removal, again_in=self._patience.answer.total_seconds())
+
     async def _close(self, work: "_Work", gap: "_Gap") -> Attempt:
         link, operation = work.link, work.operation
         if work.wanted is not None:
+            if work.waits and work.copy.removed:
+                return Attempt(again_in=work.waits)
             await gap.put(work.wanted)
             told = link.tell(ExternalSyncStatus.SYNCED, utc_now(), operation=operation or work.last_operation)
-            return Attempt(key=work.key, copy=work.copy, told=told)
+            return Attempt(key=work.key, copy=work.copy, told=told, again_in=work.waits)
         doubt = await gap.remove(self._patience.doubt)
         if doubt > 0:
             return Attempt(key=work.key, copy=work.copy, again_in=doubt)
@@ -250,8 +295,14 @@ class _Work:
             return SyncOperation.DELETE if there or copy.asking or copy.removed else None
         if not there:
             return SyncOperation.CREATE
-        done = not copy.asking and copy.asked is not None and not wanted.differs_from(copy.asked)
+        done = not copy.asking and copy.asked is not None and not copy.ours_in(wanted, None, utc_now())
         return None if done else SyncOperation.UPDATE
+
+    @property
+    def waits(self) -> float | None:
+        """For so many seconds, at most, an answer to what the host did is waited for; None when it is not."""
+        left = self.copy.waits(self.wanted, utc_now()).total_seconds() if self.wanted else 0
+        return left if left > 0 else None
 
     @property
     def last_operation(self) -> SyncOperation | None:
@@ -280,6 +331,8 @@ class _Gap:
     copy: Copy
     markers: _Markers
     intentions: Intentions
+    theirs: EventContent | None = None
+    """The event, if it was read in this attempt and not written since."""
 
     # --- making the event say what is wanted --------------------------------------------------------------------
 
@@ -302,24 +355,32 @@ class _Gap:
     async def _put_once(self, wanted: EventContent) -> bool:
         """One round; False when another one is needed. Raises MissingError, TakenError, StaleError."""
         copy = self.copy
-        theirs = await self._look() if copy.asking or (copy.event_id is not None and copy.etag is None) else None
+        if self.theirs is None and (copy.asking or (copy.event_id is not None and copy.etag is None)):
+            await self._look()
         if copy.event_id is None:
             await self._intend(wanted)
             await self._create(wanted)
             return not copy.asking
-        fields = copy.ours_in(wanted, theirs)
+        fields = copy.ours_in(wanted, self.theirs, utc_now())
+        if self.theirs is not None:
+            # Where its owner made the same of it as the platform, that is known now.
+            copy.says(self.theirs, frozenset(EventContent.model_fields) - wanted.differs_from(self.theirs))
         if fields:
             await self._intend(wanted)
             await self._change(wanted, fields)
-        copy.settled(wanted)
+        copy.settled(wanted, utc_now())
         return True
+
+    async def read(self) -> EventContent:
+        """The event as it is now. Raises MissingError, for a tombstone, too; and as ``put`` does."""
+        event_id = self.copy.event_id or ""
+        return self._seen(await self._call(lambda access: self.calendar.read(access, event_id)))
 
     async def _look(self) -> EventContent | None:
         """The event as it is now; None when there is none yet. Raises MissingError when there will be none."""
         copy = self.copy
         if copy.event_id is not None:
-            event_id = copy.event_id
-            return self._seen(await self._call(lambda access: self.calendar.read(access, event_id)))
+            return await self.read()
         marker = self.markers.of(copy)
         found = await self._call(lambda access: self.calendar.find(access, marker))
         if not found:
@@ -335,7 +396,8 @@ class _Gap:
         """Raises MissingError for a tombstone."""
         if remote.canceled:
             raise MissingError
-        self.copy.holds(event_id=remote.held.event_id, etag=remote.held.etag, content=remote.content)
+        self.copy.is_at(remote.held.event_id, remote.held.etag)
+        self.theirs = remote.content
         return remote.content
 
     async def _create(self, wanted: EventContent) -> None:
@@ -349,9 +411,9 @@ class _Gap:
             if await self._look() is None:
                 raise
             return
-        self._seen(made)
+        self.copy.says(self._seen(made))
         if not made.content.differs_from(wanted):
-            self.copy.settled(wanted)
+            self.copy.settled(wanted, utc_now())
 
     async def _change(self, wanted: EventContent, fields: frozenset[str]) -> None:
         copy = self.copy
@@ -359,9 +421,9 @@ class _Gap:
         try:
             changed = await self._call(lambda access: self.calendar.change(access, held, wanted, fields))
         except StaleError:
-            copy.etag = None
+            copy.etag = self.theirs = None
             raise
-        self._seen(changed)
+        copy.says(self._seen(changed), fields)
 
     async def _intend(self, wanted: EventContent) -> None:
         """Save what is about to be asked for. Raises LeaseLostError."""

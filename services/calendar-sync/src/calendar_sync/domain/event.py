@@ -5,7 +5,8 @@ Texts are normalised the same way on both sides, so that two events are the same
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from contracts.enums import MeetingStatus
@@ -24,6 +25,9 @@ _MOST_GUESTS = 50
 _LONGEST_TEXT = 20_000
 """Of what is kept of an owner's own words, which may be a book."""
 UNTITLED = "Meeting"
+_GUESTS = "Guests:"
+_TELLING = 40
+"""So many characters before a cut tell that a text still ends there."""
 
 
 class When(BaseModel):
@@ -74,6 +78,10 @@ class EventContent(BaseModel):
         texts = {name for name in ("title", "location", "description") if getattr(self, name) != getattr(other, name)}
         return frozenset(texts | (set() if self.when.same_as(other.when) else {"when"}))
 
+    def with_those_of(self, other: "EventContent", fields: Collection[str]) -> "EventContent":
+        """This event, but in these fields as the other."""
+        return self.model_copy(update={name: getattr(other, name) for name in fields})
+
     @property
     def fingerprint(self) -> str:
         """The same for all events that read the same: how a change is known to be our own that comes back."""
@@ -115,19 +123,81 @@ def _when(meeting: MeetingState) -> When:
 
 
 def _description(meeting: MeetingState) -> str:
-    link = f"Join: {meeting.meeting_link}" if meeting.meeting_link else None
-    guests = _guests(meeting.participants)
+    shown, hidden = _own(meeting)
+    return "\n\n".join(part for part in (shown + "…" if hidden else shown, _ours(meeting)) if part)
+
+
+def _own(meeting: MeetingState) -> tuple[str, str]:
+    """What the meeting's people say about it: what of it there is room for, and the rest."""
     own = "\n\n".join(part for part in (meeting.description, meeting.meeting_information) if part)
-    ours = "\n\n".join(part for part in (link, guests) if part)
-    room = _LONGEST_DESCRIPTION - len(ours) - 2
-    if len(own) > room:
-        own = own[: room - 1] + "…"
-    return "\n\n".join(part for part in (own, ours) if part)
+    room = _LONGEST_DESCRIPTION - len(_ours(meeting)) - 2
+    return (own, "") if len(own) <= room else (own[: room - 1], own[room - 1 :])
+
+
+def _ours(meeting: MeetingState) -> str:
+    return "\n\n".join(part for part in (_join_line(meeting), _guests(meeting.participants)) if part)
+
+
+def _join_line(meeting: MeetingState) -> str | None:
+    return f"Join: {meeting.meeting_link}" if meeting.meeting_link else None
 
 
 def _guests(participants: Iterable[ParticipantState]) -> str | None:
+    named = _names(participants)
+    return "\n".join([_GUESTS, *named]) if named else None
+
+
+def _names(participants: Iterable[ParticipantState]) -> list[str]:
     named = [one.name or one.email or "" for one in participants]
-    if not named:
-        return None
     more = [f"and {len(named) - _MOST_GUESTS} more"] if len(named) > _MOST_GUESTS else []
-    return "\n".join(["Guests:", *(name[:80] for name in named[:_MOST_GUESTS]), *more])
+    return [*(name[:80] for name in named[:_MOST_GUESTS]), *more]
+
+
+# --- and back: what the owner of the calendar says ----------------------------------------------------------------
+
+
+def own_words(text: str, meeting: MeetingState) -> str:
+    """The description that ``text`` gives the meeting: without what we add, wherever its owner has put that.
+
+    What they changed in our lines is theirs. Of a text that was cut for the calendar, the rest is put back.
+    """
+    text = normalised(text)
+    if text == normalised(_description(meeting)):
+        return normalised(meeting.description or "")
+    words = _without_lines(text, _GUESTS, _names(meeting.participants))
+    words = _without(words, _join_line(meeting))
+    shown, hidden = _own(meeting)
+    if hidden and words.endswith(shown[-_TELLING:] + "…"):
+        words = words[:-1] + hidden
+    return normalised(_without(words, meeting.meeting_information))
+
+
+def _without(text: str, block: str | None) -> str:
+    """The text without the last place where these lines stand together; the lines around them close up."""
+    lines, block_lines = text.split("\n"), normalised(block or "").split("\n")
+    if block_lines == [""]:
+        return text
+    for at in range(len(lines) - len(block_lines), -1, -1):
+        if lines[at : at + len(block_lines)] == block_lines:
+            return _closed_up(lines[:at], lines[at + len(block_lines) :])
+    return text
+
+
+def _without_lines(text: str, heading: str, entries: Collection[str]) -> str:
+    """The text without the last such heading and without those of our entries that still follow it."""
+    lines = text.split("\n")
+    if not entries or heading not in lines:
+        return text
+    at = len(lines) - 1 - lines[::-1].index(heading)
+    ours = Counter(map(normalised, entries))
+    kept = []
+    for line in lines[at + 1 :]:
+        if ours[line] > 0:
+            ours[line] -= 1
+        else:
+            kept.append(line)
+    return _closed_up(lines[:at], kept) if len(kept) < len(lines) - at - 1 else text
+
+
+def _closed_up(before: list[str], after: list[str]) -> str:
+    return "\n\n".join(part for part in ("\n".join(before).strip(), "\n".join(after).strip()) if part)

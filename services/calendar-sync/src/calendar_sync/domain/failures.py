@@ -82,4 +82,9 @@ def unavailable(said: str, retry_after: float | None = None) -> Failure:
 
 
 CONFLICT = Failure(SyncFailureCode.EVENT_CONFLICT, "The event in the calendar keeps being changed elsewhere.", True)
+MANY_REMOVED = Failure(
+    SyncFailureCode.EVENT_CONFLICT,
+    "Many meetings are missing in the calendar at once, so this one was not canceled. Retry puts it there again.",
+    False,
+)
 NO_CALENDAR = Failure(SyncFailureCode.CALENDAR_NOT_FOUND, "The calendar is not there any more.", False)

@@ -1,0 +1,113 @@
+"""Taking over what hosts do to the copies in their own calendars: what is told of it, and how the copy stands then.
+Pure. Why calendar and platform end up saying the same is told in ``domain.link``.
+"""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from contracts.ids import uuid8_hex
+from contracts.inward import CopyChanged, CopyRemoved
+from contracts.meetings import MeetingState, Scheduled
+
+from calendar_sync.domain.event import EventContent, When, copy_of, normalised, own_words
+from calendar_sync.domain.link import Copy, Link
+
+
+def take_over(link: Link, copy: Copy, theirs: EventContent, now: datetime, until: datetime) -> CopyChanged | None:
+    """What the host changed in the event, which was just read as ``theirs``; None when there is nothing to tell.
+
+    ``copy`` stands as after the telling, waiting for an answer ``until`` then. A time that no meeting can have is not
+    told, and so written over soon; a change of nothing but our own lines is not told either, and stays.
+    """
+    meeting, wanted = link.wanted, copy_of(link.wanted)
+    if wanted is None or copy.returned is None:
+        return None
+    changed = copy.theirs_in(theirs, _without_news_of_lines(copy, wanted, meeting), now)
+    told: dict[str, Any] = {name: getattr(theirs, name) for name in changed & {"title", "location"}}
+    if "description" in changed:
+        words, known = (own_words(text, meeting) for text in (theirs.description, copy.returned.description))
+        if words == known:
+            copy.says(theirs, {"description"})
+        else:
+            told["description"] = words
+    if "when" in changed:
+        times = _times(theirs.when, meeting)
+        if times is None:
+            copy.accepts(theirs, {"when"})
+        else:
+            told |= times
+    conceded = changed & ({*told} | ({"when"} if "start_date_time" in told else set()))
+    if not conceded:
+        return None
+    copy.concedes(theirs, conceded, wanted, now, until)
+    return CopyChanged(
+        change_id=_id(link, copy, copy.etag or ""),
+        tenant_uuid=link.tenant_uuid,
+        meeting_uuid=link.meeting_uuid,
+        user_id=link.host_uuid,
+        provider=copy.provider,
+        at=now,
+        **told,
+    )
+
+
+def take_over_removal(link: Link, copy: Copy, now: datetime, until: datetime) -> CopyRemoved:
+    """The host removed the event; ``copy`` stands as after the telling."""
+    removed = CopyRemoved(
+        change_id=_id(link, copy, "removed"),
+        tenant_uuid=link.tenant_uuid,
+        meeting_uuid=link.meeting_uuid,
+        user_id=link.host_uuid,
+        provider=copy.provider,
+        at=now,
+    )
+    copy.removed_by_owner(until)
+    return removed
+
+
+def _id(link: Link, copy: Copy, state: str) -> str:
+    return uuid8_hex("change of a copy", link.meeting_uuid, copy.provider, copy.event_id or "", state)
+
+
+def _without_news_of_lines(copy: Copy, wanted: EventContent, meeting: MeetingState) -> EventContent:
+    """What is wanted; but news in nothing but our own lines, such as another guest, takes no words from the host."""
+    if copy.asked is None or own_words(copy.asked.description, meeting) != normalised(meeting.description or ""):
+        return wanted
+    return wanted.with_those_of(copy.asked, {"description"})
+
+
+def _times(when: When, meeting: MeetingState) -> dict[str, Any] | None:
+    """As wall times in the zone that the event shows, or else the meeting's; None when no meeting can be then.
+
+    Days need no zone. Instants that a zone's wall clock cannot tell, in the hour that it repeats, are told in UTC.
+    """
+    if when.all_day:
+        start, end = (moment.replace(tzinfo=None) for moment in (when.starts_at, when.ends_at))
+        given = {"start_date_time": start, "end_date_time": end, "all_day": True}
+        return given if _scheduled(given | {"timezone": meeting.timezone}) else None
+    for zone in (when.zone, meeting.timezone, "UTC"):
+        given = _in_zone(when, zone) if zone else {}
+        scheduled = _scheduled(given)
+        if scheduled and (scheduled.schedule.starts_at, scheduled.schedule.ends_at) == (when.starts_at, when.ends_at):
+            return given
+    return None
+
+
+def _in_zone(when: When, zone: str) -> dict[str, Any]:
+    """Empty when there is no such zone."""
+    try:
+        shown = ZoneInfo(zone)
+        start, end = (moment.astimezone(shown).replace(tzinfo=None) for moment in (when.starts_at, when.ends_at))
+    except (KeyError, ValueError, OSError, OverflowError):
+        return {}
+    return {"start_date_time": start, "end_date_time": end, "timezone": zone, "all_day": False}
+
+
+def _scheduled(given: dict[str, Any]) -> Scheduled | None:
+    try:
+        scheduled = Scheduled.model_validate(given)
+        scheduled.schedule.checked()
+    except (ValueError, OverflowError):
+        return None
+    return scheduled
