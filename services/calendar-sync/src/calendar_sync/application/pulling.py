@@ -246,17 +246,16 @@ class Pulling:
     ) -> Pulled:
         """Read all pages, write what they bring, and only then say where the next round begins."""
         round_ = _Round(self._copies, self._sightings, _viewpoint(feed, account), window, now)
-        async for found in self._pages(account, window, round_, cursor=cursor):
-            await round_.take_in(found)
+        async for page in self._pages(account, window, cursor=cursor):
+            await round_.take_in(page)
         if cursor is None:
             await round_.reconcile()
         deletions = await round_.look(feed.recent_deletions(now), brake=self._pace.brake)
         reached = Cursor(token=round_.reached, begins=window.begins, ends=window.ends, generation=feed.generation)
         return Pulled(cursor=reached, counts=round_.counts, deletions=deletions, began=now)
 
-    async def _pages(
-        self, account: Account, window: Window, round_: "_Round", *, cursor: str | None
-    ) -> AsyncIterator[Sequence[Found]]:
+    async def _pages(self, account: Account, window: Window, *, cursor: str | None) -> AsyncIterator[ChangesPage]:
+        """All pages of a round; the last one has a cursor."""
         changes, page = self._changes[account.provider], None
         for _ in range(_MOST_PAGES):
             asked = page
@@ -266,9 +265,8 @@ class Pulling:
                 return await changes.page(access, cursor=cursor, page=asked, window=window)
 
             answer = await self._calls.make(account, call)
-            yield answer.found
+            yield answer
             if answer.cursor is not None:
-                round_.reached = answer.cursor
                 return
             if answer.next_page is None:
                 break
@@ -290,6 +288,8 @@ class _Round:
     """The cursor that the last page gave."""
     shown_meetings: set[str] = field(default_factory=set)
     shown_copies: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    """Events that are there, and of which nothing else is known."""
     changed: set[str] = field(default_factory=set)
     """Our meetings whose copies say something that we do not know."""
     removed: set[str] = field(default_factory=set)
@@ -299,9 +299,11 @@ class _Round:
     def key(self) -> str:
         return self.viewpoint.account
 
-    async def take_in(self, found: Sequence[Found]) -> None:
+    async def take_in(self, page: ChangesPage) -> None:
         """Write what a page brings; where it tells of an event twice, the later counts."""
-        latest = {one.event_id: one for one in found}
+        self.reached = page.cursor or ""
+        self.unread |= set(page.unread)
+        latest = {one.event_id: one for one in page.found}
         copies = await self.copies.of_events(self.key, list(latest)) if latest else {}
         for event_id, copy in copies.items():
             self._meet(copy, latest.pop(event_id))
@@ -396,11 +398,15 @@ class _Round:
         """Everything was read, so what is known and was not shown is gone, or to be looked at if it is ours."""
         sure = Window(self.window.begins + _EDGE, self.window.ends - _EDGE)
         async for page in self.sightings.held(self.viewpoint.connection_id):
-            gone = [one for one in page if one.meeting_uuid not in self.shown_meetings and self._ought(one, sure)]
+            gone = [one for one in page if self._ought(one, sure) and not self._is_shown(one)]
             self.counts.removed += len(gone)
             await self.sightings.save([(one, _some(one.vanish(self.now))) for one in gone])
         async for copies in self.copies.of_window(self.key, sure):
-            self.removed |= {copy.meeting_uuid for copy in copies if copy.event_id not in self.shown_copies}
+            there = self.shown_copies | self.unread
+            self.removed |= {copy.meeting_uuid for copy in copies if copy.event_id not in there}
+
+    def _is_shown(self, sighting: Sighting) -> bool:
+        return sighting.meeting_uuid in self.shown_meetings or sighting.event_id in self.unread
 
     def _ought(self, sighting: Sighting, sure: Window) -> bool:
         """Whether a full round must have shown it: it is in the window, or was in another account."""

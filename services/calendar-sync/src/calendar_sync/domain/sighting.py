@@ -129,9 +129,6 @@ def invited_to(event: SeenEvent) -> str | None:
 
 def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> ExternalEventSeen:
     """What there is to say, without when it is said. Raises ValueError."""
-    answer = next((one.answer for one in event.attendees if one.is_owner), RsvpStatus.UNKNOWN)
-    if event.organized_by_owner:
-        answer = RsvpStatus.UNKNOWN
     return ExternalEventSeen(
         tenant_uuid=viewpoint.tenant_uuid,
         meeting_uuid=meeting_uuid,
@@ -141,12 +138,12 @@ def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> External
         provider=viewpoint.provider,
         event=_texts(event),
         private=event.private,
-        busy=event.opaque and answer is not RsvpStatus.DECLINED,
-        answer=answer,
+        busy=event.opaque and event.answer is not RsvpStatus.DECLINED,
+        answer=event.answer,
         organized_by_owner=event.organized_by_owner,
         organizer_email=None if event.private else _cut(event.organizer_email, _LONGEST_ADDRESS),
         organizer_name=None if event.private else _cut(event.organizer_name, _LONGEST_NAME),
-        guests=[] if event.private else _guests(event.attendees),
+        guests=[] if event.private else _guests(viewpoint.owner, event.attendees),
     )
 
 
@@ -181,12 +178,13 @@ def _local(when: When) -> tuple[datetime, datetime, str]:
     return when.starts_at.replace(tzinfo=None), when.ends_at.replace(tzinfo=None), "UTC"
 
 
-def _guests(attendees: tuple[Attendee, ...]) -> list[Guest]:
+def _guests(owner: CalendarOwner, attendees: tuple[Attendee, ...]) -> list[Guest]:
     guests = {
         one.email.casefold(): Guest(email=one.email, name=_cut(one.name, _LONGEST_NAME), rsvp_status=one.answer)
         for one in attendees
         if not one.is_owner and not one.is_organizer and 0 < len(one.email) <= _LONGEST_ADDRESS
     }
+    guests.pop(owner.email.casefold(), None)
     return sorted(guests.values(), key=lambda guest: guest.email)[:_MOST_GUESTS]
 
 

@@ -1,0 +1,436 @@
+"""Rounds of reading an external calendar: what is said of it, once, whatever interrupts the reading."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from calendar_sync.adapters.sightings import INDEXES, StoredSightings
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.pulling import Ended, Look, News, Pace, Pulled, Pulling, PutOff
+from calendar_sync.application.writing import LeaseLostError
+from calendar_sync.domain.event import When
+from calendar_sync.domain.external import Attendee
+from calendar_sync.domain.failures import MissingError, problem
+from calendar_sync.domain.feed import Cursor, Feed, FeedState
+from calendar_sync.domain.link import account_key
+from calendar_sync.domain.sighting import Sighting
+from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from contracts.enums import CalendarProvider, RsvpStatus, SyncFailureCode
+from contracts.ids import new_meeting_uuid
+from contracts.inward import ExternalEventGone, ExternalEventSeen
+from contracts.times import utc_now
+
+from tests.support.connections import StandInPublisher
+from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
+from tests.support.outward import OneAccount
+
+KEY = account_key(CalendarProvider.GOOGLE, "host@example.com")
+
+
+@dataclass
+class Reader:
+    """A worker that reads one calendar, and the feed that it keeps."""
+
+    calendar: ExternalCalendar
+    copies: SomeCopies
+    sightings: StoredSightings
+    publisher: StandInPublisher
+    feed: Feed
+    accounts: OneAccount = field(
+        default_factory=lambda: OneAccount(CalendarProvider.GOOGLE, "host@example.com", lambda: "token")
+    )
+    pace: Pace = field(default_factory=Pace)
+
+    async def attempt(self, number: int = 1) -> Pulled | PutOff | Ended:
+        """An attempt of which nothing is kept but what it wrote itself, as if the worker died then."""
+        pulling = Pulling(
+            {CalendarProvider.GOOGLE: self.calendar},
+            copies=self.copies,
+            sightings=self.sightings,
+            accounts=self.accounts,
+            calls=Calls(self.accounts, Politeness()),
+            pace=self.pace,
+        )
+        return await pulling.attempt(self.feed, number=number)
+
+    async def pull(self) -> Pulled:
+        """A pull that succeeds and is recorded."""
+        pulled = await self.attempt()
+        assert isinstance(pulled, Pulled)
+        self.feed.cursor, self.feed.deletions = pulled.cursor, list(pulled.deletions)
+        return pulled
+
+    async def counts(self) -> tuple[int, int, int]:
+        counts = (await self.pull()).counts
+        return counts.imported, counts.updated, counts.removed
+
+    def said(self) -> list[News]:
+        """What was said since this was last asked."""
+        kinds = {
+            b"calendar.external-event.seen.v1": ExternalEventSeen,
+            b"calendar.external-event.gone.v1": ExternalEventGone,
+        }
+        said: list[News] = [
+            kinds[dict(record.headers)["ce_type"]].model_validate_json(record.value)
+            for record in self.publisher.records
+        ]
+        self.publisher.records.clear()
+        return said
+
+    def titles(self) -> list[str | None]:
+        """The titles of what was seen, ``None`` for what is gone."""
+        return [one.event.title if isinstance(one, ExternalEventSeen) else None for one in self.said()]
+
+    def reconnect(self, email: str = "host@example.com") -> None:
+        assert self.accounts.account is not None
+        generation = self.feed.generation + 1
+        self.accounts.account = replace(self.accounts.account, generation=generation, calendar_email=email)
+        self.feed.generation, self.feed.account = generation, account_key(CalendarProvider.GOOGLE, email)
+
+
+@pytest.fixture
+async def reader(mongodb_uri: str) -> AsyncIterator[Reader]:
+    settings = database_for(mongodb_uri)
+    async with AsyncExitStack() as started:
+        database = await started.enter_async_context(open_database(settings))
+        documents, publisher = database.collection("sightings"), StandInPublisher()
+        await documents.create_indexes(INDEXES)
+        feed = Feed(
+            connection_id="T1:TS1",
+            tenant_uuid="T1",
+            user_id="TS1",
+            provider=CalendarProvider.GOOGLE,
+            account=KEY,
+            generation=1,
+            stale_since=utc_now(),
+        )
+        sightings = StoredSightings(documents, Outbox(documents, publisher, grace=10))
+        yield Reader(ExternalCalendar(), SomeCopies(), sightings, publisher, feed)
+
+
+# --- external events --------------------------------------------------------------------------------------------
+
+
+async def test_what_is_there_is_seen_and_what_goes_is_gone(reader: Reader) -> None:
+    reader.calendar.put(seen("a", title="A"), seen("b", title="B"), seen("c", title="C"))
+    assert await reader.counts() == (3, 0, 0)
+    assert sorted(map(str, reader.titles())) == ["A", "B", "C"]
+
+    reader.calendar.put(seen("b", title="B, moved", days=2))
+    reader.calendar.remove("c")
+    assert await reader.counts() == (0, 1, 1)
+    assert reader.titles() == ["B, moved", None]
+    assert await reader.counts() == (0, 0, 0)
+    assert reader.said() == []
+
+
+async def test_the_same_again_is_not_said_again(reader: Reader) -> None:
+    event = seen("a")
+    reader.calendar.put(event)
+    await reader.pull()
+    reader.said()
+    reader.calendar.put(replace(event, etag="2"), event)
+    assert await reader.counts() == (0, 0, 0)
+    assert reader.said() == []
+
+
+async def test_what_comes_back_is_seen_with_a_higher_sequence(reader: Reader) -> None:
+    event = seen("a")
+    reader.calendar.put(event)
+    await reader.pull()
+    reader.calendar.remove("a")
+    await reader.pull()
+    reader.calendar.put(event)
+    assert await reader.counts() == (1, 0, 0)
+    sequences = [one.sequence for one in reader.said()]
+    assert sequences == sorted(set(sequences))
+    assert len(sequences) == 3
+
+
+async def test_the_cursor_is_kept_last(reader: Reader) -> None:
+    """Whoever dies between pages reads them again, and says nothing twice."""
+    reader.calendar.put(*(seen(name, title=name) for name in "abcde"))
+    first = await reader.attempt()  # not recorded
+    assert isinstance(first, Pulled)
+    assert len(reader.said()) == 5
+    assert await reader.counts() == (0, 0, 0)
+    assert reader.said() == []
+    assert [cursor for cursor, _ in reader.calendar.asked] == [None] * 6
+
+
+async def test_a_failure_in_the_middle_keeps_the_cursor(reader: Reader) -> None:
+    await reader.pull()
+    reader.calendar.put(*(seen(name, title=name) for name in "abcde"))
+    before = reader.feed.cursor
+
+    reader.calendar.failing_page = "2"
+    assert isinstance(await reader.attempt(), PutOff)
+    assert reader.feed.cursor == before
+    assert len(reader.said()) == 2
+    reader.calendar.failing_page = None
+    assert await reader.counts() == (3, 0, 0)
+    assert len(reader.said()) == 3
+
+
+async def test_a_lost_cursor_leads_to_a_full_round_that_finds_what_is_missing(reader: Reader) -> None:
+    reader.calendar.put(*(seen(name, title=name) for name in "abc"))
+    await reader.pull()
+    reader.said()
+    reader.calendar.remove("b")
+    reader.calendar.put(seen("d", title="d"))
+    reader.calendar.lose_cursors()
+    assert await reader.counts() == (1, 0, 1)
+    assert sorted(map(str, reader.titles())) == ["None", "d"]
+
+
+async def test_what_cannot_be_read_is_not_gone(reader: Reader) -> None:
+    reader.calendar.put(seen("a"), seen("b"))
+    await reader.pull()
+    reader.said()
+    reader.copies.add("ours", seen("ours"))
+    reader.calendar.events.clear()
+    reader.calendar.unread = ["a", "ours"]
+    reader.calendar.lose_cursors()
+    assert await reader.counts() == (0, 0, 1)
+    assert reader.copies.looks == []
+
+
+async def test_events_out_of_the_window_are_ignored_until_they_are_known(reader: Reader) -> None:
+    await reader.pull()
+    reader.calendar.put(seen("far", days=181), seen("long ago", days=-31), seen("known", days=1))
+    assert await reader.counts() == (1, 0, 0)
+    reader.calendar.put(seen("known", days=200))
+    assert await reader.counts() == (0, 1, 0)
+
+
+async def test_the_past_is_kept_when_it_falls_out_of_the_window(reader: Reader) -> None:
+    reader.calendar.put(seen("old", days=-29.5), seen("new", days=3))
+    await reader.pull()
+    reader.said()
+    reader.pace = Pace(days_back=28)  # as it will be when the window has moved
+    assert await reader.counts() == (0, 0, 0)
+    assert reader.calendar.asked[-1][0] is None, "a window that moved by a day is read as a whole"
+    assert reader.said() == []
+
+
+async def test_another_account_of_the_same_user_replaces_what_the_earlier_one_showed(reader: Reader) -> None:
+    reader.calendar.put(seen("old", days=-29.9, title="old"), seen("a", title="a"))
+    await reader.pull()
+    reader.said()
+    reader.reconnect("other@example.com")
+    reader.calendar.events.clear()
+    reader.calendar.put(seen("x", title="x"))
+    assert await reader.counts() == (1, 0, 2)
+
+
+async def test_an_event_that_becomes_another_meeting_leaves_the_earlier_one(reader: Reader) -> None:
+    reader.calendar.put(seen("a", ical_uid="one@example.com"))
+    await reader.pull()
+    earlier = reader.said()[0].meeting_uuid
+    reader.calendar.put(seen("a", ical_uid="other@example.com"))
+    await reader.pull()
+    gone, new = reader.said()
+    assert isinstance(gone, ExternalEventGone)
+    assert gone.meeting_uuid == earlier != new.meeting_uuid
+
+
+async def test_the_instances_of_a_series_are_meetings_of_their_own(reader: Reader) -> None:
+    starts = ["2027-01-01T10:00:00Z", "2027-01-08T10:00:00Z"]
+    reader.calendar.put(*(seen(one, ical_uid="series@example.com", original_start=one) for one in starts))
+    await reader.pull()
+    assert len({one.meeting_uuid for one in reader.said()}) == 2
+
+
+async def test_unwanted_kinds_are_not_seen_and_go_when_they_were(reader: Reader) -> None:
+    reader.calendar.put(seen("place", imported=False), seen("a"))
+    assert await reader.counts() == (1, 0, 0)
+    reader.calendar.put(seen("a", imported=False))
+    assert await reader.counts() == (0, 0, 1)
+
+
+async def test_private_events_say_nothing(reader: Reader) -> None:
+    secret = "Surgery"
+    event = seen(
+        "a",
+        title=secret,
+        private=True,
+        organizer_name=secret,
+        organizer_email=f"{secret}@example.com",
+        meeting_link=f"https://example.com/{secret}",
+        attendees=(Attendee(f"{secret}@example.com"),),
+    )
+    content = event.content.model_copy(update={"location": secret, "description": secret})
+    reader.calendar.put(replace(event, content=content))
+    await reader.pull()
+    assert secret.encode() not in reader.publisher.records[0].value
+    (said,) = reader.said()
+    assert isinstance(said, ExternalEventSeen)
+    assert (said.event.title, said.private, said.busy) == ("Busy", True, True)
+
+
+@pytest.mark.parametrize(
+    ("opaque", "answer", "busy"),
+    [
+        (True, RsvpStatus.ACCEPTED, True),
+        (True, RsvpStatus.UNKNOWN, True),
+        (True, RsvpStatus.DECLINED, False),
+        (False, RsvpStatus.ACCEPTED, False),
+    ],
+)
+async def test_who_is_busy(reader: Reader, opaque: bool, answer: RsvpStatus, busy: bool) -> None:
+    owner = Attendee("Host@example.com", answer=answer)
+    guest = Attendee("guest@example.com", "Guest", RsvpStatus.ACCEPTED)
+    boss = Attendee("boss@example.com", is_organizer=True)
+    reader.calendar.put(
+        seen("a", opaque=opaque, answer=answer, attendees=(owner, guest, boss), organizer_email="boss@example.com")
+    )
+    await reader.pull()
+    (said,) = reader.said()
+    assert isinstance(said, ExternalEventSeen)
+    assert (said.busy, said.answer, said.organizer_email) == (busy, answer, "boss@example.com")
+    assert [one.email for one in said.guests] == ["guest@example.com"]
+    assert (said.owner.user_id, said.owner.email) == ("TS1", "host@example.com")
+
+
+async def test_an_event_that_no_meeting_could_be_fails_nobody(reader: Reader) -> None:
+    strange = seen("strange")
+    when = When(
+        starts_at=datetime.fromisoformat("0001-01-01T00:00:00Z"),
+        ends_at=utc_now() + timedelta(days=1),
+        zone="America/Santiago",
+    )
+    reader.calendar.put(replace(strange, content=strange.content.model_copy(update={"when": when})), seen("a"))
+    assert await reader.counts() == (1, 0, 0)
+
+
+# --- our own ----------------------------------------------------------------------------------------------------
+
+
+async def test_our_own_writes_that_come_back_are_nothing(reader: Reader) -> None:
+    ours, removed = seen("ours"), seen("removed")
+    reader.copies.add("M1", ours)
+    reader.copies.add("M2", removed, expected=False)
+    reader.calendar.put(ours, removed)
+    reader.calendar.remove("removed")
+    assert await reader.counts() == (0, 0, 0)
+    assert (reader.said(), reader.copies.looks) == ([], [])
+
+
+async def test_a_copy_that_its_host_changed_or_deleted_is_looked_at(reader: Reader) -> None:
+    for name in "ab":
+        event = seen(name)
+        reader.copies.add(name, event)
+        reader.calendar.put(event)
+    await reader.pull()
+    reader.calendar.put(seen("a", title="Other"))
+    reader.calendar.remove("b")
+    pulled = await reader.pull()
+    assert reader.copies.looks == [Look("b", KEY), Look("a", KEY)]
+    assert (len(pulled.deletions), reader.said()) == (1, [])
+
+
+async def test_a_copy_that_a_full_round_does_not_show_is_looked_at(reader: Reader) -> None:
+    event = seen("a")
+    reader.copies.add("a", event)
+    await reader.pull()
+    assert reader.copies.looks == [Look("a", KEY)]
+
+
+async def test_mass_deletions_are_doubted_also_when_they_come_in_small_rounds(reader: Reader) -> None:
+    events = [seen(str(number)) for number in range(14)]
+    for event in events:
+        reader.copies.add(event.event_id, event)
+        reader.calendar.put(event)
+    await reader.pull()
+    reader.calendar.remove(*(event.event_id for event in events[:10]))
+    await reader.pull()
+    assert [one.doubted for one in reader.copies.looks] == [False] * 10
+    reader.calendar.remove(events[10].event_id)
+    await reader.pull()
+    assert reader.copies.looks[-1] == Look("10", KEY, doubted=True)
+
+
+async def test_a_copy_that_is_being_made_is_no_external_event(reader: Reader) -> None:
+    meeting_uuid = new_meeting_uuid()
+    reader.copies.settling = {meeting_uuid}
+    reader.calendar.put(seen("new", marked_meeting=meeting_uuid), seen("forged", marked_meeting=new_meeting_uuid()))
+    assert await reader.counts() == (1, 0, 0)
+    assert reader.copies.looks == [Look(meeting_uuid, KEY)]
+
+
+async def test_our_mailed_invitation_in_a_colleagues_calendar_is_no_external_event(reader: Reader) -> None:
+    ours, other = new_meeting_uuid(), new_meeting_uuid()
+    reader.copies.ours = {ours}
+    reader.calendar.put(seen("a", ical_uid=f"{ours}@example.com"), seen("b", ical_uid=f"{other}@example.com"))
+    assert await reader.counts() == (1, 0, 0)
+
+
+# --- what stands in the way -------------------------------------------------------------------------------------
+
+
+async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Reader) -> None:
+    reader.calendar.failing = [problem(429, "", retry_after=17), problem(503, ""), problem(503, "")]  # type: ignore[list-item]
+    put_off = await reader.attempt()
+    assert put_off == PutOff(seconds=17, because=SyncFailureCode.RATE_LIMITED)
+    assert isinstance(await reader.attempt(7), PutOff)
+    assert reader.accounts.troubles == []
+    assert isinstance(await reader.attempt(8), PutOff)
+    assert reader.accounts.troubles == [SyncFailureCode.PROVIDER_UNAVAILABLE]
+
+
+async def test_what_does_not_pass_is_told_at_once_and_tried_rarely(reader: Reader) -> None:
+    reader.calendar.failing = [problem(403, "forbidden"), MissingError()]
+    rarely = [await reader.attempt(), await reader.attempt()]
+    assert [one.seconds for one in rarely if isinstance(one, PutOff)] == [300, 300]
+    assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED, SyncFailureCode.CALENDAR_NOT_FOUND]
+
+
+async def test_a_calendar_that_rests_is_not_read(reader: Reader) -> None:
+    reader.feed.rests_until = utc_now() + timedelta(seconds=30)
+    put_off = await reader.attempt()
+    assert isinstance(put_off, PutOff)
+    assert 29 < put_off.seconds <= 30
+    assert reader.calendar.asked == []
+
+
+async def test_a_lost_grant_ends_reading_and_what_was_seen_stays(reader: Reader) -> None:
+    reader.calendar.put(seen("a"))
+    await reader.pull()
+    reader.said()
+    reader.accounts.account = None
+    assert isinstance(await reader.attempt(), Ended)
+    assert reader.said() == []
+
+
+async def test_what_was_seen_goes_when_the_user_disconnects(reader: Reader) -> None:
+    reader.calendar.put(*(seen(name) for name in "abc"))
+    await reader.pull()
+    reader.said()
+    reader.feed.state, reader.accounts.account = FeedState.CLOSED, None
+    assert isinstance(await reader.attempt(), Ended)
+    assert reader.titles() == [None] * 3
+
+
+async def test_a_worker_that_was_overtaken_writes_nothing(reader: Reader) -> None:
+    reader.calendar.put(seen("a"))
+    await reader.pull()
+    reader.said()
+    known = await reader.sightings.known("T1:TS1", event_ids=["a"], meeting_uuids=[])
+    await reader.sightings.save([(known[0], [])])
+    with pytest.raises(LeaseLostError):
+        await reader.sightings.save([(known[0], [])])
+    fresh = Sighting.model_validate(known[0].model_dump() | {"version": 0})
+    with pytest.raises(LeaseLostError):
+        await reader.sightings.save([(fresh, [])])
+
+
+def test_a_cursor_serves_its_own_connection_and_window_only() -> None:
+    window = Pace().window(utc_now())
+    cursor = Cursor(token="1", begins=window.begins, ends=window.ends, generation=1)
+    assert cursor.serves(1, window)
+    assert not cursor.serves(2, window)
+    assert not cursor.serves(1, Pace().window(utc_now() + timedelta(days=1, minutes=1)))

@@ -1,0 +1,120 @@
+"""External calendars for tests of pulling: one that is read like a provider's, and what a pull says of it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from calendar_sync.application.pulling import KnownCopy, Look
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.event import EventContent, When
+from calendar_sync.domain.external import ChangesPage, CursorLostError, Found, GoneEvent, SeenEvent, Window
+from calendar_sync.domain.failures import CallFailedError, unavailable
+from chassis.settings import DatabaseSettings
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from pydantic import SecretStr
+
+PAGE = 2
+
+
+def seen(event_id: str, *, title: str = "Review", days: float = 1, **more: Any) -> SeenEvent:
+    """An hour's event, so many days from now."""
+    starts_at = utc_now().replace(microsecond=0) + timedelta(days=days)
+    content = EventContent(
+        title=title, when=When(starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), zone="America/Santiago")
+    )
+    given: dict[str, Any] = {"event_id": event_id, "etag": title, "ical_uid": f"{event_id}@example.com"}
+    return SeenEvent(content=content, **given | more)
+
+
+@dataclass
+class ExternalCalendar:
+    """Somebody's calendar, as a provider shows it: what changed since a cursor, in small pages."""
+
+    events: dict[str, SeenEvent] = field(default_factory=dict)
+    changes: list[Found] = field(default_factory=list)
+    forgotten: int = 0
+    """Cursors up to this one are not known any more."""
+    asked: list[tuple[str | None, str | None]] = field(default_factory=list)
+    failing: list[Exception] = field(default_factory=list)
+    """What the next requests fail with."""
+    failing_page: str | None = None
+    unread: list[str] = field(default_factory=list)
+
+    def put(self, *events: SeenEvent) -> None:
+        for event in events:
+            self.events[event.event_id] = event
+            self.changes.append(event)
+
+    def remove(self, *event_ids: str) -> None:
+        for event_id in event_ids:
+            del self.events[event_id]
+            self.changes.append(GoneEvent(event_id))
+
+    def lose_cursors(self) -> None:
+        self.forgotten = len(self.changes) + 1
+
+    async def page(self, access: Access, *, cursor: str | None, page: str | None, window: Window) -> ChangesPage:
+        self.asked.append((cursor, page))
+        if self.failing:
+            raise self.failing.pop(0)
+        if page is not None and page == self.failing_page:
+            raise CallFailedError(unavailable("503"))
+        if cursor is None:
+            found: list[Found] = [
+                one
+                for one in self.events.values()
+                if one.content.when.starts_at < window.ends and one.content.when.ends_at > window.begins
+            ]
+        elif int(cursor) < self.forgotten:
+            raise CursorLostError
+        else:
+            found = self.changes[int(cursor) :]
+        begin = int(page or 0)
+        more = begin + PAGE < len(found)
+        return ChangesPage(
+            found[begin : begin + PAGE],
+            next_page=str(begin + PAGE) if more else None,
+            cursor=None if more else str(max(len(self.changes), self.forgotten)),
+            unread=self.unread,
+        )
+
+
+@dataclass
+class SomeCopies:
+    """The copies of our own meetings in one account."""
+
+    known: dict[str, KnownCopy] = field(default_factory=dict)
+    settling: set[str] = field(default_factory=set)
+    ours: set[str] = field(default_factory=set)
+    looks: list[Look] = field(default_factory=list)
+
+    def add(self, meeting_uuid: str, event: SeenEvent, *, expected: bool = True) -> None:
+        self.known[event.event_id] = KnownCopy(meeting_uuid, event.event_id, event.content.fingerprint, expected)
+
+    async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
+        return {one: self.known[one] for one in event_ids if one in self.known}
+
+    async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[KnownCopy]]:
+        yield [copy for copy in self.known.values() if copy.expected]
+
+    async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
+        return self.settling & set(meeting_uuids)
+
+    async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
+        return self.ours & set(meeting_uuids)
+
+    async def look(self, looks: Sequence[Look]) -> None:
+        self.looks += looks
+
+
+def database_for(mongodb_uri: str) -> DatabaseSettings:
+    """Settings of a database that nobody else has."""
+    return DatabaseSettings(
+        service_name="tests",
+        http_port=1,
+        internal_token=SecretStr("internal"),
+        mongodb_uri=mongodb_uri,
+        mongodb_database=f"calendar_sync_{uuid7_hex()}",
+    )
