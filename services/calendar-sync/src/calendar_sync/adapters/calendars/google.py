@@ -87,10 +87,10 @@ def _remote(event: Json, *, ours: bool) -> Remote:
 
 
 def read_content(event: Json) -> EventContent:
-    """What an event of Google's says; of a tombstone only the id is certain, so it says nothing."""
+    """What an event of Google's says; of a tombstone only the id is certain. Raises ValueError, TypeError and such."""
     return EventContent(
         title=event.get("summary") or "",
-        when=_read_when(event),
+        when=_NEVER if event.get("status") == "cancelled" else _read_when(event),
         location=event.get("location") or "",
         description=event.get("description") or "",
     )
@@ -106,7 +106,7 @@ def _read_when(event: Json) -> When:
             ends_at=datetime.fromisoformat(end["dateTime"]),
             zone=start.get("timeZone"),
         )
-    return When(starts_at=_NEVER, ends_at=_NEVER)
+    raise ValueError("an event has no time")
 
 
 def _midnight(date: str) -> datetime:
@@ -118,4 +118,4 @@ def _bears(event: Json, marker: Marker) -> bool:
     return (private.get(MEETING), private.get(DEPLOYMENT)) == (marker.meeting_uuid, marker.deployment)
 
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = When(starts_at=datetime(1970, 1, 1, tzinfo=UTC), ends_at=datetime(1970, 1, 1, tzinfo=UTC))

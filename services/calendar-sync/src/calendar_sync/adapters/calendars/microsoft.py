@@ -19,7 +19,8 @@ Json = dict[str, Any]
 _SET = "String {7d3c6f0a-5f0e-4d0b-9c53-0a4f1f6f2b61} Name"
 """The namespace of our extended properties, in lower case as Exchange returns it."""
 MEETING, DEPLOYMENT, NUMBER = f"{_SET} meetingId", f"{_SET} deployment", f"{_SET} generation"
-_EXPAND = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
+MARKER = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
+"""What to ``$expand`` to see the marker."""
 
 
 class MicrosoftCalendar:
@@ -38,14 +39,14 @@ class MicrosoftCalendar:
                 {"id": NUMBER, "value": str(marker.number)},
             ],
         }
-        return _remote(await self._call("POST", _calendar(access), access, json=body), ours=True)
+        return _remote(await self._call("POST", f"{calendar_path(access)}/events", access, json=body), ours=True)
 
     async def find(self, access: Access, marker: Marker) -> list[Remote]:
         # The whole mailbox: its owner may have moved the event into another calendar.
         bears = f"ep/id eq '{MEETING}' and ep/value eq '{marker.meeting_uuid}'"
-        parameters = {"$filter": f"singleValueExtendedProperties/Any(ep: {bears})", "$expand": _EXPAND}
+        parameters = {"$filter": f"singleValueExtendedProperties/Any(ep: {bears})", "$expand": MARKER}
         answer = await self._call("GET", "/events", access, params=parameters)
-        events = [event for event in answer.get("value", []) if _deployment_of(event) == marker.deployment]
+        events = [event for event in answer.get("value", []) if marker_of(event)[1] == marker.deployment]
         events.sort(key=lambda event: str(event.get("createdDateTime")))
         return [_remote(event, ours=True) for event in events]
 
@@ -65,8 +66,9 @@ class MicrosoftCalendar:
         return await self._client.call(method, f"/me{path}", access.token, **options)
 
 
-def _calendar(access: Access) -> str:
-    return "/events" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}/events"
+def calendar_path(access: Access) -> str:
+    """Where in the signed-in user's mailbox the calendar is, from ``/me`` on; empty for the main one."""
+    return "" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}"
 
 
 def written(content: EventContent, fields: frozenset[str]) -> Json:
@@ -116,8 +118,9 @@ def _instant(value: Json) -> datetime:
     return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
 
 
-def _deployment_of(event: Json) -> str | None:
+def marker_of(event: Json) -> tuple[str | None, str | None]:
+    """The meeting and the deployment that an event read with ``MARKER`` says it is of."""
+    found: dict[str, str] = {}
     for one in event.get("singleValueExtendedProperties") or []:
-        if str(one.get("id", "")).casefold() == DEPLOYMENT.casefold():
-            return str(one.get("value"))
-    return None
+        found[str(one.get("id", "")).casefold()] = str(one.get("value"))
+    return found.get(MEETING.casefold()), found.get(DEPLOYMENT.casefold())

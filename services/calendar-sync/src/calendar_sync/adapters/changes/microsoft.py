@@ -1,0 +1,203 @@
+"""Reading changes out of Outlook calendars.
+
+Sources: https://learn.microsoft.com/graph/delta-query-events, https://learn.microsoft.com/graph/delta-query-overview
+and https://learn.microsoft.com/graph/api/resources/event
+
+A round of changes is tied to the window that it began with; its links are opaque. It brings series as a master, which
+is no event itself, with occurrences that say hardly more than when they are, and with exceptions that say all
+(microsoftgraph/microsoft-graph-docs-contrib#34). What was removed may only have left the window.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from contracts.enums import CalendarProvider, RsvpStatus
+from contracts.times import parse_instant, utc_now
+
+from calendar_sync.adapters.calendars.microsoft import DEPLOYMENT, MARKER, calendar_path, marker_of, read_content
+from calendar_sync.adapters.changes import reading
+from calendar_sync.adapters.changes.reading import Json
+from calendar_sync.adapters.changes.uids import plain_uid
+from calendar_sync.adapters.changes.zones import iana
+from calendar_sync.adapters.clients.microsoft import GraphClient
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.event import EventContent
+from calendar_sync.domain.external import Attendee, ChangesPage, Found, GoneEvent, SeenEvent, Window
+from calendar_sync.domain.failures import CallFailedError, MissingError
+
+_PAGE = "odata.maxpagesize=200"
+_PRIVATE = frozenset({"private", "confidential"})
+_NOT_BUSY = frozenset({"free", "workingElsewhere"})
+_ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
+_OURS = re.compile(r"[0-9a-f]{32}")
+"""What the transaction id of a copy of ours looks like."""
+_NEW = timedelta(days=1)
+_FEW = 4
+_MARKS = {"$select": "id", "$expand": MARKER}
+
+
+class MicrosoftChanges:
+    """What is new in Outlook calendars; a series comes as its occurrences."""
+
+    def __init__(self, client: GraphClient, *, deployment: str) -> None:
+        """``deployment``: whose markers are to be believed."""
+        self._client = client
+        self._deployment = deployment
+
+    async def page(self, access: Access, *, cursor: str | None, page: str | None, window: Window) -> ChangesPage:
+        with reading.going_on(cursor, page):
+            answer = await self._answer(access, page or cursor, window)
+        items = [item for item in reading.items_of(answer) if isinstance(item, dict)]
+        masters = await self._masters(access, items)
+        marks = await self._marks(access, items)
+        found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks))
+        return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
+
+    async def _answer(self, access: Access, link: str | None, window: Window) -> Json:
+        if link is not None:
+            return await self._client.follow(link, access.token, prefer=_PAGE)
+        within = {"startDateTime": window.begins.isoformat(), "endDateTime": window.ends.isoformat()}
+        path = f"/me{calendar_path(access)}/calendarView/delta"
+        return await self._client.call("GET", path, access.token, prefer=_PAGE, params=within)
+
+    async def _masters(self, access: Access, items: Sequence[Json]) -> dict[str, Json]:
+        """The masters that the items refer to, by id: most come beside them, the others are fetched."""
+        masters = {str(item.get("id")): item for item in items if _is_master(item)}
+        wanted = {
+            item["seriesMasterId"] for item in items if _is_bare(item) and isinstance(item["seriesMasterId"], str)
+        }
+        for master_id in sorted(wanted - masters.keys()):
+            if (master := await self._look(access, master_id)) is not None:
+                masters[master_id] = master
+        return masters
+
+    async def _marks(self, access: Access, items: Sequence[Json]) -> dict[str, str]:
+        """The meetings whose new copies the items are, by event id.
+
+        Changes come without extended properties, and each look at these is a request. So only those events are looked
+        at that were made lately, with a transaction id like ours; later the link of a copy knows its event.
+        """
+        likely = [item["id"] for item in items if _may_be_ours(item)]
+        if len(likely) > _FEW:
+            return await self._all_marks(access)
+        marks: dict[str, str] = {}
+        for event_id in likely:
+            if (event := await self._look(access, event_id, params=_MARKS)) is not None:
+                marks |= self._mark(event)
+        return marks
+
+    async def _look(self, access: Access, event_id: str, **options: Any) -> Json | None:
+        """The event; None when it is not there any more, or is refused: that must not end the round."""
+        try:
+            return await self._client.call("GET", f"/me/events/{quote(event_id, safe='=')}", access.token, **options)
+        except MissingError:
+            return None
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return None
+
+    async def _all_marks(self, access: Access) -> dict[str, str]:
+        ours = f"singleValueExtendedProperties/Any(ep: ep/id eq '{DEPLOYMENT}' and ep/value eq '{self._deployment}')"
+        options = _MARKS | {"$filter": ours, "$top": "500"}
+        answer = await self._client.call("GET", "/me/events", access.token, params=options)
+        marks: dict[str, str] = {}
+        while True:
+            for event in reading.objects(answer.get("value")):
+                marks |= self._mark(event)
+            link = answer.get("@odata.nextLink")
+            if not link:
+                return marks
+            answer = await self._client.follow(link, access.token)
+
+    def _mark(self, event: Json) -> dict[str, str]:
+        meeting_uuid, deployment = marker_of(event)
+        return {event["id"]: meeting_uuid} if meeting_uuid and deployment == self._deployment else {}
+
+
+def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found | None:
+    """What an item is; None for the master of a series."""
+    if "@removed" in item:
+        return GoneEvent(item["id"])
+    if _is_master(item):
+        return None
+    event = masters[item["seriesMasterId"]] | item if _is_bare(item) else item
+    if event.get("isCancelled"):
+        return GoneEvent(event["id"])
+    content = read_content(event)
+    organizer = reading.part(reading.part(event, "organizer"), "emailAddress")
+    by_owner = bool(event.get("isOrganizer")) or not organizer
+    uid = reading.uid(event.get("iCalUId"))
+    return SeenEvent(
+        event_id=event["id"],
+        etag=str(event.get("@odata.etag") or ""),
+        ical_uid=None if uid is None else plain_uid(uid),
+        original_start=_original_start(event, content),
+        content=reading.in_zone(content, iana(event.get("originalStartTimeZone"))),
+        meeting_link=reading.url(reading.part(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")),
+        private=event.get("sensitivity") in _PRIVATE,
+        opaque=event.get("showAs") not in _NOT_BUSY,
+        imported=reading.takes_time(content),
+        organizer_email=reading.address(organizer.get("address")),
+        organizer_name=reading.name(organizer.get("name")),
+        organized_by_owner=by_owner,
+        answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
+        attendees=tuple(_attendees(event, reading.address(organizer.get("address")) or "")),
+        marked_meeting=marks.get(event["id"]),
+    )
+
+
+def _is_master(item: Json) -> bool:
+    return item.get("type") == "seriesMaster" and "@removed" not in item
+
+
+def _is_bare(item: Json) -> bool:
+    """Whether it is an occurrence that says no more than when it is."""
+    return bool(item.get("seriesMasterId")) and "subject" not in item and "@removed" not in item
+
+
+def _may_be_ours(item: Json) -> bool:
+    """Whether it was made lately with a transaction id like those of our copies."""
+    transaction, event_id, made = item.get("transactionId"), item.get("id"), item.get("createdDateTime")
+    if not isinstance(transaction, str) or not isinstance(event_id, str) or not _OURS.fullmatch(transaction):
+        return False
+    try:
+        return utc_now() - parse_instant(made) < _NEW
+    except ValueError:
+        return True
+
+
+def _original_start(event: Json, content: EventContent) -> str:
+    """Which occurrence it is. An exception says when it was to begin; any other begins as it was to."""
+    if not event.get("seriesMasterId"):
+        return ""
+    original = event.get("originalStart")
+    begins = content.when.starts_at if original is None else parse_instant(original)
+    if not content.when.all_day:
+        return reading.instance(begins)
+    zone = iana(event.get("originalStartTimeZone"))
+    # The instant is midnight where the event was made; an all-day time as such stands for its day in UTC.
+    return (begins if original is None or zone is None else begins.astimezone(ZoneInfo(zone))).date().isoformat()
+
+
+def _attendees(event: Json, organizer: str) -> list[Attendee]:
+    listed = list(reading.objects(event.get("attendees")))[: reading.MOST_ATTENDEES]
+    found = [(one, reading.part(one, "emailAddress")) for one in listed if one.get("type") != "resource"]
+    return [
+        Attendee(
+            email=email,
+            name=reading.name(who.get("name")),
+            answer=_answer(one.get("status")),
+            is_organizer=email.casefold() == organizer.casefold(),
+        )
+        for one, who in found
+        if (email := reading.address(who.get("address"))) is not None
+    ]
+
+
+def _answer(status: object) -> RsvpStatus:
+    return reading.answer(_ANSWERS, status.get("response")) if isinstance(status, dict) else RsvpStatus.UNKNOWN

@@ -1,0 +1,248 @@
+"""Reading changes out of Outlook calendars, against the simulator over real sockets."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
+from calendar_sync.adapters.clients.microsoft import GraphClient
+from calendar_sync.application.writing import Access, Marker
+from calendar_sync.domain.external import CursorLostError, GoneEvent, Window
+from calendar_sync.domain.failures import CallFailedError, UnauthorizedError
+from contracts.enums import RsvpStatus, SyncFailureCode
+from contracts.ids import uuid7_hex
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.outward import content
+from tests.support.reading import Reader
+
+Json = dict[str, Any]
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+WINDOW = Window(TODAY - timedelta(days=30), TODAY + timedelta(days=180))
+TOMORROW = TODAY + timedelta(days=1)
+SANTIAGO = "Pacific SA Standard Time"
+
+
+class Desk:
+    """A mailbox at Microsoft, its owner's hand, and what reads its changes."""
+
+    def __init__(self, microsoft: Microsoft, client: GraphClient) -> None:
+        self.microsoft = microsoft
+        self.email = f"{uuid7_hex().lower()}@contoso.com"
+        self.access = Access(str(microsoft.consent(self.email)["access_token"]), "primary")
+        self.calendar = MicrosoftCalendar(client)
+        self.reader = Reader(MicrosoftChanges(client, deployment="tests"), self.access, WINDOW)
+
+    def make(self, *, organizer: str | None = None, without_uid: bool = False, **fields: Any) -> Json:
+        """A new event, tomorrow at ten in Santiago unless said otherwise."""
+        event = {
+            "subject": "Lunch",
+            "start": {"dateTime": f"{TOMORROW:%Y-%m-%d}T10:00:00", "timeZone": SANTIAGO},
+            "end": {"dateTime": f"{TOMORROW:%Y-%m-%d}T11:00:00", "timeZone": SANTIAGO},
+        } | fields
+        body = {"event": event, "organizer": organizer, "withoutUid": without_uid}
+        made: Json = self.microsoft.control("POST", f"accounts/{self.email}/events", body)
+        return made
+
+    def change(self, event_id: str, **fields: Any) -> None:
+        self.microsoft.control("PATCH", f"accounts/{self.email}/events/{event_id}", fields)
+
+    def delete(self, event_id: str) -> None:
+        self.microsoft.control("DELETE", f"accounts/{self.email}/events/{event_id}")
+
+    def requests(self, operation: str) -> int:
+        """How many requests of this kind there were for the mailbox."""
+        counts = self.microsoft.control("GET", "requests")
+        return sum(one["count"] for one in counts if (one["account"], one["operation"]) == (self.email, operation))
+
+
+@pytest.fixture
+async def desk(microsoft_simulator: Microsoft) -> AsyncIterator[Desk]:
+    async with httpx.AsyncClient(timeout=5) as http:
+        yield Desk(microsoft_simulator, GraphClient(http, graph_url=microsoft_simulator.url))
+    microsoft_simulator.control("DELETE", "faults")
+
+
+def daily(first: datetime, count: int) -> Json:
+    pattern = {"type": "daily", "interval": 1}
+    span = {"type": "numbered", "startDate": f"{first:%Y-%m-%d}", "numberOfOccurrences": count}
+    return {"pattern": pattern, "range": span}
+
+
+async def test_a_full_round_shows_everything_and_the_next_one_only_what_is_new(desk: Desk) -> None:
+    made = desk.make(
+        location={"displayName": "Café"}, body={"contentType": "html", "content": "<p>Two</p>"}, showAs="busy"
+    )
+    (event,) = await desk.reader.seen()
+    assert event.event_id == made["immutableId"]
+    assert (event.content.title, event.content.location, event.content.description) == ("Lunch", "Café", "Two")
+    assert event.content.when.zone == "America/Santiago"
+    assert (event.ical_uid, event.original_start) == (made["iCalUId"], "")
+    assert (event.organized_by_owner, event.organizer_email) == (True, desk.email)
+    assert (event.opaque, event.private, event.imported) == (True, False, True)
+
+    assert await desk.reader.found() == []
+    desk.change(event.event_id, subject="Dinner")
+    (event,) = await desk.reader.seen()
+    assert event.content.title == "Dinner"
+    desk.delete(event.event_id)
+    assert await desk.reader.found() == [GoneEvent(event.event_id)]
+
+
+async def test_an_event_that_left_the_window_counts_as_gone(desk: Desk) -> None:
+    made = desk.make()
+    await desk.reader.seen()
+    far = f"{TODAY + timedelta(days=400):%Y-%m-%d}"
+    desk.change(
+        made["immutableId"],
+        start={"dateTime": f"{far}T10:00:00", "timeZone": "UTC"},
+        end={"dateTime": f"{far}T11:00:00", "timeZone": "UTC"},
+    )
+    assert await desk.reader.found() == [GoneEvent(made["immutableId"])]
+
+
+async def test_a_series_comes_as_occurrences_that_say_what_it_says_and_keep_their_names(desk: Desk) -> None:
+    made = desk.make(recurrence=daily(TOMORROW, 3), location={"displayName": "Café"})
+    first, second, third = await desk.reader.seen()
+    assert {event.ical_uid for event in (first, second, third)} == {made["iCalUId"]}
+    assert {(event.content.title, event.content.location) for event in (first, second, third)} == {("Lunch", "Café")}
+    starts = [event.content.when.starts_at for event in (first, second, third)]
+    assert [event.original_start for event in (first, second, third)] == [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in starts]
+
+    desk.change(
+        second.event_id,
+        subject="Late lunch",
+        start={"dateTime": f"{TOMORROW + timedelta(days=1):%Y-%m-%d}T12:00:00", "timeZone": SANTIAGO},
+        end={"dateTime": f"{TOMORROW + timedelta(days=1):%Y-%m-%d}T13:00:00", "timeZone": SANTIAGO},
+    )
+    again = {event.event_id: event for event in await desk.reader.seen()}[second.event_id]
+    assert (again.original_start, again.ical_uid) == (second.original_start, second.ical_uid)
+    assert again.content.title == "Late lunch"
+    assert again.content.when.starts_at == second.content.when.starts_at + timedelta(hours=2)
+
+    desk.delete(third.event_id)
+    assert GoneEvent(third.event_id) in await desk.reader.found()
+    desk.delete(made["immutableId"])
+    assert {one.event_id for one in await desk.reader.found()} >= {first.event_id, second.event_id}
+
+
+async def test_whole_days_are_dates_wherever_they_were_made(desk: Desk) -> None:
+    midnights = [
+        {"dateTime": f"{TOMORROW + timedelta(days=n):%Y-%m-%d}T00:00:00", "timeZone": SANTIAGO} for n in (0, 1)
+    ]
+    desk.make(isAllDay=True, start=midnights[0], end=midnights[1], recurrence=daily(TOMORROW, 2))
+    first, second = await desk.reader.seen()
+    assert (first.content.when.starts_at, first.content.when.all_day) == (TOMORROW, True)
+    assert first.original_start == f"{TOMORROW:%Y-%m-%d}"
+    desk.change(second.event_id, subject="Holiday")
+    again = {event.event_id: event for event in await desk.reader.seen()}[second.event_id]
+    assert (again.original_start, again.content.title) == (second.original_start, "Holiday")
+
+
+@pytest.mark.parametrize(
+    ("fields", "opaque", "private"),
+    [
+        ({"showAs": "free"}, False, False),
+        ({"showAs": "workingElsewhere"}, False, False),
+        ({"showAs": "tentative"}, True, False),
+        ({"showAs": "oof"}, True, False),
+        ({"showAs": "busy", "sensitivity": "private"}, True, True),
+        ({"showAs": "busy", "sensitivity": "confidential"}, True, True),
+        ({"showAs": "busy", "sensitivity": "personal"}, True, False),
+    ],
+)
+async def test_what_kind_of_event_it_is(desk: Desk, fields: Json, opaque: bool, private: bool) -> None:
+    desk.make(**fields)
+    (event,) = await desk.reader.seen()
+    assert (event.opaque, event.private) == (opaque, private)
+
+
+async def test_a_reminder_without_length_does_not_belong_on_the_platform(desk: Desk) -> None:
+    at = {"dateTime": f"{TOMORROW:%Y-%m-%d}T10:00:00", "timeZone": "UTC"}
+    desk.make(start=at, end=at)
+    (event,) = await desk.reader.seen()
+    assert not event.imported
+
+
+async def test_an_invitation_says_who_invites_and_who_is_invited(desk: Desk) -> None:
+    guests = [
+        {"emailAddress": {"address": desk.email, "name": "Me"}, "type": "required"},
+        {"emailAddress": {"address": "other@example.com", "name": "Other"}, "type": "optional"},
+        {"emailAddress": {"address": "room@contoso.com", "name": "Room"}, "type": "resource"},
+    ]
+    made = desk.make(organizer="boss@example.com", attendees=guests)
+    (event,) = await desk.reader.seen()
+    assert (event.organizer_email, event.organized_by_owner) == ("boss@example.com", False)
+    assert [one.email for one in event.attendees] == [desk.email, "other@example.com"]
+    assert event.answer is RsvpStatus.UNKNOWN
+    desk.microsoft.graph_with(desk.access.token).post(f"/me/events/{made['id']}/decline", json={"sendResponse": False})
+    found = await desk.reader.found()  # Outlook takes what its owner declined out of the calendar, or keeps it declined
+    assert all(isinstance(one, GoneEvent) or one.answer is RsvpStatus.DECLINED for one in found)
+    assert found
+
+
+async def test_an_event_without_a_uid_has_none(desk: Desk) -> None:
+    desk.make(without_uid=True, subject=None)
+    (event,) = await desk.reader.seen()
+    assert (event.ical_uid, event.content.title) == (None, "")
+
+
+@pytest.mark.parametrize("copies", [1, 6])
+async def test_new_copies_of_ours_are_known_by_their_marker(desk: Desk, copies: int) -> None:
+    soon = {"starts_at": TOMORROW + timedelta(hours=9), "ends_at": TOMORROW + timedelta(hours=10)}
+    wanted = content().model_copy(update={"when": content().when.model_copy(update=soon)})
+    for number in range(copies):
+        await desk.calendar.create(desk.access, Marker(f"M{number}", "tests", "account", 1), wanted)
+    await desk.calendar.create(desk.access, Marker("M9", "another deployment", "account", 1), wanted)
+    desk.make()
+    marked = sorted(str(event.marked_meeting) for event in await desk.reader.seen())
+    assert marked == sorted([*(f"M{number}" for number in range(copies)), "None", "None"])
+    assert desk.requests("events.get") == (2 if copies == 1 else 0)
+
+
+@pytest.mark.parametrize(
+    "refusal", [{}, {"status": 400, "code": "resyncRequired"}, {"status": 404, "code": "syncStateNotFound"}]
+)
+async def test_an_expired_cursor_is_lost(desk: Desk, microsoft_simulator: Microsoft, refusal: Json) -> None:
+    await desk.reader.found()
+    microsoft_simulator.control("POST", f"accounts/{desk.email}/delta/invalidate", refusal)
+    with pytest.raises(CursorLostError):
+        await desk.reader.found()
+
+
+async def test_the_token_goes_to_graph_only(desk: Desk) -> None:
+    for link in ("https://example.com/v1.0/me/calendarView/delta?$deltatoken=x", "nonsense", "//example.com/x"):
+        with pytest.raises(CallFailedError):
+            await desk.reader.changes.page(desk.access, cursor=link, page=None, window=WINDOW)
+
+
+async def test_many_events_come_in_pages_of_which_some_are_empty_and_items_repeat(
+    desk: Desk, microsoft_simulator: Microsoft
+) -> None:
+    first = TODAY - timedelta(days=20)
+    for hour in (8, 10):
+        times = [{"dateTime": f"{first:%Y-%m-%d}T{at:02}:00:00", "timeZone": "UTC"} for at in (hour, hour + 1)]
+        desk.make(subject=f"At {hour}", start=times[0], end=times[1], recurrence=daily(first, 190))
+    microsoft_simulator.fault("empty_page", account=desk.email, times=1)
+    microsoft_simulator.fault("repeated_items", account=desk.email, times=1)
+    seen = await desk.reader.seen()
+    assert desk.reader.pages == 3
+    assert {event.content.title for event in seen} == {"At 8", "At 10"}
+    assert len({event.event_id for event in seen}) == 380
+    assert desk.requests("events.get") == 1  # the second series' master came on the page before
+    assert desk.reader.unread == []
+
+
+async def test_a_provider_in_trouble_is_told_apart(desk: Desk, microsoft_simulator: Microsoft) -> None:
+    await desk.reader.found()
+    microsoft_simulator.fault(
+        "error", account=desk.email, operation="calendarView.delta", status=429, retryAfter=7, times=1
+    )
+    with pytest.raises(CallFailedError) as failed:
+        await desk.reader.found()
+    assert (failed.value.failure.code, failed.value.failure.retry_after) == (SyncFailureCode.RATE_LIMITED, 7)
+    with pytest.raises(UnauthorizedError):
+        await desk.reader.changes.page(Access("no token", "primary"), cursor=None, page=None, window=WINDOW)

@@ -1,0 +1,236 @@
+"""What cannot be read is skipped and named; zones and UIDs are known by whatever name a provider gives them."""
+
+import copy
+import struct
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from calendar_sync.adapters.changes.google import GoogleChanges
+from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
+from calendar_sync.adapters.changes.uids import plain_uid
+from calendar_sync.adapters.changes.zones import iana
+from calendar_sync.application.pulling import Changes
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.external import ChangesPage, SeenEvent, Window
+from calendar_sync.domain.failures import CallFailedError
+from hypothesis import given
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+ACCESS = Access("token", "primary")
+WINDOW = Window(datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC))
+
+
+class Answering:
+    """A client of either provider that always gets the same answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def call(self, *_: Any, **__: Any) -> Any:
+        return copy.deepcopy(self._answer)
+
+    follow = call
+
+
+GOOGLE: Json = {
+    "id": "e1",
+    "etag": '"1"',
+    "status": "confirmed",
+    "summary": "Lunch",
+    "location": "Café",
+    "iCalUID": "u1",
+    "recurringEventId": "s1",
+    "originalStartTime": {"dateTime": "2027-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
+    "start": {"dateTime": "2027-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
+    "end": {"dateTime": "2027-06-01T11:00:00-04:00", "timeZone": "America/Santiago"},
+    "organizer": {"email": "boss@example.com", "displayName": "Boss"},
+    "attendees": [{"email": "a@example.com", "self": True, "responseStatus": "accepted"}],
+    "extendedProperties": {"private": {"meetingId": "M1", "deployment": "tests"}},
+    "conferenceData": {"entryPoints": [{"entryPointType": "video", "uri": "https://meet.example.com/x"}]},
+}
+GRAPH: Json = {
+    "id": "e1",
+    "@odata.etag": 'W/"1"',
+    "type": "exception",
+    "subject": "Lunch",
+    "seriesMasterId": "s1",
+    "originalStart": "2027-06-01T14:00:00Z",
+    "originalStartTimeZone": "Pacific SA Standard Time",
+    "iCalUId": "u1",
+    "start": {"dateTime": "2027-06-01T14:00:00.0000000", "timeZone": "UTC"},
+    "end": {"dateTime": "2027-06-01T15:00:00.0000000", "timeZone": "UTC"},
+    "isAllDay": False,
+    "location": {"displayName": "Café"},
+    "body": {"content": "Words"},
+    "organizer": {"emailAddress": {"address": "boss@example.com", "name": "Boss"}},
+    "responseStatus": {"response": "accepted"},
+    "attendees": [{"emailAddress": {"address": "a@example.com"}, "type": "required", "status": {"response": "none"}}],
+    "onlineMeeting": {"joinUrl": "https://teams.example.com/x"},
+}
+
+
+def google(*items: Any) -> Changes:
+    return GoogleChanges(
+        Answering({"items": list(items), "nextSyncToken": "c", "timeZone": "UTC"}),  # type: ignore[arg-type]
+        deployment="tests",
+    )
+
+
+def graph(*items: Any) -> Changes:
+    return MicrosoftChanges(
+        Answering({"value": list(items), "@odata.deltaLink": "c"}),  # type: ignore[arg-type]
+        deployment="tests",
+    )
+
+
+PROVIDERS = pytest.mark.parametrize(("changes", "event"), [(google, GOOGLE), (graph, GRAPH)])
+
+
+async def page(changes: Changes) -> ChangesPage:
+    return await changes.page(ACCESS, cursor=None, page=None, window=WINDOW)
+
+
+@PROVIDERS
+async def test_both_providers_say_the_same_of_the_same_event(changes: Any, event: Json) -> None:
+    (seen,) = (await page(changes(event))).found
+    assert isinstance(seen, SeenEvent)
+    assert (seen.ical_uid, seen.original_start) == ("u1", "2027-06-01T14:00:00Z")
+    assert (seen.content.title, seen.content.location) == ("Lunch", "Café")
+    when = seen.content.when
+    assert (when.starts_at, when.zone) == (datetime(2027, 6, 1, 14, tzinfo=UTC), "America/Santiago")
+    assert (seen.organizer_email, seen.organizer_name, seen.organized_by_owner) == ("boss@example.com", "Boss", False)
+    assert seen.answer.value == "ACCEPTED"
+    assert seen.meeting_link is not None
+
+
+@PROVIDERS
+async def test_one_event_that_cannot_be_read_keeps_no_other_back(changes: Any, event: Json) -> None:
+    broken = [event | {"id": "e2", "start": None}, event | {"id": "e3", "end": {"dateTime": "never"}}, None, 7, "x", {}]
+    read = await page(changes(broken[0], event, *broken[1:]))
+    assert [one.event_id for one in read.found] == ["e1"]
+    assert read.unread == ["e2", "e3"]
+    assert read.cursor == "c"
+
+
+@PROVIDERS
+async def test_an_event_that_ends_before_it_begins_cannot_be_read(changes: Any, event: Json) -> None:
+    read = await page(changes(event | {"start": event["end"], "end": event["start"]}))
+    assert (read.found, read.unread) == ([], ["e1"])
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["", "x" * 30_000, "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2027-06-01"]),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(
+        st.sampled_from(["dateTime", "date", "timeZone", "emailAddress", "response"]), st.text(), max_size=2
+    ),
+)
+
+
+def spoilt(event: Json) -> st.SearchStrategy[Json]:
+    """The event with junk in some fields, or in fields of its fields, or without them."""
+
+    def spoil(event: Json, changes: list[tuple[str, str, Any]]) -> Json:
+        spoilt = copy.deepcopy(event)
+        for field, inner, junk in changes:
+            part = spoilt.get(field)
+            if inner and isinstance(part, dict):
+                part[inner] = junk
+            elif inner and isinstance(part, list) and part and isinstance(part[0], dict):
+                part[0][inner] = junk
+            elif junk == "":
+                spoilt.pop(field, None)
+            else:
+                spoilt[field] = junk
+        return spoilt
+
+    inner = sorted(
+        {key for value in event.values() if isinstance(value, dict) for key in value} | {"", "email", "status"}
+    )
+    change = st.tuples(st.sampled_from(sorted(event)), st.sampled_from(inner), JUNK)
+    return st.lists(change, min_size=1, max_size=4).map(lambda changes: spoil(event, changes))
+
+
+@given(spoilt(GOOGLE))
+async def test_whatever_google_gives_is_read_or_skipped(event: Json) -> None:
+    await whole(google(event, GOOGLE | {"id": "good"}))
+
+
+@given(spoilt(GRAPH))
+async def test_whatever_graph_gives_is_read_or_skipped(event: Json) -> None:
+    await whole(graph(event, GRAPH | {"id": "good"}))
+
+
+async def whole(changes: Changes) -> None:
+    """The good event is there, and what was made of the other has the types that it must have."""
+    found = (await page(changes)).found
+    assert "good" in [one.event_id for one in found]
+    for one in found:
+        assert isinstance(one.event_id, str)
+        if isinstance(one, SeenEvent):
+            hash(one)
+            assert all(isinstance(attendee.email, str) for attendee in one.attendees)
+            for text in (one.ical_uid, one.meeting_link, one.organizer_email, one.organizer_name, one.marked_meeting):
+                assert text is None or isinstance(text, str)
+
+
+@pytest.mark.parametrize("answer", [{}, {"items": None, "value": 7}, {"items": [], "value": []}])
+async def test_an_answer_that_is_no_page_is_a_failure_that_passes(answer: Any) -> None:
+    for changes in (GoogleChanges, MicrosoftChanges):
+        with pytest.raises(CallFailedError) as failed:
+            await page(changes(Answering(answer), deployment="tests"))
+        assert failed.value.failure.passing
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("America/Santiago", "America/Santiago"),
+        ("Pacific SA Standard Time", "America/Santiago"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("UTC", "UTC"),
+        ("tzone://Microsoft/Custom", None),
+        ("Customized Time Zone", None),
+        ("", None),
+        (None, None),
+        (7, None),
+        (["UTC"], None),
+        ("x" * 10_000, None),
+    ],
+)
+def test_zones_are_known_by_either_name(name: object, zone: str | None) -> None:
+    assert iana(name) == zone
+
+
+PREFIX = "040000008200E00074C5B7101A82E008"
+REST = "80D2E7F1A2B3C4D5" + "00" * 8
+
+
+def test_an_occurrence_has_the_uid_of_its_series() -> None:
+    series = f"{PREFIX}00000000{REST}10000000{'AB' * 16}"
+    assert plain_uid(f"{PREFIX}07EB0601{REST}10000000{'AB' * 16}") == series
+    assert plain_uid(series) == series
+    assert plain_uid(series.lower()) == series
+
+
+def test_the_uid_of_an_invitation_from_elsewhere_is_unwrapped() -> None:
+    data = b"vCal-Uid\x01\x00\x00\x00abc123@google.com\x00"
+    wrapped = f"{PREFIX}00000000{REST}{struct.pack('<I', len(data)).hex()}{data.hex()}".upper()
+    assert plain_uid(wrapped) == "abc123@google.com"
+
+
+@pytest.mark.parametrize("uid", ["abc@google.com", "", "0400", PREFIX, "zz" * 40, "40" * 41])
+def test_any_other_uid_stays_as_it_is(uid: str) -> None:
+    assert plain_uid(uid) == uid
+
+
+@given(st.binary(max_size=60))
+def test_no_uid_is_too_strange(rest: bytes) -> None:
+    assert plain_uid(PREFIX + rest.hex())

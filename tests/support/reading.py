@@ -1,0 +1,36 @@
+"""Reading rounds of changes, each from where the last one ended."""
+
+from calendar_sync.application.pulling import Changes
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.external import Found, SeenEvent, Window
+
+
+class Reader:
+    """Reads one calendar round by round. ``pages`` of the last round."""
+
+    def __init__(self, changes: Changes, access: Access, window: Window) -> None:
+        self.changes = changes
+        self._access = access
+        self._window = window
+        self._cursor: str | None = None
+        self.pages = 0
+        self.unread: list[str] = []
+
+    async def found(self) -> list[Found]:
+        """What the next round brings."""
+        found: list[Found] = []
+        self.pages, self.unread, page = 0, [], None
+        while True:
+            read = await self.changes.page(self._access, cursor=self._cursor, page=page, window=self._window)
+            found += read.found
+            self.unread += read.unread
+            self.pages, page = self.pages + 1, read.next_page
+            if page is None:
+                self._cursor = read.cursor
+                return found
+
+    async def seen(self) -> list[SeenEvent]:
+        """What the next round brings, which must be events that are there, in order of their time."""
+        found = await self.found()
+        assert all(isinstance(one, SeenEvent) for one in found), found
+        return sorted((one for one in found if isinstance(one, SeenEvent)), key=lambda one: one.content.when.starts_at)
