@@ -54,7 +54,7 @@ def test_a_consumer_reads_from_topics_that_name_it(consumer: str, name: str) -> 
     assert consumer in message_types()[name].topic.readers
 
 
-AWAITED = {"calendar.notifications", "calendar.events"}
+AWAITED = {"calendar.notifications"}
 """Topics whose reader is to come with the inward sync."""
 
 

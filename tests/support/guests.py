@@ -6,11 +6,14 @@ from contracts.commands import Command
 from contracts.enums import MailKind, ParticipantType
 from contracts.envelope import Envelope
 from contracts.events import MeetingEvent
+from contracts.ids import uuid7_hex
 from contracts.meetings import Invitee
 from invitations.domain.guest import Guest, Told
 from invitations.domain.news import news_of
+from meeting_core.application.noting import note_copy
 
 from tests.support.commands import MEETING, TENANT, Desk, create
+from tests.support.outside_events import copy_changed, copy_removed
 
 JANE = "jane.roe@example.com"
 
@@ -33,6 +36,21 @@ class Guestbook:
         """Something is done to the meeting, and every guest hears of it."""
         before = len(self.desk.events)
         self.desk.done(command)
+        self._hear_since(before)
+
+    def take_over(self, **changes: Any) -> None:
+        """The host changes the meeting in their own calendar, and every guest hears of it."""
+        before = len(self.desk.events)
+        note_copy(self.desk.work, copy_changed(change_id=uuid7_hex(), **changes), self.desk.now)
+        self._hear_since(before)
+
+    def take_back(self) -> None:
+        """The host deletes the meeting in their own calendar, and every guest hears of it."""
+        before = len(self.desk.events)
+        note_copy(self.desk.work, copy_removed(change_id=uuid7_hex()), self.desk.now)
+        self._hear_since(before)
+
+    def _hear_since(self, before: int) -> None:
         for event, envelope in list(zip(self.desk.events, self.desk.envelopes, strict=True))[before:]:
             self.take_note(event, envelope)
 

@@ -37,7 +37,7 @@ KEYS: dict[str, Callable[[Sample], str]] = {
     "meetings.events": meeting_of,
     "gateway.replies": lambda sample: sample.headers["ce_causationid"],
     "calendar.commands": lambda sample: str(sample.body["actor"]["userId"]),
-    "calendar.events": lambda sample: str(sample.body.get("userId")) if "userId" in sample.body else meeting_of(sample),
+    "calendar.events": lambda sample: str(sample.body.get("meetingUuid") or sample.body["userId"]),
     "invitations.events": meeting_of,
     "calendar.notifications": lambda sample: str(sample.body["channelId"]),
     "calendar.channels": lambda sample: str(sample.body["channelId"]),

@@ -159,3 +159,27 @@ def test_imported_meetings_are_nobodys_news() -> None:
     elsewhere = Guestbook()
     elsewhere.take_note(imported, envelope)
     assert elsewhere.guests == {}
+
+
+def test_a_silent_update_is_not_told_but_said_by_the_next_mail(book: Guestbook) -> None:
+    book.take_over(title="New")
+    assert book.owed() is None
+    assert book.of(JANE).meeting.title == "New"
+    book.hear(resend())
+    assert book.tell() is MailKind.UPDATE
+    assert book.owed() is None
+
+
+def test_a_silent_update_rides_on_a_mail_that_has_not_left_yet() -> None:
+    book = Guestbook(create(jane()))
+    book.take_over(title="New")
+    assert book.tell() is MailKind.INVITATION
+    assert book.of(JANE).meeting.title == "New"
+    assert book.owed() is None
+
+
+def test_a_meeting_that_the_host_moves_or_deletes_in_their_calendar_is_told(book: Guestbook) -> None:
+    book.take_over(start_date_time=at("14:00"), end_date_time=at("14:45"))
+    assert book.tell() is MailKind.UPDATE
+    book.take_back()
+    assert book.tell() is MailKind.CANCELLATION

@@ -215,14 +215,6 @@ def test_a_canceled_meeting_cannot_be_updated() -> None:
     assert desk.refused(update(title="New")) is ErrorCode.MEETING_CANCELED
 
 
-def test_a_meeting_organised_elsewhere_is_read_only() -> None:
-    desk = Desk(create(contact()))
-    desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"externally_organized": True})
-    assert desk.refused(update(title="New")) is ErrorCode.MEETING_READ_ONLY
-    assert desk.refused(cancel()) is ErrorCode.MEETING_READ_ONLY
-    assert desk.meeting.version == 1
-
-
 def test_a_stale_version_is_refused_and_a_current_one_is_not() -> None:
     desk = Desk(create(), update(title="A"))
     assert desk.refused(update(title="B", expected_versions=[1])) is ErrorCode.VERSION_STALE

@@ -67,14 +67,6 @@ def test_flags_of_a_canceled_meeting_say_what_the_endpoints_would_do(desk: Desk,
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-def test_a_meeting_organised_elsewhere_cannot_be_changed_by_anybody(desk: Desk, name: str) -> None:
-    desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"externally_organized": True})
-    seen = full(desk, VIEWERS[name])
-    assert seen.externally_organized
-    assert (seen.can_edit, seen.can_cancel, seen.can_resend) == (False, False, False)
-
-
-@pytest.mark.parametrize("name", VIEWERS)
 def test_internal_notes_are_for_staff(desk: Desk, name: str) -> None:
     expected = None if name == "client" else "Bring the updated IPS draft."
     assert full(desk, VIEWERS[name]).internal_notes == expected

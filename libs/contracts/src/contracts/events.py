@@ -28,9 +28,12 @@ class MeetingUpdated(MeetingEvent):
     """A meeting's content or people changed."""
 
     changed: list[str] = Field(description="the changed fields, by their wire names; `participants` for people")
-    rescheduled: bool = Field(description="time, zone or place is new: every answer is UNKNOWN again")
+    rescheduled: bool = Field(
+        description="time, zone or place is new: every answer is UNKNOWN again, unless the meeting is imported"
+    )
     added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
     removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
+    silent: bool = Field(default=False, description="guests are not told; whatever they are told next says it, too")
 
 
 @message("meetings.meeting.canceled.v1", MEETING_EVENTS)

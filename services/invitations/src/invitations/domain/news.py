@@ -42,10 +42,15 @@ def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
             sequence=envelope.sequence,
             at=envelope.time,
             correlation_id=envelope.correlation_id or envelope.id,
+            traceparent=envelope.traceparent,
             changed=changed,
-            asks=changed or isinstance(event, InvitationResent),
+            asks=isinstance(event, InvitationResent) or (changed and not _is_silent(event)),
             removed=removed,
         )
+
+
+def _is_silent(event: MeetingEvent) -> bool:
+    return isinstance(event, MeetingUpdated) and event.silent
 
 
 def _concerned(event: MeetingEvent) -> Sequence[ParticipantState]:

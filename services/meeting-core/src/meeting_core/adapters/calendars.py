@@ -101,6 +101,7 @@ _OPPOSITES = {
 _UNLISTED = (
     "outbox",
     "decided",
+    "imported",
     "content.description",
     "content.internalNotes",
     "content.meetingInformation",

@@ -16,7 +16,7 @@ INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 
 
 _DUPLICATE_KEY = 11000
-_STATE = {"outbox": 0, "decided": 0}  # what only the command side needs
+_STATE = {"outbox": 0, "decided": 0, "imported": 0}  # what only the command side needs
 
 
 class VersionConflictError(Exception):

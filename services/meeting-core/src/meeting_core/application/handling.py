@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from chassis.context import Context, working_on
-from chassis.kafka.consumer import Batch
+from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.waiting import all_of
@@ -13,12 +12,13 @@ from contracts.calendar import ConnectionChanged
 from contracts.commands import CancelMeeting, CreateMeeting, UpdateMeeting
 from contracts.deliveries import DeliveryEvent
 from contracts.envelope import Envelope, Message
+from contracts.inward import CopyChanged, CopyRemoved, ExternalEventGone, ExternalEventSeen
 from contracts.replies import Reply
 from contracts.sync import SyncChanged
 from contracts.times import utc_now
 from contracts.topics import MEETING_CORE
 
-from meeting_core.application.noting import note_mail, note_sync
+from meeting_core.application.noting import note_copy, note_gone, note_mail, note_seen, note_sync
 from meeting_core.application.work import Work
 
 Decide = Callable[[Work, Any, datetime], Reply]
@@ -81,13 +81,19 @@ class Handling:
         now = utc_now()
         replies: list[Outgoing] = []
         for received in batch:
-            with working_on(Context.of(received.envelope)):
+            with handling(received):
                 work = works[received.body.meeting_uuid]
                 match received.body:
                     case DeliveryEvent() as mail:
                         note_mail(work, mail)
                     case SyncChanged() as news:
                         note_sync(work, news)
+                    case ExternalEventSeen() as seen:
+                        note_seen(work, seen, now)
+                    case ExternalEventGone() as gone:
+                        note_gone(work, gone, now)
+                    case CopyChanged() | CopyRemoved() as change:
+                        note_copy(work, change, now)
                     case command:
                         reply = self._decide(work, command, now)
                         if received.envelope.reply_to is not None:

@@ -1,9 +1,18 @@
-"""Taking note of what other services did for a meeting. Nobody waits for an answer."""
+"""Taking note of what other services did for a meeting, and of what they saw. Nobody waits for an answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from contracts.deliveries import DeliveryEvent
+from contracts.enums import MeetingSource
+from contracts.errors import Refusal
+from contracts.events import MeetingEvent
+from contracts.inward import CopyChanged, CopyRemoved, ExternalEventGone, ExternalEventSeen
 from contracts.sync import SyncChanged
 
 from meeting_core.application.work import Work
+from meeting_core.domain.imported import Imported
+from meeting_core.domain.meeting import Meeting
 
 
 def note_mail(work: Work, mail: DeliveryEvent) -> None:
@@ -18,3 +27,61 @@ def note_sync(work: Work, news: SyncChanged) -> None:
     meeting = work.of_tenant(news.tenant_uuid)
     if meeting is not None and (event := meeting.note_sync(news)) is not None:
         work.say(meeting, event)
+
+
+def note_seen(work: Work, seen: ExternalEventSeen, now: datetime) -> None:
+    """An event in a user's external calendar is a meeting here; what is known or out of date changes nothing."""
+    if work.meeting is None:
+        imported = Imported().seen(seen)
+        if imported is not None:
+            work.say(*Meeting.seen_outside(seen, imported, now))
+        return
+    meeting = work.of_tenant(seen.tenant_uuid)
+    if meeting is not None and meeting.imported is not None:
+        _stand_in(work, meeting, meeting.imported.seen(seen), now)
+
+
+def note_gone(work: Work, gone: ExternalEventGone, now: datetime) -> None:
+    """The event has left a user's external calendar; what is known or out of date changes nothing."""
+    meeting = work.of_tenant(gone.tenant_uuid)
+    if meeting is not None and meeting.imported is not None:
+        _stand_in(work, meeting, meeting.imported.left(gone), now)
+
+
+def _stand_in(work: Work, meeting: Meeting, imported: Imported | None, now: datetime) -> None:
+    if imported is None:
+        return
+    event = meeting.stands_in(imported, now)
+    if event is None:
+        work.keep(meeting)
+    else:
+        work.say(meeting, event)
+
+
+def note_copy(work: Work, change: CopyChanged | CopyRemoved, now: datetime) -> None:
+    """What the host did to their calendar's copy is done to the meeting, once.
+
+    Where it cannot be, or the meeting says the same already, an event has the copy put right.
+    """
+    meeting, told = work.of_tenant(change.tenant_uuid), _Told(change.change_id)
+    if meeting is None or meeting.source is not MeetingSource.INTERNAL or meeting.has_decided(told):
+        return
+    work.say(meeting, _done(meeting, change, now) or meeting.put_copy_right())
+    work.remember(meeting, told, changed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A change of a copy, which is told again like a command."""
+
+    command_id: str
+    fingerprint: str = ""
+
+
+def _done(meeting: Meeting, change: CopyChanged | CopyRemoved, now: datetime) -> MeetingEvent | None:
+    try:
+        if isinstance(change, CopyRemoved):
+            return meeting.take_back(change.user_id, now)
+        return meeting.take_over(change, now)
+    except Refusal:
+        return None

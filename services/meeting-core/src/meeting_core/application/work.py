@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.kafka.wire import Outgoing, encode, envelope_for
-from contracts.commands import Command
 from contracts.envelope import Message
 from contracts.errors import Refusal
 from contracts.events import MeetingEvent
+from contracts.repeats import Repeatable
 from contracts.topics import MEETING_CORE
 
 from meeting_core.domain.meeting import Meeting
@@ -36,8 +36,7 @@ class Work:
 
     def say(self, meeting: Meeting, event: MeetingEvent) -> None:
         """Take the meeting's new state, and the event that tells of it into the outbox."""
-        self.meeting = meeting
-        self.touched = True
+        self.keep(meeting)
         envelope = envelope_for(
             event,
             source=MEETING_CORE,
@@ -47,8 +46,13 @@ class Work:
         )
         self.said.append(encode(Message(envelope, event), meeting.meeting_uuid))
 
+    def keep(self, meeting: Meeting) -> None:
+        """Take the meeting's new state, of which nobody is told."""
+        self.meeting = meeting
+        self.touched = True
+
     def remember(
-        self, meeting: Meeting, command: Command, refusal: Refusal | None = None, *, changed: bool = False
+        self, meeting: Meeting, command: Repeatable, refusal: Refusal | None = None, *, changed: bool = False
     ) -> None:
         """Note what was decided, so that a repeat is answered the same."""
         meeting.remember(command, refusal, changed=changed)

@@ -4,10 +4,11 @@ Every method either changes the meeting and returns the event that tells so, or 
 raises a ``Refusal``. One change is one new version and one event.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from contracts.commands import Actor, Command, CreateMeeting, MeetingChanges, UpdateMeeting
+from contracts.commands import Actor, CreateMeeting, MeetingChanges, UpdateMeeting
 from contracts.deliveries import DeliveryEvent, MailFailed
 from contracts.enums import (
     ExternalSyncStatus,
@@ -30,19 +31,29 @@ from contracts.events import (
     ParticipantResponded,
     SyncRetryRequested,
 )
+from contracts.inward import CopyChanged, ExternalEventSeen
 from contracts.meetings import Hosted, MeetingContent, MeetingState
-from contracts.repeats import Decided, carried_out_before
+from contracts.repeats import Decided, Repeatable, carried_out_before
 from contracts.sync import SyncChanged
+from contracts.text import many_lines, one_line
 from contracts.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from meeting_core.domain.participants import LastMail, Participant, admit, replace_people
+from meeting_core.domain.imported import LONGEST_LINE, LONGEST_TEXT, LONGEST_TITLE, Imported
+from meeting_core.domain.participants import (
+    MAX_PARTICIPANTS,
+    LastMail,
+    Participant,
+    Replacement,
+    admit,
+    replace_people,
+    replacement,
+)
 
 _MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
 _UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
 _LASTING_FAILURES = frozenset({SyncFailureCode.INVALID_REQUEST})
-MAX_PARTICIPANTS = 500
 REMEMBERED_COMMANDS = 50
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -84,6 +95,8 @@ class Meeting(BaseModel):
     calendar: list[str] = Field(default_factory=list)
     sync: SyncState = Field(default_factory=SyncState)
     decided: list[Decided] = Field(default_factory=list)
+    imported: Imported | None = None
+    """The external calendars that the meeting was made in; None when it was made here."""
 
     # --- who is who ---------------------------------------------------------------------------------------------
 
@@ -110,7 +123,7 @@ class Meeting(BaseModel):
 
     @property
     def is_editable(self) -> bool:
-        return self.status is MeetingStatus.ACTIVE and not self.hosted.externally_organized
+        return self.status is MeetingStatus.ACTIVE and self.source is MeetingSource.INTERNAL
 
     @property
     def is_on_outside_calendar(self) -> bool:
@@ -136,6 +149,8 @@ class Meeting(BaseModel):
         """Whose time the meeting takes: the host's and every staff participant's who has not declined."""
         if self.status is not MeetingStatus.ACTIVE:
             return []
+        if self.imported is not None:
+            return self.imported.busy
         staff = (one for one in self.participants if one.is_staff and one.rsvp_status is not RsvpStatus.DECLINED)
         return sorted(
             {self.hosted.host_uuid, *(one.participant_entity_uuid for one in staff if one.participant_entity_uuid)}
@@ -179,11 +194,6 @@ class Meeting(BaseModel):
     def update(self, command: UpdateMeeting, now: datetime, *, synced: bool = False) -> MeetingUpdated | None:
         """Change content and people. A new time, zone or place resets the answers; a change of nothing is None."""
         self._must_be_editable_by(command.actor)
-        content = _merged(self.content, command.changes)
-        changed = [
-            name for name in MeetingContent.model_fields if getattr(content, name) != getattr(self.content, name)
-        ]
-        _check_schedule(content)
         people = replace_people(
             self.participants,
             contacts=command.contacts,
@@ -192,38 +202,42 @@ class Meeting(BaseModel):
             host=self.hosted.host_uuid,
             host_email=self.hosted.host_email,
         )
-        _limited(people.now)
-        if not changed and not people.changed:
-            return None
-        rescheduled = not _MOVING.isdisjoint(changed)
-        self.content = content
-        self.participants = [one.unanswered() for one in people.now] if rescheduled else people.now
-        if people.changed or set(changed) - _UNSEEN_BY_GUESTS:
-            # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
-            # have (RFC 5546 section 2.1.5).
-            self.ical_sequence += 1
-        self._put_on_calendars()
-        wire_names = [to_camel(name) for name in changed]
-        self._changed(now)
-        if synced:
-            self._queue_sync(SyncOperation.UPDATE)
-        return MeetingUpdated(
-            meeting=self.state(),
-            changed=[*wire_names, "participants"] if people.changed else wire_names,
-            rescheduled=rescheduled,
-            added=[one.participant_uuid for one in people.added],
-            removed=[one.state() for one in people.removed],
-        )
+        return self._revise(_merged(self.content, command.changes), people, now, synced=synced)
 
     def cancel(self, actor: Actor, now: datetime, *, synced: bool = False) -> MeetingCanceled:
         """Call the meeting off."""
         self._must_be_editable_by(actor)
-        self.status = MeetingStatus.CANCELED
-        self.ical_sequence += 1
-        self._changed(now)
-        if synced and self.sync.status is not ExternalSyncStatus.NOT_APPLICABLE:
-            self._queue_sync(SyncOperation.DELETE)
-        return MeetingCanceled(meeting=self.state())
+        return self._call_off(now, synced=synced)
+
+    def take_over(self, change: CopyChanged, now: datetime) -> MeetingUpdated | None:
+        """Change what the host changed in their calendar's copy; a mere change of texts is not told to guests.
+
+        Raises:
+            Refusal: they are not the host, the meeting is canceled, or it cannot be then.
+        """
+        self._must_be_editable_by_host(change.user_id)
+        return self._revise(
+            _copied(self.content, change),
+            replacement(self.participants, self.participants),
+            now,
+            synced=True,
+            silent_texts=True,
+        )
+
+    def take_back(self, user_id: str, now: datetime) -> MeetingCanceled:
+        """Call the meeting off, because the host deleted their calendar's copy.
+
+        Raises:
+            Refusal: they are not the host, or the meeting is canceled.
+        """
+        self._must_be_editable_by_host(user_id)
+        return self._call_off(now, synced=True)
+
+    def put_copy_right(self) -> SyncRetryRequested:
+        """Have the copy in the host's calendar say what the meeting says, or have it go."""
+        self.version += 1
+        self._queue_sync(self.sync.last_operation)
+        return SyncRetryRequested(meeting=self.state())
 
     def hide(self, actor: Actor, now: datetime) -> MeetingRemovedFromCalendar | None:
         """Take the canceled meeting off the actor's calendar; once it is off, nothing changes."""
@@ -244,6 +258,8 @@ class Meeting(BaseModel):
             return None
         answered = participant.model_copy(update={"rsvp_status": status})
         self.participants = [answered if one is participant else one for one in self.participants]
+        if self.imported is not None:
+            self.imported = self.imported.answered(participant.participant_entity_uuid, status)
         self._changed(now)
         return ParticipantResponded(
             meeting=self.state(), participant_uuid=participant.participant_uuid, rsvp_status=status
@@ -308,9 +324,7 @@ class Meeting(BaseModel):
         self._must_be_editable_by(actor)
         if not self.has_retryable_sync:
             raise Refusal(ErrorCode.SYNC_NOT_RETRYABLE)
-        self.version += 1
-        self._queue_sync(self.sync.last_operation)
-        return SyncRetryRequested(meeting=self.state())
+        return self.put_copy_right()
 
     def note_sync(self, news: SyncChanged) -> MeetingSyncChanged | None:
         """Take note of how the copy in the host's calendar stands, unless that is known or out of date."""
@@ -337,9 +351,54 @@ class Meeting(BaseModel):
             failure_reason=news.failure_reason,
         )
 
+    # --- what external calendars say ----------------------------------------------------------------------------
+
+    @classmethod
+    def seen_outside(cls, seen: ExternalEventSeen, imported: Imported, now: datetime) -> tuple[Self, MeetingCreated]:
+        """The meeting that was first seen in an external calendar."""
+        meeting = cls(
+            meeting_uuid=seen.meeting_uuid,
+            tenant_uuid=seen.tenant_uuid,
+            version=1,
+            content=imported.content,
+            hosted=imported.hosted,
+            source=imported.source,
+            created_at=now,
+            updated_at=now,
+            participants=imported.participants(()),
+            calendar=imported.calendar,
+            imported=imported,
+        )
+        return meeting, MeetingCreated(meeting=meeting.state())
+
+    def stands_in(self, imported: Imported, now: datetime) -> MeetingUpdated | MeetingCanceled | None:
+        """Be what these calendars say now: canceled when it is in none; what nobody here would see is no change."""
+        self.imported = imported
+        self.calendar = imported.calendar
+        if imported.sightings:
+            return self._become(imported, now)
+        if self.status is MeetingStatus.CANCELED:
+            return None
+        self.status = MeetingStatus.CANCELED
+        self._changed(now)
+        return MeetingCanceled(meeting=self.state())
+
+    def _become(self, imported: Imported, now: datetime) -> MeetingUpdated | None:
+        people = replacement(self.participants, imported.participants(self.participants))
+        changed = [*_differing(self.content, imported.content), *_differing(self.hosted, imported.hosted)]
+        changed += ["source"] if self.source is not imported.source else []
+        changed += ["status"] if self.status is MeetingStatus.CANCELED else []
+        if not changed and not people.changed:
+            return None
+        self.content, self.hosted, self.source = imported.content, imported.hosted, imported.source
+        self.participants = people.now
+        self.status = MeetingStatus.ACTIVE
+        self._changed(now)
+        return self._updated(changed, people, silent=True)
+
     # --- repeats ------------------------------------------------------------------------------------------------
 
-    def has_decided(self, command: Command) -> bool:
+    def has_decided(self, command: Repeatable) -> bool:
         """Whether this very command was carried out here before.
 
         Raises:
@@ -347,12 +406,12 @@ class Meeting(BaseModel):
         """
         return carried_out_before(self.decided, command)
 
-    def remember(self, command: Command, refusal: Refusal | None, *, changed: bool) -> None:
+    def remember(self, command: Repeatable, refusal: Refusal | None, *, changed: bool) -> None:
         """Keep what was decided, the latest commands only."""
         decided = Decided.of(command, refusal, version=self.version if changed else None)
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
 
-    def was_mailed_again_by(self, command: Command, participant: Participant) -> bool:
+    def was_mailed_again_by(self, command: Repeatable, participant: Participant) -> bool:
         """Whether this command, or a later one, had the participant mailed again; False: they were skipped."""
         made = next((one.version for one in self.decided if one.command_id == command.command_id), None)
         return made is not None and (participant.mailed_again_in_version or 0) >= made
@@ -385,12 +444,68 @@ class Meeting(BaseModel):
             raise Refusal(ErrorCode.FORBIDDEN)
 
     def _must_be_editable_by(self, actor: Actor) -> None:
+        if self.source is not MeetingSource.INTERNAL:
+            raise Refusal(ErrorCode.MEETING_READ_ONLY)
         if not self.is_managed_by(actor.user_id):
             raise Refusal(ErrorCode.FORBIDDEN)
+        self._must_be_active()
+
+    def _must_be_editable_by_host(self, user_id: str) -> None:
+        if user_id != self.hosted.host_uuid:
+            raise Refusal(ErrorCode.FORBIDDEN)
+        self._must_be_active()
+
+    def _must_be_active(self) -> None:
         if self.status is MeetingStatus.CANCELED:
             raise Refusal(ErrorCode.MEETING_CANCELED)
-        if self.hosted.externally_organized:
-            raise Refusal(ErrorCode.MEETING_READ_ONLY)
+
+    def _revise(
+        self,
+        content: MeetingContent,
+        people: Replacement,
+        now: datetime,
+        *,
+        synced: bool,
+        silent_texts: bool = False,
+    ) -> MeetingUpdated | None:
+        """Take new content and people; ``silent_texts``: guests are told only when time, zone or place is new."""
+        _check_schedule(content)
+        _limited(people.now)
+        changed = _differing(self.content, content)
+        if not changed and not people.changed:
+            return None
+        rescheduled = not _MOVING.isdisjoint(changed)
+        if rescheduled:
+            people = replace(people, now=[one.unanswered() for one in people.now])
+        if people.changed or set(changed) - _UNSEEN_BY_GUESTS:
+            # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
+            # have (RFC 5546 section 2.1.5).
+            self.ical_sequence += 1
+        self.content, self.participants = content, people.now
+        self._put_on_calendars()
+        self._changed(now)
+        if synced:
+            self._queue_sync(SyncOperation.UPDATE)
+        return self._updated(changed, people, silent=silent_texts and not rescheduled)
+
+    def _updated(self, changed: list[str], people: Replacement, *, silent: bool) -> MeetingUpdated:
+        wire_names = [to_camel(name) for name in changed]
+        return MeetingUpdated(
+            meeting=self.state(),
+            changed=[*wire_names, "participants"] if people.changed else wire_names,
+            rescheduled=not _MOVING.isdisjoint(changed),
+            added=[one.participant_uuid for one in people.added],
+            removed=[one.state() for one in people.removed],
+            silent=silent,
+        )
+
+    def _call_off(self, now: datetime, *, synced: bool) -> MeetingCanceled:
+        self.status = MeetingStatus.CANCELED
+        self.ical_sequence += 1
+        self._changed(now)
+        if synced and self.sync.status is not ExternalSyncStatus.NOT_APPLICABLE:
+            self._queue_sync(SyncOperation.DELETE)
+        return MeetingCanceled(meeting=self.state())
 
     def _put_on_calendars(self) -> None:
         attending = (one.participant_entity_uuid for one in self.participants if one.participant_entity_uuid)
@@ -414,6 +529,33 @@ def _merged(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:
     """The content after a partial update: null leaves a field as it is, an empty string clears it."""
     given = {name: value for name, value in changes if value is not None}
     return content.model_copy(update={name: None if value == "" else value for name, value in given.items()})
+
+
+def _copied(content: MeetingContent, change: CopyChanged) -> MeetingContent:
+    """The content after what the host changed in their calendar's copy, cut to what a meeting can say.
+
+    The copy shows the meeting's link where the meeting names no place: that it does so still is no change of place.
+    """
+    place = change.location
+    if place is not None and place == (content.location_detail or content.meeting_link or ""):
+        place = content.location_detail
+    return _merged(
+        content,
+        MeetingChanges(
+            title=None if change.title is None else one_line(change.title, longest=LONGEST_TITLE),
+            start_date_time=change.start_date_time,
+            end_date_time=change.end_date_time,
+            timezone=change.timezone,
+            all_day=change.all_day,
+            location_detail=None if place is None else one_line(place, longest=LONGEST_LINE),
+            description=None if change.description is None else many_lines(change.description, longest=LONGEST_TEXT),
+        ),
+    )
+
+
+def _differing(before: BaseModel, now: BaseModel) -> list[str]:
+    """The names of the fields in which two of a kind differ."""
+    return [name for name in type(now).model_fields if getattr(now, name) != getattr(before, name)]
 
 
 def _check_schedule(content: MeetingContent) -> None:

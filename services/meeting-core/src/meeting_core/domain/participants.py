@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
+MAX_PARTICIPANTS = 500
 _STORED = ConfigDict(
     alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
 )
@@ -126,7 +127,11 @@ def replace_people(
     for invitees, is_of_kind in kinds:
         of_kind = [one for one in present if is_of_kind(one)]
         people += of_kind if invitees is None else admit(invitees, host=host, host_email=None, present=of_kind)
-    now = _without_doubles(people, host_email)
+    return replacement(present, _without_doubles(people, host_email))
+
+
+def replacement(present: Sequence[Participant], now: list[Participant]) -> Replacement:
+    """What it is to put these participants in place of those who were there; their order does not matter."""
     staying = {one.participant_uuid for one in now}
     before = {one.participant_uuid for one in present}
     addresses = {_address(one) for one in now}

@@ -1,0 +1,415 @@
+"""Events of external calendars as meetings here: whose they are, what they say, and what becomes of them."""
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from contracts.commands import ResendInvitations, RetrySync
+from contracts.enums import (
+    CalendarProvider,
+    ExternalSyncStatus,
+    LocationType,
+    MeetingSource,
+    MeetingStatus,
+    ParticipantType,
+    RsvpStatus,
+)
+from contracts.errors import ErrorCode
+from contracts.events import MeetingCanceled, MeetingCreated, MeetingUpdated, ParticipantResponded
+from contracts.ids import uuid7_hex
+from contracts.inward import ExternalEventGone, ExternalEventSeen, Guest
+from hypothesis import given
+from hypothesis import strategies as st
+from meeting_core.application.noting import note_gone, note_seen
+from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.views import Viewer
+
+from tests.support import commands
+from tests.support.commands import Desk, actor
+from tests.support.outside_events import OUTSIDE, gone, organised, seen
+
+UNKNOWN, ACCEPTED, DECLINED = RsvpStatus.UNKNOWN, RsvpStatus.ACCEPTED, RsvpStatus.DECLINED
+A, B = actor("TS-A"), actor("TS-B")
+
+
+def note(desk: Desk, *told: ExternalEventSeen | ExternalEventGone) -> Desk:
+    for one in told:
+        if isinstance(one, ExternalEventSeen):
+            note_seen(desk.work, one, desk.now)
+        else:
+            note_gone(desk.work, one, desk.now)
+    return desk
+
+
+def after(*told: ExternalEventSeen | ExternalEventGone) -> Meeting:
+    return note(Desk(), *told).meeting
+
+
+def people(meeting: Meeting) -> dict[str | None, tuple[str | None, RsvpStatus]]:
+    return {one.email: (one.participant_entity_uuid, one.rsvp_status) for one in meeting.participants}
+
+
+# --- what it becomes ----------------------------------------------------------------------------------------------
+
+
+def test_an_event_organised_elsewhere_becomes_a_meeting_of_whose_calendar_it_is_in() -> None:
+    desk = note(Desk(), seen("TS-A", guests=[Guest(email="john@example.com", name="John", rsvp_status=ACCEPTED)]))
+    view = Viewer(desk.meeting, A).full()
+    assert (view.title, view.start_date_time, view.timezone) == ("Lunch", datetime(2026, 6, 18, 13), "America/Santiago")  # noqa: DTZ001
+    assert (view.location_type, view.location_detail) == (LocationType.IN_PERSON, "Plaza de Armas")
+    assert (view.source, view.status, view.externally_organized) == (MeetingSource.GOOGLE, MeetingStatus.ACTIVE, True)
+    assert (view.host_uuid, view.host_name, view.created_by_uuid) == ("TS-A", "Name of TS-A", "TS-A")
+    assert (view.organizer_email, view.organizer_name) == ("desk@example.org", "Fund Desk")
+    assert (view.can_edit, view.can_cancel, view.can_resend, view.can_retry_sync) == (False, False, False, False)
+    assert view.show_external_calendar_icon
+    assert view.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE
+    (john,) = view.participants
+    assert (john.participant_type, john.rsvp_status, john.can_resend) == (ParticipantType.EXTERNAL, ACCEPTED, False)
+    assert (desk.meeting.calendar, desk.meeting.busy) == (["TS-A"], ["TS-A"])
+    (event,) = desk.events
+    assert isinstance(event, MeetingCreated)
+    assert event.meeting.source is MeetingSource.GOOGLE
+
+
+def test_an_event_that_its_owner_organises_is_theirs() -> None:
+    meeting = after(organised("TS-A", provider=CalendarProvider.OUTLOOK))
+    assert (meeting.hosted.host_uuid, meeting.hosted.externally_organized) == ("TS-A", False)
+    assert (meeting.hosted.organizer_email, meeting.hosted.organizer_name) == ("ts-a@example.com", "Name of TS-A")
+    assert meeting.source is MeetingSource.OUTLOOK
+    assert not meeting.is_editable
+
+
+def test_the_organiser_becomes_host_whenever_their_calendar_is_seen() -> None:
+    told = [
+        seen("TS-B", 1, answer=ACCEPTED, title="Stale"),
+        organised("TS-A", 1, provider=CalendarProvider.OUTLOOK),
+    ]
+    for order in (told, told[::-1]):
+        meeting = after(*order)
+        assert (meeting.hosted.host_uuid, meeting.source) == ("TS-A", MeetingSource.OUTLOOK)
+        assert meeting.content.title == "Lunch"
+        assert people(meeting) == {"ts-b@example.com": ("TS-B", ACCEPTED)}
+        assert meeting.participants[0].participant_type is ParticipantType.TENANT_STAFF
+        assert (meeting.calendar, meeting.busy) == (["TS-A", "TS-B"], ["TS-A", "TS-B"])
+
+
+def test_the_first_owner_stays_host_until_their_event_goes() -> None:
+    desk = note(Desk(), seen("TS-A", 1), seen("TS-B", 9), seen("TS-A", 10, title="New"))
+    assert desk.meeting.hosted.host_uuid == "TS-A"
+    note(desk, gone("TS-A", 11))
+    assert desk.meeting.hosted.host_uuid == "TS-B"
+    assert desk.meeting.participants == []
+    assert desk.refused(commands.hide(by=A)) is ErrorCode.FORBIDDEN  # they see it no more
+    note(desk, seen("TS-A", 12))
+    assert (desk.meeting.hosted.host_uuid, list(people(desk.meeting))) == ("TS-B", ["ts-a@example.com"])
+
+
+def test_a_guest_who_turns_out_to_be_an_owner_is_one_person() -> None:
+    listed = [Guest(email="TS-B@Example.com", rsvp_status=ACCEPTED), Guest(email="john@example.com")]
+    desk = note(Desk(), organised("TS-A", guests=listed))
+    before = {one.email: one.participant_uuid for one in desk.meeting.participants}
+    note(desk, seen("TS-B", 2, answer=ACCEPTED))
+    found = {one.email: one for one in desk.meeting.participants}
+    assert found["ts-b@example.com"].participant_uuid == before["TS-B@Example.com"]
+    assert found["ts-b@example.com"].participant_entity_uuid == "TS-B"
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.changed, event.added, event.removed) == (["participants"], [], [])
+
+
+def test_each_person_is_there_once_and_the_organiser_is_no_guest() -> None:
+    listed = [Guest(email=email) for email in ("x@a.co", "X@A.co", "Desk@example.org", "TS-A@example.com", "y@a.co")]
+    assert list(people(after(seen("TS-A", guests=listed)))) == ["x@a.co", "y@a.co"]
+
+
+def test_two_users_of_one_account_are_both_owners() -> None:
+    meeting = after(organised("TS-A", email="shared@example.com"), seen("TS-B", email="shared@example.com"))
+    assert meeting.calendar == ["TS-A", "TS-B"]
+    assert [one.participant_entity_uuid for one in meeting.participants] == ["TS-B"]
+
+
+def test_at_most_500_people() -> None:
+    listed = [Guest(email=f"g{number}@example.com") for number in range(700)]
+    meeting = after(organised("TS-A", guests=listed), *(seen(f"TS-{number}") for number in range(3)))
+    assert len(meeting.participants) == 500
+    assert [one.participant_entity_uuid for one in meeting.participants[:4]] == ["TS-0", "TS-1", "TS-2", None]
+
+
+# --- what it says -------------------------------------------------------------------------------------------------
+
+
+def test_of_a_private_event_nothing_is_known_but_its_time() -> None:
+    words: dict[str, Any] = {
+        "title": "Surgery",
+        "location": "Clinic",
+        "description": "Secret",
+        "meeting_link": "https://a.co",
+    }
+    meeting = after(seen("TS-A", private=True, guests=[Guest(email="doctor@a.co")], **words))
+    told = meeting.state().model_dump_json()
+    assert meeting.content.title == "Busy"
+    assert not {word for word in ("Surgery", "Clinic", "Secret", "a.co", "desk@example.org") if word in told}
+    assert "Surgery" not in meeting.model_dump_json()
+    assert meeting.busy == ["TS-A"]
+
+
+def test_an_event_says_what_the_organisers_calendar_says_and_else_the_newest_that_is_not_private() -> None:
+    desk = note(Desk(), seen("TS-A", 5, private=True), seen("TS-B", 3, title="From B"), seen("TS-C", 4, title="From C"))
+    assert desk.meeting.content.title == "From C"
+    note(desk, organised("TS-D", 1, title="From D"))
+    assert desk.meeting.content.title == "From D"
+    note(desk, gone("TS-D"), gone("TS-C", 5))
+    assert desk.meeting.content.title == "From B"
+    note(desk, gone("TS-B", 4))
+    assert desk.meeting.content.title == "Busy"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "place", "link"),
+    [
+        ({"location": None}, LocationType.IN_PERSON, None, None),
+        ({"location": "https://a.co/1"}, LocationType.ONLINE, "https://a.co/1", None),
+        ({"meeting_link": "https://a.co/1"}, LocationType.ONLINE, "Plaza de Armas", "https://a.co/1"),
+        ({"meeting_link": "javascript:alert(1)"}, LocationType.IN_PERSON, "Plaza de Armas", None),
+        ({"meeting_link": "tel:+15551234567", "location": None}, LocationType.IN_PERSON, "tel:+15551234567", None),
+        ({"meeting_link": "https://" + "x" * 3000}, LocationType.IN_PERSON, "Plaza de Armas", None),
+        ({"meeting_link": "https://[", "location": "http://"}, LocationType.IN_PERSON, "http://", None),
+        ({"meeting_link": "https://a.co/\u202egpj"}, LocationType.ONLINE, "Plaza de Armas", "https://a.co/gpj"),
+    ],
+)
+def test_places_and_links(said: dict[str, Any], kind: LocationType, place: str | None, link: str | None) -> None:
+    content = after(seen(**said)).content
+    assert (content.location_type, content.location_detail, content.meeting_link) == (kind, place, link)
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_whatever_strangers_write_is_what_a_user_could_have_written(
+    title: str, location: str, link: str, name: str
+) -> None:
+    listed = [Guest(email=location, name=name), Guest(email=f"a@{link}", name=title)]
+    meeting = after(
+        seen(
+            title=title, location=location, meeting_link=link, description=name * 9, guests=listed, organizer_name=link
+        )
+    )
+    content = meeting.content
+    written = [content.title, content.location_detail, content.meeting_link, meeting.hosted.organizer_name]
+    written += [text for one in meeting.participants for text in (one.email, one.name)]
+    for text in written:
+        assert text is None or text
+        assert not {unicodedata.category(letter) for letter in text or ""} & {"Cc", "Zl", "Zp", "Cs"}
+    assert content.meeting_link is None or content.meeting_link.startswith(("http://", "https://"))
+    assert {"@" in (one.email or "") for one in meeting.participants} <= {True}
+
+
+def test_texts_are_cut_to_what_meetings_can_say() -> None:
+    book = "x" * 30_000
+    content = after(seen(title=book, location=book, description=book)).content
+    lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
+    assert lengths == [255, 2_048, 8_000]
+
+
+@pytest.mark.parametrize("end", ["2026-06-18T13:00:00", "2026-06-18T12:00:00", "2026-06-17T13:00:00"])
+@pytest.mark.parametrize("all_day", [True, False])
+def test_an_event_that_ends_before_it_begins_takes_no_time(end: str, all_day: bool) -> None:
+    meeting = after(seen(end_date_time=end, all_day=all_day))
+    assert 0 <= meeting.duration_minutes <= 24 * 60
+    assert meeting.content.schedule.ends_at >= meeting.content.schedule.starts_at
+
+
+def test_an_event_across_a_gap_of_the_clocks_does_not_end_before_it_begins() -> None:
+    times = {"start_date_time": "2026-03-29T02:30:00", "end_date_time": "2026-03-29T03:10:00"}
+    assert after(seen(timezone="Europe/Madrid", **times)).duration_minutes == 0
+
+
+def test_very_many_calendars_fit_into_one_document() -> None:
+    book = "x" * 8_000
+    desk = note(Desk(), *(seen(f"TS-{number}", description=book) for number in range(200)))
+    note(desk, organised("TS-HOST", description=book))
+    assert len(desk.meeting.calendar) == 201
+    assert len(desk.meeting.model_dump_json()) < 1_000_000
+    assert desk.meeting.content.description == book
+
+
+# --- what becomes of it -------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_a_version_and_a_silent_event() -> None:
+    desk = note(Desk(), seen("TS-A", 1), seen("TS-A", 2, title="Dinner", start_date_time="2026-06-18T12:30:00"))
+    assert desk.meeting.version == 2
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (set(event.changed), event.rescheduled, event.silent) == ({"title", "startDateTime"}, True, True)
+    note(desk, seen("TS-A", 3, title="Supper", start_date_time="2026-06-18T12:30:00"))
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert not event.rescheduled
+
+
+def test_a_change_of_nothing_is_only_remembered() -> None:
+    desk = note(Desk(), seen("TS-A", 1))
+    desk.work.touched = False
+    note(desk, seen("TS-A", 5, busy=False))
+    assert (desk.meeting.version, len(desk.events), desk.work.touched) == (1, 1, True)
+    assert desk.meeting.busy == []
+    note(desk, seen("TS-A", 4, title="Late"))
+    assert (desk.meeting.version, desk.meeting.content.title) == (1, "Lunch")
+
+
+def test_what_was_heard_before_changes_nothing() -> None:
+    told = [seen("TS-A", 3), seen("TS-A", 4, title="New"), gone("TS-A", 5)]
+    desk = note(Desk(), *told)
+    desk.work.touched = False
+    state = desk.meeting.model_dump()
+    note(desk, *told)
+    assert (desk.meeting.model_dump(), desk.work.touched) == (state, False)
+
+
+def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:
+    desk = note(Desk(), organised("TS-A", 1), seen("TS-B", 1), gone("TS-B", 2))
+    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, ["TS-A"])
+    note(desk, gone("TS-A", 2))
+    assert (desk.meeting.status, desk.meeting.calendar, desk.meeting.busy) == (MeetingStatus.CANCELED, [], [])
+    assert isinstance(desk.events[-1], MeetingCanceled)
+    view = Viewer(desk.meeting, A).full()
+    assert (view.title, view.can_remove_from_calendar) == ("Lunch", False)
+    assert desk.decided(commands.hide(by=A)).error is None
+    note(desk, gone("TS-C", 1))
+    assert len(desk.events) == 4
+    note(desk, seen("TS-B", 3))
+    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, ["TS-B"])
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert "status" in event.changed
+    assert desk.meeting.hosted.host_uuid == "TS-B"
+
+
+def test_what_is_gone_before_it_was_seen_is_no_meeting() -> None:
+    assert note(Desk(), gone()).work.meeting is None
+
+
+def test_other_tenants_and_our_own_meetings_are_not_touched() -> None:
+    desk = note(Desk(), seen("TS-A", 1))
+    note(desk, seen("TS-A", 2, tenant_uuid="T-OTHER", title="Theirs"), gone("TS-A", 3, tenant_uuid="T-OTHER"))
+    assert (desk.meeting.version, desk.meeting.content.title) == (1, "Lunch")
+    ours = Desk(commands.create())
+    note(ours, seen("TS-A", 1), gone("TS-A", 2))
+    assert ours.meeting.version == 1
+
+
+# --- what people here may do with it ------------------------------------------------------------------------------
+
+
+def attempts(by: Any) -> Iterator[Any]:
+    """Whatever would change it."""
+    about: dict[str, Any] = {"fingerprint": "", "meeting_uuid": OUTSIDE, "actor": by}
+    yield commands.update(by=by, title="Mine")
+    yield commands.cancel(by=by)
+    yield ResendInvitations(command_id=uuid7_hex(), **about)
+    yield RetrySync(command_id=uuid7_hex(), **about)
+
+
+@pytest.mark.parametrize("told", [seen("TS-A"), organised("TS-A")], ids=["elsewhere", "by its owner"])
+@pytest.mark.parametrize("by", [A, B], ids=["host", "participant"])
+def test_nobody_changes_it_here(told: ExternalEventSeen, by: Any) -> None:
+    desk = note(Desk(), told, seen("TS-B"))
+    version = desk.meeting.version
+    for attempt in attempts(by):
+        reply = desk.decided(attempt)
+        assert reply.error is not None
+        assert ErrorCode.of(reply.error.code) is ErrorCode.MEETING_READ_ONLY
+    assert desk.meeting.version == version
+    view = Viewer(desk.meeting, by).full()
+    assert (view.can_edit, view.can_cancel, view.can_resend) == (False, False, False)
+
+
+def test_an_answer_given_here_stands_until_the_calendars_answer_is_another() -> None:
+    desk = note(Desk(), organised("TS-A"), seen("TS-B", 1, answer=ACCEPTED))
+    assert desk.decided(commands.answer(DECLINED, by=B)).error is None
+    assert isinstance(desk.events[-1], ParticipantResponded)
+    assert desk.meeting.busy == ["TS-A"]
+    assert desk.meeting.calendar == ["TS-A", "TS-B"]  # who declined still sees it
+    note(desk, seen("TS-B", 2, answer=ACCEPTED, title="New"), organised("TS-A", 2, title="New"))
+    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
+    note(desk, seen("TS-B", 3, answer=UNKNOWN))
+    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
+    note(desk, seen("TS-B", 4, answer=ACCEPTED))
+    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", ACCEPTED)
+    assert desk.meeting.busy == ["TS-A", "TS-B"]
+
+
+def test_a_guests_known_answer_never_becomes_unknown() -> None:
+    def told(sequence: int, answer: RsvpStatus) -> ExternalEventSeen:
+        return organised("TS-A", sequence, guests=[Guest(email="john@a.co", rsvp_status=answer)])
+
+    desk = note(Desk(), told(1, UNKNOWN), told(2, ACCEPTED), told(3, UNKNOWN))
+    assert people(desk.meeting) == {"john@a.co": (None, ACCEPTED)}
+    note(desk, told(4, DECLINED))
+    assert people(desk.meeting) == {"john@a.co": (None, DECLINED)}
+
+
+# --- in any order -------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def histories(draw: st.DrawFn, user_id: str, *, organises: bool) -> list[ExternalEventSeen | ExternalEventGone]:
+    """What is told of one owner's calendar, in order."""
+    told: list[ExternalEventSeen | ExternalEventGone] = []
+    for sequence in range(1, draw(st.integers(1, 5)) + 1):
+        if draw(st.integers(0, 3)) == 0:
+            told.append(gone(user_id, sequence * 10 + (user_id == "TS-A")))
+            continue
+        listed = [
+            Guest(email=email)
+            for email in draw(st.sets(st.sampled_from(["ts-a@example.com", "TS-B@example.com", "j@a.co"])))
+        ]
+        build = organised if organises else seen
+        told.append(
+            build(
+                user_id,
+                sequence * 10 + (user_id == "TS-A"),
+                title=draw(st.sampled_from("XYZ")),
+                private=draw(st.booleans()),
+                busy=draw(st.booleans()),
+                answer=UNKNOWN if organises else draw(st.sampled_from(RsvpStatus)),
+                guests=sorted(listed, key=lambda one: one.email),
+            )
+        )
+    return told
+
+
+@given(data=st.data(), organises=st.booleans())
+def test_the_same_news_in_any_order_and_again_and_again_makes_the_same_meeting(
+    data: st.DataObject, organises: bool
+) -> None:
+    """The bus keeps each owner's news in order, mixes owners, and may rewind."""
+    first = data.draw(histories("TS-A", organises=organises))
+    second = data.draw(histories("TS-B", organises=False))
+    ends = []
+    for _ in range(2):
+        mixed = data.draw(interleavings(first, second))
+        again = data.draw(st.integers(0, len(mixed)))
+        back = data.draw(st.integers(0, again))
+        ends.append(standing(note(Desk(), *mixed[:again], *mixed[back:])))
+    assert ends[0] == ends[1]
+
+
+@st.composite
+def interleavings(draw: st.DrawFn, first: list[Any], second: list[Any]) -> list[Any]:
+    turns = draw(st.permutations([True] * len(first) + [False] * len(second)))
+    one, other = iter(first), iter(second)
+    return [next(one) if turn else next(other) for turn in turns]
+
+
+def standing(desk: Desk) -> Any:
+    """All that is seen of it. Which of two owners is the host depends on who came first, if neither organises it."""
+    meeting = desk.work.meeting
+    if meeting is None or meeting.status is MeetingStatus.CANCELED:
+        return None
+    owners = {one.participant_entity_uuid: one.rsvp_status for one in meeting.participants if one.is_staff}
+    organiser = None if meeting.hosted.externally_organized else meeting.hosted.host_uuid
+    owners = {user: answer for user, answer in owners.items() if organiser}
+    guests = sorted(one.email or "" for one in meeting.participants if not one.is_staff)
+    return meeting.content, organiser, owners, guests, meeting.calendar, meeting.busy

@@ -1,0 +1,179 @@
+"""What a host does to a meeting in their own calendar is done to the meeting, as if they had done it here."""
+
+from typing import Any
+
+import pytest
+from contracts.enums import ExternalSyncStatus, LocationType, MeetingSource, MeetingStatus, RsvpStatus, SyncOperation
+from contracts.events import MeetingCanceled, MeetingUpdated, SyncRetryRequested
+from contracts.inward import CopyChanged, CopyRemoved
+from meeting_core.application.noting import note_copy, note_seen
+
+from tests.support.commands import (
+    CLIENT,
+    COLLEAGUE,
+    HOST,
+    Desk,
+    answer,
+    at,
+    cancel,
+    contact,
+    create,
+    guest,
+    staff,
+    update,
+)
+from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, seen
+
+LINK = "https://meet.example.com/1"
+HOST_ID = HOST.user_id
+LATER: dict[str, Any] = {"start_date_time": at("16:00"), "end_date_time": at("16:45")}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A meeting of a host with a calendar, which a client has accepted."""
+    desk = Desk()
+    desk.work.synced = True
+    desk.done(create(contact(), staff(), guest(), meeting_link=LINK, meeting_information="Bring a pen."))
+    desk.done(answer(by=CLIENT))
+    return desk
+
+
+def note(desk: Desk, *changes: CopyChanged | CopyRemoved) -> None:
+    for change in changes:
+        note_copy(desk.work, change, desk.now)
+
+
+def answers(desk: Desk) -> set[RsvpStatus]:
+    return {one.rsvp_status for one in desk.meeting.participants}
+
+
+def test_a_new_time_is_the_meetings_and_asks_everybody_again(desk: Desk) -> None:
+    note(desk, copy_changed(HOST_ID, **LATER))
+    assert (desk.meeting.content.start_date_time, desk.meeting.content.timezone) == (at("16:00"), "America/Santiago")
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.rescheduled, event.silent) == (True, False)
+    assert set(event.changed) == {"startDateTime", "endDateTime"}
+    assert answers(desk) == {RsvpStatus.UNKNOWN}
+    assert desk.meeting.ical_sequence == 1
+
+
+def test_a_zone_that_is_given_is_taken(desk: Desk) -> None:
+    note(desk, copy_changed(HOST_ID, timezone="Europe/Madrid", all_day=True, **LATER))
+    assert (desk.meeting.content.timezone, desk.meeting.content.all_day) == ("Europe/Madrid", True)
+
+
+def test_other_words_are_told_to_nobody(desk: Desk) -> None:
+    note(desk, copy_changed(HOST_ID, title="Review of the half-year", description=""))
+    assert (desk.meeting.content.title, desk.meeting.content.description) == ("Review of the half-year", None)
+    assert desk.meeting.content.meeting_information == "Bring a pen."
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.rescheduled, event.silent) == (False, True)
+    assert RsvpStatus.ACCEPTED in answers(desk)
+    assert desk.meeting.ical_sequence == 1  # what mails say next outranks what guests have
+
+
+def test_each_waits_to_be_synced_again(desk: Desk) -> None:
+    note(desk, copy_changed(HOST_ID, title="New"))
+    assert desk.meeting.sync.status is ExternalSyncStatus.PENDING
+    assert (desk.meeting.sync.last_operation, desk.meeting.sync.wanted_in) == (SyncOperation.UPDATE, 3)
+    note(desk, copy_removed(HOST_ID, change_id="2"))
+    assert (desk.meeting.sync.last_operation, desk.meeting.sync.wanted_in) == (SyncOperation.DELETE, 4)
+
+
+def test_a_removed_copy_cancels_the_meeting_once(desk: Desk) -> None:
+    note(desk, copy_removed(HOST_ID), copy_removed(HOST_ID))
+    assert desk.meeting.status is MeetingStatus.CANCELED
+    event = desk.events[-1]
+    assert isinstance(event, MeetingCanceled)
+    assert event.meeting.ical_sequence == 1
+    assert len(desk.events) == 3
+
+
+def test_the_same_change_told_again_changes_nothing(desk: Desk) -> None:
+    change = copy_changed(HOST_ID, **LATER)
+    note(desk, change)
+    desk.done(update(start_date_time=at("15:00"), end_date_time=at("15:45")))
+    desk.work.touched = False
+    version = desk.meeting.version
+    note(desk, change)
+    assert (desk.meeting.version, desk.meeting.content.start_date_time, desk.work.touched) == (
+        version,
+        at("15:00"),
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "becomes"),
+    [
+        (None, "Room 5", "Room 5"),
+        (None, LINK, None),  # which the copy showed where there was no place
+        ("Room 5", "Room 6", "Room 6"),
+        ("Room 5", "", None),
+        ("Room 5", LINK, LINK),
+        (None, "", None),
+    ],
+)
+def test_the_place(place: str | None, given: str, becomes: str | None) -> None:
+    desk = Desk(create(location_type=LocationType.ONLINE, location_detail=place, meeting_link=LINK))
+    note(desk, copy_changed(HOST_ID, location=given))
+    assert (desk.meeting.content.location_detail, desk.meeting.content.meeting_link) == (becomes, LINK)
+    event = desk.events[-1]
+    if becomes == place:
+        assert isinstance(event, SyncRetryRequested)
+    else:
+        assert isinstance(event, MeetingUpdated)
+        assert event.rescheduled
+
+
+def test_what_a_calendar_can_say_is_cut_to_what_a_meeting_can(desk: Desk) -> None:
+    note(desk, copy_changed(HOST_ID, title="a\nb\u202ec" + "x" * 300, location="y" * 3_000, description="z" * 9_000))
+    content = desk.meeting.content
+    assert (content.title or "").startswith("a bcxx")
+    lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
+    assert lengths == [255, 2_048, 8_000]
+
+
+REFUSED: dict[str, CopyChanged | CopyRemoved] = {
+    "a change by somebody who is not the host": copy_changed(COLLEAGUE.user_id, title="Mine"),
+    "a removal by somebody who is not the host": copy_removed(COLLEAGUE.user_id),
+    "an end before the start": copy_changed(HOST_ID, start_date_time=at("16:00"), end_date_time=at("15:00")),
+    "more than a year": copy_changed(HOST_ID, end_date_time="2028-01-01T00:00:00"),
+    "what the meeting says already": copy_changed(HOST_ID, title="Quarterly portfolio review"),
+}
+
+
+@pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_has_the_copy_put_right_once(desk: Desk, change: CopyChanged | CopyRemoved) -> None:
+    content = desk.meeting.content
+    note(desk, change, change)
+    assert (desk.meeting.content, desk.meeting.status) == (content, MeetingStatus.ACTIVE)
+    assert isinstance(desk.events[-1], SyncRetryRequested)
+    assert len(desk.events) == 3
+    assert (desk.meeting.sync.status, desk.meeting.sync.wanted_in) == (ExternalSyncStatus.PENDING, desk.meeting.version)
+    assert RsvpStatus.ACCEPTED in answers(desk)
+
+
+@pytest.mark.parametrize("change", [copy_changed(HOST_ID, **LATER), copy_removed(HOST_ID)])
+def test_a_canceled_meeting_stays_so_and_its_copy_goes(desk: Desk, change: CopyChanged | CopyRemoved) -> None:
+    desk.done(cancel())
+    note(desk, change)
+    assert desk.meeting.status is MeetingStatus.CANCELED
+    assert isinstance(desk.events[-1], SyncRetryRequested)
+    assert desk.meeting.sync.last_operation is SyncOperation.DELETE
+
+
+@pytest.mark.parametrize("make", [copy_changed, copy_removed])
+def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(desk: Desk, make: Any) -> None:
+    note(desk, make(HOST_ID, tenant_uuid="T-OTHER"))
+    assert len(desk.events) == 2
+    nothing = Desk()
+    note(nothing, make(HOST_ID))
+    assert nothing.work.meeting is None
+    imported = Desk()
+    note_seen(imported.work, seen(HOST_ID), imported.now)
+    note(imported, make(HOST_ID, meeting_uuid=OUTSIDE))
+    assert (imported.meeting.version, imported.meeting.source) == (1, MeetingSource.GOOGLE)
