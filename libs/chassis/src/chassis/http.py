@@ -13,6 +13,7 @@ import uvicorn
 from contracts.ids import uuid7_hex
 from fastapi import FastAPI, Header, HTTPException, Response
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,12 +31,15 @@ TRACE_HEADER = "traceparent"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
 _LONGEST_CORRELATION = 64
 
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own would put whole addresses into spans, with the secrets of links and consents in their queries."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def service_app(health: Health, lifespan: Lifespan) -> FastAPI:
     """An application with ``/healthz``, ``/readyz`` and ``/metrics``, for services that have no public API."""
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     add_operations(app, health)
     app.add_middleware(Correlation, broken=lambda _scope: Response(status_code=500))
     return app

@@ -7,7 +7,7 @@ import httpx
 from chassis.body_limit import BodyLimit
 from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
-from chassis.http import Correlation, Lifespan, add_operations
+from chassis.http import NO_TELEMETRY, Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.requests import Requests
 from chassis.queries import open_query_client
@@ -87,7 +87,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
 def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lifespan) -> FastAPI:
     """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
-    app = FastAPIOffline(title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPIOffline(
+        title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False, telemetry=NO_TELEMETRY
+    )
     app.state.backend = backend
     backend.strangers = Throttle(settings.public_requests_per_address)
     add_operations(app, health)

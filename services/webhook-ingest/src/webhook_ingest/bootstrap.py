@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from chassis.body_limit import BodyLimit
 from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
-from chassis.http import Correlation, add_operations
+from chassis.http import NO_TELEMETRY, Correlation, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.tail import Tail
 from contracts.topics import CALENDAR_CHANNELS
@@ -39,7 +39,14 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             health.must_be_ready("channels", channels.problem)
             yield
 
-    app = FastAPI(title="Meetings webhooks", version="1.0.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Meetings webhooks",
+        version="1.0.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
+    )
     add_operations(app, health)
     add_error_handlers(app)
     app.include_router(webhook_routes(ingest))
