@@ -28,6 +28,7 @@ from tests.support.connections import StandInPublisher
 from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
 from tests.support.outward import OneAccount
 
+pytestmark = pytest.mark.integration
 KEY = account_key(CalendarProvider.GOOGLE, "host@example.com")
 
 
@@ -373,7 +374,7 @@ async def test_our_mailed_invitation_in_a_colleagues_calendar_is_no_external_eve
 
 
 async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Reader) -> None:
-    reader.calendar.failing = [problem(429, "", retry_after=17), problem(503, ""), problem(503, "")]  # type: ignore[list-item]
+    reader.calendar.failing = [problem(429, "", retry_after=17), problem(503, ""), problem(503, "")]
     put_off = await reader.attempt()
     assert put_off == PutOff(seconds=17, because=SyncFailureCode.RATE_LIMITED)
     assert isinstance(await reader.attempt(7), PutOff)

@@ -1,0 +1,331 @@
+"""What makes calendars be read, how often, and who hears of it, with real leases in a real MongoDB."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from calendar_sync.adapters.feeds import INDEXES, LANE, PULL, WATCH, PullDesk, StoredFeeds
+from calendar_sync.adapters.sightings import INDEXES as SIGHTING_INDEXES
+from calendar_sync.adapters.sightings import StoredSightings
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.feeding import Feeding
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.ports import Account, GrantRevokedError, Pulled
+from calendar_sync.application.pulling import Pace, Pulling
+from calendar_sync.domain.failures import problem
+from calendar_sync.domain.feed import Feed
+from chassis import metrics
+from chassis.kafka.wire import Received
+from chassis.leases import Leases
+from chassis.mongo import Collection, Document, open_database
+from chassis.outbox import Outbox
+from chassis.workers import Workers
+from contracts.calendar import ConnectionChanged
+from contracts.channels import CalendarHinted
+from contracts.enums import CalendarProvider, ConnectionStatus, HintKind, SyncFailureCode
+from contracts.envelope import Envelope
+from contracts.model import Contract
+from contracts.registry import type_of
+from contracts.times import utc_now
+
+from tests.support.connections import StandInPublisher
+from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
+from tests.support.outward import OneAccount
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
+GOOGLE = CalendarProvider.GOOGLE
+
+
+@dataclass
+class Desk:
+    """The feeding side with one user, and workers that read their calendar."""
+
+    documents: Collection
+    sightings: StoredSightings
+    publisher: StandInPublisher
+    pace: Pace = field(default_factory=lambda: Pace(rest=0.2, retry_first=0.05, retry_most=0.1))
+    calendar: ExternalCalendar = field(default_factory=ExternalCalendar)
+    accounts: OneAccount = field(default_factory=lambda: OneAccount(GOOGLE, "host@example.com", lambda: "token"))
+    woken: list[str] = field(default_factory=list)
+
+    @property
+    def account(self) -> Account:
+        assert self.accounts.account is not None
+        return self.accounts.account
+
+    @property
+    def feeds(self) -> StoredFeeds:
+        return StoredFeeds(self.documents, rest=self.pace.rest)
+
+    def feeding(self) -> Feeding:
+        return Feeding(
+            self.feeds,
+            self.accounts,
+            wake_pulls=lambda: self.woken.append("pull"),
+            wake_watch=lambda: self.woken.append("watch"),
+        )
+
+    def workers(self) -> Workers:
+        pulling = Pulling(
+            {GOOGLE: self.calendar},
+            copies=SomeCopies(),
+            sightings=self.sightings,
+            accounts=self.accounts,
+            calls=Calls(self.accounts, Politeness()),
+            pace=self.pace,
+        )
+        leases = Leases(self.documents, PULL, seconds=5, lane=LANE)
+        return Workers(leases, PullDesk(pulling, self.pace).work, concurrency=4, poll=0.02)
+
+    async def hear(self, *bodies: Contract) -> None:
+        await self.feeding().handle([_received(body) for body in bodies])
+
+    async def connect(self) -> None:
+        await self.hear(self.changed())
+
+    def changed(
+        self, status: ConnectionStatus = ConnectionStatus.CONNECTED, *, lost: bool = False
+    ) -> ConnectionChanged:
+        return ConnectionChanged(
+            tenant_uuid="T1",
+            user_id="TS1",
+            provider=GOOGLE,
+            status=status,
+            generation=self.accounts.account.generation if self.accounts.account else 1,
+            at=utc_now(),
+            error_code=SyncFailureCode.TOKEN_REVOKED if lost else None,
+        )
+
+    def hint(self, kind: HintKind = HintKind.CHANGED) -> CalendarHinted:
+        return CalendarHinted(channel_id="1", connection_id=self.account.connection_id, provider=GOOGLE, kind=kind)
+
+    async def document(self) -> Document:
+        found = await self.documents.find_one({"_id": "T1:TS1"})
+        assert found is not None
+        return found
+
+    async def feed(self) -> Feed:
+        found = await self.feeds.find("T1:TS1")
+        assert found is not None
+        return found
+
+    async def is_due(self, work: str) -> bool:
+        due_at = (await self.document()).get(work, {}).get("dueAt")
+        return due_at is not None and due_at <= utc_now()
+
+    async def is_read(self) -> None:
+        async def read() -> bool:
+            document = await self.document()
+            return "cursor" in document and "lease" not in document[PULL] and not await self.is_due(PULL)
+
+        await until(read, what="the calendar was read")
+
+    @property
+    def pulls(self) -> int:
+        return sum(page is None for _, page in self.calendar.asked)
+
+
+def _received(body: Contract) -> Received[Contract]:
+    envelope = Envelope(type=type_of(body).name, source="tests", subject="TS1", tenant="T1")
+    record: Any = None  # what it came in is not looked at
+    return Received(envelope, body, record)
+
+
+@pytest.fixture
+async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
+    async with AsyncExitStack() as started:
+        database = await started.enter_async_context(open_database(database_for(mongodb_uri)))
+        feeds, sightings, publisher = database.collection("feeds"), database.collection("sightings"), StandInPublisher()
+        await feeds.create_indexes(INDEXES)
+        await sightings.create_indexes(SIGHTING_INDEXES)
+        yield Desk(feeds, StoredSightings(sightings, Outbox(sightings, publisher, grace=10)), publisher)
+
+
+# --- connections ------------------------------------------------------------------------------------------------
+
+
+async def test_who_connects_is_read_and_watched_at_once(desk: Desk) -> None:
+    await desk.connect()
+    assert await desk.is_due(PULL)
+    assert await desk.is_due(WATCH)
+    assert desk.woken == ["pull", "watch"]
+
+
+async def test_an_event_of_an_earlier_connection_opens_nothing(desk: Desk) -> None:
+    earlier = desk.changed()
+    desk.accounts.account = replace(desk.account, generation=2)
+    await desk.hear(earlier)
+    assert await desk.feeds.find("T1:TS1") is None
+    await desk.connect()
+    await desk.feeds.open(replace(desk.account, generation=1))
+    assert (await desk.feed()).generation == 2
+
+
+async def test_after_reconnecting_everything_is_read_again(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+        desk.accounts.account = replace(desk.account, generation=2)
+        await desk.connect()
+
+        async def read_again() -> bool:
+            feed = await desk.feed()
+            return feed.cursor is not None and feed.cursor.generation == 2
+
+        await until(read_again, what="the new connection was read")
+    assert [cursor for cursor, _ in desk.calendar.asked] == [None, None]
+    assert len(desk.publisher.records) == 1
+
+
+async def test_who_disconnects_is_forgotten_and_read_no_more(desk: Desk) -> None:
+    desk.calendar.put(seen("a"), seen("b"))
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+        gone = desk.changed(ConnectionStatus.DISCONNECTED)
+        desk.accounts.account = None
+        await desk.hear(gone)
+
+        async def told() -> bool:
+            return len(desk.publisher.records) == 4
+
+        await until(told, what="what was seen is gone")
+    document = await desk.document()
+    assert "dueAt" not in document[PULL]
+    assert "dueAt" in document[WATCH], "the channels are to be closed"
+    await desk.feeds.want(["T1:TS1"])
+    assert "dueAt" not in (await desk.document())[PULL]
+
+
+async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+    lost = desk.changed(ConnectionStatus.DISCONNECTED, lost=True)
+    desk.accounts.account = None
+    await desk.hear(lost)
+    assert "dueAt" not in (await desk.document())[PULL]
+    assert len(desk.publisher.records) == 1
+
+
+# --- hints ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "pull", "watch"),
+    [
+        (HintKind.CHANGED, True, False),
+        (HintKind.MISSED, True, False),
+        (HintKind.RENEW, False, True),
+        (HintKind.REMOVED, True, True),
+    ],
+)
+async def test_what_hints_lead_to(desk: Desk, kind: HintKind, pull: bool, watch: bool) -> None:
+    await desk.connect()
+    await desk.documents.update_one({"_id": "T1:TS1"}, {"$unset": {PULL: "", WATCH: ""}})
+    await desk.hear(desk.hint(kind))
+    assert (await desk.is_due(PULL), await desk.is_due(WATCH)) == (pull, watch)
+
+
+async def test_hints_at_calendars_that_are_not_there_change_nothing(desk: Desk) -> None:
+    await desk.hear(desk.hint(), desk.hint(HintKind.REMOVED))
+    assert await desk.feeds.find("T1:TS1") is None
+
+
+async def test_a_flood_of_hints_makes_few_pulls_and_misses_nothing(desk: Desk) -> None:
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+        began, before = utc_now(), desk.pulls
+        for number in range(100):
+            desk.calendar.put(seen(str(number)))
+            await desk.hear(*(desk.hint() for _ in range(20)))
+
+        async def all_read() -> bool:
+            return len(desk.publisher.records) == 100
+
+        await until(all_read, what="all changes were read")
+        rests = (utc_now() - began) / timedelta(seconds=desk.pace.rest)
+        assert desk.pulls - before <= rests + 2
+
+
+async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk) -> None:
+    await desk.connect()
+    desk.calendar.failing = [problem(429, "", retry_after=30)]
+    async with desk.workers().running():
+
+        async def resting() -> bool:
+            return (await desk.feed()).rests_until is not None
+
+        await until(resting, what="the calendar rests")
+    await desk.hear(desk.hint())
+    due_at = (await desk.document())[PULL]["dueAt"]
+    assert due_at > utc_now() + timedelta(seconds=25)
+
+
+async def test_a_calendar_is_polled_without_any_hint(desk: Desk) -> None:
+    desk.pace = Pace(rest=0.01, interval=0.05)
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+        desk.calendar.put(seen("a"))
+
+        async def found() -> bool:
+            return len(desk.publisher.records) == 1
+
+        await until(found, what="the change was found")
+
+
+# --- wishes -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_wish_is_answered_with_what_its_pull_did_whoever_carries_it_out(desk: Desk) -> None:
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+    desk.calendar.put(seen("a"), seen("b"))
+    answers = [await desk.feeding().want(desk.account) for _ in range(2)]  # two processes
+    async with desk.workers().running():
+        assert await asyncio.gather(*answers) == [Pulled(2, 0, 0)] * 2
+
+
+async def test_a_wish_that_comes_before_the_news_of_the_connection_opens_the_feed(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    answer = await desk.feeding().want(desk.account)
+    async with desk.workers().running():
+        assert await answer == Pulled(1, 0, 0)
+
+
+async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    desk.calendar.failing = [problem(503, ""), problem(503, "")]
+    answer = await desk.feeding().want(desk.account)
+    before = metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
+    async with desk.workers().running():
+        assert await answer == Pulled(1, 0, 0)
+    assert metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get() == before + 2
+
+
+async def test_a_wish_ends_with_its_connection(desk: Desk) -> None:
+    answer = await desk.feeding().want(desk.account)
+    gone = desk.changed(ConnectionStatus.DISCONNECTED)
+    desk.accounts.account = None
+    await desk.hear(gone)
+    with pytest.raises(GrantRevokedError):
+        await answer
+
+
+async def test_the_age_of_the_oldest_feed_is_measured(desk: Desk) -> None:
+    await desk.feeds.measure()
+    assert metrics.FEED_AGE._value.get() == 0
+    await desk.connect()
+    await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"staleSince": utc_now() - timedelta(hours=1)}})
+    await desk.feeds.measure()
+    assert 3600 <= metrics.FEED_AGE._value.get() < 3700
