@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
@@ -21,13 +22,20 @@ from fastapi import FastAPI
 
 from calendar_sync.adapters.calendars.google import GoogleCalendar
 from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.adapters.changes.google import GoogleChanges
+from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
 from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.adapters.connections import INDEXES, LEAVING, StoredConnections, to_connection
+from calendar_sync.adapters.feeds import INDEXES as FEED_INDEXES
+from calendar_sync.adapters.feeds import LANE as FEED_LANE
+from calendar_sync.adapters.feeds import PULL, PullDesk, StoredFeeds
 from calendar_sync.adapters.links import INDEXES as LINK_INDEXES
-from calendar_sync.adapters.links import LANE, WORK, LinkBook, WritingDesk
+from calendar_sync.adapters.links import LANE, WORK, CopyBook, LinkBook, WritingDesk
 from calendar_sync.adapters.oauth.google import GoogleOAuth
 from calendar_sync.adapters.oauth.microsoft import MicrosoftOAuth
+from calendar_sync.adapters.sightings import INDEXES as SIGHTING_INDEXES
+from calendar_sync.adapters.sightings import StoredSightings
 from calendar_sync.adapters.vault import TokenVault
 from calendar_sync.application.accounts import ConnectedAccounts
 from calendar_sync.application.calling import Calls
@@ -35,9 +43,11 @@ from calendar_sync.application.commands import CalendarCommands
 from calendar_sync.application.connecting import Connecting
 from calendar_sync.application.consents import Providers
 from calendar_sync.application.dispatching import Dispatching
+from calendar_sync.application.feeding import Feeding
 from calendar_sync.application.leaving import TakingLeave
 from calendar_sync.application.noting import Noting
 from calendar_sync.application.politeness import MANNERS, Politeness
+from calendar_sync.application.pulling import Changes, Pace, Pulling
 from calendar_sync.application.syncing import Syncing
 from calendar_sync.application.writing import Calendar, Patience, Writing
 from calendar_sync.settings import Settings
@@ -78,8 +88,6 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 consent_lifetime=timedelta(seconds=settings.consent_lifetime),
                 wake_leaving=leaving.wake,
             )
-            syncing = Syncing(accounts, None)
-            await started.enter_async_context(syncing.running())
             app.include_router(
                 query_routes(
                     settings,
@@ -97,6 +105,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             link_outbox = Outbox(links, publisher, grace=settings.outbox_grace)
             await started.enter_async_context(link_outbox.swept())
             calls = Calls(accounts, Politeness())
+            clients = await calendar_clients(settings, started)
             desks = {
                 provider: writing_workers(
                     settings,
@@ -111,7 +120,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                         patience=patience(settings),
                     ),
                 )
-                for provider, calendar in (await calendars(settings, started)).items()
+                for provider, calendar in calendars(clients).items()
             }
             for workers in desks.values():
                 await started.enter_async_context(workers.running())
@@ -119,7 +128,33 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 LinkBook(links, link_outbox), connections, accounts, wake=lambda provider: desks[provider].wake()
             )
 
-            dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher), noting])
+            # Reading inwards
+            sightings = database.collection("sightings")
+            await sightings.create_indexes(SIGHTING_INDEXES)
+            sighting_outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
+            await started.enter_async_context(sighting_outbox.swept())
+            feed_documents = database.collection("feeds")
+            await feed_documents.create_indexes(FEED_INDEXES)
+            feeds = StoredFeeds(feed_documents, rest=settings.pull_rest)
+            await started.enter_async_context(feeds.measured())
+            pulls = pulling_workers(
+                settings,
+                feed_documents,
+                Pulling(
+                    changes(settings, clients),
+                    copies=CopyBook(links, wake=lambda provider: desks[provider].wake()),
+                    sightings=StoredSightings(sightings, sighting_outbox),
+                    accounts=accounts,
+                    calls=calls,
+                    pace=pace(settings),
+                ),
+            )
+            await started.enter_async_context(pulls.running())
+            feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=lambda: None)
+            syncing = Syncing(accounts, feeding)
+            await started.enter_async_context(syncing.running())
+
+            dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher), noting, feeding])
             consumer = Consumer(
                 settings,
                 publisher,
@@ -135,17 +170,37 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     return service_app(health, lifespan)
 
 
-async def calendars(settings: Settings, started: AsyncExitStack) -> dict[CalendarProvider, Calendar]:
-    """The providers' calendars; ``started`` closes them."""
-    google = GoogleClient(
-        api_url=settings.google_api_url, timeout=settings.calendar_timeout, threads=settings.writing_concurrency
-    )
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """How the providers' calendar APIs are called, for whatever purpose."""
+
+    google: GoogleClient
+    graph: GraphClient
+
+
+async def calendar_clients(settings: Settings, started: AsyncExitStack) -> Clients:
+    """The clients of the calendar APIs; ``started`` closes them."""
+    at_once = settings.writing_concurrency + settings.pull_concurrency
+    google = GoogleClient(api_url=settings.google_api_url, timeout=settings.calendar_timeout, threads=at_once)
     started.callback(google.close)
-    limits = httpx.Limits(max_connections=settings.writing_concurrency)
+    limits = httpx.Limits(max_connections=at_once)
     http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.calendar_timeout, limits=limits))
+    return Clients(google, GraphClient(http, graph_url=settings.microsoft_graph_url))
+
+
+def calendars(clients: Clients) -> dict[CalendarProvider, Calendar]:
+    """The calendars that are written."""
     return {
-        CalendarProvider.GOOGLE: GoogleCalendar(google),
-        CalendarProvider.OUTLOOK: MicrosoftCalendar(GraphClient(http, graph_url=settings.microsoft_graph_url)),
+        CalendarProvider.GOOGLE: GoogleCalendar(clients.google),
+        CalendarProvider.OUTLOOK: MicrosoftCalendar(clients.graph),
+    }
+
+
+def changes(settings: Settings, clients: Clients) -> dict[CalendarProvider, Changes]:
+    """The calendars that are read."""
+    return {
+        CalendarProvider.GOOGLE: GoogleChanges(clients.google, deployment=settings.deployment),
+        CalendarProvider.OUTLOOK: MicrosoftChanges(clients.graph, deployment=settings.deployment),
     }
 
 
@@ -159,6 +214,29 @@ def writing_workers(settings: Settings, links: Collection, outbox: Outbox, writi
         concurrency=settings.writing_concurrency,
         per_lane=MANNERS[writing.provider].at_once,
         drain=settings.drain_timeout / 2,
+    )
+
+
+def pulling_workers(settings: Settings, feeds: Collection, pulling: Pulling) -> Workers:
+    """The workers that read calendars; each provider has half of them for itself."""
+    return Workers(
+        Leases(feeds, PULL, seconds=settings.pull_lease, lane=FEED_LANE),
+        PullDesk(pulling, pace(settings)).work,
+        concurrency=settings.pull_concurrency,
+        per_lane=settings.pull_concurrency // 2,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def pace(settings: Settings) -> Pace:
+    """How often and how far calendars are read."""
+    return Pace(
+        rest=settings.pull_rest,
+        interval=settings.poll_interval,
+        retry_most=settings.pull_retry_most,
+        days_back=settings.window_days_back,
+        days_ahead=settings.window_days_ahead,
+        brake=settings.mass_deletion_brake,
     )
 
 

@@ -24,7 +24,7 @@ Answer = Callable[[Reply], Awaitable[None]]
 class Syncing:
     """Pulls a user's calendar when they ask for it."""
 
-    def __init__(self, accounts: Accounts, pulls: Pulls | None) -> None:
+    def __init__(self, accounts: Accounts, pulls: Pulls) -> None:
         self._accounts = accounts
         self._pulls = pulls
         self._waiting: set[asyncio.Task[None]] = set()
@@ -43,9 +43,6 @@ class Syncing:
         account = await self._accounts.connected(actor.tenant_uuid, actor.user_id)
         if account is None:
             await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
-            return
-        if self._pulls is None:  # until pulling is wired: nothing is accepted, and the caller hears so
-            await answer(_refused(ErrorCode.SERVICE_UNAVAILABLE))
             return
         task = asyncio.create_task(self._answer(await self._pulls.want(account), answer))
         self._waiting.add(task)
