@@ -54,15 +54,7 @@ def test_a_consumer_reads_from_topics_that_name_it(consumer: str, name: str) -> 
     assert consumer in message_types()[name].topic.readers
 
 
-AWAITED = {"calendar.notifications"}
-"""Topics whose reader is to come with the inward sync."""
-
-
-@pytest.mark.parametrize(
-    "topic",
-    [topic for topic in TOPICS if not topic.public and topic.name not in AWAITED],
-    ids=lambda topic: topic.name,
-)
+@pytest.mark.parametrize("topic", [topic for topic in TOPICS if not topic.public], ids=lambda topic: topic.name)
 def test_every_message_between_services_is_read_by_one(topic: Any) -> None:
     read = {name for messages in READS.values() for name in messages}
     assert [kind.name for kind in types_on(topic) if kind.name not in read] == []
