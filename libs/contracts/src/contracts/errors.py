@@ -33,7 +33,7 @@ class ErrorCode(Enum):
     CONFLICT = _Error("BE0409", 409, "The request conflicts with the current state")
     MEETING_CANCELED = _Error("BE0420", 409, "The meeting is canceled")
     MEETING_NOT_CANCELED = _Error("BE0421", 409, "The meeting is not canceled")
-    MEETING_READ_ONLY = _Error("BE0422", 409, "The meeting is organised elsewhere and read-only here")
+    MEETING_READ_ONLY = _Error("BE0422", 409, "The meeting was made in an external calendar and is read-only here")
     SYNC_NOT_RETRYABLE = _Error("BE0423", 409, "There is no failed sync that can be retried")
     IDEMPOTENCY_KEY_REUSED = _Error("BE0424", 409, "The Idempotency-Key was used with a different request")
     CALENDAR_ALREADY_CONNECTED = _Error("BE0425", 409, "A calendar is connected already")

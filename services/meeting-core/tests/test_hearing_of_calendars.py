@@ -1,0 +1,159 @@
+"""What is told of external calendars, handled in batches on a real MongoDB: stored, told on once, and found again."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from chassis.kafka.wire import Outgoing, Received, envelope_for
+from chassis.mongo import Collection, open_database
+from chassis.outbox import Outbox
+from contracts.commands import Command
+from contracts.enums import MeetingStatus, RsvpStatus
+from contracts.envelope import Envelope
+from contracts.ids import uuid7_hex
+from contracts.model import Contract
+from contracts.topics import API_GATEWAY, CALENDAR_SYNC
+from meeting_core.adapters.busy import BusyReader
+from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.application.deciding import decide
+from meeting_core.application.handling import Handling
+from meeting_core.domain.meeting import Meeting
+from meeting_core.settings import Settings
+from pydantic import SecretStr
+
+from tests.support.commands import COLLEAGUE, HOST, MEETING, TENANT, actor, answer, create, staff
+from tests.support.connections import StandInPublisher
+from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, gone, organised, seen
+
+pytestmark = pytest.mark.integration
+
+NOON = datetime(2026, 6, 18, 17, 0, tzinfo=UTC)  # when lunch begins in Santiago
+HOUR = timedelta(hours=1)
+_NONE: Any = None
+
+
+class FailingPublisher(StandInPublisher):
+    """Loses its broker when it is told to."""
+
+    away = False
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        if self.away:
+            raise KafkaConnectionError
+        await super().publish(outgoing)
+
+
+class Core:
+    """The command side of meeting-core, without a bus."""
+
+    def __init__(self, meetings: Collection, hosts: Collection) -> None:
+        self.meetings = meetings
+        self.publisher = FailingPublisher()
+        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60))
+        self._handling = Handling(writer, StoredHosts(hosts), self.publisher, decide)
+
+    async def hear(self, *told: Contract) -> None:
+        """These messages come in one batch."""
+        batch = [Received(_envelope(one), one, record=_NONE) for one in told]
+        await self._handling.handle(batch)
+
+    async def meeting(self, meeting_uuid: str = OUTSIDE) -> Meeting:
+        found = await MeetingReader(self.meetings).find(TENANT, meeting_uuid)
+        assert found is not None
+        return found
+
+    async def busy(self, *people: str, hour: int = 0) -> set[str]:
+        opens = NOON + hour * HOUR
+        return await BusyReader(self.meetings).busy(TENANT, people, opens, opens + HOUR)
+
+    async def listed(self, user_id: str) -> list[str | None]:
+        page = await CalendarReader(self.meetings).page(actor(user_id), [], [], skip=0, limit=20)
+        return [one.meeting.content.title for one in page]
+
+    @property
+    def said(self) -> list[tuple[str, int | None]]:
+        """Type and sequence of each event, as published."""
+        envelopes = [Envelope.from_headers(record.headers) for record in self.publisher.records]
+        return [(one.type.removeprefix("meetings.").removesuffix(".v1"), one.sequence) for one in envelopes]
+
+
+def _envelope(body: Any) -> Envelope:
+    source = API_GATEWAY if isinstance(body, Command) else CALENDAR_SYNC
+    return envelope_for(body, source=source, subject=body.meeting_uuid, tenant=TENANT)
+
+
+@pytest.fixture
+async def core(mongodb_uri: str) -> AsyncIterator[Core]:
+    settings = Settings(internal_token=SecretStr("internal"), mongodb_uri=mongodb_uri, mongodb_database="core_inward")
+    async with open_database(settings) as database:
+        meetings = database.collection(f"meetings_{uuid7_hex()}")
+        await meetings.create_indexes(INDEXES)
+        yield Core(meetings, database.collection(f"hosts_{uuid7_hex()}"))
+
+
+async def test_a_batch_with_the_same_event_in_two_calendars_is_one_meeting_on_both(core: Core) -> None:
+    await core.hear(seen("TS-B", 1, answer=RsvpStatus.ACCEPTED), organised("TS-A", 1), seen("TS-C", 1, busy=False))
+    meeting = await core.meeting()
+    assert meeting.hosted.host_uuid == "TS-A"
+    assert core.said == [("meeting.created", 1), ("meeting.updated", 2), ("meeting.updated", 3)]
+    assert [await core.listed(one) for one in ("TS-A", "TS-B", "TS-C", "TS-D")] == [["Lunch"]] * 3 + [[]]
+
+
+async def test_availability_sees_whose_time_it_takes(core: Core) -> None:
+    people = ("TS-A", "TS-B", "TS-C", "TS-D")
+    await core.hear(organised("TS-A", 1), seen("TS-B", 1), seen("TS-C", 1, busy=False))
+    assert await core.busy(*people) == {"TS-A", "TS-B"}
+    assert await core.busy(*people, hour=1) == set()
+    await core.hear(answer(RsvpStatus.DECLINED, by=actor("TS-B")).model_copy(update={"meeting_uuid": OUTSIDE}))
+    assert await core.busy(*people) == {"TS-A"}
+    await core.hear(seen("TS-C", 2, private=True))  # nobody learns why
+    assert await core.busy(*people) == {"TS-A", "TS-C"}
+    await core.hear(gone("TS-A"), gone("TS-B"), gone("TS-C", 3))
+    assert await core.busy(*people) == set()
+
+
+async def test_what_comes_again_is_neither_stored_nor_told_again(core: Core) -> None:
+    told = [seen("TS-A", 1), seen("TS-A", 2, title="Dinner"), gone("TS-A", 3)]
+    await core.hear(*told)
+    said, stored = list(core.said), await core.meetings.find_one({"_id": OUTSIDE})
+    await core.hear(*told)
+    assert (core.said, await core.meetings.find_one({"_id": OUTSIDE})) == (said, stored)
+    meeting = await core.meeting()
+    assert (meeting.status, meeting.calendar) == (MeetingStatus.CANCELED, [])
+    await core.hear(seen("TS-A", 4))
+    assert (await core.meeting()).status is MeetingStatus.ACTIVE
+
+
+async def test_a_change_that_nobody_sees_is_remembered_without_a_version(core: Core) -> None:
+    await core.hear(seen("TS-A", 1))
+    await core.hear(seen("TS-A", 5, busy=False))
+    assert await core.busy("TS-A") == set()
+    await core.hear(seen("TS-A", 4, title="Late"))
+    assert ((await core.meeting()).version, core.said) == (1, [("meeting.created", 1)])
+
+
+async def test_what_could_not_be_told_is_told_when_the_message_comes_again(core: Core) -> None:
+    core.publisher.away = True
+    with pytest.raises(KafkaConnectionError):
+        await core.hear(seen("TS-A", 1))
+    core.publisher.away = False
+    await core.hear(seen("TS-A", 1))
+    assert core.said == [("meeting.created", 1)]
+
+
+async def test_what_a_host_does_to_their_copy_is_done_once(core: Core) -> None:
+    await core.hear(create(staff(), by=HOST))
+    moved = copy_changed(HOST.user_id, start_date_time="2026-06-15T16:00:00", end_date_time="2026-06-15T17:00:00")
+    removed = copy_removed(HOST.user_id, change_id="2")
+    await core.hear(moved, moved)
+    await core.hear(moved, removed)
+    await core.hear(moved, removed)
+    meeting = await core.meeting(MEETING)
+    assert (meeting.status, meeting.version) == (MeetingStatus.CANCELED, 3)
+    assert meeting.content.schedule.starts_at == datetime(2026, 6, 15, 20, tzinfo=UTC)
+    assert core.said == [("meeting.created", 1), ("meeting.updated", 2), ("meeting.canceled", 3)]
+    assert await core.listed(COLLEAGUE.user_id) == [meeting.content.title]
