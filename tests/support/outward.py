@@ -9,7 +9,7 @@ from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.ports import Account, GrantRevokedError
 from calendar_sync.application.writing import Attempt, Calendar, Patience, Writing
 from calendar_sync.domain.event import EventContent, When
-from calendar_sync.domain.link import Copy, Link
+from calendar_sync.domain.link import Copy, Link, Look
 from contracts.enums import (
     CalendarProvider,
     ExternalSyncStatus,
@@ -20,7 +20,7 @@ from contracts.enums import (
     SyncFailureCode,
     UserType,
 )
-from contracts.ids import new_meeting_uuid, new_participant_uuid
+from contracts.ids import new_meeting_uuid, new_participant_uuid, uuid7_hex
 from contracts.meetings import MeetingState, ParticipantState
 from contracts.times import Schedule
 
@@ -114,10 +114,17 @@ class Saved:
 class Desk:
     """One meeting's link, and attempts at its copy as a worker makes them."""
 
-    def __init__(self, calendar: Calendar, accounts: OneAccount, *, attempts: int = 8) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        accounts: OneAccount,
+        *,
+        attempts: int = 8,
+        answer: timedelta = timedelta(seconds=15),
+    ) -> None:
         assert accounts.account is not None
         self.accounts = accounts
-        patience = Patience(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0))
+        patience = Patience(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0), answer=answer)
         self.writing = Writing(
             accounts.account.provider,
             calendar,
@@ -138,6 +145,11 @@ class Desk:
         times = {name: now[name].isoformat() for name in ("start_date_time", "end_date_time")}
         self.link.wanted = meeting_state(**now | times | changes)
         self.link.sequence += 1
+
+    def look(self, *, doubted: bool = False) -> None:
+        """Somebody saw that the host may have changed or removed the copy."""
+        (key,) = self.link.copies
+        self.link.look[key] = Look(token=uuid7_hex(), doubted=doubted)
 
     async def attempt(self, *, forget: bool = False) -> Attempt:
         """One attempt, recorded as a worker records it; ``forget``: the worker dies before it can."""

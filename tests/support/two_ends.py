@@ -1,0 +1,246 @@
+"""One meeting and its copy in its host's calendar, both ends and the way between them in memory: the real link and the
+real writing side, with a calendar, a meeting and a pull that do only what these rely on.
+
+Messages wait until they are delivered, may come again, and are only looked at late; the clock moves when it is told to.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from calendar_sync.application import writing
+from calendar_sync.application.writing import Access, Held, Marker, Remote
+from calendar_sync.domain.event import EventContent, copy_of, normalised, own_words
+from calendar_sync.domain.failures import CallFailedError, MissingError, StaleError, TakenError, unavailable
+from calendar_sync.domain.link import Look
+from contracts.enums import CalendarProvider, MeetingStatus
+from contracts.inward import CopyChanged, CopyRemoved
+from contracts.meetings import MeetingState
+
+from tests.support.outward import Desk, OneAccount, meeting_state, participant
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+_AWAY = CallFailedError(unavailable("503"))
+
+
+@dataclass
+class MemoryCalendar:
+    """Events by id; a deleted one leaves a tombstone. ``fail``: how the next call goes wrong."""
+
+    events: dict[str, Remote]
+    fail: str | None = None
+    writes: int = 0
+    changed: set[str] = field(default_factory=set)
+    """The fields that we ever changed in an event that was there."""
+    version: int = 0
+
+    async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
+        if marker.event_id in self.events:
+            raise TakenError
+        return self._write(marker.event_id, content)
+
+    async def find(self, access: Access, marker: Marker) -> list[Remote]:
+        self._go_wrong("before")
+        found = self.events.get(marker.event_id)
+        return [found] if found else []
+
+    async def read(self, access: Access, event_id: str) -> Remote:
+        self._go_wrong("before")
+        if event_id not in self.events:
+            raise MissingError
+        return self.events[event_id]
+
+    async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
+        there = self._held(held)
+        self.changed |= fields
+        return self._write(held.event_id, there.content.with_those_of(content, fields))
+
+    async def remove(self, access: Access, held: Held) -> None:
+        there = self._held(held)
+        self._write(held.event_id, there.content, canceled=True)
+
+    def by_hand(self, event_id: str, **changes: Any) -> None:
+        """What the owner does is no write of ours."""
+        there = self.events[event_id]
+        content = EventContent.model_validate(there.content.model_dump() | changes)
+        self._keep(event_id, content, canceled=there.canceled)
+
+    def delete_by_hand(self, event_id: str) -> None:
+        self._keep(event_id, self.events[event_id].content, canceled=True)
+
+    @property
+    def shown(self) -> list[Remote]:
+        return [event for event in self.events.values() if not event.canceled]
+
+    def _write(self, event_id: str, content: EventContent, *, canceled: bool = False) -> Remote:
+        self._go_wrong("before")
+        self.writes += 1
+        written = self._keep(event_id, content, canceled=canceled)
+        self._go_wrong("after")
+        return written
+
+    def _keep(self, event_id: str, content: EventContent, *, canceled: bool) -> Remote:
+        self.version += 1
+        self.events[event_id] = Remote(Held(event_id, str(self.version)), content, ours=True, canceled=canceled)
+        return self.events[event_id]
+
+    def _held(self, held: Held) -> Remote:
+        there = self.events.get(held.event_id)
+        if there is None or there.canceled:
+            raise MissingError
+        if there.held != held:
+            raise StaleError
+        return there
+
+    def _go_wrong(self, when: str) -> None:
+        if self.fail == when:
+            self.fail = None
+            raise _AWAY
+
+
+class Meeting:
+    """The meeting as meeting-core keeps it: takes changes in order, each once, and tells its newest state."""
+
+    def __init__(self, state: MeetingState, tell: Callable[[int, MeetingState], None]) -> None:
+        self.state = state
+        self.version = 1
+        self.applied: set[str] = set()
+        self.canceled_by_host = False
+        self._tell = tell
+
+    @property
+    def is_active(self) -> bool:
+        return self.state.status is MeetingStatus.ACTIVE
+
+    def change(self, **changes: Any) -> None:
+        if not self.is_active:
+            return
+        kept = {name: value for name, value in self.state if name not in ("starts_at", "ends_at")} | changes
+        times = {name: kept[name].isoformat() for name in ("start_date_time", "end_date_time")}
+        state = meeting_state(**kept | times)
+        if state != self.state:
+            self.state = state
+            self.version += 1
+            self._tell(self.version, state)
+
+    def hear(self, said: CopyChanged | CopyRemoved) -> None:
+        """What the host did; a title that says so is refused, as if no meeting could have it."""
+        if said.change_id in self.applied:
+            return
+        self.applied.add(said.change_id)
+        if isinstance(said, CopyRemoved):
+            self.change(status=MeetingStatus.CANCELED)
+            self.canceled_by_host = True
+            return
+        if said.title == REFUSED:
+            return
+        given = said.model_dump(
+            include={"title", "description", "start_date_time", "end_date_time", "timezone", "all_day"},
+            exclude_none=True,
+        )
+        place = {} if said.location is None else {"location_detail": said.location or None}
+        self.change(**given, **place)
+
+
+REFUSED = "refused"
+
+
+class TwoEnds:
+    """Both ends, and everything that is under way between them."""
+
+    def __init__(self, *, answer: float = 15) -> None:
+        """``answer``: for so many seconds the writing side waits for the meeting to take over a host's change."""
+        self.now = START
+        self.calendar = MemoryCalendar({})
+        account = OneAccount(CalendarProvider.OUTLOOK, "host@contoso.com", lambda: "token")
+        self.desk = Desk(self.calendar, account, answer=timedelta(seconds=answer))
+        self.news: list[tuple[int, MeetingState]] = []
+        self.told: list[CopyChanged | CopyRemoved] = []
+        state = meeting_state(participants=[participant("Jane Roe")], meeting_link="https://meet.example.com/x")
+        self.desk.link.wanted, self.desk.link.meeting_uuid = state, state.meeting_uuid
+        self.meeting = Meeting(state, lambda version, newest: self.news.append((version, newest)))
+        self.due: datetime | None = START
+        self.looks = 0
+
+    @property
+    def event_id(self) -> str | None:
+        """The event that the owner sees, if there is one."""
+        shown = self.calendar.shown
+        return shown[0].held.event_id if shown else None
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        with patch.object(writing, "utc_now", lambda: self.now):
+            yield
+
+    # --- what moves things along --------------------------------------------------------------------------------
+
+    def deliver_news(self, *, again: bool = False) -> None:
+        """The link hears of the oldest news; ``again``: and will hear of it once more."""
+        if self.news:
+            version, state = self.news[0] if again else self.news.pop(0)
+            if version > self.desk.link.sequence:
+                self.desk.link.wanted, self.desk.link.sequence = state, version
+            self.due = self.now
+
+    def deliver_told(self, *, again: bool = False) -> None:
+        if self.told:
+            self.meeting.hear(self.told[0] if again else self.told.pop(0))
+
+    def pull(self) -> None:
+        """What the pulling side does with our own copy: compare, and ask for a look."""
+        for key, copy in self.desk.link.copies.items():
+            if copy.event_id is None or copy.removed or self.desk.link.wanted.status is not MeetingStatus.ACTIVE:
+                continue
+            there = self.calendar.events.get(copy.event_id)
+            if there is None or there.canceled or there.content.fingerprint != copy.echo:
+                self.looks += 1
+                self.desk.link.look[key] = Look(token=str(self.looks))
+                self.due = self.now
+
+    async def attempt(self, *, forget: bool = False) -> None:
+        """One attempt, if one is due; ``forget``: the worker dies before its result is recorded."""
+        if self.due is None or self.due > self.now:
+            return
+        self.due = None
+        attempt = await self.desk.attempt(forget=forget)
+        if forget:
+            self.due = self.now
+            return
+        if attempt.change is not None:
+            self.told.append(attempt.change)
+        if attempt.again_in is not None:
+            self.due = self.now + timedelta(seconds=attempt.again_in)
+
+    async def calm_down(self) -> int:
+        """Nobody does anything any more; how often the event is written until nothing moves."""
+        before = self.calendar.writes
+        self.calendar.fail = None
+        for _ in range(60):
+            self.pull()
+            while self.told or self.news:
+                self.deliver_told()
+                self.deliver_news()
+            if self.due is None:
+                return self.calendar.writes - before
+            self.now = max(self.now, self.due)
+            await self.attempt()
+        raise AssertionError("it never calms down")
+
+    # --- what is true at the end --------------------------------------------------------------------------------
+
+    def differences(self) -> list[str]:
+        shown = self.calendar.shown
+        wanted = copy_of(self.meeting.state)
+        if wanted is None:
+            return [f"orphan {one.content.title}" for one in shown]
+        if len(shown) != 1:
+            return [f"{len(shown)} events"]
+        said = shown[0].content
+        differing = sorted(wanted.differs_from(said) - {"description"})
+        if own_words(said.description, self.meeting.state) != normalised(self.meeting.state.description or ""):
+            differing.append("own words")
+        return [f"{name}: {wanted} {said}" for name in differing]
