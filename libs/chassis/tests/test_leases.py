@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from chassis.leases import Lease, Leases, Result, due, work_indexes
+from chassis.leases import Lease, Leases, Oversight, Result, Standing, due, work_indexes
 from chassis.mongo import Collection, Document, open_database
 from chassis.settings import DatabaseSettings
 from chassis.workers import Workers
@@ -439,3 +440,64 @@ async def _at_least(things: list[Any], count: int) -> bool:
 
 async def _lease_of(things: Collection) -> Any:
     return (await stored(things)).get("job", {}).get("lease")
+
+
+# --- what operators see and do ----------------------------------------------------------------------------------------
+
+
+async def taken(things: Collection, name: str, *, seconds: float = 30) -> tuple[Leases, Lease]:
+    """A worker and the lease that it has just taken."""
+    holder = leases(things, seconds=seconds)
+    await want(things, name, later=-1)
+    [lease] = await holder.take(1, **ALL)
+    return holder, lease
+
+
+async def test_operators_see_how_work_stands(things: Collection) -> None:
+    overseen = Oversight(things, "job")
+    assert await overseen.standing() == Standing(due=0, later=0, leased=0, abandoned=0, gave_up=0, overdue=0)
+    holder, lease = await taken(things, "given up")
+    await holder.give_up(lease, ValueError("of our own"))
+    holder, lease = await taken(things, "put off")
+    await ended(holder, lease, Result(again_in=600))
+    await taken(things, "held")
+    await taken(things, "vanished", seconds=-1)
+    await want(things, "next round", later=300)
+    await want(things, "overdue", later=-600)
+    standing = await overseen.standing()
+    assert 600 <= standing.overdue < 660
+    assert replace(standing, overdue=0) == Standing(due=1, later=2, leased=1, abandoned=1, gave_up=1, overdue=0)
+    await holder.reclaim()
+    assert (await overseen.standing()).abandoned == 1, "nobody has taken it up yet"
+
+    a_minute_ago = utc_now() - timedelta(minutes=1)
+    found = await overseen.stuck(10, due_before=a_minute_ago)
+    assert [one["_id"] for one in found] == ["given up", "overdue", "put off"]
+    assert all(set(one) == {"_id", "job"} for one in found)
+    [first] = await overseen.stuck(1, due_before=a_minute_ago, projection=["account"])
+    assert first["account"] == ""
+
+
+async def test_operators_make_due_what_waits_and_never_what_somebody_is_at(things: Collection) -> None:
+    overseen = Oversight(things, "job")
+    for name in ("given up", "given up too"):
+        holder, lease = await taken(things, name)
+        await holder.give_up(lease, ValueError("of our own"))
+    holder, lease = await taken(things, "put off")
+    await ended(holder, lease, Result(again_in=600))
+    holder, lease = await taken(things, "done")
+    await ended(holder, lease)
+    held_by, held = await taken(things, "held")
+    assert await overseen.retry(["given up", "put off", "done", "held", "never heard of"]) == 2
+    assert (await overseen.standing()).gave_up == 1
+    assert "gaveUp" not in (await stored(things, "given up"))["job"]
+    assert {lease.key for lease in await holder.take(10, **ALL)} == {"given up", "put off"}
+    assert await ended(held_by, held) is not None, "its holder noticed nothing"
+
+    assert await overseen.retry_given_up(10) == 1
+    assert await overseen.retry_given_up(10) == 0
+    assert [lease.key for lease in await holder.take(10, **ALL)] == ["given up too"]
+    found = await overseen.find("given up too")
+    assert found is not None
+    assert found["job"]["attempts"] == 1
+    assert await overseen.find("never heard of") is None

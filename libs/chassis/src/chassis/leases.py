@@ -57,6 +57,11 @@ def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
             name=f"{name} leased",
             partialFilterExpression={f"{name}.lease.until": {"$exists": True}},
         ),
+        IndexModel(
+            [(f"{name}.gaveUp.at", ASCENDING)],
+            name=f"{name} given up",
+            partialFilterExpression={f"{name}.gaveUp.at": {"$exists": True}},
+        ),
     ]
 
 
@@ -224,6 +229,91 @@ class Leases:
 
     def _until(self) -> datetime:
         return _in(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much work of one kind there is, and in which state; ``overdue`` is how many seconds the longest due waits."""
+
+    due: int
+    later: int
+    """Wanted from a later instant on: put off, or the next round of work that is never over."""
+    leased: int
+    abandoned: int
+    """Left behind by workers that vanished, and not taken up again yet."""
+    gave_up: int
+    overdue: float
+
+
+class Oversight:
+    """What operators may know and do about the work in one field of one collection's documents, whoever does it."""
+
+    def __init__(self, collection: Collection, name: str) -> None:
+        self.name = name
+        self._collection = collection
+        self._due, self._free = f"{name}.dueAt", {f"{name}.lease": {"$exists": False}}
+        self._gave_up = {f"{name}.gaveUp.at": {"$exists": True}, self._due: {"$exists": False}}
+
+    async def standing(self) -> Standing:
+        """Counted now, by the indexes alone as far as they go."""
+        now, lease_until, abandoned = utc_now(), f"{self.name}.lease.until", {f"{self.name}.abandoned": True}
+        oldest = await self._collection.find_one(
+            {self._due: {"$exists": True}} | self._free, projection=[self._due], sort={self._due: ASCENDING}
+        )
+        return Standing(
+            due=await self._in_order({self._due: {"$lte": now}} | self._free),
+            later=await self._in_order({self._due: {"$gt": now}} | self._free),
+            leased=await self._leased({lease_until: {"$gt": now}}),
+            abandoned=await self._leased({lease_until: {"$lte": now}})
+            + await self._in_order({self._due: {"$exists": True}} | self._free | abandoned),
+            gave_up=await self._collection.count(self._gave_up, hint=f"{self.name} given up"),
+            overdue=max(0, (now - oldest[self.name]["dueAt"]).total_seconds()) if oldest else 0,
+        )
+
+    async def stuck(self, limit: int, *, due_before: datetime, projection: Sequence[str] = ()) -> list[Document]:
+        """Up to ``limit`` documents whose work does not end by itself, or not soon.
+
+        First what was given up, then what was due before the UTC instant ``due_before``, then what failed and is put
+        off. They hold the work's field, and the fields in ``projection``.
+        """
+        put_off = {self._due: {"$gt": utc_now()}, f"{self.name}.attempts": {"$gte": 1}} | self._free
+        found: list[Document] = []
+        for query, order in (
+            (self._gave_up, f"{self.name}.gaveUp.at"),
+            ({self._due: {"$lt": due_before}} | self._free, self._due),
+            (put_off, self._due),
+        ):
+            if room := limit - len(found):
+                found += await self._collection.find(
+                    query, projection=[self.name, *projection], sort={order: ASCENDING}, limit=room
+                )
+        return found
+
+    async def find(self, key: str, *, projection: Sequence[str] = ()) -> Document | None:
+        """The document of this id, as in ``stuck``; None when there is none, or it never had such work."""
+        return await self._collection.find_one(
+            {"_id": key, self.name: {"$exists": True}}, projection=[self.name, *projection]
+        )
+
+    async def retry(self, keys: Sequence[str]) -> int:
+        """Make due now what was given up or is put off, unless somebody is at it; how much that was."""
+        wanted = {"$or": [{self._due: {"$exists": True}}, {f"{self.name}.gaveUp": {"$exists": True}}]}
+        done = await self._collection.update_many(
+            {"_id": {"$in": list(keys)}} | wanted | self._free,
+            _merged(due(self.name, utc_now()), {"$unset": {f"{self.name}.gaveUp": ""}}),
+        )
+        return done.matched_count
+
+    async def retry_given_up(self, limit: int) -> int:
+        """The same with up to ``limit`` that were given up; 0 when none are left."""
+        found = await self._collection.find(self._gave_up, projection=["_id"], limit=limit)
+        return await self.retry([one["_id"] for one in found]) if found else 0
+
+    async def _in_order(self, query: dict[str, Any]) -> int:
+        return await self._collection.count(query, hint=f"{self.name} due in order")
+
+    async def _leased(self, query: dict[str, Any]) -> int:
+        return await self._collection.count(query, hint=f"{self.name} leased")
 
 
 def _merged(*updates: Update) -> dict[str, dict[str, Any]]:

@@ -104,11 +104,20 @@ class Outbox:
             await asyncio.sleep(self._grace.total_seconds() / 2)
 
     async def _measure(self) -> None:
-        oldest = await self._collection.find_one(
-            {"outboxDueAt": {"$exists": True}}, projection={"outboxDueAt": 1}, sort={"outboxDueAt": ASCENDING}
-        )
-        overdue = (utc_now() - oldest["outboxDueAt"]).total_seconds() if oldest else 0
-        metrics.OUTBOX_OLDEST.set(max(0, overdue))
+        metrics.OUTBOX_OLDEST.set(await overdue(self._collection))
+
+
+async def overdue(collection: Collection) -> float:
+    """For how many seconds the sweeper has owed the oldest unpublished event of a collection; 0 when it owes none."""
+    oldest = await collection.find_one(
+        {"outboxDueAt": {"$exists": True}}, projection={"outboxDueAt": 1}, sort={"outboxDueAt": ASCENDING}
+    )
+    return max(0, (utc_now() - oldest["outboxDueAt"]).total_seconds()) if oldest else 0
+
+
+async def pending(collection: Collection) -> int:
+    """How many documents of a collection have unpublished events; those being written just now are among them."""
+    return await collection.count({"outboxDueAt": {"$exists": True}}, hint="outbox")
 
 
 def outbox_entry(outgoing: Outgoing) -> dict[str, Any]:
