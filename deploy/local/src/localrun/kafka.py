@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,8 +75,11 @@ def tansu(port: int, *, log: Path) -> Process:
     return Process("kafka", command, log=log, ready=lambda: accepts_connections(port))
 
 
-def apache_kafka(data_dir: Path, port: int, *, log: Path) -> Process:
+def apache_kafka(data_dir: Path, port: int, *, log: Path, detours: Mapping[int, int] | None = None) -> Process:
     """The Kafka process, not started yet; its jars resolved and its storage formatted, both only the first time.
+
+    `detours`: more ports to listen at, each with the port that its clients are told to use instead, where something
+    forwards to it. A client follows the addresses that brokers advertise, so this alone keeps it on its way.
 
     A KRaft node opens the clients' port only after it was unfenced, so an accepted connection means ready.
     The controller's port is nobody's business but the node's: a free one is taken each time.
@@ -85,10 +88,15 @@ def apache_kafka(data_dir: Path, port: int, *, log: Path) -> Process:
     java = [_java(), "-Xmx512m", *_LOG_WITH_TIME, "-cp", f"{_jars()}/*"]
     data_dir.mkdir(parents=True, exist_ok=True)
     properties, storage, controller = data_dir / "server.properties", data_dir / "log", free_port()
+    more = {f"DETOUR{number}": ports for number, ports in enumerate((detours or {}).items())}
+    listeners = ["PLAINTEXT", "CONTROLLER", *more]
+    own = "".join(f",{name}://{bootstrap(listening)}" for name, (listening, _) in more.items())
+    told = "".join(f",{name}://{bootstrap(advertised)}" for name, (_, advertised) in more.items())
     properties.write_text(
         f"""{(_KAFKA_FILES / "server.properties").read_text()}
-listeners=PLAINTEXT://{bootstrap(port)},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://{bootstrap(port)}
+listeners=PLAINTEXT://{bootstrap(port)},CONTROLLER://127.0.0.1:{controller}{own}
+advertised.listeners=PLAINTEXT://{bootstrap(port)}{told}
+listener.security.protocol.map={",".join(f"{name}:PLAINTEXT" for name in listeners)}
 controller.quorum.voters=1@127.0.0.1:{controller}
 log.dirs={storage}
 """

@@ -60,16 +60,18 @@ class Mongod(Process):
             raise LocalRunError(_missing_libraries(_binary()) or str(failure)) from failure
 
 
-def mongod(data_dir: Path, port: int, *, log: Path) -> Mongod:
+def mongod(data_dir: Path, port: int, *, log: Path, test_commands: bool = False) -> Mongod:
     """The mongod process, not started yet.
 
-    The cache is kept small (the default is half of the machine's memory), the diagnostic recorder is off, and no socket
-    file is left in /tmp. Raises `LocalRunError` when no binary is found.
+    `test_commands` lets clients make it fail (failpoints), which only a test of outages may want. The cache is kept
+    small (the default is half of the machine's memory), the diagnostic recorder is off, and no socket file is left in
+    /tmp. Raises `LocalRunError` when no binary is found.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     command = [
         _binary(), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1", "--port", str(port), "--replSet", _REPLICA_SET,
         "--wiredTigerCacheSizeGB", "1", "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
+        *(["--setParameter", "enableTestCommands=1"] if test_commands else []),
     ]  # fmt: skip
     return Mongod("mongodb", command, log=log, ready=_primary(port))
 
