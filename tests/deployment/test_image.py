@@ -1,17 +1,63 @@
-"""The image, judged without Docker: what its lock holds and leaves out, and as whom it runs."""
+"""The image, judged without Docker: its steps carried out in a folder, what it holds, as whom it runs."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import requires
+from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from docs.generate.services import SERVICES
 from tests.support.deployment import ROOT
 
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8")
 MEMBERS = sorted(set(re.findall(r"(?:libs|services|tests)/[\w-]+", DOCKERFILE.partition("--no-build-isolation")[2])))
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """The instructions of the build stage: (COPY, "libs libs") and so on."""
+    build_stage = re.sub(r"\\\n\s*", "", DOCKERFILE).partition("\nFROM python:3.11-slim\n")[0]
+    for line in build_stage.splitlines():
+        if line and not line.startswith(("#", "FROM")):
+            instruction, _, rest = line.partition(" ")
+            yield instruction, rest
+
+
+def build(root: Path) -> Path:
+    """Carry out the build stage with ``root`` for the container's root folder. Returns its virtual environment."""
+    tools = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{tools}:{sys.base_prefix}/bin:{os.defpath}"}
+    app = root / "app"
+    app.mkdir()
+    for instruction, rest in steps():
+        match instruction, rest.replace("/app", str(app)):
+            case "WORKDIR", folder:
+                assert Path(folder) == app
+            case "ENV" | "ARG", assignments:
+                environment |= dict(re.findall(r'(\w+)="?([^"\s]+)"?', assignments))
+            case "COPY", what:
+                source, target = (Path(part) for part in what.split())
+                place = app / target / source.name if target == Path() else app / target
+                (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+            case "RUN", command if command.startswith("pip install"):
+                here = subprocess.run([tools / "uv", "--version"], capture_output=True, text=True, check=True).stdout
+                assert command.rpartition("==")[2] == here.split()[1]
+            case "RUN", command:
+                quick = environment | {"UV_LINK_MODE": "symlink", "UV_COMPILE_BYTECODE": "0"}
+                assert quick["VIRTUAL_ENV"] == str(app / ".venv")  # and not the one that these tests run in
+                ran = subprocess.run(
+                    command, shell=True, cwd=app, env=quick, capture_output=True, text=True, check=False
+                )
+                assert ran.returncode == 0, ran.stderr
+            case other:
+                raise AssertionError(f"not understood: {other}")
+    return app / ".venv"
 
 
 def image_lock() -> str:
@@ -43,6 +89,17 @@ def needed_by(names: list[str]) -> set[str]:
                 seen.add(one)
                 waiting.append(one)
     return needed
+
+
+@pytest.mark.timeout(180)
+def test_the_image_can_be_built_and_has_every_program(tmp_path: Path) -> None:
+    python = build(tmp_path) / "bin/python"
+    services = [f"{service.name.replace('-', '_')}.main" for service in SERVICES]
+    simulators = [f"simulators.{name}.app" for name in ("platform", "mail", "google", "microsoft")]
+    programs = ", ".join([*services, *simulators, "chassis.provision", "chassis.dlt"])
+    command = [python, "-I", "-c", f"import {programs}"]
+    imported = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=50)
+    assert imported.returncode == 0, imported.stderr
 
 
 def test_the_image_has_all_that_its_packages_need() -> None:
