@@ -234,6 +234,16 @@ def test_very_many_calendars_fit_into_one_document() -> None:
     assert desk.meeting.content.description == book
 
 
+def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_record() -> None:
+    def strangers(mark: str) -> list[Guest]:
+        return [Guest(email=f"{mark}{number:03}@" + "ñ" * 124, name="\U0001f600" * 300) for number in range(600)]
+
+    words = dict.fromkeys(("title", "location", "description"), "\U0001f600" * 9_000)
+    desk = note(Desk(), *(organised("TS-A", number, guests=strangers(f"{number}"), **words) for number in (1, 2)))
+    assert len(desk.meeting.participants) == 500
+    assert max(len(said.value) for said in desk.work.said) < 1_000_000
+
+
 # --- what becomes of it -------------------------------------------------------------------------------------------
 
 
@@ -261,11 +271,13 @@ def test_a_change_of_nothing_is_only_remembered() -> None:
 
 def test_what_was_heard_before_changes_nothing() -> None:
     told = [seen("TS-A", 3), seen("TS-A", 4, title="New"), gone("TS-A", 5)]
-    desk = note(Desk(), *told)
-    desk.work.touched = False
-    state = desk.meeting.model_dump()
-    note(desk, *told)
-    assert (desk.meeting.model_dump(), desk.work.touched) == (state, False)
+    desk = Desk()
+    for count, one in enumerate(told, 1):
+        note(desk, one)
+        desk.work.touched = False
+        state = desk.meeting.model_dump()
+        note(desk, *told[:count])
+        assert (desk.meeting.model_dump(), desk.work.touched) == (state, False)
 
 
 def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:

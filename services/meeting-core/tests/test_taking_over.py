@@ -1,11 +1,14 @@
 """What a host does to a meeting in their own calendar is done to the meeting, as if they had done it here."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from contracts.enums import ExternalSyncStatus, LocationType, MeetingSource, MeetingStatus, RsvpStatus, SyncOperation
 from contracts.events import MeetingCanceled, MeetingUpdated, SyncRetryRequested
 from contracts.inward import CopyChanged, CopyRemoved
+from hypothesis import given
+from hypothesis import strategies as st
 from meeting_core.application.noting import note_copy, note_seen
 
 from tests.support.commands import (
@@ -22,6 +25,7 @@ from tests.support.commands import (
     staff,
     update,
 )
+from tests.support.meetings import ZONES
 from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, seen
 
 LINK = "https://meet.example.com/1"
@@ -135,6 +139,35 @@ def test_what_a_calendar_can_say_is_cut_to_what_a_meeting_can(desk: Desk) -> Non
     assert (content.title or "").startswith("a bcxx")
     lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
     assert lengths == [255, 2_048, 8_000]
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> CopyChanged:
+    """Whatever a host can do to an event, and what they can write into it."""
+    texts = st.none() | st.just("") | st.text() | st.just("x\n" * 5_000)
+    changed: dict[str, Any] = {name: draw(texts) for name in ("title", "location", "description")}
+    if draw(st.booleans()):
+        moments = st.datetimes(datetime(1900, 1, 1), datetime(2199, 12, 30))  # noqa: DTZ001 wall times
+        start, minutes = draw(moments), draw(st.integers(-100, 40_000))
+        changed |= {"start_date_time": start, "end_date_time": start + timedelta(minutes=minutes)}
+        changed |= {"timezone": draw(st.none() | st.sampled_from(ZONES)), "all_day": draw(st.none() | st.booleans())}
+    return copy_changed(HOST_ID, **changed)
+
+
+@given(change=changes())
+def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(change: CopyChanged) -> None:
+    desk = Desk(create(guest()))
+    note(desk, change, change)
+    content, event = desk.meeting.content, desk.events[-1]
+    assert desk.meeting.version == len(desk.events) == 2
+    assert content.schedule.checked()
+    lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
+    assert [length <= most for length, most in zip(lengths, (255, 2_048, 8_000), strict=True)] == [True] * 3
+    if isinstance(event, MeetingUpdated):
+        assert event.silent is not event.rescheduled
+    else:
+        assert isinstance(event, SyncRetryRequested)
+        assert content == Desk(create(guest())).meeting.content
 
 
 REFUSED: dict[str, CopyChanged | CopyRemoved] = {

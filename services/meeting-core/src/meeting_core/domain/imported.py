@@ -21,6 +21,9 @@ BUSY = "Busy"
 """All that others learn of a private event."""
 LONGEST_TITLE, LONGEST_LINE, LONGEST_TEXT = 255, 2_048, 8_000
 _LONGEST_ADDRESS = 254
+"""Octets (RFC 5321 section 4.5.3.1.3, less the angle brackets)."""
+_LONGEST_NAME = 100
+"""So that an event that tells of 500 people who came and 500 who went stays below Kafka's 1 MB."""
 _MOST_TELLING = 8
 """How many calendars' words are kept for one meeting: each may be a book, and a document has room for 16 MB."""
 _TYPES = {
@@ -68,7 +71,7 @@ class Sighting(BaseModel):
             answer=seen.answer,
             organizes=seen.organized_by_owner,
             organizer_email=_address(seen.organizer_email),
-            organizer_name=_line(seen.organizer_name, LONGEST_TITLE),
+            organizer_name=_line(seen.organizer_name, _LONGEST_NAME),
             guests=list(_guests(seen.guests)),
         )
         return sighting.discreet() if seen.private else sighting
@@ -252,7 +255,7 @@ def _person(before: Participant | None, **person: object) -> Participant:
 
 def _owner(owner: CalendarOwner) -> CalendarOwner:
     email = one_line(owner.email, longest=_LONGEST_ADDRESS)
-    return owner.model_copy(update={"name": _line(owner.name, LONGEST_TITLE), "email": email})
+    return owner.model_copy(update={"name": _line(owner.name, _LONGEST_NAME), "email": email})
 
 
 def _content(event: EventTexts) -> MeetingContent:
@@ -278,7 +281,7 @@ def _guests(guests: Sequence[Guest]) -> Iterator[Guest]:
     """Those who have an address, as many as a meeting can have."""
     for guest in guests[:MAX_PARTICIPANTS]:
         if email := _address(guest.email):
-            yield Guest(email=email, name=_line(guest.name, LONGEST_TITLE), rsvp_status=guest.rsvp_status)
+            yield Guest(email=email, name=_line(guest.name, _LONGEST_NAME), rsvp_status=guest.rsvp_status)
 
 
 def _line(text: str | None, longest: int) -> str | None:
@@ -288,7 +291,7 @@ def _line(text: str | None, longest: int) -> str | None:
 def _address(text: str | None) -> str | None:
     """The text, if it can be an address: half of one would be somebody else's."""
     address = one_line(text, longest=_LONGEST_ADDRESS + 1)
-    whole = len(address) <= _LONGEST_ADDRESS and " " not in address
+    whole = len(address.encode()) <= _LONGEST_ADDRESS and " " not in address
     return address if whole and "@" in address else None
 
 
