@@ -45,7 +45,7 @@ async def published(bus: Bus, *expected: str) -> None:
 
 async def test_a_flood_for_one_channel_is_a_handful_of_hints() -> None:
     bus = Bus()
-    async with Hints(bus, most=100).handed_over() as hints:
+    async with Hints(bus, most=100, rest=0).handed_over() as hints:
         bus.open.clear()
         for _ in range(2000):
             hints.take(hint("one"))
@@ -57,14 +57,14 @@ async def test_a_flood_for_one_channel_is_a_handful_of_hints() -> None:
 
 async def test_hints_that_the_bus_refuses_wait_and_go_later() -> None:
     bus = Bus(refuses=2)
-    async with Hints(bus, most=100).handed_over() as hints:
+    async with Hints(bus, most=100, rest=0).handed_over() as hints:
         hints.take(hint("one"))
         await published(bus, "one/CHANGED")
 
 
 async def test_more_than_may_wait_are_dropped() -> None:
     bus = Bus()
-    async with Hints(bus, most=3).handed_over() as hints:
+    async with Hints(bus, most=3, rest=0).handed_over() as hints:
         bus.open.clear()
         hints.take(hint("in hand"))
         await asyncio.sleep(0)  # the first hint is on its way to the bus
@@ -77,6 +77,20 @@ async def test_more_than_may_wait_are_dropped() -> None:
 
 async def test_what_still_waits_at_the_end_is_handed_over() -> None:
     bus = Bus()
-    async with Hints(bus, most=3).handed_over() as hints:
+    async with Hints(bus, most=3, rest=0).handed_over() as hints:
         hints.take(hint("last"))  # and leave before anything could hand it over
     assert bus.all == ["last/CHANGED"]
+
+
+async def test_the_first_hint_goes_at_once_and_what_comes_soon_after_goes_together() -> None:
+    bus = Bus()
+    async with Hints(bus, most=100, rest=0.2).handed_over() as hints:
+        hints.take(hint("first"))
+        await published(bus, "first/CHANGED")
+        for number in range(20):
+            hints.take(hint(f"{number}"))
+            hints.take(hint("first"))
+            await asyncio.sleep(0)
+        await published(bus, "19/CHANGED")
+    assert len([batch for batch in bus.published if batch]) == 2
+    assert bus.all.count("first/CHANGED") == 2

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-import structlog
 from contracts.envelope import Envelope
 from contracts.ids import uuid7_hex
 
@@ -32,6 +31,11 @@ class Context:
 _current: ContextVar[Context | None] = ContextVar("context", default=None)
 
 
+def context_of_work() -> Context | None:
+    """The context of the running work, if there is one."""
+    return _current.get()
+
+
 def current_context() -> Context:
     """The context of the running work; outside of any, a new one."""
     return _current.get() or Context(correlation_id=uuid7_hex())
@@ -42,8 +46,7 @@ def working_on(context: Context) -> Iterator[None]:
     """Do what follows in this context; its ids are on every log line."""
     token = _current.set(context)
     try:
-        ids = structlog.contextvars.bound_contextvars(correlation_id=context.correlation_id, tenant=context.tenant)
-        with ids, continuing(context.traceparent):
+        with continuing(context.traceparent):
             yield
     finally:
         _current.reset(token)

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from types import FrameType
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from contracts.ids import uuid7_hex
 from fastapi import FastAPI, Header, HTTPException, Response
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
@@ -30,6 +31,7 @@ CORRELATION_HEADER = "x-correlation-id"
 TRACE_HEADER = "traceparent"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
 _LONGEST_CORRELATION = 64
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own would put whole addresses into spans, with the secrets of links and consents in their queries."""
@@ -113,10 +115,17 @@ class Correlation:
                 await self._broken(scope)(scope, receive, send_named)
             finally:
                 route = getattr(scope.get("route"), "path", "none")
-                metrics.REQUESTS.labels(scope["method"], route, status or 500).inc()
-                metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - began)
+                requests, seconds = _meters(scope["method"], route, status or 500)
+                requests.inc()
+                seconds.observe(time.perf_counter() - began)
                 request.update_name(f"{scope['method']} {route}")
                 request.set_attribute("http.response.status_code", status or 500)
+
+
+@lru_cache(maxsize=1_000)
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    known = method if method in _METHODS else "other"
+    return metrics.REQUESTS.labels(known, route, status), metrics.REQUEST_SECONDS.labels(known, route)
 
 
 def _safe(value: bytes) -> str | None:

@@ -8,11 +8,13 @@ import sys
 
 import structlog
 
+from chassis.context import context_of_work
+
 
 def configure_logging(service: str, level: str) -> None:
     """Send every log of this process, the libraries' too, to standard output as JSON lines."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_context,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
@@ -39,6 +41,13 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for indiscreet in ("requests_oauthlib", "oauthlib", "google", "google_auth_oauthlib", "msal", "urllib3"):
         logging.getLogger(indiscreet).setLevel(logging.WARNING)  # below it they log codes, tokens and secrets
+
+
+def _add_context(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = context_of_work()
+    if context is not None:
+        event["correlation_id"], event["tenant"] = context.correlation_id, context.tenant
+    return event
 
 
 def _service_name(service: str) -> structlog.typing.Processor:

@@ -1,20 +1,21 @@
 """Traces: one request followed through HTTP, Kafka, MongoDB, mail and calendar calls, by OpenTelemetry.
 
-Spans are always made; without an endpoint to send them to they record nothing, and what remains is that the trace a
-caller began travels on (W3C Trace Context, https://www.w3.org/TR/trace-context/). Attributes are ids and counts, never
+Without an endpoint to send them to no spans are made, and what remains is that the trace a caller began travels on (W3C
+Trace Context, https://www.w3.org/TR/trace-context/). Attributes are ids and counts, never
 names, addresses or contents. How much is sampled is said by the standard ``OTEL_TRACES_SAMPLER``.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import context as current
 from opentelemetry import trace
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-_tracer = trace.get_tracer("meetings")
+_tracer: Tracer | None = None
 _w3c = TraceContextTextMapPropagator()
+_NONE = nullcontext(INVALID_SPAN)
 
 __all__ = ["SpanKind", "configure_tracing", "continuing", "span", "span_of_batch", "traceparent"]
 
@@ -22,6 +23,7 @@ __all__ = ["SpanKind", "configure_tracing", "continuing", "span", "span_of_batch
 @contextmanager
 def configure_tracing(service: str, endpoint: str | None) -> Iterator[None]:
     """Send the spans made inside to the OTLP/HTTP ``endpoint``, a collector's base URL; without one record nothing."""
+    global _tracer  # noqa: PLW0603 a process has one
     if endpoint is None:
         yield
         return
@@ -34,11 +36,12 @@ def configure_tracing(service: str, endpoint: str | None) -> Iterator[None]:
 
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
-    trace.set_tracer_provider(provider)
+    _tracer = provider.get_tracer("meetings")
     PymongoInstrumentor().instrument(tracer_provider=provider, capture_statement=False)
     try:
         yield
     finally:
+        _tracer = None
         provider.shutdown()
 
 
@@ -62,11 +65,11 @@ def continuing(traceparent: str | None) -> Iterator[None]:
         current.detach(token)
 
 
-@contextmanager
-def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> Iterator[Span]:
-    """What follows is a part of the trace of its own; the name is of one of few kinds, what varies is an attribute."""
-    with _tracer.start_as_current_span(name, kind=kind, attributes=attributes) as one:
-        yield one
+def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> AbstractContextManager[Span]:
+    """What is done inside is a part of the trace of its own; a name is one of few, what varies is an attribute."""
+    if _tracer is None:
+        return _NONE
+    return _tracer.start_as_current_span(name, kind=kind, attributes=attributes)
 
 
 @contextmanager
@@ -75,6 +78,9 @@ def span_of_batch(name: str, traceparents: Sequence[str | None]) -> Iterator[Spa
     if len(traceparents) == 1:
         with continuing(traceparents[0]), span(name, SpanKind.CONSUMER) as one:
             yield one
+        return
+    if _tracer is None:
+        yield INVALID_SPAN
         return
     spans = (trace.get_current_span(_w3c.extract({"traceparent": one})) for one in traceparents if one)
     links = [Link(one.get_span_context()) for one in spans if one.get_span_context().is_valid]

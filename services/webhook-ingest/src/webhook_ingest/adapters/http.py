@@ -1,12 +1,16 @@
-"""The webhooks. Whatever happens behind them, providers are answered 200, so that they do not retry."""
+"""The webhooks. Whatever happens behind them, providers are answered 200, so that they do not retry.
 
-from typing import Annotated
+Notifications of known channels are never limited; what is none counts against the address that it came from.
+"""
+
+from typing import Annotated, Any
 
 from chassis import metrics
+from chassis.throttle import Throttle, client_network
 from contracts.enums import CalendarProvider, HintKind
 from contracts.errors import ErrorBody, ErrorCode, Refusal
 from contracts.times import utc_now
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
@@ -15,12 +19,30 @@ from webhook_ingest.domain.channels import Channels
 from webhook_ingest.domain.graph import GraphNotification, GraphNotifications
 
 _FIRST_MESSAGE = "sync"
+_GOOGLE_HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "description": description,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+    for name, required, description, example in (
+        ("x-goog-channel-id", True, "the channel", "019A16FF372A70B5A9307B00CE85E4DA"),
+        ("x-goog-channel-token", False, "the channel's secret", "oV1Fz0bT7mJYk2cQ"),
+        ("x-goog-resource-state", False, "`sync` in the first message of a channel", "exists"),
+    )
+]
+"""Described, but read by hand: FastAPI's reading of parameters takes as long as all the rest of an answer."""
 
 
 class Ingest:
-    """What the webhooks work with: the table of channels, and where hints go. The latter is set at start-up."""
+    """What the webhooks work with: the table of channels, and, set at start-up, where hints go and a limit."""
 
     hints: Hints
+    strangers: Throttle
+    """What one client address may send that is no known channel's notification."""
 
     def __init__(self) -> None:
         self.channels = Channels()
@@ -30,27 +52,32 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
     """The two webhooks."""
     router = APIRouter(prefix="/api/v1/webhooks", tags=["Webhooks"])
 
-    @router.post("/google", response_class=Response, responses={400: {"model": ErrorBody}, 403: {"model": ErrorBody}})
-    async def google(
-        x_goog_channel_id: Annotated[str | None, Header(examples=["019A16FF372A70B5A9307B00CE85E4DA"])] = None,
-        x_goog_channel_token: Annotated[str, Header(description="the channel's secret")] = "",
-        x_goog_resource_state: Annotated[str, Header(examples=["exists"])] = "",
-    ) -> Response:
+    @router.post(
+        "/google",
+        response_class=Response,
+        responses=_errors(400, 403, 413, 429),
+        openapi_extra={"parameters": _GOOGLE_HEADERS},
+    )
+    async def google(request: Request) -> Response:
         """A change in a watched Google calendar. The body is empty: what changed is found by pulling."""
-        if not x_goog_channel_id:
+        headers = request.headers
+        channel_id = headers.get("x-goog-channel-id")
+        if not channel_id:
+            ingest.strangers.admit(client_network(request))
             raise Refusal(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
-        hint = ingest.channels.hint(
-            x_goog_channel_id, x_goog_channel_token, CalendarProvider.GOOGLE, HintKind.CHANGED, utc_now()
-        )
+        secret = headers.get("x-goog-channel-token", "")
+        hint = ingest.channels.hint(channel_id, secret, CalendarProvider.GOOGLE, HintKind.CHANGED, utc_now())
         if hint is None:
+            ingest.strangers.admit(client_network(request))
             raise Refusal(ErrorCode.WEBHOOK_NOT_RECOGNISED)
-        if x_goog_resource_state != _FIRST_MESSAGE:
+        if headers.get("x-goog-resource-state") != _FIRST_MESSAGE:
             ingest.hints.take(hint)
         return Response()
 
     @router.post(
         "/outlook",
         response_class=PlainTextResponse,
+        responses=_errors(400, 413, 429),
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
     async def outlook(
@@ -61,16 +88,25 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
     ) -> Response:
         """Changes in watched Outlook calendars, or the handshake of a new subscription."""
         if validation_token is not None:
-            return PlainTextResponse(validation_token, headers={"X-Content-Type-Options": "nosniff"})
+            ingest.strangers.admit(client_network(request))
+            return PlainTextResponse(validation_token)
+        believed = False
         for item in _items(await request.body()):
             hint = ingest.channels.hint(item.channel_id, item.secret, CalendarProvider.OUTLOOK, item.kind, utc_now())
             if hint is None:
                 metrics.HINTS.labels("forged").inc()
             else:
+                believed = True
                 ingest.hints.take(hint)
+        if not believed:
+            ingest.strangers.admit(client_network(request))
         return PlainTextResponse("")
 
     return router
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorBody} for status in statuses}
 
 
 def _items(body: bytes) -> list[GraphNotification]:

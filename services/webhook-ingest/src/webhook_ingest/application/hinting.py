@@ -27,12 +27,14 @@ class Bus(Protocol):
 class Hints:
     """Hints that wait for the bus. The same hint again, while it waits, says nothing new.
 
-    Beyond ``most`` waiting hints new ones are dropped and counted; periodic pulls bring what they hinted at.
+    The first after a lull is handed over at once, what comes within ``rest`` seconds after that goes together: providers
+    tell one change several times, and a busy calendar's channel many. Beyond ``most`` waiting hints new ones are dropped and counted; periodic pulls bring what they hinted at.
     """
 
-    def __init__(self, bus: Bus, *, most: int) -> None:
+    def __init__(self, bus: Bus, *, most: int, rest: float) -> None:
         self._bus = bus
         self._most = most
+        self._rest = rest
         self._waiting: dict[_Key, CalendarHinted] = {}
         self._stirred = asyncio.Event()
 
@@ -62,6 +64,7 @@ class Hints:
             await self._stirred.wait()
             if await self._hand_over():
                 failures = 0
+                await asyncio.sleep(self._rest)
             else:
                 failures += 1
                 await asyncio.sleep(backoff(failures, first=0.2, most=5))
