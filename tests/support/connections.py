@@ -151,6 +151,7 @@ def settings_for(mongodb_uri: str, google: Google, microsoft: Microsoft) -> Sett
         internal_token=SecretStr("internal"),
         token_encryption_keys=SecretStr(KEY),
         oauth_redirect_base_url="http://127.0.0.1:1",
+        webhook_base_url="http://127.0.0.1:1",
         oauth_timeout=5,
         google_client_id=google.settings.google_client_id,
         google_client_secret=SecretStr(google.settings.google_client_secret),

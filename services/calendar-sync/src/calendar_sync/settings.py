@@ -36,6 +36,15 @@ class Settings(DatabaseSettings):
         default=8, ge=1, description="failed attempts after which a sync is told as `FAILED`; they go on all the same"
     )
 
+    webhook_base_url: str = Field(
+        description="under which providers tell of changes: webhook-ingest's public address, no slash at the end"
+    )
+    watch_concurrency: int = Field(default=16, ge=2, description="channels looked after at once, half per provider")
+    watch_lease: float = Field(default=60, description="after which another worker takes over looking after channels")
+    channel_lifetime: float = Field(
+        default=6 * 86_400, description="asked for; providers grant at most a week, and less if they like"
+    )
+
     pull_concurrency: int = Field(default=32, ge=2, description="calendars read at once, half of them per provider")
     pull_lease: float = Field(default=60, description="after which another worker takes over reading a calendar")
     pull_rest: float = Field(default=0.5, description="between the beginnings of two pulls of one calendar at least")
