@@ -29,3 +29,8 @@ HINTS = Counter("webhook_hints", "Notifications of providers by what became of t
 EVENTS_UNREADABLE = Counter("external_events_unreadable", "External events that were skipped", ["provider"])
 PULLS = Counter("calendar_pulls", "Attempts at reading external calendars by how they ended", ["provider", "outcome"])
 FEED_AGE = Gauge("calendar_feed_age_seconds", "Since when the connected calendar read longest ago has not been read")
+WATCHES = Counter(
+    "calendar_watches", "Attempts at keeping push channels open by how they ended", ["provider", "outcome"]
+)
+CHANNELS_OPEN = Gauge("calendar_channels_open", "Connected calendars that a push channel watches", ["provider"])
+CHANNEL_ENDS = Gauge("calendar_channel_ends_seconds", "How soon the first of these channels ends", ["provider"])

@@ -39,12 +39,24 @@ class Channel(BaseModel):
     model_config = _STORED
 
     channel_id: str
+    secret_hash: str
+    """What of its secret may be known (``contracts.channels``)."""
     remote_id: str | None = None
     """Google's resourceId, Graph's subscription id: what the provider stops it by; None until it has answered."""
     generation: int
     """Of the connection in which it was opened."""
+    since: Instant
+    """When it was asked for, or last renewed."""
     expires_at: Instant
     state: ChannelState = ChannelState.OPENING
+
+    def serves(self, generation: int, now: datetime) -> bool:
+        """Whether it may be good. One whose opening was not answered is not: it can be neither renewed nor stopped."""
+        return self.state is ChannelState.OPEN and self.generation == generation and self.expires_at > now
+
+    def after(self, share: float) -> datetime:
+        """When this share of its life is over."""
+        return self.since + share * (self.expires_at - self.since)
 
 
 class Cursor(BaseModel):

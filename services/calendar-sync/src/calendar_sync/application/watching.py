@@ -1,0 +1,312 @@
+"""Watching: keeping one push channel open for each connected calendar, so that its provider tells us of changes.
+
+A channel is a row in the feed before anybody is asked for it, and known to webhook-ingest before the provider can use
+it: its first notification may be faster than the provider's answer. Its secret is made for the call and kept nowhere.
+Channels only make things fast: where none can be had, calendars are read at intervals all the same.
+"""
+
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from chassis.backoff import backoff
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.wire import encode, envelope_for
+from contracts.channels import ChannelClosed, ChannelOpened, secret_hash
+from contracts.enums import CalendarProvider
+from contracts.envelope import Message
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from contracts.topics import CALENDAR_SYNC
+
+from calendar_sync.application.calling import Answer, Calls
+from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.failures import (
+    CallFailedError,
+    Failure,
+    MissingError,
+    StaleError,
+    TakenError,
+    UnauthorizedError,
+    unavailable,
+)
+from calendar_sync.domain.feed import Channel, ChannelState, Feed, FeedState
+
+log = structlog.get_logger()
+
+_SECRET_BYTES = 32
+_RENEWED_FROM, _RENEWED_BY = 0.75, 0.8
+"""The share of its life after which a channel is renewed, spread so that those of one moment do not come together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a provider answered: the id by which it stops the channel, and the UTC instant at which it ends."""
+
+    remote_id: str
+    expires_at: datetime
+
+
+class Bell(Protocol):
+    """One provider's push channels. Every method may raise CallFailedError and UnauthorizedError."""
+
+    async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
+        """Ask to be told of changes until ``expires_at``, or for as long as the provider likes.
+
+        Raises:
+            MissingError: the calendar is not there.
+            StaleError: this calendar is watched already, on behalf of another user.
+        """
+
+    async def renew(self, access: Access, remote_id: str, expires_at: datetime, /) -> Opened | None:
+        """Prolong a channel; None: this provider cannot, a new one is needed. Raises MissingError: it is gone."""
+
+    async def close(self, access: Access, channel_id: str, remote_id: str, /) -> None:
+        """Stop a channel. Raises MissingError: it is gone already."""
+
+    async def ours(self, access: Access, /) -> Sequence[str]:
+        """The remote ids of all channels that the account has open for us, if the provider tells: Google does not."""
+
+
+class Rows(Protocol):
+    """Where whoever leases a feed's channels writes them down."""
+
+    async def save(self, channels: Sequence[Channel]) -> None:
+        """Raises LeaseLostError: another worker may be at it."""
+
+
+class Channels(Protocol):
+    """The channels of all feeds, for reading."""
+
+    async def of(self, connection_id: str) -> Sequence[Channel]:
+        """Those of one feed."""
+
+    async def known(self, remote_ids: Sequence[str]) -> set[str]:
+        """Those of these that belong to any feed."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """What came of an attempt: the channels as they are now, and when to look at them again, in seconds."""
+
+    channels: list[Channel]
+    look_in: float | None = None
+    """From now, while all is well; None: not before somebody wants it."""
+    failure: Failure | None = None
+    retry_in: float = 0
+    missed: bool = False
+    """There was a while without a channel: what happened in it must be read."""
+
+
+class Watching:
+    """Opens, renews and closes channels."""
+
+    def __init__(
+        self,
+        bells: Mapping[CalendarProvider, Bell],
+        channels: Channels,
+        accounts: Accounts,
+        calls: Calls,
+        publisher: Publisher,
+        *,
+        lifetime: timedelta,
+        retry_first: float = 5,
+        retry_most: float = 600,
+    ) -> None:
+        """``lifetime`` that is asked for. ``retry_first``, ``retry_most``: pauses in seconds after failures."""
+        self._bells = bells
+        self._channels = channels
+        self._accounts = accounts
+        self._calls = calls
+        self._publisher = publisher
+        self._lifetime = lifetime
+        self._retry_first = retry_first
+        self._retry_most = retry_most
+
+    async def attempt(self, feed: Feed, *, number: int, rows: Rows) -> Watched:
+        """One attempt at one feed's channels; ``number`` counts them from 1 since the last success.
+
+        Raises:
+            LeaseLostError: nothing more was done.
+        """
+        watched = Watched(list(feed.channels))
+        if feed.state is not FeedState.OPEN:
+            await self._disbelieve(watched.channels)
+            return watched
+        account = await self._accounts.connected(feed.tenant_uuid, feed.user_id)
+        if account is None or account.generation != feed.generation:
+            return watched  # the event that tells so is on its way
+        line = _Line(self._bells[feed.provider], self._calls, account)
+        try:
+            await self._keep_open(watched, line, rows)
+        except GrantRevokedError:
+            return watched  # so is the event that tells of this
+        except ProviderUnavailableError as error:
+            self._failed(watched, number, unavailable(str(error), error.retry_after))
+        except CallFailedError as error:
+            self._failed(watched, number, error.failure)
+        except (MissingError, StaleError, TakenError) as error:
+            self._failed(watched, number, unavailable(f"it does not let us watch: {type(error).__name__}"))
+        else:
+            watched.look_in = _until_look(watched.channels[0])
+        return watched
+
+    async def stop(self, account: Account, access_token: str) -> None:
+        """Have the provider stop all channels of this account in this generation.
+
+        Their rows are written by whoever leases the feed, so they stay until they are over.
+
+        Raises:
+            ProviderUnavailableError: not all are stopped yet.
+        """
+        bell, access = self._bells[account.provider], Access(access_token, account.calendar_id)
+        rows = await self._channels.of(account.connection_id)
+        stoppable = [(one.channel_id, one.remote_id) for one in rows if one.generation == account.generation]
+        try:
+            stoppable += [("", stray) for stray in await self._strays(await bell.ours(access))]
+            for channel_id, remote_id in stoppable:
+                if remote_id is not None:
+                    with suppress(MissingError):
+                        await bell.close(access, channel_id, remote_id)
+        except UnauthorizedError:
+            return  # the grant ended already, and with it what was opened by it
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise ProviderUnavailableError(error.failure.reason, retry_after=error.failure.retry_after) from None
+            log.warning("channels cannot be stopped, so they run out", reason=error.failure.reason)
+
+    # --- keeping one open ---------------------------------------------------------------------------------------------
+
+    async def _keep_open(self, watched: Watched, line: "_Line", rows: Rows) -> None:
+        """Afterwards one channel is open and fresh, and no other. Raises as the methods of ``Bell`` do."""
+        now = utc_now()
+        await self._disbelieve([one for one in watched.channels if not one.serves(line.account.generation, now)])
+        # Before opening, because Graph allows only one; the one that a new one replaces is closed after it.
+        await self._close_disbelieved(watched, line)
+        current = next(iter(watched.channels), None)
+        if current is not None and await self._renew(current, line):
+            return
+        await self._open(watched, line, rows)
+        watched.missed = current is None or current.state is ChannelState.CLOSING
+        await self._disbelieve(watched.channels[1:])
+        await self._close_disbelieved(watched, line)
+
+    async def _renew(self, channel: Channel, line: "_Line") -> bool:
+        """Whether the channel needs no successor. A provider that can renew is asked each time: it may have lost it."""
+        now = utc_now()
+        try:
+            renewed = await line.renew(channel, now + self._lifetime)
+        except MissingError:
+            log.info("a channel was lost by its provider", channel=channel.channel_id)
+            await self._disbelieve([channel])
+            return False
+        if renewed is None:
+            return now < channel.after(_RENEWED_FROM)
+        channel.since, channel.expires_at = now, renewed.expires_at
+        await self._say_opened(channel, line.account)
+        return True
+
+    async def _open(self, watched: Watched, line: "_Line", rows: Rows) -> None:
+        for stray in await self._strays(await line.ours()):
+            with suppress(MissingError):
+                await line.close("", stray)
+        now, secret = utc_now(), secrets.token_urlsafe(_SECRET_BYTES)
+        channel = Channel(
+            channel_id=uuid7_hex(),
+            secret_hash=secret_hash(secret),
+            generation=line.account.generation,
+            since=now,
+            expires_at=now + self._lifetime,
+        )
+        watched.channels.insert(0, channel)
+        await rows.save(watched.channels)
+        await self._say_opened(channel, line.account)
+        opened = await line.open(channel, secret)
+        channel.remote_id, channel.state = opened.remote_id, ChannelState.OPEN
+        if channel.expires_at != opened.expires_at:
+            channel.expires_at = opened.expires_at
+            await self._say_opened(channel, line.account)
+
+    async def _strays(self, remote_ids: Sequence[str]) -> set[str]:
+        """Those that no feed knows: somebody died between asking for them and writing down what was answered."""
+        return set(remote_ids) - await self._channels.known(remote_ids) if remote_ids else set()
+
+    # --- closing ------------------------------------------------------------------------------------------------------
+
+    async def _disbelieve(self, channels: Sequence[Channel]) -> None:
+        """From now on nobody believes what these say; they are still to be stopped."""
+        for channel in channels:
+            if channel.state is not ChannelState.CLOSING:
+                await self._say(channel.channel_id, ChannelClosed(channel_id=channel.channel_id))
+                channel.state = ChannelState.CLOSING
+
+    async def _close_disbelieved(self, watched: Watched, line: "_Line") -> None:
+        """Stop those that nobody believes any more; what cannot be stopped runs out."""
+        for channel in [one for one in watched.channels if one.state is ChannelState.CLOSING]:
+            try:
+                if channel.remote_id is not None and channel.expires_at > utc_now():
+                    await line.close(channel.channel_id, channel.remote_id)
+            except MissingError:
+                pass
+            except CallFailedError as error:
+                if error.failure.passing:
+                    raise
+                log.info("a channel cannot be stopped, so it runs out", reason=error.failure.reason)
+            watched.channels.remove(channel)
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    async def _say_opened(self, channel: Channel, account: Account) -> None:
+        opened = ChannelOpened(
+            channel_id=channel.channel_id,
+            provider=account.provider,
+            connection_id=account.connection_id,
+            secret_hash=channel.secret_hash,
+            expires_at=channel.expires_at,
+        )
+        await self._say(channel.channel_id, opened)
+
+    async def _say(self, channel_id: str, body: ChannelOpened | ChannelClosed) -> None:
+        """Raises a KafkaError when it was not acknowledged: then nothing that follows from it is done."""
+        envelope = envelope_for(body, source=CALENDAR_SYNC, subject=channel_id)
+        await self._publisher.publish(encode(Message(envelope, body), key=channel_id))
+
+    def _failed(self, watched: Watched, number: int, failure: Failure) -> None:
+        log.warning("a calendar cannot be watched", code=failure.code.value, reason=failure.reason, attempt=number)
+        pause = backoff(number, first=self._retry_first, most=self._retry_most)
+        watched.failure, watched.retry_in = failure, max(pause, failure.retry_after or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One account at its provider, called politely and with a token that holds."""
+
+    bell: Bell
+    calls: Calls
+    account: Account
+
+    async def open(self, channel: Channel, secret: str) -> Opened:
+        return await self._call(lambda access: self.bell.open(access, channel.channel_id, secret, channel.expires_at))
+
+    async def renew(self, channel: Channel, expires_at: datetime) -> Opened | None:
+        return await self._call(lambda access: self.bell.renew(access, channel.remote_id or "", expires_at))
+
+    async def close(self, channel_id: str, remote_id: str) -> None:
+        await self._call(lambda access: self.bell.close(access, channel_id, remote_id))
+
+    async def ours(self) -> Sequence[str]:
+        return await self._call(self.bell.ours)
+
+    async def _call(self, call: Callable[[Access], Awaitable[Answer]]) -> Answer:
+        return await self.calls.make(self.account, lambda token: call(Access(token, self.account.calendar_id)))
+
+
+def _until_look(channel: Channel) -> float:
+    share = random.uniform(_RENEWED_FROM, _RENEWED_BY)  # noqa: S311 spreads load, guards nothing
+    return max(1.0, (channel.after(share) - utc_now()).total_seconds())

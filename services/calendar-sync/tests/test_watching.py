@@ -1,0 +1,511 @@
+"""Push channels of both simulated providers, kept by real leases in a real MongoDB."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import httpx
+import pytest
+from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.adapters.clients.microsoft import GraphClient
+from calendar_sync.adapters.feeds import INDEXES, LANE, PULL, WATCH, StoredFeeds, to_feed
+from calendar_sync.adapters.watches.desk import INDEXES as CHANNEL_INDEXES
+from calendar_sync.adapters.watches.desk import StoredChannels, WatchDesk
+from calendar_sync.adapters.watches.google import GoogleBell
+from calendar_sync.adapters.watches.microsoft import MicrosoftBell
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.ports import Account, ProviderUnavailableError
+from calendar_sync.application.watching import Bell, Opened, Watching
+from calendar_sync.application.writing import Access
+from calendar_sync.domain.feed import Channel, ChannelState, FeedState
+from chassis import metrics
+from chassis.leases import Lease, Leases, Result
+from chassis.mongo import Collection, Document, open_database
+from contracts.channels import ChannelClosed, ChannelOpened
+from contracts.enums import CalendarProvider
+from contracts.envelope import Envelope
+from contracts.ids import uuid7_hex
+from contracts.model import Contract
+from contracts.registry import type_of
+from contracts.times import utc_now
+from simulators.google import testing as google_testing
+from simulators.google.testing import Google
+from simulators.microsoft import testing as microsoft_testing
+from simulators.microsoft.testing import Microsoft
+from structlog.testing import capture_logs
+
+from tests.support.connections import StandInPublisher
+from tests.support.inward import database_for
+from tests.support.outward import OneAccount
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
+Json = dict[str, Any]
+WEEK = timedelta(days=6, hours=22)
+
+
+class Outside(Protocol):
+    """One provider with a user's account, and a webhook."""
+
+    provider: CalendarProvider
+    email: str
+    bell: Any
+    stopping: str
+    """What the provider calls stopping a channel."""
+
+    def token(self) -> str: ...
+
+    def open(self) -> dict[str, datetime]:
+        """The channels that the provider has open for the account: their ends by the ids that it stops them by."""
+
+    def change(self) -> None:
+        """Something happens in the calendar."""
+
+    def secrets(self) -> list[tuple[str, str]]:
+        """What the webhook was sent: channel ids with what proves them."""
+
+    def fault(self, kind: str, **more: Any) -> None:
+        """In the request that opens a channel."""
+
+    def lose(self) -> None:
+        """The provider drops the channels, or what it lets us see of it."""
+
+
+class AtGoogle:
+    provider = CalendarProvider.GOOGLE
+    stopping = "channels.stop"
+
+    def __init__(self, google: Google, client: GoogleClient, receiver: google_testing.Receiver) -> None:
+        self._google = google
+        self._receiver = receiver
+        self.email = f"{uuid7_hex().lower()}@gmail.com"
+        self._token = str(google.connect(self.email).token)
+        self.bell: Any = GoogleBell(client, address=receiver.url)
+
+    def token(self) -> str:
+        return self._token
+
+    def open(self) -> dict[str, datetime]:
+        channels = [one for one in self._google.control("GET", "channels") if one["account"] == self.email]
+        return {one["id"]: datetime.fromisoformat(one["expiresAt"]) for one in channels}
+
+    def change(self) -> None:
+        day = {"dateTime": "2027-06-01T10:00:00Z"}, {"dateTime": "2027-06-01T11:00:00Z"}
+        body = {"summary": "New", "start": day[0], "end": day[1]}
+        self._google.control("POST", f"accounts/{self.email}/events", body)
+
+    def secrets(self) -> list[tuple[str, str]]:
+        came = [push.headers for push in self._receiver.came]
+        return [(one["x-goog-channel-id"], one["x-goog-channel-token"]) for one in came]
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self._google.fault(kind, **{"account": self.email, "operation": "events.watch"} | more)
+
+    def lose(self) -> None:
+        self._google.control("DELETE", f"channels?account={self.email}")
+
+
+class AtMicrosoft:
+    provider = CalendarProvider.OUTLOOK
+    stopping = "subscriptions.delete"
+
+    def __init__(self, microsoft: Microsoft, client: GraphClient, receiver: microsoft_testing.Receiver) -> None:
+        self._microsoft = microsoft
+        self._receiver = receiver
+        self.email = f"{uuid7_hex().lower()}@contoso.com"
+        self._token = str(microsoft.consent(self.email)["access_token"])
+        self.bell: Any = MicrosoftBell(client, address=f"{receiver.url}/hook")
+
+    def token(self) -> str:
+        return self._token
+
+    def _subscriptions(self) -> list[Json]:
+        return [one for one in self._microsoft.control("GET", "subscriptions") if one["email"] == self.email]
+
+    def open(self) -> dict[str, datetime]:
+        return {one["subscription_id"]: datetime.fromisoformat(one["expires_at"]) for one in self._subscriptions()}
+
+    def change(self) -> None:
+        times = [{"dateTime": f"2027-06-01T{hour}:00:00", "timeZone": "UTC"} for hour in (10, 11)]
+        event = {"subject": "New", "start": times[0], "end": times[1]}
+        self._microsoft.control("POST", f"accounts/{self.email}/events", {"event": event})
+
+    def secrets(self) -> list[tuple[str, str]]:
+        states = [item["clientState"] for call in self._receiver.wait(0) for item in call.body["value"]]
+        return [(state.partition(".")[0], state.partition(".")[2]) for state in states]
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self._microsoft.fault(kind, **{"account": self.email, "operation": "subscriptions.create"} | more)
+
+    def lose(self) -> None:
+        for one in self._subscriptions():
+            self._microsoft.control("POST", f"subscriptions/{one['subscription_id']}/remove", {"notify": False})
+
+
+@dataclass
+class Desk:
+    """The watching side of one user's connection."""
+
+    outside: Outside
+    documents: Collection
+    lifetime: timedelta = WEEK
+    publisher: StandInPublisher = field(default_factory=StandInPublisher)
+    accounts: OneAccount = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accounts = OneAccount(self.outside.provider, self.outside.email, self.outside.token)
+
+    @property
+    def account(self) -> Account:
+        assert self.accounts.account is not None
+        return self.accounts.account
+
+    @property
+    def watching(self) -> Watching:
+        return Watching(
+            {self.outside.provider: self.outside.bell},
+            StoredChannels(self.documents),
+            self.accounts,
+            Calls(self.accounts, Politeness()),
+            self.publisher,
+            lifetime=self.lifetime,
+            retry_first=2,
+        )
+
+    @property
+    def leases(self) -> Leases:
+        return Leases(self.documents, WATCH, seconds=5, lane=LANE)
+
+    async def connect(self) -> None:
+        await StoredFeeds(self.documents, rest=0).open(self.account)
+
+    async def take(self) -> Lease:
+        (lease,) = await self.leases.take(1, full=[], per_lane=lambda _: 1)
+        return lease
+
+    async def attempt(self) -> Document:
+        """One attempt, recorded as a worker records it; what the feed's document says then."""
+        lease = await self.take()
+        result = await WatchDesk(self.documents, self.watching).work(lease)
+        await self.leases.record([(lease, result)])
+        return await self.document()
+
+    async def look_now(self, **fields: Any) -> None:
+        """Its channels are to be looked at now; ``fields`` of the feed are changed."""
+        await self.documents.update_one(
+            {"_id": self.account.connection_id}, {"$set": {f"{WATCH}.dueAt": utc_now(), **fields}}
+        )
+
+    async def document(self) -> Document:
+        found = await self.documents.find_one({"_id": self.account.connection_id})
+        assert found is not None
+        return found
+
+    async def channels(self) -> list[Channel]:
+        return to_feed(await self.document()).channels
+
+    async def channel(self) -> Channel:
+        """The only channel, which is open."""
+        (channel,) = await self.channels()
+        assert channel.state is ChannelState.OPEN
+        return channel
+
+    async def grow_old(self) -> None:
+        """Its channel was opened long ago, and ends soon."""
+        past = {"channels.0.since": utc_now() - 6 * timedelta(days=1), "channels.0.expiresAt": utc_now() + WEEK / 7}
+        await self.look_now(**past)
+
+    @property
+    def told(self) -> list[Contract]:
+        """Everything about channels, in the order in which it was told."""
+        kinds = {type_of(kind).name: kind for kind in (ChannelOpened, ChannelClosed)}
+        return [
+            kinds[Envelope.from_headers(record.headers).type].model_validate_json(record.value)
+            for record in self.publisher.records
+        ]
+
+    def believed(self, channel_id: str, secret: str) -> bool:
+        """Whether webhook-ingest would believe such a notification, after all that was told."""
+        known: dict[str, ChannelOpened] = {}
+        for body in self.told:
+            match body:
+                case ChannelOpened():
+                    known[body.channel_id] = body
+                case ChannelClosed():
+                    known.pop(body.channel_id, None)
+        return channel_id in known and known[channel_id].admits(secret) and known[channel_id].expires_at > utc_now()
+
+
+class Listening:
+    """A provider's channels; ``heard``: whether those that were asked for were believed already."""
+
+    def __init__(self, bell: Bell, desk: Desk) -> None:
+        self._bell = bell
+        self._desk = desk
+        self.heard: list[bool] = []
+
+    async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
+        self.heard.append(self._desk.believed(channel_id, secret))
+        return await self._bell.open(access, channel_id, secret, expires_at)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bell, name)
+
+
+@pytest.fixture
+async def documents(mongodb_uri: str) -> AsyncIterator[Collection]:
+    async with open_database(database_for(mongodb_uri)) as database:
+        documents = database.collection("feeds")
+        await documents.create_indexes([*INDEXES, *CHANNEL_INDEXES])
+        yield documents
+
+
+@pytest.fixture
+def at_google(google_simulator: Google) -> Iterator[AtGoogle]:
+    client = GoogleClient(api_url=google_simulator.url, timeout=1, threads=2)
+    with google_testing.receiving() as receiver:
+        yield AtGoogle(google_simulator, client, receiver)
+    client.close()
+    google_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture
+async def at_microsoft(microsoft_simulator: Microsoft) -> AsyncIterator[AtMicrosoft]:
+    async with httpx.AsyncClient(timeout=1) as http:
+        with microsoft_testing.receiving() as receiver:
+            yield AtMicrosoft(microsoft_simulator, GraphClient(http, graph_url=microsoft_simulator.url), receiver)
+    microsoft_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture(params=["at_google", "at_microsoft"])
+def outside(request: pytest.FixtureRequest) -> Outside:
+    """Both providers, one after the other."""
+    found: Outside = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def desk(outside: Outside, documents: Collection) -> Desk:
+    desk = Desk(outside, documents)
+    await desk.connect()
+    return desk
+
+
+async def test_a_change_is_told_through_a_channel_that_is_believed(desk: Desk) -> None:
+    await desk.attempt()
+    channel = await desk.channel()
+    assert list(desk.outside.open().values()) == [channel.expires_at]
+    desk.outside.change()
+
+    async def told() -> bool:
+        return len(desk.outside.secrets()) > 1
+
+    await until(told, what="a notification")
+    assert {channel_id for channel_id, _ in desk.outside.secrets()} == {channel.channel_id}
+    assert all(desk.believed(*one) for one in desk.outside.secrets())
+    assert not desk.believed(channel.channel_id, "another secret")
+
+
+async def test_a_channel_is_known_before_the_provider_is_asked(desk: Desk) -> None:
+    desk.outside.bell = Listening(desk.outside.bell, desk)
+    await desk.attempt()
+    assert desk.outside.bell.heard == [True]
+
+
+async def test_no_secret_is_kept_or_logged(desk: Desk) -> None:
+    with capture_logs() as logs:
+        document = await desk.attempt()
+    desk.outside.change()
+
+    async def told() -> bool:
+        return len(desk.outside.secrets()) > 0
+
+    await until(told, what="a notification")
+    (secret,) = {secret for _, secret in desk.outside.secrets()}
+    assert secret not in f"{document} {logs} {desk.publisher.records}"
+
+
+async def test_a_channel_is_looked_at_before_it_ends(desk: Desk) -> None:
+    document = await desk.attempt()
+    share = (document[WATCH]["dueAt"] - utc_now()) / WEEK
+    assert 0.74 < share < 0.81
+    assert document["watchedUntil"] == (await desk.channel()).expires_at
+
+
+async def test_an_old_channel_is_renewed_without_a_gap(desk: Desk) -> None:
+    await desk.attempt()
+    first, before = await desk.channel(), desk.outside.open()
+    await desk.grow_old()
+    read_at = (await desk.document())[PULL]["dueAt"]
+    await desk.attempt()
+    channel = await desk.channel()
+    assert channel.expires_at > utc_now() + WEEK - timedelta(minutes=1)
+    assert list(desk.outside.open().values()) == [channel.expires_at]
+    assert (await desk.document())[PULL]["dueAt"] == read_at
+    if desk.outside.provider is CalendarProvider.OUTLOOK:
+        assert (channel.channel_id, desk.outside.open().keys()) == (first.channel_id, before.keys())
+        assert isinstance(desk.told[-1], ChannelOpened)
+        assert desk.told[-1].expires_at == channel.expires_at
+    else:
+        assert channel.channel_id != first.channel_id
+        assert desk.told[-1] == ChannelClosed(channel_id=first.channel_id)
+
+
+async def test_a_young_channel_is_left_alone_or_prolonged(desk: Desk) -> None:
+    await desk.attempt()
+    first = await desk.channel()
+    await desk.look_now()
+    await desk.attempt()
+    assert (await desk.channel()).channel_id == first.channel_id
+    assert len(desk.outside.open()) == 1
+
+
+async def test_what_ended_unnoticed_is_replaced_and_the_calendar_read(desk: Desk) -> None:
+    await desk.attempt()
+    first = await desk.channel()
+    desk.outside.lose()
+    over = {"channels.0.expiresAt": utc_now()} if desk.outside.provider is CalendarProvider.GOOGLE else {}
+    await desk.look_now(**over, **{f"{PULL}.dueAt": utc_now() + timedelta(days=1)})
+    document = await desk.attempt()
+    assert document[PULL]["dueAt"] <= utc_now()
+    assert (await desk.channel()).channel_id != first.channel_id
+    assert len(desk.outside.open()) == 1
+    assert ChannelClosed(channel_id=first.channel_id) in desk.told
+
+
+@pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
+async def test_a_channel_whose_opening_nobody_answered_is_replaced(desk: Desk, fault: str) -> None:
+    desk.outside.fault(fault, status=503, seconds=2, times=1)
+    document = await desk.attempt()
+    (unanswered,) = await desk.channels()
+    assert unanswered.state is ChannelState.OPENING
+    assert utc_now() < document[WATCH]["dueAt"] < utc_now() + timedelta(seconds=3)
+    assert PULL in document
+    await desk.look_now()
+    await desk.attempt()
+    channel = await desk.channel()
+    assert channel.channel_id != unanswered.channel_id
+    assert ChannelClosed(channel_id=unanswered.channel_id) in desk.told
+    if desk.outside.provider is CalendarProvider.OUTLOOK:  # Google lets nobody list what is open
+        assert list(desk.outside.open()) == [channel.remote_id]
+
+
+async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: Desk) -> None:
+    lease = await desk.take()
+    await WatchDesk(desk.documents, desk.watching).work(lease)
+    (left,) = desk.outside.open()
+    await desk.leases.record([(lease, Result())])  # as if its lease had run out: what came of it is not kept
+    await desk.look_now()
+    await desk.attempt()
+    channel = await desk.channel()
+    assert ChannelClosed(channel_id=(desk.told[0]).channel_id) in desk.told  # type: ignore[attr-defined]
+    if desk.outside.provider is CalendarProvider.OUTLOOK:
+        assert list(desk.outside.open()) == [channel.remote_id] != [left]
+
+
+async def test_whoever_lost_the_lease_asks_for_nothing(desk: Desk) -> None:
+    lease = await desk.take()
+    await desk.leases.give_back(lease, again_in=0, attempts=0)
+    result = await WatchDesk(desk.documents, desk.watching).work(lease)
+    assert (result, desk.outside.open(), desk.told) == (Result(), {}, [])
+
+
+async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
+    await desk.attempt()
+    channel = await desk.channel()
+    account = desk.account
+    await StoredFeeds(desk.documents, rest=0).end("T1", "TS1", FeedState.CLOSED)
+    desk.accounts.account = None
+    await desk.watching.stop(account, desk.outside.token())
+    assert desk.outside.open() == {}
+    await desk.watching.stop(account, desk.outside.token())  # again: they are gone
+    desk.accounts.account = account
+    document = await desk.attempt()
+    assert desk.told[-1] == ChannelClosed(channel_id=channel.channel_id)
+    assert "watchedUntil" not in document
+    assert "dueAt" not in document[WATCH]
+
+
+async def test_a_provider_that_is_away_is_asked_again_to_stop(desk: Desk) -> None:
+    await desk.attempt()
+    desk.outside.fault("error", operation=desk.outside.stopping, status=503, retryAfter=4, times=1)
+    with pytest.raises(ProviderUnavailableError) as raised:
+        await desk.watching.stop(desk.account, desk.outside.token())
+    assert raised.value.retry_after == 4
+    await desk.watching.stop(desk.account, "a token that is over")  # nothing that could be done
+    assert len(desk.outside.open()) == 1
+    await desk.watching.stop(desk.account, desk.outside.token())
+    assert desk.outside.open() == {}
+
+
+async def test_a_new_connection_closes_what_the_earlier_one_left(desk: Desk) -> None:
+    await desk.attempt()
+    first = await desk.channel()
+    desk.accounts.account = replace(desk.account, generation=2)
+    await desk.connect()
+    await desk.attempt()
+    channel = await desk.channel()
+    assert (channel.generation, len(desk.outside.open())) == (2, 1)
+    assert ChannelClosed(channel_id=first.channel_id) in desk.told
+
+
+async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
+    await desk.attempt()
+    channel = await desk.channel()
+    desk.accounts.account = None
+    await StoredFeeds(desk.documents, rest=0).end("T1", "TS1", FeedState.PARKED)
+    lease = (await desk.leases.take(1, full=[], per_lane=lambda _: 1))[0]
+    result = await WatchDesk(desk.documents, desk.watching).work(lease)
+    await desk.leases.record([(lease, result)])
+    assert desk.told[-1] == ChannelClosed(channel_id=channel.channel_id)
+
+
+async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
+    desk.outside.fault("error", status=400)
+    pauses = []
+    for _ in range(3):
+        document = await desk.attempt()
+        pauses.append((document[WATCH]["dueAt"] - utc_now()).total_seconds())
+        await desk.look_now()
+    assert 0 < pauses[0] < 2 < pauses[2] < 8
+    assert desk.outside.open() == {}
+    assert "watchedUntil" not in document
+
+
+async def test_retry_after_is_honoured(desk: Desk) -> None:
+    desk.outside.fault("error", status=429, retryAfter=60, times=1)
+    document = await desk.attempt()
+    assert document[WATCH]["dueAt"] > utc_now() + timedelta(seconds=55)
+
+
+async def test_a_life_that_the_provider_cuts_short_is_told(at_google: AtGoogle, documents: Collection) -> None:
+    desk = Desk(at_google, documents, lifetime=timedelta(days=30))
+    await desk.connect()
+    await desk.attempt()
+    opened = [body for body in desk.told if isinstance(body, ChannelOpened)]
+    assert [body.expires_at - utc_now() > timedelta(days=8) for body in opened] == [True, False]
+    assert opened[1].expires_at == (await desk.channel()).expires_at
+
+
+async def test_a_mailbox_that_two_users_connected_keeps_its_one_subscription(
+    at_microsoft: AtMicrosoft, documents: Collection
+) -> None:
+    first, second = Desk(at_microsoft, documents), Desk(at_microsoft, documents)
+    second.accounts.account = replace(second.account, connection_id="T1:TS2", user_id="TS2")
+    await first.connect()
+    await first.attempt()
+    await second.connect()
+    document = await second.attempt()
+    assert list(at_microsoft.open()) == [(await first.channel()).remote_id]
+    assert document[WATCH]["attempts"] == 1
+    assert PULL in document
+
+
+async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:
+    await desk.attempt()
+    await StoredChannels(desk.documents).measure()
+    provider = desk.outside.provider.value
+    assert metrics.CHANNELS_OPEN.labels(provider)._value.get() == 1
+    assert metrics.CHANNEL_ENDS.labels(provider)._value.get() > WEEK.total_seconds() - 60
