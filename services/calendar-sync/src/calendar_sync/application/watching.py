@@ -181,7 +181,7 @@ class Watching:
                 raise ProviderUnavailableError(error.failure.reason, retry_after=error.failure.retry_after) from None
             log.warning("channels cannot be stopped, so they run out", reason=error.failure.reason)
 
-    # --- keeping one open ---------------------------------------------------------------------------------------------
+    # --- keeping one open ---------------------------------------------------------------------------------------
 
     async def _keep_open(self, watched: Watched, line: "_Line", rows: Rows) -> None:
         """Afterwards one channel is open and fresh, and no other. Raises as the methods of ``Bell`` do."""
@@ -237,7 +237,7 @@ class Watching:
         """Those that no feed knows: somebody died between asking for them and writing down what was answered."""
         return set(remote_ids) - await self._channels.known(remote_ids) if remote_ids else set()
 
-    # --- closing ------------------------------------------------------------------------------------------------------
+    # --- closing ------------------------------------------------------------------------------------------------
 
     async def _disbelieve(self, channels: Sequence[Channel]) -> None:
         """From now on nobody believes what these say; they are still to be stopped."""
@@ -260,7 +260,7 @@ class Watching:
                 log.info("a channel cannot be stopped, so it runs out", reason=error.failure.reason)
             watched.channels.remove(channel)
 
-    # --- telling ------------------------------------------------------------------------------------------------------
+    # --- telling ------------------------------------------------------------------------------------------------
 
     async def _say_opened(self, channel: Channel, account: Account) -> None:
         opened = ChannelOpened(
