@@ -16,11 +16,11 @@ from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import create_app
 from api_gateway.domain.caller import Caller, ClaimNames
-from api_gateway.domain.throttle import Throttle
 from api_gateway.settings import Settings
 from chassis.health import Health
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient
+from chassis.throttle import Throttle
 from contracts.calendar import CalendarCommand
 from contracts.commands import Command
 from contracts.enums import ParticipantType
@@ -161,7 +161,7 @@ def _application() -> FastAPI:
 
 @asynccontextmanager
 async def gateway(
-    *, token_required: bool = False, per_guest: int = 1000, per_address: int = 1000
+    *, token_required: bool = False, per_guest: int = 1000, per_address: int = 1000, per_user: int = 0
 ) -> AsyncIterator[Gateway]:
     """The gateway without its lifespan: no broker, no directory, no other service."""
     app = _application()
@@ -175,6 +175,8 @@ async def gateway(
     backend.calendar = CalendarConnections(bus, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
     backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
+    backend.users = Throttle(per_user)
+    backend.addresses = Throttle(per_address)
     backend.strangers = Throttle(per_address)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {signed()}", **HEADERS}

@@ -7,13 +7,16 @@ import httpx
 from chassis.body_limit import BodyLimit
 from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
-from chassis.http import NO_TELEMETRY, Correlation, Lifespan, add_operations
+from chassis.http import CORRELATION_HEADER, NO_TELEMETRY, Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.requests import Requests
 from chassis.queries import open_query_client
+from chassis.security_headers import SecurityHeaders
+from chassis.throttle import Throttle
 from contracts.rsvp_tokens import RsvpKeys
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from api_gateway.adapters.directory import Directory
 from api_gateway.adapters.http.availability import availability_routes
@@ -29,8 +32,7 @@ from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
-from api_gateway.domain.caller import ClaimNames
-from api_gateway.domain.throttle import Throttle
+from api_gateway.domain.caller import HEADERS, ClaimNames
 from api_gateway.settings import Settings
 
 
@@ -91,6 +93,8 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
         title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False, telemetry=NO_TELEMETRY
     )
     app.state.backend = backend
+    backend.users = Throttle(settings.requests_per_user)
+    backend.addresses = Throttle(settings.requests_per_address)
     backend.strangers = Throttle(settings.public_requests_per_address)
     add_operations(app, health)
     add_error_handlers(app)
@@ -103,6 +107,15 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(Correlation, broken=broken)
+    if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=[*HEADERS, "Content-Type", "Idempotency-Key", "If-Match", CORRELATION_HEADER],
+            expose_headers=["ETag", "Location", "Retry-After", CORRELATION_HEADER],
+        )
+    app.add_middleware(SecurityHeaders)
     return app
 
 

@@ -32,13 +32,24 @@ class Settings(ServiceSettings):
     rsvp_token_policy: Literal["optional", "required"] = Field(
         default="optional", description="whether a guest may answer by a link without a token; a wrong one never passes"
     )
-    public_requests_per_address: int = Field(
-        default=600,
-        ge=1,
-        description="a minute from one client address, at the endpoints that need no login. Behind a proxy, "
-        "FORWARDED_ALLOW_IPS must name it, or all callers are one address",
+    requests_per_user: int = Field(default=1200, ge=0, description="a minute by one user; 0 = no limit")
+    requests_per_address: int = Field(
+        default=12_000,
+        ge=0,
+        description="a minute from one client address (IPv6: /64), at the endpoints that need a login, counted before "
+        "it is checked; 0 = no limit. Behind a proxy, FORWARDED_ALLOW_IPS must name it, or all callers are one address",
     )
-    public_requests_per_guest: int = Field(default=60, ge=1, description="a minute with the link of one guest")
+    public_requests_per_address: int = Field(
+        default=600, ge=0, description="the same at the endpoints that need no login; 0 = no limit"
+    )
+    public_requests_per_guest: int = Field(
+        default=60, ge=0, description="a minute with the link of one guest; 0 = no limit"
+    )
+    cors_origins: str = Field(
+        default="",
+        description="origins of web pages that may call, comma-separated, as `https://app.example.com`; without any, "
+        "browsers let no other page read an answer",
+    )
 
     meeting_core_url: str = Field(default="http://127.0.0.1:8091", description="where meetings are asked for")
     calendar_sync_url: str = Field(default="http://127.0.0.1:8093", description="where connections are asked for")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chassis.context import Context, current_context, working_on
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient
+from chassis.throttle import Throttle
 from contracts.commands import AnswerInvitation
 from contracts.enums import RsvpStatus
 from contracts.errors import ErrorCode, Refusal
@@ -15,7 +16,6 @@ from contracts.rsvp_tokens import RsvpKeys, RsvpTokenError, verify
 from contracts.times import utc_now
 
 from api_gateway.application.wishes import Conditions, Sent
-from api_gateway.domain.throttle import Throttle
 
 _GONE = frozenset({ErrorCode.MEETING_NOT_FOUND.code, ErrorCode.PARTICIPANT_NOT_FOUND.code})
 

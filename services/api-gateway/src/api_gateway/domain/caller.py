@@ -46,7 +46,8 @@ class Caller:
 
 
 _REQUIRED = ("x-tenant-uuid", "x-user-id", "x-user-email", "x-user-type")
-_FORWARDED = (*_REQUIRED, "x-tenant-code", "x-partner-uuid", "authorization")
+HEADERS = (*_REQUIRED, "x-tenant-code", "x-partner-uuid", "authorization")
+"""The headers that say who is calling; they are forwarded to the directory."""
 
 
 def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: ClaimNames) -> Caller:
@@ -65,7 +66,7 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
             user_id=_foreign_id.validate_python(user),
             email=email,
             user_type=UserType(user_type),
-            platform_headers={name: headers[name] for name in _FORWARDED if name in headers},
+            platform_headers={name: headers[name] for name in HEADERS if name in headers},
         )
     except (ValidationError, ValueError) as error:
         raise Refusal(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error

@@ -51,7 +51,7 @@ def outcome(sent: Sent, status: int = 200) -> Response:
 
 def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
     """The documented error answers of an operation: those every operation has, and these."""
-    always = {400, 403, 503} if public else {400, 401, 403, 503}
+    always = {400, 403, 413, 415, 429, 503} if public else {400, 401, 403, 413, 415, 429, 503}
     return {status: {"model": ErrorBody} for status in sorted({*always, *statuses})}
 
 

@@ -13,7 +13,7 @@ def availability_routes(backend: Backend) -> APIRouter:
     """See who has time."""
     router = APIRouter(prefix="/api/v1/availability", tags=["Availability"], route_class=CallerRoute)
 
-    @router.post("/check", responses=errors(413, 415))
+    @router.post("/check", responses=errors())
     async def check_availability(caller: CurrentCaller, body: AvailabilityBody) -> Availabilities:
         """Who of these staff members is free in a window of time. Nothing about the meetings in it is told."""
         return await backend.availability.check(caller, body)

@@ -1,13 +1,13 @@
 """What the endpoints call. Its parts exist while the application runs; routes are declared before that."""
 
 from chassis.queries import QueryClient
+from chassis.throttle import Throttle
 
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
 from api_gateway.application.meetings import MeetingCommands
-from api_gateway.domain.throttle import Throttle
 
 
 class Backend:
@@ -19,5 +19,9 @@ class Backend:
     calendar: CalendarConnections
     core: QueryClient
     guests: Guests
+    users: Throttle
+    """What one user may ask."""
+    addresses: Throttle
+    """What one client address may ask of the endpoints that need a login."""
     strangers: Throttle
     """What one client address may ask of the endpoints that need no login."""

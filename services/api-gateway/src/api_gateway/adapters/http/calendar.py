@@ -90,7 +90,7 @@ def _for_callers(backend: Backend) -> APIRouter:
             return Response(in_progress.model_dump_json(), media_type="application/json")
         return answer(reply)
 
-    @router.put("/connection/preferences", response_model=Connection, responses=errors(409, 413, 415) | _ACCEPTED)
+    @router.put("/connection/preferences", response_model=Connection, responses=errors(409) | _ACCEPTED)
     async def set_preferences(wish: CurrentWish, body: PreferencesBody) -> Response:
         """Set the first-time modal preference."""
         return _outcome(await backend.calendar.prefer(wish, body.action))

@@ -64,9 +64,7 @@ def guest_routes(backend: Backend) -> APIRouter:
 def _for_programs(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=PublicJsonRoute)
 
-    @router.put(
-        _PATH, response_model=Participant, responses=errors(404, 409, 412, 413, 415, 429, public=True) | ACCEPTED
-    )
+    @router.put(_PATH, response_model=Participant, responses=errors(404, 409, 412, public=True) | ACCEPTED)
     async def answer_as_participant(
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,

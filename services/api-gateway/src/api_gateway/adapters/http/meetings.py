@@ -19,7 +19,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
     """Create, read, change, answer, cancel and hide meetings, and do again what did not reach its aim."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
 
-    @router.post("", status_code=201, response_model=Meeting, responses=errors(409, 413, 415) | ACCEPTED)
+    @router.post("", status_code=201, response_model=Meeting, responses=errors(409) | ACCEPTED)
     async def create_meeting(wish: CurrentWish, body: CreateMeetingBody) -> Response:
         """Create a meeting. The caller becomes its host; the invitations go out by themselves."""
         return outcome(await backend.meetings.create(wish, body), 201)
@@ -34,7 +34,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """One meeting in full, for its host, creator and participants."""
         return answer(await backend.core.ask(GetMeeting(actor=caller.actor(), meeting_uuid=meeting_uuid)))
 
-    @router.put("/{meetingUuid}", response_model=Meeting, responses=errors(404, 409, 412, 413, 415) | ACCEPTED)
+    @router.put("/{meetingUuid}", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
     async def update_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid, body: UpdateMeetingBody) -> Response:
         """Change a meeting: what is omitted or null stays, an empty string clears, a list replaces its kind."""
         return outcome(await backend.meetings.update(wish, meeting_uuid, body))
@@ -54,7 +54,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """Take a canceled meeting off the caller's calendar."""
         return outcome(await backend.meetings.hide(wish, meeting_uuid), 204)
 
-    @router.put("/{meetingUuid}/rsvp", response_model=Participant, responses=errors(404, 409, 412, 413, 415) | ACCEPTED)
+    @router.put("/{meetingUuid}/rsvp", response_model=Participant, responses=errors(404, 409, 412) | ACCEPTED)
     async def answer_invitation(wish: CurrentWish, meeting_uuid: MeetingUuid, body: RsvpBody) -> Response:
         """Accept or decline as the participant that the caller is."""
         return outcome(await backend.meetings.answer(wish, meeting_uuid, body))

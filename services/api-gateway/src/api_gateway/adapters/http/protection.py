@@ -1,4 +1,4 @@
-"""What stands before every endpoint: the body's type, and who is calling."""
+"""What stands before every endpoint: limits on requests, the body's type, and who is calling."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from chassis.context import Context, current_context, working_on
+from chassis.throttle import client_network
 from contracts.errors import ErrorCode, Refusal
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -26,7 +27,10 @@ class CallerRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def protected(request: Request) -> Response:
-            caller = await request.app.state.backend.gatekeeper.caller(request)
+            backend = request.app.state.backend
+            backend.addresses.admit(client_network(request))
+            caller = await backend.gatekeeper.caller(request)
+            backend.users.admit((caller.tenant_uuid, caller.user_id))
             request.state.caller = caller
             with working_on(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
                 return await handle(require_json(request))

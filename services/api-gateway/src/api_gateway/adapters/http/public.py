@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from chassis.error_answers import EXPECTED, refusal_of
+from chassis.throttle import client_network
 from contracts.enums import Language
 from contracts.errors import Refusal
 from fastapi import Request, Response
@@ -28,7 +29,7 @@ class PublicRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            request.app.state.backend.strangers.admit(request.client.host if request.client else "")
+            request.app.state.backend.strangers.admit(client_network(request))
             return await handle(request)
 
         return bounded

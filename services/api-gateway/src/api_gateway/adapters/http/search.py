@@ -15,7 +15,7 @@ from api_gateway.domain import filter_reference
 from api_gateway.domain.search import SearchBody
 
 REFERENCE_PATH = "/docs/filters"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 def search_routes(backend: Backend) -> APIRouter:
@@ -25,7 +25,7 @@ def search_routes(backend: Backend) -> APIRouter:
     @router.post(
         "",
         response_model=Page[MeetingSummary],
-        responses=errors(413, 415),
+        responses=errors(),
         description=f"The meetings on the caller's calendar that fulfil all filters, in summary form. "
         f"Fields, operators and rules: [the filter reference]({REFERENCE_PATH}).",
     )

@@ -23,13 +23,10 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
 }
-"""Of every page: only its own style applies, only its own form is sent, and neither search engines, caches nor the
-sites that it might lead to learn of it."""
+"""Of every page, besides those of every answer: only its own style applies, only its own form is sent, and search
+engines do not learn of it."""
 
 
 def page(

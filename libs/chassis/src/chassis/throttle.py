@@ -1,0 +1,60 @@
+"""Limits on how often something may be done from outside."""
+
+import math
+import time
+from collections.abc import Callable, Hashable
+from ipaddress import IPv6Address, ip_address
+
+from cachetools import LRUCache
+from contracts.errors import ErrorCode, Refusal
+from fastapi import Request
+
+_WINDOW = 60.0
+_IPV6_HOST_BITS = 64
+
+
+class Throttle:
+    """Admits each key ``per_minute`` times a minute, at once or spread out (generic cell rate algorithm); 0 = always.
+
+    Kept in this process's memory: each replica counts for itself, a restart forgets, and of very many keys those unused
+    for longest are forgotten. It bounds the work that one caller can cause; it is no lock.
+    """
+
+    def __init__(
+        self, per_minute: int, *, remembered: int = 100_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = _WINDOW / per_minute if per_minute else 0.0
+        self._clock = clock
+        self._used_up_to: LRUCache[Hashable, float] = LRUCache(remembered)
+
+    def admit(self, key: Hashable) -> None:
+        """Count one more use.
+
+        Raises:
+            Refusal: 429, with the seconds to wait; this use does not count.
+        """
+        if not self._interval:
+            return
+        now = self._clock()
+        used_up_to = max(now, self._used_up_to.get(key, now)) + self._interval
+        if used_up_to - now > _WINDOW:
+            raise Refusal(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(used_up_to - now - _WINDOW))
+        self._used_up_to[key] = used_up_to
+
+
+def client_network(request: Request) -> str:
+    """What a limit per address counts by: the client's IPv4 address, or the /64 of its IPv6 address.
+
+    One IPv6 host has a whole /64 to itself (RFC 4291 section 2.5.4). Behind a proxy the client is whom the proxy names
+    in ``X-Forwarded-For``, if FORWARDED_ALLOW_IPS trusts that proxy.
+    """
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS)}/{128 - _IPV6_HOST_BITS}"
