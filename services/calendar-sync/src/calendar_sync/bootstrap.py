@@ -15,7 +15,7 @@ from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
 from chassis.workers import Workers
-from contracts.calendar import BeginConsent, CompleteConsent, GetConnection
+from contracts.calendar import BeginConsent, CompleteConsent, GetConnection, ResealSecrets, ResyncCalendar
 from contracts.enums import CalendarProvider
 from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS
 from fastapi import FastAPI
@@ -29,7 +29,7 @@ from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.adapters.connections import INDEXES, LEAVING, StoredConnections, to_connection
 from calendar_sync.adapters.feeds import INDEXES as FEED_INDEXES
 from calendar_sync.adapters.feeds import LANE as FEED_LANE
-from calendar_sync.adapters.feeds import PULL, PullDesk, StoredFeeds
+from calendar_sync.adapters.feeds import PULL, WATCH, PullDesk, StoredFeeds, measured
 from calendar_sync.adapters.links import INDEXES as LINK_INDEXES
 from calendar_sync.adapters.links import LANE, WORK, CopyBook, LinkBook, WritingDesk
 from calendar_sync.adapters.oauth.google import GoogleOAuth
@@ -37,6 +37,10 @@ from calendar_sync.adapters.oauth.microsoft import MicrosoftOAuth
 from calendar_sync.adapters.sightings import INDEXES as SIGHTING_INDEXES
 from calendar_sync.adapters.sightings import StoredSightings
 from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.adapters.watches.desk import INDEXES as CHANNEL_INDEXES
+from calendar_sync.adapters.watches.desk import StoredChannels, WatchDesk
+from calendar_sync.adapters.watches.google import GoogleBell
+from calendar_sync.adapters.watches.microsoft import MicrosoftBell
 from calendar_sync.application.accounts import ConnectedAccounts
 from calendar_sync.application.calling import Calls
 from calendar_sync.application.commands import CalendarCommands
@@ -48,11 +52,14 @@ from calendar_sync.application.leaving import TakingLeave
 from calendar_sync.application.noting import Noting
 from calendar_sync.application.politeness import MANNERS, Politeness
 from calendar_sync.application.pulling import Changes, Pace, Pulling
+from calendar_sync.application.rotating import Rotating
 from calendar_sync.application.syncing import Syncing
+from calendar_sync.application.watching import Bell, Watching
 from calendar_sync.application.writing import Calendar, Patience, Writing
 from calendar_sync.settings import Settings
 
 _CALLBACK = "/api/v1/calendar/callback"
+_WEBHOOKS = "/api/v1/webhooks"
 
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
@@ -74,9 +81,28 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             providers = await oauth_providers(settings, started)
             accounts = ConnectedAccounts(connections, providers, vault)
             await started.enter_async_context(accounts.ending_well())
+            clients = await calendar_clients(settings, started)
+            calls = Calls(accounts, Politeness())
+
+            # Watching
+            feed_documents = database.collection("feeds")
+            await feed_documents.create_indexes([*FEED_INDEXES, *CHANNEL_INDEXES])
+            channels = StoredChannels(feed_documents)
+            watching = Watching(
+                bells(settings, clients),
+                channels,
+                accounts,
+                calls,
+                publisher,
+                lifetime=timedelta(seconds=settings.channel_lifetime),
+            )
+            watches = watching_workers(settings, feed_documents, watching)
+            await started.enter_async_context(watches.running())
+
+            # Connecting
             leaving = Workers(
                 Leases(documents, LEAVING, seconds=settings.leaving_lease),
-                TakingLeave(connections, providers, vault, None, to_connection).work,
+                TakingLeave(connections, providers, vault, watching, to_connection).work,
                 concurrency=4,
                 drain=settings.drain_timeout / 2,
             )
@@ -95,6 +121,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                         GetConnection: connecting.get,
                         BeginConsent: connecting.begin,
                         CompleteConsent: connecting.complete,
+                        ResealSecrets: Rotating(connections, vault).reseal,
                     },
                 )
             )
@@ -104,8 +131,6 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await links.create_indexes(LINK_INDEXES)
             link_outbox = Outbox(links, publisher, grace=settings.outbox_grace)
             await started.enter_async_context(link_outbox.swept())
-            calls = Calls(accounts, Politeness())
-            clients = await calendar_clients(settings, started)
             desks = {
                 provider: writing_workers(
                     settings,
@@ -133,10 +158,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await sightings.create_indexes(SIGHTING_INDEXES)
             sighting_outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
             await started.enter_async_context(sighting_outbox.swept())
-            feed_documents = database.collection("feeds")
-            await feed_documents.create_indexes(FEED_INDEXES)
             feeds = StoredFeeds(feed_documents, rest=settings.pull_rest)
-            await started.enter_async_context(feeds.measured())
+            await started.enter_async_context(measured(feeds.measure, channels.measure))
             pulls = pulling_workers(
                 settings,
                 feed_documents,
@@ -150,9 +173,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 ),
             )
             await started.enter_async_context(pulls.running())
-            feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=lambda: None)
+            feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=watches.wake)
             syncing = Syncing(accounts, feeding)
             await started.enter_async_context(syncing.running())
+            app.include_router(query_routes(settings, {ResyncCalendar: syncing.start_over}))
 
             dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher), noting, feeding])
             consumer = Consumer(
@@ -213,6 +237,27 @@ def writing_workers(settings: Settings, links: Collection, outbox: Outbox, writi
         told=desk.told,
         concurrency=settings.writing_concurrency,
         per_lane=MANNERS[writing.provider].at_once,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def bells(settings: Settings, clients: Clients) -> dict[CalendarProvider, Bell]:
+    """How the providers tell of changes."""
+    return {
+        CalendarProvider.GOOGLE: GoogleBell(clients.google, address=f"{settings.webhook_base_url}{_WEBHOOKS}/google"),
+        CalendarProvider.OUTLOOK: MicrosoftBell(
+            clients.graph, address=f"{settings.webhook_base_url}{_WEBHOOKS}/outlook"
+        ),
+    }
+
+
+def watching_workers(settings: Settings, feeds: Collection, watching: Watching) -> Workers:
+    """The workers that keep channels open; each provider has half of them for itself."""
+    return Workers(
+        Leases(feeds, WATCH, seconds=settings.watch_lease, lane=FEED_LANE),
+        WatchDesk(feeds, watching).work,
+        concurrency=settings.watch_concurrency,
+        per_lane=settings.watch_concurrency // 2,
         drain=settings.drain_timeout / 2,
     )
 

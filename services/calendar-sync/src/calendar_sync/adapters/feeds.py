@@ -6,7 +6,7 @@ Their lane is the provider, so that one that is slow keeps no worker from the ot
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,31 +123,22 @@ class StoredFeeds:
         )
         return None if asked is None else int(asked["asked"])
 
+    async def start_over(self, account: Account) -> int | None:
+        idle = {"generation": account.generation, "state": FeedState.OPEN, f"{PULL}.lease": {"$exists": False}}
+        asked = await self._collection.find_one_and_update(
+            {"_id": account.connection_id} | idle,
+            {"$unset": {"cursor": ""}, "$inc": {"asked": 1}, **due(PULL, utc_now())},
+            projection=["asked"],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if asked is None else int(asked["asked"])
+
     async def find(self, connection_id: str) -> Feed | None:
         document = await self._collection.find_one({"_id": connection_id})
         return None if document is None else to_feed(document)
 
-    # --- measuring ----------------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def measured(self) -> AsyncIterator[None]:
-        """The age of what is known of the calendar that was not read for longest is measured until this is left."""
-        measuring = asyncio.create_task(self._measure_for_ever())
-        try:
-            yield
-        finally:
-            await stop(measuring)
-
-    async def _measure_for_ever(self) -> None:
-        while True:
-            try:
-                await self.measure()
-            except PyMongoError as error:
-                log.warning("the age of feeds cannot be measured", error=type(error).__name__)
-            await asyncio.sleep(_MEASURE)
-
     async def measure(self) -> None:
-        """Measure once."""
+        """The age of what is known of the calendar that was not read for longest."""
         oldest = await self._collection.find_one(
             {"state": FeedState.OPEN}, projection=["staleSince"], sort={"staleSince": ASCENDING}
         )
@@ -196,6 +187,26 @@ class PullDesk:
             },
             **due(PULL, _in(share * self._pace.interval)),
         }
+
+
+@asynccontextmanager
+async def measured(*measures: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Measure again and again until this is left."""
+    measuring = asyncio.create_task(_measure_for_ever(measures))
+    try:
+        yield
+    finally:
+        await stop(measuring)
+
+
+async def _measure_for_ever(measures: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    while True:
+        try:
+            for measure in measures:
+                await measure()
+        except PyMongoError as error:
+            log.warning("feeds cannot be measured", error=type(error).__name__)
+        await asyncio.sleep(_MEASURE)
 
 
 def to_feed(document: Document) -> Feed:
