@@ -50,6 +50,10 @@ bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept
 	@$(BIN)/python -m benchmarks.deliveries
 	@$(BIN)/python -m benchmarks.calendar
 
+.PHONY: audit
+audit: setup  ## known vulnerabilities of the locked dependencies; fails when they cannot be looked up
+	@$(BIN)/uv tool run --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock
+
 .PHONY: dlt
 dlt: setup  ## dead letters of the local run: make dlt, make dlt ARGS="show TOPIC OFFSET", make dlt ARGS="replay TOPIC OFFSET"
 	@KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-$$($(BIN)/python -c 'import json; print(json.load(open(".local/run.json"))["kafka"])')} \

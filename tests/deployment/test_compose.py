@@ -8,7 +8,6 @@ from jsonschema import Draft202012Validator
 
 from docs.generate.services import SERVICES
 from tests.support.deployment import (
-    AWAITED,
     FOR_LIBRARIES,
     ROOT,
     compose,
@@ -31,7 +30,7 @@ def test_it_is_what_the_compose_specification_describes() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_service_starts_with_what_it_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = compose_environment(CONTAINERS[name])
-    assert set(told) <= settings_of(name) | AWAITED | FOR_LIBRARIES | FOR_THE_SIMULATED_GOOGLE
+    assert set(told) <= settings_of(name) | FOR_LIBRARIES | FOR_THE_SIMULATED_GOOGLE
     settings = started_with(name, told, monkeypatch)
     assert settings.service_name == name
     assert int(CONTAINERS[name]["stop_grace_period"].removesuffix("s")) > settings.drain_timeout

@@ -11,7 +11,6 @@ from contracts.topics import TOPICS
 
 from docs.generate import services
 from tests.support.deployment import (
-    AWAITED,
     FOR_LIBRARIES,
     ROOT,
     Manifest,
@@ -73,7 +72,7 @@ def test_every_service_runs_and_topics_are_made() -> None:
 def test_every_service_starts_with_what_it_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = pod_environment(TEMPLATES[name], INSTALLATION)
     own = {variable["name"] for variable in container(name)["env"]}
-    assert own <= settings_of(name) | AWAITED | FOR_LIBRARIES
+    assert own <= settings_of(name) | FOR_LIBRARIES
     shared = told.keys() - own
     assert shared <= set().union(*map(settings_of, NAMES))
     settings = started_with(name, told, monkeypatch)

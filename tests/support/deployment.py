@@ -21,9 +21,6 @@ Manifest = dict[str, Any]
 FOR_LIBRARIES = {"FORWARDED_ALLOW_IPS"}
 """Variables that are no setting of ours: uvicorn reads it (https://www.uvicorn.org/settings/, "HTTP")."""
 
-AWAITED = {"WEBHOOK_BASE_URL"}
-"""Variables of settings that are being written."""
-
 
 def kustomized(folder: Path) -> list[Manifest]:
     """What ``kubectl apply -k`` would send."""
