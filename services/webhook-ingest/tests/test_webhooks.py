@@ -1,17 +1,23 @@
 """What the webhooks answer, and which notifications are believed. No bus: the hints are looked at as they are taken."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from chassis.body_limit import BodyLimit
-from chassis.error_answers import add_error_handlers
+from chassis.health import Health
+from chassis.security_headers import HEADERS
+from chassis.throttle import Throttle
 from contracts.channels import CalendarHinted, ChannelClosed, ChannelOpened, secret_hash
 from contracts.enums import CalendarProvider, HintKind
 from contracts.times import utc_now
 from fastapi import FastAPI
-from webhook_ingest.adapters.http import Ingest, webhook_routes
+from pydantic import SecretStr
+from webhook_ingest.adapters.http import Ingest
+from webhook_ingest.bootstrap import assemble
+from webhook_ingest.settings import Settings
 
 SECRET = "the secret of a channel"
 GOOGLE, OUTLOOK, OVER = "google-1", "outlook-1", "google-over"
@@ -52,12 +58,14 @@ def ingest(taken: Taken) -> Ingest:
     return made
 
 
+@asynccontextmanager
+async def no_bus(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
 @pytest.fixture
 def http(ingest: Ingest) -> httpx.AsyncClient:
-    app = FastAPI()
-    add_error_handlers(app)
-    app.include_router(webhook_routes(ingest))
-    app.add_middleware(BodyLimit, limit=256 * 1024)
+    app = assemble(Settings(internal_token=SecretStr("internal")), Health(), ingest, no_bus)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest/api/v1/webhooks")
 
 
@@ -159,3 +167,59 @@ async def test_other_paths_methods_and_sizes_get_the_standard_body(http: httpx.A
     ):
         assert answer.status_code == status
         assert answer.json()["errorCode"].startswith("BE")
+
+
+def of_outlook(*items: Any) -> dict[str, Any]:
+    return {"json": {"value": items}}
+
+
+@pytest.fixture
+def few_strangers(http: httpx.AsyncClient, ingest: Ingest) -> httpx.AsyncClient:
+    """Of which one address may send two."""
+    ingest.strangers = Throttle(2)
+    return http
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/google", {"headers": google(token="wrong")}, 403),
+        ("/google", {"headers": google(channel_id=None)}, 400),
+        ("/outlook", of_outlook(item(secret="wrong")), 200),
+        ("/outlook", of_outlook(), 200),
+        ("/outlook", {"content": b"{"}, 200),
+        ("/outlook", {"params": {"validationToken": "echo"}}, 200),
+    ],
+    ids=["forged", "no channel", "forged for Outlook", "nothing", "garbage", "echo"],
+)
+async def test_an_address_may_send_so_much_that_is_no_notification_and_its_notifications_count_for_nothing(
+    few_strangers: httpx.AsyncClient, taken: Taken, path: str, sent: dict[str, Any], status: int
+) -> None:
+    """A stranger can have a provider send us forged ones: they must not crowd out those that it sends for us."""
+    for _ in range(2):
+        for _ in range(5):
+            assert (await few_strangers.post("/google", headers=google())).status_code == 200
+            assert (await few_strangers.post("/outlook", **of_outlook(item(), item(secret="wrong")))).status_code == 200
+        assert (await few_strangers.post(path, **sent)).status_code == status
+    refused = await few_strangers.post(path, **sent)
+    assert (refused.status_code, refused.json()["errorCode"]) == (429, "BE0429")
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert (await few_strangers.post("/google", headers=google())).status_code == 200
+    assert (await few_strangers.post("/outlook", **of_outlook(item()))).status_code == 200
+    assert len(taken.hints) == 22
+
+
+async def test_every_answer_tells_browsers_to_be_careful_and_names_its_correlation(http: httpx.AsyncClient) -> None:
+    for answer, status in (
+        (await http.post("/google", headers=google()), 200),
+        (await http.post("/google"), 400),
+        (await http.post("/google", headers=google(token="wrong")), 403),
+        (await http.get("/google"), 405),
+        (await http.post("/yahoo"), 404),
+        (await http.post("/outlook", content=b"x" * (256 * 1024 + 1)), 413),
+        (await http.post("/outlook", params={"validationToken": "x"}), 200),
+        (await http.post("/outlook", params={"validationToken": "x" * 5000}), 400),
+    ):
+        assert answer.status_code == status
+        assert HEADERS.items() <= dict(answer.headers).items()
+        assert answer.headers["x-correlation-id"]

@@ -89,7 +89,7 @@ class Wiring:
         """The services that the outside calls."""
         ports = self.ports
         return [
-            self._service("webhook-ingest", ports.webhook_ingest, {}),
+            self._service("webhook-ingest", ports.webhook_ingest, {"REFUSED_PER_ADDRESS": "0"}),
             self._service(
                 "api-gateway",
                 ports.gateway,
@@ -99,6 +99,9 @@ class Wiring:
                     "DIRECTORY_URL": url(ports.platform),
                     "MEETING_CORE_URL": url(ports.meeting_core),
                     "CALENDAR_SYNC_URL": url(ports.calendar_sync),
+                    "REQUESTS_PER_USER": "0",  # tests and campaigns are a crowd that is one person at one address
+                    "REQUESTS_PER_ADDRESS": "0",
+                    "PUBLIC_REQUESTS_PER_ADDRESS": "0",
                 }
                 | self._rsvp(),
             ),

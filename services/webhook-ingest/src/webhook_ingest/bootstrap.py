@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from chassis.body_limit import BodyLimit
 from chassis.error_answers import add_error_handlers, broken
 from chassis.health import Health
-from chassis.http import NO_TELEMETRY, Correlation, add_operations
+from chassis.http import NO_TELEMETRY, Correlation, Lifespan, add_operations
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.tail import Tail
+from chassis.security_headers import SecurityHeaders
+from chassis.throttle import Throttle
 from contracts.topics import CALENDAR_CHANNELS
 from fastapi import FastAPI
 
@@ -26,7 +28,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             publisher = await started.enter_async_context(open_publisher(settings))
-            hints = Hints(HintPublisher(publisher), most=settings.hints_waiting)
+            hints = Hints(HintPublisher(publisher), most=settings.hints_waiting, rest=settings.hints_rest)
             ingest.hints = await started.enter_async_context(hints.handed_over())
             channels = Tail(
                 settings,
@@ -39,6 +41,12 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             health.must_be_ready("channels", channels.problem)
             yield
 
+    return assemble(settings, health, ingest, lifespan)
+
+
+def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifespan) -> FastAPI:
+    """The application around what ``lifespan`` sets up: routes, errors, limits."""
+    ingest.strangers = Throttle(settings.refused_per_address)
     app = FastAPI(
         title="Meetings webhooks",
         version="1.0.0",
@@ -47,9 +55,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
         redoc_url=None,
         telemetry=NO_TELEMETRY,
     )
+    app.include_router(webhook_routes(ingest))
     add_operations(app, health)
     add_error_handlers(app)
-    app.include_router(webhook_routes(ingest))
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(Correlation, broken=broken)
+    app.add_middleware(SecurityHeaders)
     return app
