@@ -20,7 +20,7 @@ from calendar_sync.domain.failures import problem
 from calendar_sync.domain.feed import Feed
 from chassis import metrics
 from chassis.kafka.wire import Received
-from chassis.leases import Leases
+from chassis.leases import Leases, Result
 from chassis.mongo import Collection, Document, open_database
 from chassis.outbox import Outbox
 from chassis.workers import Workers
@@ -329,3 +329,43 @@ async def test_the_age_of_the_oldest_feed_is_measured(desk: Desk) -> None:
     await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"staleSince": utc_now() - timedelta(hours=1)}})
     await desk.feeds.measure()
     assert 3600 <= metrics.FEED_AGE._value.get() < 3700
+
+
+# --- starting over ----------------------------------------------------------------------------------------------
+
+
+async def test_starting_over_reads_everything_and_not_only_what_changed(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    await desk.connect()
+    async with desk.workers().running():
+        await desk.is_read()
+        pull = await desk.feeding().start_over(desk.account)
+        assert await pull == Pulled(0, 0, 0), "all of it was known"
+        assert [cursor for cursor, _ in desk.calendar.asked] == [None, None]
+        assert len(desk.publisher.records) == 1
+
+
+async def test_starting_over_waits_for_who_is_reading(desk: Desk) -> None:
+    """Otherwise the reader would keep the cursor that it began with."""
+    desk.calendar.put(seen("a"))
+    await desk.connect()
+    holder = Leases(desk.documents, PULL, seconds=30, lane=LANE)
+    [lease] = await holder.take(1, full=[], per_lane=lambda _lane: 1)
+    starting = asyncio.create_task(desk.feeding().start_over(desk.account))
+
+    async def has_asked() -> bool:
+        return await desk.feeds.start_over(desk.account) is None and not starting.done()
+
+    await until(has_asked, what="starting over waits")
+    await holder.record([(lease, Result({"$set": {"cursor": {"token": "half"}}}))])
+    pull = await starting
+    async with desk.workers().running():
+        assert (await pull).imported == 1
+    assert [cursor for cursor, _ in desk.calendar.asked] == [None]
+
+
+async def test_starting_over_makes_a_feed_where_none_is_yet(desk: Desk) -> None:
+    desk.calendar.put(seen("a"))
+    pull = await desk.feeding().start_over(desk.account)
+    async with desk.workers().running():
+        assert (await pull).imported == 1

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
 from calendar_sync.application.syncing import Syncing
-from contracts.calendar import CalendarPull, PullStatus, SyncCalendar
+from contracts.calendar import CalendarPull, PullStatus, ResyncCalendar, SyncCalendar
 from contracts.enums import CalendarProvider
-from contracts.errors import ErrorCode
+from contracts.errors import ErrorCode, Refusal
 from contracts.replies import Outcome, Reply
 
 from tests.support.connections import new_actor
@@ -32,11 +32,17 @@ class StandInPulls:
 
     def __init__(self) -> None:
         self.wanted: list[Account] = []
+        self.busy = False
         self.pull: asyncio.Future[Pulled] = asyncio.get_running_loop().create_future()
 
     async def want(self, account: Account) -> Awaitable[Pulled]:
         self.wanted.append(account)
         return self.pull
+
+    async def start_over(self, account: Account) -> Awaitable[Pulled]:
+        if self.busy:
+            raise ProviderUnavailableError("being read")
+        return await self.want(account)
 
 
 class Caller:
@@ -100,3 +106,38 @@ async def test_stopping_does_not_wait_for_pulls() -> None:
     async with desk.running():
         await desk.carry_out(COMMAND, caller.answer)
     assert caller.replies == []
+
+
+# --- starting over ------------------------------------------------------------------------------------------------
+
+RESYNC = ResyncCalendar(tenant_uuid=ACTOR.tenant_uuid, user_id=ACTOR.user_id)
+
+
+async def test_an_operator_hears_what_reading_anew_came_to() -> None:
+    pulls = StandInPulls()
+    pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
+    reply = await syncing(ACCOUNT, pulls).start_over(RESYNC)
+    assert pulls.wanted == [ACCOUNT]
+    assert reply.data == CalendarPull(status=PullStatus.COMPLETED, imported=3, updated=2, removed=1)
+
+
+async def test_an_operator_hears_that_reading_anew_takes_long() -> None:
+    pulls = StandInPulls()
+    pulls.pull.set_exception(ProviderUnavailableError("slow"))
+    assert (await syncing(ACCOUNT, pulls).start_over(RESYNC)).data == CalendarPull(status=PullStatus.IN_PROGRESS)
+
+
+async def test_what_was_not_begun_is_refused() -> None:
+    with pytest.raises(Refusal) as refused:
+        await syncing(None, StandInPulls()).start_over(RESYNC)
+    assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED
+    pulls = StandInPulls()
+    pulls.busy = True
+    with pytest.raises(Refusal) as refused:
+        await syncing(ACCOUNT, pulls).start_over(RESYNC)
+    assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
+    pulls = StandInPulls()
+    pulls.pull.set_exception(GrantRevokedError("over"))
+    with pytest.raises(Refusal) as refused:
+        await syncing(ACCOUNT, pulls).start_over(RESYNC)
+    assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED

@@ -56,6 +56,18 @@ def test_keys_rotate() -> None:
         TokenVault.parse(OLD).open(again, OWNER)
 
 
+def test_what_another_key_sealed_is_sealed_with_the_first() -> None:
+    sealed = TokenVault.parse(OLD).seal("secret", OWNER)
+    both = TokenVault.parse(f"{NEW},{OLD}")
+    anew = both.renewed(sealed, OWNER)
+    assert TokenVault.parse(NEW).open(anew, OWNER) == "secret"
+    assert both.renewed(anew, OWNER) == anew
+    with pytest.raises(VaultError):
+        both.renewed(sealed, "another")
+    with pytest.raises(VaultError):
+        TokenVault.parse(NEW).renewed(sealed, OWNER)
+
+
 def test_a_grant_comes_back_whole_and_shows_no_secret() -> None:
     grant = Grant("access", datetime(2026, 6, 15, 10, 30, tzinfo=UTC), '{"renewal": "é"}')
     vault = TokenVault.parse(OLD)

@@ -99,6 +99,39 @@ class GetConnection(Query):
     name = "get-connection"
 
 
+class ResyncCalendar(Question):
+    """An operator wants all of a user's calendar read anew; answered with a ``CalendarPull`` when that is done."""
+
+    name = "resync-calendar"
+    tenant_uuid: str
+    user_id: str
+
+    @property
+    def tenant(self) -> str:
+        return self.tenant_uuid
+
+
+class ResealSecrets(Question):
+    """An operator wants what providers gave us sealed with the first key; answered with ``Resealed``.
+
+    A page of connections at a time: ``after`` is the last one of the page before, empty at the beginning.
+    """
+
+    name = "reseal-secrets"
+    after: str = ""
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class Resealed(Contract):
+    """One page of connections whose secrets are sealed with the first key."""
+
+    total: int = Field(description="connections that there are")
+    seen: int = Field(description="of them in this page")
+    resealed: int = Field(description="secrets in this page that another key had sealed")
+    unreadable: int = Field(description="secrets in this page that no known key opens; they are left as they are")
+    last: str | None = Field(description="where the next page begins; null when this is the last one")
+
+
 class ConsentResult(StrEnum):
     """How a consent ended, for the page that says so."""
 

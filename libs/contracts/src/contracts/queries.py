@@ -1,4 +1,4 @@
-"""Queries: what the gateway asks the owners of data, over their internal HTTP APIs. Each is answered with a ``Reply``.
+"""Queries: what the owners of data are asked, over their internal HTTP APIs. Each is answered with a ``Reply``.
 
 A query is POSTed as JSON to ``/internal/queries/<name>`` with the internal token.
 """
@@ -16,7 +16,7 @@ MOST_PEOPLE_CHECKED = 500
 
 
 class Question(Contract):
-    """What the gateway may ask, under its ``name``."""
+    """What the gateway or an operator may ask, under its ``name``."""
 
     name: ClassVar[str]
 

@@ -114,17 +114,6 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 consent_lifetime=timedelta(seconds=settings.consent_lifetime),
                 wake_leaving=leaving.wake,
             )
-            app.include_router(
-                query_routes(
-                    settings,
-                    {
-                        GetConnection: connecting.get,
-                        BeginConsent: connecting.begin,
-                        CompleteConsent: connecting.complete,
-                        ResealSecrets: Rotating(connections, vault).reseal,
-                    },
-                )
-            )
 
             # Writing outwards
             links = database.collection("links")
@@ -176,7 +165,18 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=watches.wake)
             syncing = Syncing(accounts, feeding)
             await started.enter_async_context(syncing.running())
-            app.include_router(query_routes(settings, {ResyncCalendar: syncing.start_over}))
+            app.include_router(
+                query_routes(
+                    settings,
+                    {
+                        GetConnection: connecting.get,
+                        BeginConsent: connecting.begin,
+                        CompleteConsent: connecting.complete,
+                        ResealSecrets: Rotating(connections, vault).reseal,
+                        ResyncCalendar: syncing.start_over,
+                    },
+                )
+            )
 
             dispatching = Dispatching([CalendarCommands(connecting, syncing, publisher), noting, feeding])
             consumer = Consumer(

@@ -69,6 +69,13 @@ class StoredConnections:
         document = await self._collection.find_one({"consents.stateHash": state_hash})
         return None if document is None else to_connection(document)
 
+    async def page(self, after: str, limit: int) -> list[Connection]:
+        found = await self._collection.find({"_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=limit)
+        return [to_connection(document) for document in found]
+
+    async def count(self) -> int:
+        return await self._collection.count({}, hint="_id_")
+
     async def providers_of(self, hosts: set[tuple[str, str]]) -> dict[tuple[str, str], CalendarProvider]:
         keys = {connection_id(*host): host for host in hosts}
         found = await self._collection.find(

@@ -25,8 +25,7 @@ _KEY, _KEY_ID, _NONCE = 32, 4, 12
 class TokenVault:
     """Seals with the first key and opens with all.
 
-    To rotate, put a new key in front. A grant is sealed anew each time it is renewed; once every connected account has
-    been, an hour or two later, the old key can go.
+    To rotate, put a new key in front; once every replica has it, have everything sealed anew (application/rotating).
     """
 
     def __init__(self, keys: dict[bytes, AESGCM], sealing: bytes) -> None:
@@ -65,6 +64,11 @@ class TokenVault:
             return key.decrypt(nonce, ciphertext, head + owner.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise VaultError("the seal is broken, or another owner's") from error
+
+    def renewed(self, sealed: str, owner: str) -> str:
+        secret = self.open(sealed, owner)
+        is_first = base64.urlsafe_b64decode(sealed).startswith(_FORMAT + self._sealing)
+        return sealed if is_first else self.seal(secret, owner)
 
     def seal_grant(self, grant: Grant, owner: str) -> str:
         return self.seal(json.dumps([grant.access_token, grant.expires_at.isoformat(), grant.renewal]), owner)

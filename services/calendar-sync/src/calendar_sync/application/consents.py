@@ -76,6 +76,9 @@ class Vault(Protocol):
     def open(self, sealed: str, owner: str) -> str:
         """Raises VaultError: the seal is broken, another owner's, or made with a key that is not known here."""
 
+    def renewed(self, sealed: str, owner: str) -> str:
+        """The same secret sealed with the first key; unchanged if it is already. Raises VaultError, as ``open``."""
+
     def seal_grant(self, grant: Grant, owner: str) -> str: ...
 
     def open_grant(self, sealed: str, owner: str) -> Grant:
@@ -104,6 +107,12 @@ class Connections(Protocol):
 
     async def find_by_state(self, state_hash: str) -> Connection | None:
         """The connection for which this consent was begun."""
+
+    async def page(self, after: str, limit: int) -> list[Connection]:
+        """Connections in the order of their ids, those beyond the id ``after``."""
+
+    async def count(self) -> int:
+        """How many connections there are."""
 
     async def change(self, tenant_uuid: str, user_id: str, change: Change) -> Connection:
         """Read, change, write if nobody wrote meanwhile, else once more; then publish the event.

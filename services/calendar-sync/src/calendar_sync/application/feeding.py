@@ -40,6 +40,9 @@ class Feeds(Protocol):
     async def ask(self, account: Account) -> int | None:
         """Have the calendar read, and count the wish: its number. None: the account has no feed yet."""
 
+    async def start_over(self, account: Account) -> int | None:
+        """Forget how far the calendar has been read, and ask as above. None: it is being read just now, or not open."""
+
     async def find(self, connection_id: str) -> Feed | None: ...
 
 
@@ -104,6 +107,22 @@ class Feeding:
             number = await self._feeds.ask(account)
         self._wake_pulls()
         return self._answer(account, number or 0)
+
+    async def start_over(self, account: Account) -> Awaitable[Pulled]:
+        """As ``want``, but all of the calendar is read anew.
+
+        Raises:
+            ProviderUnavailableError: it is being read all the time, so nothing was written down.
+        """
+        until = utc_now() + _LONGEST_WAIT / 2
+        if await self._feeds.find(account.connection_id) is None:
+            await self._feeds.open(account)
+        while (number := await self._feeds.start_over(account)) is None:
+            if utc_now() > until:
+                raise ProviderUnavailableError("the calendar is being read just now")
+            await asyncio.sleep(_POLL)
+        self._wake_pulls()
+        return self._answer(account, number)
 
     async def _answer(self, account: Account, number: int) -> Pulled:
         until = utc_now() + _LONGEST_WAIT

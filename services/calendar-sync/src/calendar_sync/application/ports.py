@@ -83,6 +83,13 @@ class Pulls(Protocol):
         What is returned ends with the pull, whichever process carries it out.
         """
 
+    async def start_over(self, account: Account) -> Awaitable[Pulled]:
+        """The same, but all of the calendar is read anew, not only what changed.
+
+        Raises:
+            ProviderUnavailableError: it is being read all the time, so nothing was written down.
+        """
+
 
 class Watches(Protocol):
     """Being told by the provider when an account's calendar changes."""

@@ -1,4 +1,4 @@
-"""Pulling at a user's request: the pull is written down, and the caller is answered when it has ended.
+"""Pulling at a user's or an operator's request: the pull is written down, and the caller is answered when it has ended.
 
 Nothing waits here that other messages stand behind. When this process ends before the pull, it still happens, and the
 caller was answered that it is in progress.
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from chassis.waiting import stop
-from contracts.calendar import CalendarPull, PullStatus, SyncCalendar
+from contracts.calendar import CalendarPull, PullStatus, ResyncCalendar, SyncCalendar
 from contracts.errors import ErrorCode, Refusal
 from contracts.replies import Outcome, Reply, ReplyError
 
@@ -48,6 +48,26 @@ class Syncing:
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
+    async def start_over(self, question: ResyncCalendar) -> Reply:
+        """Have all of a user's calendar read anew, and answer when that is done or takes long.
+
+        Raises:
+            Refusal: 409 when none is connected, 503 when it could not be begun.
+        """
+        account = await self._accounts.connected(question.tenant_uuid, question.user_id)
+        if account is None:
+            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED)
+        try:
+            pull = await self._pulls.start_over(account)
+        except ProviderUnavailableError as error:
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
+        try:
+            return _done(await pull)
+        except GrantRevokedError as error:
+            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED) from error
+        except ProviderUnavailableError:
+            return Reply(outcome=Outcome.OK, data=CalendarPull(status=PullStatus.IN_PROGRESS))
+
     async def _answer(self, pull: Awaitable[Pulled], answer: Answer) -> None:
         try:
             pulled = await pull
@@ -56,13 +76,14 @@ class Syncing:
         except ProviderUnavailableError:
             log.info("a pull waits for the provider")  # it goes on, so its caller hears that it is in progress
         else:
-            done = CalendarPull(
-                status=PullStatus.COMPLETED,
-                imported=pulled.imported,
-                updated=pulled.updated,
-                removed=pulled.removed,
-            )
-            await answer(Reply(outcome=Outcome.OK, data=done))
+            await answer(_done(pulled))
+
+
+def _done(pulled: Pulled) -> Reply:
+    done = CalendarPull(
+        status=PullStatus.COMPLETED, imported=pulled.imported, updated=pulled.updated, removed=pulled.removed
+    )
+    return Reply(outcome=Outcome.OK, data=done)
 
 
 def _refused(code: ErrorCode) -> Reply:

@@ -4,6 +4,7 @@ Methods that change something return the event that tells so where others must k
 state forbids it. Secrets are in here only sealed.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from contracts.calendar import CalendarCommand, ConnectionChanged
@@ -127,6 +128,15 @@ class Connection(BaseModel):
     def trouble(self, code: SyncFailureCode | None, reason: str | None) -> None:
         """What stands in the way now, if anything."""
         self.last_error_code, self.last_error_reason = code, reason
+
+    def reseal(self, anew: Callable[[str], str], now: datetime) -> None:
+        """Replace every seal by another one of the same secret.
+
+        The grant's version stays, for it is the same grant: who is just renewing it still replaces it.
+        """
+        self.grant = self.grant and anew(self.grant)
+        self.leaving = [one.model_copy(update={"grant": anew(one.grant)}) for one in self.leaving]
+        self.consents = [one.model_copy(update={"sealed": anew(one.sealed)}) for one in self._open_consents(now)]
 
     def replace_grant(self, grant: str | None) -> None:
         self.grant = grant

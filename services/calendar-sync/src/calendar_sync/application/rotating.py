@@ -1,0 +1,64 @@
+"""Rotating keys: what providers gave us is sealed anew with the first key, so that an old one can be taken out.
+
+Whatever is sealed with it already is left alone, so this may be broken off, repeated and done by several at once.
+"""
+
+import structlog
+from contracts.calendar import Resealed, ResealSecrets
+from contracts.replies import Outcome, Reply
+from contracts.times import utc_now
+
+from calendar_sync.application.consents import Connections, Effects, Vault, VaultError
+from calendar_sync.domain.connection import Connection
+
+log = structlog.get_logger()
+
+
+class Rotating:
+    """Seals anew, a page of connections at a time."""
+
+    def __init__(self, connections: Connections, vault: Vault) -> None:
+        self._connections = connections
+        self._vault = vault
+
+    async def reseal(self, question: ResealSecrets) -> Reply:
+        """Seal the secrets of one page with the first key. No secret is lost that somebody renews meanwhile."""
+        page = await self._connections.page(question.after, question.limit)
+        resealed = unreadable = 0
+        for connection in page:
+            anew = _Anew(self._vault, connection.connection_id)
+            await self._connections.change(connection.tenant_uuid, connection.user_id, anew.change)
+            resealed += anew.resealed
+            unreadable += anew.unreadable
+        answer = Resealed(
+            total=await self._connections.count(),
+            seen=len(page),
+            resealed=resealed,
+            unreadable=unreadable,
+            last=page[-1].connection_id if len(page) == question.limit else None,
+        )
+        return Reply(outcome=Outcome.OK, data=answer)
+
+
+class _Anew:
+    """The change of one connection, and what it came to."""
+
+    def __init__(self, vault: Vault, owner: str) -> None:
+        self._vault = vault
+        self._owner = owner
+        self.resealed = self.unreadable = 0
+
+    def change(self, connection: Connection) -> Effects | None:
+        self.resealed = self.unreadable = 0  # this may be another try
+        connection.reseal(self._seal, utc_now())
+        return Effects() if self.resealed else None
+
+    def _seal(self, sealed: str) -> str:
+        try:
+            anew = self._vault.renewed(sealed, self._owner)
+        except VaultError as error:
+            log.warning("a secret cannot be sealed anew", connection=self._owner, error=str(error))
+            self.unreadable += 1
+            return sealed
+        self.resealed += anew != sealed
+        return anew

@@ -1,0 +1,103 @@
+"""Rotating keys on a real database: everything sealed anew, nothing lost, whoever writes meanwhile."""
+
+import pytest
+from calendar_sync.application.rotating import Rotating
+from contracts.calendar import Resealed, ResealSecrets
+from contracts.commands import Actor
+
+from tests.support.calendars import Consents, GoogleConsents
+from tests.support.connections import KEY, OTHER_KEY, House, new_actor
+
+pytestmark = pytest.mark.integration
+
+
+async def reseal(house: House, *, after: str = "", limit: int = 100) -> Resealed:
+    reply = await Rotating(house.connections, house.vault).reseal(ResealSecrets(after=after, limit=limit))
+    return Resealed.model_validate(reply.data)
+
+
+async def test_every_secret_is_sealed_with_the_first_key(house: House, consents: Consents, actor: Actor) -> None:
+    """The grant in use, one that is still to be revoked, and a consent that another user has begun."""
+    await house.connect(actor, consents)
+    await house.disconnect(actor)
+    await house.connect(actor, consents, "another@example.com")
+    beginner = new_actor()
+    url = await house.begin(beginner, consents.provider)
+    rotated = house.with_keys(OTHER_KEY, KEY)
+    assert await reseal(rotated) == Resealed(total=2, seen=2, resealed=3, unreadable=0, last=None)
+    assert await reseal(rotated) == Resealed(total=2, seen=2, resealed=0, unreadable=0, last=None)
+
+    without_the_old = house.with_keys(OTHER_KEY)
+    connection = await without_the_old.connection(actor)
+    for grant in (connection.grant, connection.leaving[0].grant):
+        assert without_the_old.vault.open_grant(grant or "", connection.connection_id)
+    account = await without_the_old.accounts.connected(actor.tenant_uuid, actor.user_id)
+    assert account is not None
+    assert consents.admits(await without_the_old.accounts.access_token(account))
+    back = await without_the_old.come_back(consents.provider, consents.agree(url, "third@example.com"))
+    assert back == "connected"
+
+
+async def test_pages_cover_everything_once(house: House, google: GoogleConsents) -> None:
+    for number in range(3):
+        await house.connect(new_actor(), google, f"host{number}@example.com")
+    rotated, after, pages = house.with_keys(OTHER_KEY, KEY), "", []
+    while True:
+        page = await reseal(rotated, after=after, limit=2)
+        pages.append((page.seen, page.resealed))
+        if page.last is None:
+            break
+        after = page.last
+    assert pages == [(2, 2), (1, 1)]
+
+
+async def test_a_secret_that_no_key_opens_is_left_and_counted(
+    house: House, google: GoogleConsents, actor: Actor
+) -> None:
+    await house.connect(actor, google)
+    before = await house.document(actor)
+    stranger = house.with_keys(OTHER_KEY)
+    assert await reseal(stranger) == Resealed(total=1, seen=1, resealed=0, unreadable=1, last=None)
+    assert await house.document(actor) == before
+
+
+async def test_a_grant_that_is_renewed_meanwhile_is_not_lost(
+    house: House, consents: Consents, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed anew while the provider is being asked: the provider has ended the old grant by then."""
+    consents.rotate()
+    account = await house.connect(actor, consents)
+    token = await house.accounts.access_token(account)
+    provider, rotated = house.providers[consents.provider], house.with_keys(OTHER_KEY, KEY)
+    renew = provider.renew
+
+    async def renew_slowly(grant: object) -> object:
+        renewed = await renew(grant)  # type: ignore[arg-type]
+        assert (await reseal(rotated)).resealed == 1
+        return renewed
+
+    monkeypatch.setattr(provider, "renew", renew_slowly)
+    renewed = await house.accounts.access_token(account, refused=token)
+    monkeypatch.setattr(provider, "renew", renew)
+    assert await house.accounts.access_token(account) == renewed
+    again = await house.accounts.access_token(account, refused=renewed)
+    assert consents.admits(again), "what renews it was kept too"
+
+
+async def test_sealing_anew_gives_way_to_who_was_faster(
+    house: House, consents: Consents, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read before a renewal, to be written after it: the renewed grant stands, and is sealed anew then."""
+    account = await house.connect(actor, consents)
+    token, find = await house.accounts.access_token(account), house.connections.find
+    renewed: list[str] = []
+
+    async def find_and_fall_behind(tenant_uuid: str, user_id: str) -> object:
+        monkeypatch.setattr(house.connections, "find", find)  # this once
+        found = await find(tenant_uuid, user_id)
+        renewed.append(await house.accounts.access_token(account, refused=token))
+        return found
+
+    monkeypatch.setattr(house.connections, "find", find_and_fall_behind)
+    assert (await reseal(house.with_keys(OTHER_KEY, KEY))).resealed == 1
+    assert [await house.with_keys(OTHER_KEY).accounts.access_token(account)] == renewed != [token]
