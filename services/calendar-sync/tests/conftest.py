@@ -4,13 +4,20 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
+import httpx
 import pytest
+from calendar_sync.adapters.calendars.google import GoogleCalendar
+from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
+from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.adapters.connections import INDEXES, StoredConnections
 from calendar_sync.adapters.vault import TokenVault
 from calendar_sync.bootstrap import oauth_providers
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from contracts.commands import Actor
+from contracts.enums import CalendarProvider
+from contracts.ids import uuid7_hex
 from simulators.common.serve import running
 from simulators.google.app import create_app as google_app
 from simulators.google.settings import Settings as GoogleSettings
@@ -21,6 +28,9 @@ from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
 from tests.support.connections import KEY, House, StandInPublisher, new_actor, settings_for
+from tests.support.offices import TIMEOUT, Office
+from tests.support.outside import Outside
+from tests.support.outward import OneAccount
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +96,34 @@ async def house(
 def actor() -> Actor:
     """A user whom no other test knows."""
     return new_actor()
+
+
+@pytest.fixture
+def google_office(google_simulator: Google) -> Iterator[Office]:
+    email = f"{uuid7_hex().lower()}@gmail.com"
+    credentials = google_simulator.connect(email)
+    client = GoogleClient(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
+    accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
+    outside = Outside("google", google_simulator, GoogleConsents(google_simulator))
+    yield Office(outside, email, accounts, GoogleCalendar(client))
+    client.close()
+    google_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture
+async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Office]:
+    email = f"{uuid7_hex().lower()}@contoso.com"
+    token = microsoft_simulator.consent(email)["access_token"]
+    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+        calendar = MicrosoftCalendar(GraphClient(http, graph_url=microsoft_simulator.url))
+        accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
+        outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
+        yield Office(outside, email, accounts, calendar)
+    microsoft_simulator.control("DELETE", "faults")
+
+
+@pytest.fixture(params=["google_office", "microsoft_office"])
+def office(request: pytest.FixtureRequest) -> Office:
+    """Both providers, one after the other."""
+    found: Office = request.getfixturevalue(request.param)
+    return found

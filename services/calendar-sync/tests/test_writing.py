@@ -1,101 +1,17 @@
 """Writing copies into both simulated providers: each wish is fulfilled once, whatever goes wrong on the way."""
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
-from calendar_sync.adapters.calendars.google import GoogleCalendar
-from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
-from calendar_sync.adapters.clients.google import GoogleClient
-from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.application.writing import Access, Calendar, Held, LeaseLostError, Marker
+from calendar_sync.application.writing import Held, LeaseLostError, Marker
 from calendar_sync.domain.failures import StaleError
 from calendar_sync.domain.link import Copy
-from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
-from contracts.ids import uuid7_hex
-from simulators.google.testing import Google
-from simulators.microsoft.testing import Microsoft
+from contracts.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from structlog.testing import capture_logs
 
-from tests.support.calendars import GoogleConsents, MicrosoftConsents
-from tests.support.outside import Outside, Shown
-from tests.support.outward import Desk, OneAccount, content
-
-TIMEOUT = 1.0
-
-
-@dataclass
-class Office:
-    """A host's account at a provider, and what writes into it."""
-
-    outside: Outside
-    email: str
-    accounts: OneAccount
-    calendar: Calendar
-
-    def desk(self, **options: Any) -> Desk:
-        return Desk(self.calendar, self.accounts, **options)
-
-    def fault(self, kind: str, **more: Any) -> None:
-        self.outside.simulator.fault(kind, account=self.email, **more)
-
-    def shown(self) -> list[Shown]:
-        return self.outside.events(self.email)
-
-    def titles(self) -> list[str]:
-        return [one.title for one in self.shown()]
-
-    def event(self) -> dict[str, Any]:
-        (event,) = self.outside.simulator.control("GET", f"accounts/{self.email}/events")
-        found: dict[str, Any] = event.get("resource", event)
-        return found
-
-    def by_hand(self, verb: str, body: Any = None) -> None:
-        """The owner changes or deletes the only event."""
-        event_id = self.event()["id"]
-        self.outside.simulator.control(verb, f"accounts/{self.email}/events/{event_id}", body)
-
-    @property
-    def title_field(self) -> str:
-        """What the provider calls an event's title."""
-        return "summary" if self.outside.name == "google" else "subject"
-
-    @property
-    def access(self) -> Access:
-        return Access(self.accounts.token(), "primary")
-
-
-@pytest.fixture
-def google_office(google_simulator: Google) -> Iterator[Office]:
-    email = f"{uuid7_hex().lower()}@gmail.com"
-    credentials = google_simulator.connect(email)
-    client = GoogleClient(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
-    accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
-    outside = Outside("google", google_simulator, GoogleConsents(google_simulator))
-    yield Office(outside, email, accounts, GoogleCalendar(client))
-    client.close()
-    google_simulator.control("DELETE", "faults")
-
-
-@pytest.fixture
-async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Office]:
-    email = f"{uuid7_hex().lower()}@contoso.com"
-    token = microsoft_simulator.consent(email)["access_token"]
-    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
-        calendar = MicrosoftCalendar(GraphClient(http, graph_url=microsoft_simulator.url))
-        accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
-        outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
-        yield Office(outside, email, accounts, calendar)
-    microsoft_simulator.control("DELETE", "faults")
-
-
-@pytest.fixture(params=["google_office", "microsoft_office"])
-def office(request: pytest.FixtureRequest) -> Office:
-    """Both providers, one after the other."""
-    found: Office = request.getfixturevalue(request.param)
-    return found
+from tests.support.offices import TIMEOUT, Office
+from tests.support.outward import content
 
 
 async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:

@@ -358,7 +358,7 @@ class _Gap:
         if self.theirs is None and (copy.asking or (copy.event_id is not None and copy.etag is None)):
             await self._look()
         if copy.event_id is None:
-            await self._intend(wanted)
+            await self._intend(wanted, frozenset(EventContent.model_fields))
             await self._create(wanted)
             return not copy.asking
         fields = copy.ours_in(wanted, self.theirs, utc_now())
@@ -366,7 +366,7 @@ class _Gap:
             # Where its owner made the same of it as the platform, that is known now.
             copy.says(self.theirs, frozenset(EventContent.model_fields) - wanted.differs_from(self.theirs))
         if fields:
-            await self._intend(wanted)
+            await self._intend(wanted, fields)
             await self._change(wanted, fields)
         copy.settled(wanted, utc_now())
         return True
@@ -425,9 +425,9 @@ class _Gap:
             raise
         copy.says(self._seen(changed), fields)
 
-    async def _intend(self, wanted: EventContent) -> None:
+    async def _intend(self, wanted: EventContent, fields: frozenset[str]) -> None:
         """Save what is about to be asked for. Raises LeaseLostError."""
-        self.copy.asks(wanted, utc_now())
+        self.copy.asks(wanted, fields, utc_now())
         if not await self.intentions.save(self.markers.account, self.copy):
             raise LeaseLostError
 

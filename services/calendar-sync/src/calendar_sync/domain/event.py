@@ -129,7 +129,8 @@ def _description(meeting: MeetingState) -> str:
 
 def _own(meeting: MeetingState) -> tuple[str, str]:
     """What the meeting's people say about it: what of it there is room for, and the rest."""
-    own = "\n\n".join(part for part in (meeting.description, meeting.meeting_information) if part)
+    said = (normalised(text or "") for text in (meeting.description, meeting.meeting_information))
+    own = "\n\n".join(text for text in said if text)
     room = _LONGEST_DESCRIPTION - len(_ours(meeting)) - 2
     return (own, "") if len(own) <= room else (own[: room - 1], own[room - 1 :])
 
@@ -168,7 +169,7 @@ def own_words(text: str, meeting: MeetingState) -> str:
     words = _without(words, _join_line(meeting))
     shown, hidden = _own(meeting)
     if hidden and words.endswith(shown[-_TELLING:] + "…"):
-        words = words[:-1] + hidden
+        words = normalised(words[:-1] + hidden)
     return normalised(_without(words, meeting.meeting_information))
 
 

@@ -85,10 +85,11 @@ class Copy(BaseModel):
         self.returned = content if self.returned is None else self.returned.with_those_of(content, fields)
         self.echo = self.returned.fingerprint
 
-    def asks(self, content: EventContent, now: datetime) -> None:
-        """This is about to be asked for. After very many unanswered wishes, nothing is known of the event."""
-        if content not in self.asking:
-            self.asking.append(content)
+    def asks(self, content: EventContent, fields: Collection[str], now: datetime) -> None:
+        """These fields are about to be asked for. After very many unanswered wishes, nothing is known of the event."""
+        asking = content if self.asked is None else self.asked.with_those_of(content, fields)
+        if asking not in self.asking:
+            self.asking.append(asking)
         if len(self.asking) > _MOST_ASKED:
             self.asked, self.asking = None, [content]
         self.attempted_at = now
@@ -151,6 +152,7 @@ class Copy(BaseModel):
         """These fields are as if we had asked for what they say."""
         self.says(content, fields)
         self.asked = self.asked.with_those_of(content, fields) if self.asked else None
+        self.asking = [one.with_those_of(content, fields) for one in self.asking]
 
     def removed_by_owner(self, until: datetime) -> None:
         """The event is gone and that is told; it is not made anew before the meeting answers, or that instant."""

@@ -1,0 +1,447 @@
+"""Taking over what hosts do to copies in their own calendars, with both simulated providers."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from calendar_sync.adapters.links import INDEXES, LANE, WORK, CopyBook, LinkBook, WritingDesk
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.noting import News
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.pulling import Look
+from calendar_sync.application.writing import Patience, Writing
+from calendar_sync.domain.event import When, copy_of
+from calendar_sync.domain.external import Window
+from calendar_sync.domain.link import Copy, Link, account_key
+from calendar_sync.domain.taking_over import take_over
+from chassis.leases import Leases
+from chassis.mongo import Collection, open_database
+from chassis.outbox import Outbox
+from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode
+from contracts.ids import uuid7_hex
+from contracts.inward import CopyChanged, CopyRemoved
+from contracts.meetings import MeetingState
+from contracts.times import Schedule
+from simulators.google.testing import Google
+from simulators.microsoft.testing import Microsoft
+
+from tests.support.connections import StandInPublisher, settings_for
+from tests.support.offices import Office
+from tests.support.outward import NOON, Desk, OneAccount, meeting_state, participant
+from tests.support.two_ends import MemoryCalendar
+
+EARLIEST, LATEST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))  # noqa: DTZ901
+
+
+async def settled(office: Office, **changes: Any) -> Desk:
+    """A meeting and its copy, which nobody has changed."""
+    desk = office.desk()
+    desk.want(meeting_link="https://meet.example.com/x", participants=[participant("Jane Roe")], **changes)
+    await desk.settle()
+    return desk
+
+
+async def looked(desk: Desk, *, doubted: bool = False) -> CopyChanged | CopyRemoved | None:
+    """What is told after a look."""
+    desk.look(doubted=doubted)
+    return (await desk.attempt()).change
+
+
+async def changed(desk: Desk) -> CopyChanged:
+    change = await looked(desk)
+    assert isinstance(change, CopyChanged)
+    return change
+
+
+def given(change: CopyChanged) -> dict[str, Any]:
+    """What a change says was changed."""
+    says = set(CopyChanged.model_fields) - {"change_id", "tenant_uuid", "meeting_uuid", "user_id", "provider", "at"}
+    return change.model_dump(include=says, exclude_none=True)
+
+
+async def test_what_the_host_changed_is_told_once_and_nothing_is_written(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(title="Renamed", location="Room 7")
+    change = await changed(desk)
+    assert given(change) == {"title": "Renamed", "location": "Room 7"}
+    assert (change.meeting_uuid, change.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
+    office.fault("error", status=500, operation="events.*")
+    desk.want(title="Renamed", location_detail="Room 7")
+    attempt = await desk.attempt()
+    assert attempt.told is not None
+    assert (attempt.told.status, attempt.change) == (ExternalSyncStatus.SYNCED, None)
+
+
+async def test_the_same_change_has_the_same_id_however_often_it_is_found(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(title="Renamed")
+    desk.look()
+    first = (await desk.attempt(forget=True)).change
+    second = (await desk.attempt()).change
+    assert first is not None
+    assert second is not None
+    assert first.change_id == second.change_id
+    office.edit(title="Renamed again")
+    assert (await changed(desk)).change_id != first.change_id
+
+
+async def test_a_look_at_what_nobody_changed_tells_and_writes_nothing(office: Office) -> None:
+    desk = await settled(office)
+    before = office.event()
+    assert await looked(desk) is None
+    await desk.settle()
+    assert office.event() == before
+
+
+async def test_our_own_unanswered_write_is_not_the_hosts_change(office: Office) -> None:
+    desk = await settled(office)
+    desk.want(title="Second thoughts")
+    office.fault("commit_then_error", status=503, times=1, operation="events.*")
+    await desk.attempt()
+    desk.want(title="Review")
+    assert await looked(desk) is None
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_where_the_platform_changed_it_too_the_platform_counts_and_nothing_is_told(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(title="The host's title", location="The host's place")
+    desk.want(title="Ours")
+    change = await changed(desk)
+    assert given(change) == {"location": "The host's place"}
+    await desk.attempt()
+    (shown,) = office.shown()
+    assert (shown.title, shown.location) == ("Ours", "The host's place")
+
+
+async def test_a_write_of_something_else_does_not_hide_what_the_host_changed(office: Office) -> None:
+    desk = await settled(office)
+    echo = desk.copy.echo
+    office.edit(location="The host's place")
+    desk.want(title="Ours")
+    await desk.settle()
+    remote = await office.calendar.read(office.access, desk.copy.event_id or "")
+    assert desk.copy.echo not in (echo, remote.content.fingerprint)
+    assert given(await changed(desk)) == {"location": "The host's place"}
+
+
+async def test_a_change_that_the_meeting_does_not_take_over_is_put_right(office: Office) -> None:
+    desk = office.desk(answer=timedelta(0))
+    await desk.settle()
+    office.edit(title="Not to be")
+    await changed(desk)
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_what_is_told_stays_while_the_answer_is_awaited(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(title="Renamed")
+    await changed(desk)
+    desk.want(description="Written meanwhile")
+    attempt = await desk.attempt()
+    assert attempt.again_in is not None
+    assert 0 < attempt.again_in <= 15
+    assert office.titles() == ["Renamed"]
+    assert "Written meanwhile" in str(office.event())
+
+
+# --- times ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_moved_copy_is_told_by_wall_clock(office: Office) -> None:
+    desk = await settled(office, timezone="America/Santiago")
+    office.move("2027-06-03T09:00:00", "2027-06-03T10:30:00", "Europe/Berlin")
+    change = await changed(desk)
+    zone = "Europe/Berlin" if office.outside.name == "google" else "America/Santiago"  # Graph is read in UTC
+    assert change.timezone == zone
+    assert change.start_date_time is not None
+    assert change.end_date_time is not None
+    schedule = Schedule(change.start_date_time, change.end_date_time, zone)
+    assert schedule.starts_at == datetime(2027, 6, 3, 7, tzinfo=UTC)
+    assert schedule.ends_at == datetime(2027, 6, 3, 8, 30, tzinfo=UTC)
+
+
+async def test_a_copy_made_all_day_is_told_by_its_days(office: Office) -> None:
+    desk = await settled(office, timezone="America/Santiago")
+    if office.outside.name == "google":
+        days = {"start": {"date": "2027-06-03", "dateTime": None}, "end": {"date": "2027-06-05", "dateTime": None}}
+        office.by_hand("PATCH", days)
+    else:
+        times = {"start": "2027-06-03T00:00:00", "end": "2027-06-05T00:00:00"}
+        days = {name: {"dateTime": time, "timeZone": "UTC"} for name, time in times.items()}
+        office.by_hand("PATCH", {"isAllDay": True} | days)
+    change = await changed(desk)
+    assert (change.all_day, change.timezone) == (True, None)
+    assert change.start_date_time == datetime(2027, 6, 3)  # noqa: DTZ001 a wall time
+    assert change.end_date_time == datetime(2027, 6, 5)  # noqa: DTZ001
+
+
+def told_of(**now: Any) -> CopyChanged | None:
+    """What is told of the copy of a meeting in Berlin when its event is at this time."""
+    meeting = meeting_state(timezone="Europe/Berlin")
+    said = copy_of(meeting)
+    assert said is not None
+    copy = Copy(provider=CalendarProvider.GOOGLE, calendar_email="host@gmail.com", event_id="1", etag="1", asked=said)
+    copy.says(said)
+    link = Link(meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, wanted=meeting)
+    return take_over(link, copy, said.model_copy(update={"when": When(**now)}), NOON, NOON + timedelta(seconds=15))
+
+
+def test_an_hour_that_the_wall_clock_repeats_is_told_in_utc() -> None:
+    second_two_thirty = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    change = told_of(starts_at=second_two_thirty, ends_at=second_two_thirty + timedelta(hours=1), zone="Europe/Berlin")
+    assert change is not None
+    assert (change.start_date_time, change.timezone) == (second_two_thirty.replace(tzinfo=None), "UTC")
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../etc/passwd", "", "Customized Time Zone", "x" * 5_000, "\0"])
+def test_a_zone_that_is_none_is_told_as_the_meetings(zone: str) -> None:
+    change = told_of(starts_at=NOON, ends_at=NOON + timedelta(hours=1), zone=zone)
+    assert change is not None
+    assert (change.start_date_time, change.timezone) == (datetime(2027, 6, 1, 14), "Europe/Berlin")  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("all_day", [True, False])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (EARLIEST, EARLIEST + timedelta(days=1)),
+        (LATEST - timedelta(days=1), LATEST),
+        (NOON, NOON - timedelta(days=1)),
+        (NOON, NOON),
+        (NOON, NOON + timedelta(days=367)),
+    ],
+)
+def test_a_time_that_no_meeting_can_have_is_not_told(start: datetime, end: datetime, all_day: bool) -> None:
+    if all_day:
+        start, end = (moment.replace(hour=0, minute=0, second=0) for moment in (start, end))
+    assert told_of(starts_at=start, ends_at=end, all_day=all_day, zone="America/Santiago") is None
+
+
+async def test_a_time_that_no_meeting_can_have_is_put_right_at_once(office: Office) -> None:
+    desk = await settled(office)
+    office.move("2027-06-03T09:00:00", "2029-06-03T09:00:00", "UTC")
+    assert await looked(desk) is None
+    (shown,) = office.shown()
+    assert (shown.start, shown.end) == ("2027-06-01T10:00:00+00:00", "2027-06-01T11:00:00+00:00")
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+async def test_only_the_hosts_own_words_are_told(office: Office) -> None:
+    desk = await settled(office, description="Bring the numbers.")
+    assert desk.copy.returned is not None
+    office.edit(description=f"{desk.copy.returned.description}\nAnd cake.")
+    change = await changed(desk)
+    assert given(change) == {"description": "Bring the numbers.\n\nAnd cake."}
+
+
+async def test_our_lines_may_go_without_a_word(office: Office) -> None:
+    desk = await settled(office, description="Bring the numbers.")
+    office.edit(description="Bring the numbers.")
+    assert await looked(desk) is None
+    await desk.settle()
+    assert "Join:" not in str(office.event())
+    assert await looked(desk) is None, "known from now on"
+
+
+async def test_words_of_the_host_outlast_a_guest_who_is_invited_meanwhile(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(description="Written by hand")
+    desk.want(participants=[*desk.link.wanted.participants, participant("Ann Other")])
+    assert given(await changed(desk)) == {"description": "Written by hand"}
+
+
+async def test_cleared_texts_are_told_as_cleared(office: Office) -> None:
+    desk = await settled(office, location_detail="Room 5")
+    office.edit(title="", location="")
+    assert given(await changed(desk)) == {"title": "", "location": ""}
+
+
+# --- removals ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_copy_that_its_host_removed_is_told_and_not_made_anew(office: Office) -> None:
+    desk = await settled(office)
+    office.by_hand("DELETE")
+    removal = await looked(desk)
+    assert isinstance(removal, CopyRemoved)
+    assert (removal.meeting_uuid, removal.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
+    desk.want(title="Changed before the answer")
+    attempt = await desk.attempt()
+    assert attempt.again_in is not None
+    assert office.titles() == []
+    desk.want(status=MeetingStatus.CANCELED)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
+
+
+async def test_a_removal_that_the_meeting_does_not_take_over_is_undone(office: Office) -> None:
+    desk = office.desk(answer=timedelta(0))
+    await desk.settle()
+    office.by_hand("DELETE")
+    assert isinstance(await looked(desk), CopyRemoved)
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_a_doubted_removal_cancels_nothing_until_a_retry_writes_it_anew(office: Office) -> None:
+    desk = await settled(office)
+    office.by_hand("DELETE")
+    desk.look(doubted=True)
+    attempt = await desk.attempt()
+    assert (attempt.change, attempt.again_in) == (None, None)
+    assert attempt.told is not None
+    assert (attempt.told.status, attempt.told.failure_code) == (
+        ExternalSyncStatus.FAILED,
+        SyncFailureCode.EVENT_CONFLICT,
+    )
+    desk.want()
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_a_doubted_removal_of_what_is_there_is_a_look_like_any_other(office: Office) -> None:
+    """Graph says of what left the window that it was removed."""
+    desk = await settled(office)
+    office.edit(title="Renamed")
+    change = await looked(desk, doubted=True)
+    assert isinstance(change, CopyChanged)
+    assert change.title == "Renamed"
+
+
+async def test_a_copy_that_was_removed_by_us_is_no_news(office: Office) -> None:
+    desk = await settled(office)
+    desk.want(status=MeetingStatus.CANCELED)
+    await desk.settle()
+    assert await looked(desk) is None
+
+
+# --- in the database --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Room:
+    """Links in a real MongoDB, worked at as by the service, with a calendar in memory."""
+
+    links: Collection
+    publisher: StandInPublisher
+    outbox: Outbox
+    calendar: MemoryCalendar
+    copies: CopyBook
+    leases: Leases
+    desk: WritingDesk
+    woken: list[CalendarProvider]
+
+    async def note(self, meeting: MeetingState, sequence: int) -> None:
+        book = LinkBook(self.links, self.outbox)
+        await book.save([News(meeting, sequence, "asked", None, asks=True)])
+        await book.want([meeting.meeting_uuid], CalendarProvider.OUTLOOK)
+
+    async def work(self) -> None:
+        """Everything that is due."""
+        while taken := await self.leases.take(10, full=[], per_lane=lambda _: 10):
+            ended = [(lease, await self.desk.work(lease)) for lease in taken]
+            await self.desk.told([one for one in await self.leases.record(ended) if one])
+
+    def said(self) -> list[str]:
+        return [dict(record.headers)["ce_type"].decode() for record in self.publisher.records]
+
+
+@pytest.fixture
+async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft) -> AsyncIterator[Room]:
+    async with open_database(settings_for(mongodb_uri, google_simulator, microsoft_simulator)) as database:
+        links = database.collection(f"links{uuid7_hex()}")
+        await links.create_indexes(INDEXES)
+        publisher, calendar, woken = StandInPublisher(), MemoryCalendar({}), []
+        outbox = Outbox(links, publisher, grace=10)
+        accounts = OneAccount(CalendarProvider.OUTLOOK, EMAIL, lambda: "token")
+        writing = Writing(
+            CalendarProvider.OUTLOOK,
+            calendar,
+            accounts,
+            Calls(accounts, Politeness()),
+            deployment="tests",
+            patience=Patience(),
+        )
+        work = WORK[CalendarProvider.OUTLOOK]
+        yield Room(
+            links,
+            publisher,
+            outbox,
+            calendar,
+            CopyBook(links, wake=woken.append),
+            Leases(links, work, seconds=30, lane=LANE),
+            WritingDesk(links, outbox, writing),
+            woken,
+        )
+
+
+EMAIL = "host@contoso.com"
+KEY = account_key(CalendarProvider.OUTLOOK, EMAIL)
+EVER = Window(NOON - timedelta(days=30), NOON + timedelta(days=180))
+database = pytest.mark.integration
+
+
+async def _window(room: Room, window: Window = EVER) -> list[str]:
+    return [copy.meeting_uuid async for page in room.copies.of_window(KEY, window) for copy in page]
+
+
+@database
+async def test_a_copy_is_found_by_its_event_and_looked_at(room: Room) -> None:
+    meeting = meeting_state()
+    await room.note(meeting, 1)
+    assert await room.copies.unsettled(KEY, [meeting.meeting_uuid, "Mx"]) == {meeting.meeting_uuid}
+    await room.work()
+    assert await room.copies.unsettled(KEY, [meeting.meeting_uuid]) == set()
+    [event] = room.calendar.shown
+    known = (await room.copies.of_events(KEY, [event.held.event_id, "another"]))[event.held.event_id]
+    assert (known.meeting_uuid, known.echo, known.expected) == (meeting.meeting_uuid, event.content.fingerprint, True)
+    assert await room.copies.meetings([meeting.meeting_uuid, "Mx"]) == {meeting.meeting_uuid}
+    assert await _window(room) == [meeting.meeting_uuid]
+    assert await _window(room, Window(NOON + timedelta(days=1), NOON + timedelta(days=2))) == []
+
+    room.publisher.records.clear()
+    room.calendar.by_hand(event.held.event_id, title="Renamed")
+    await room.copies.look([Look(meeting.meeting_uuid, KEY), Look("Mx", KEY)])
+    assert room.woken == [CalendarProvider.OUTLOOK]
+    await room.work()
+    assert room.said() == ["calendar.copy.changed.v1"]
+    known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
+    assert known.echo == room.calendar.shown[0].content.fingerprint, "what was taken over is no news any more"
+    assert room.calendar.writes == 1
+
+
+@database
+async def test_a_removed_copy_is_known_and_not_expected(room: Room) -> None:
+    meeting = meeting_state()
+    await room.note(meeting, 1)
+    await room.work()
+    [event] = room.calendar.shown
+    room.calendar.delete_by_hand(event.held.event_id)
+    room.publisher.records.clear()
+    await room.copies.look([Look(meeting.meeting_uuid, KEY)])
+    await room.work()
+    assert room.said() == ["calendar.copy.removed.v1"]
+    known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
+    assert not known.expected
+    assert await _window(room) == []
+    await room.note(meeting.model_copy(update={"status": MeetingStatus.CANCELED}), 2)
+    await room.work()
+    assert room.said() == ["calendar.copy.removed.v1", "calendar.sync.changed.v1"]
+    assert room.calendar.shown == []
+
+
+@database
+async def test_many_copies_are_paged(room: Room) -> None:
+    meetings = [meeting_state() for _ in range(205)]
+    for meeting in meetings:
+        await room.note(meeting, 1)
+    await room.work()
+    assert sorted(await _window(room)) == sorted(meeting.meeting_uuid for meeting in meetings)

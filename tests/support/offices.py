@@ -1,0 +1,72 @@
+"""A host's account at a simulated provider: what writes into it, and its owner's own hand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from calendar_sync.application.writing import Access, Calendar
+
+from tests.support.outside import Outside, Shown
+from tests.support.outward import Desk, OneAccount
+
+TIMEOUT = 1.0
+"""Seconds that a call may take."""
+
+
+@dataclass
+class Office:
+    """A host's account at a provider, and what writes into it."""
+
+    outside: Outside
+    email: str
+    accounts: OneAccount
+    calendar: Calendar
+
+    def desk(self, **options: Any) -> Desk:
+        return Desk(self.calendar, self.accounts, **options)
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self.outside.simulator.fault(kind, account=self.email, **more)
+
+    def shown(self) -> list[Shown]:
+        return self.outside.events(self.email)
+
+    def titles(self) -> list[str]:
+        return [one.title for one in self.shown()]
+
+    def event(self) -> dict[str, Any]:
+        (event,) = self.outside.simulator.control("GET", f"accounts/{self.email}/events")
+        found: dict[str, Any] = event.get("resource", event)
+        return found
+
+    def by_hand(self, verb: str, body: Any = None) -> None:
+        """The owner changes or deletes the only event."""
+        event_id = self.event()["id"]
+        self.outside.simulator.control(verb, f"accounts/{self.email}/events/{event_id}", body)
+
+    @property
+    def title_field(self) -> str:
+        """What the provider calls an event's title."""
+        return "summary" if self.outside.name == "google" else "subject"
+
+    def edit(self, *, title: str | None = None, description: str | None = None, location: str | None = None) -> None:
+        """The owner changes what the only event says."""
+        google = self.outside.name == "google"
+        body: dict[str, Any] = {}
+        if title is not None:
+            body[self.title_field] = title
+        if description is not None and google:
+            body["description"] = description
+        elif description is not None:
+            body["body"] = {"contentType": "text", "content": description}
+        if location is not None:
+            body["location"] = location if google else {"displayName": location}
+        self.by_hand("PATCH", body)
+
+    def move(self, start: str, end: str, zone: str) -> None:
+        """The owner moves the only event to these wall times."""
+        times = {"start": start, "end": end}
+        self.by_hand("PATCH", {name: {"dateTime": time, "timeZone": zone} for name, time in times.items()})
+
+    @property
+    def access(self) -> Access:
+        return Access(self.accounts.token(), "primary")
