@@ -1,0 +1,120 @@
+"""The owners of the simulated calendars, at their own screens: what they make, change and delete there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calendar_sync.adapters.calendars import google as google_calendar
+from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
+
+from tests.support.outside import Json, Outside
+
+LENGTH = timedelta(hours=1)
+
+
+def in_days(days: float, *, hour: int = 10) -> datetime:
+    """That hour, in UTC, so many days from today."""
+    return datetime.now(UTC).replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=days)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who owns the calendar of this address. Times are in UTC; events last an hour, all-day ones a day."""
+
+    outside: Outside
+    email: str
+
+    def makes(self, title: str, at: datetime, *, all_day: bool = False, place: str = "", **more: Any) -> str:
+        """A new event; ``more`` is the provider's own. Gives its id."""
+        fields = self._fields(title, at, all_day=all_day, place=place) | more
+        body = fields if self._is_google else {"event": fields}
+        made: Json = self._control("POST", "events", body)
+        return str(made["id"] if self._is_google else made["immutableId"])
+
+    def makes_private(self, title: str, at: datetime) -> str:
+        return self.makes(title, at, **({"visibility": "private"} if self._is_google else {"sensitivity": "private"}))
+
+    def makes_free(self, title: str, at: datetime) -> str:
+        return self.makes(title, at, **({"transparency": "transparent"} if self._is_google else {"showAs": "free"}))
+
+    def makes_daily(self, title: str, at: datetime, times: int) -> str:
+        """A new series of so many instances."""
+        if self._is_google:
+            return self.makes(title, at, recurrence=[f"RRULE:FREQ=DAILY;COUNT={times}"])
+        span = {"type": "numbered", "startDate": f"{at:%Y-%m-%d}", "numberOfOccurrences": times}
+        return self.makes(title, at, recurrence={"pattern": {"type": "daily", "interval": 1}, "range": span})
+
+    def invites(self, title: str, at: datetime, guests: Sequence[str]) -> str:
+        """A new event with guests; those of the same provider find it in their calendars."""
+        if self._is_google:
+            return self.makes(title, at, attendees=[{"email": one} for one in guests])
+        return self.makes(
+            title, at, attendees=[{"type": "required", "emailAddress": {"address": one}} for one in guests]
+        )
+
+    def renames(self, event_id: str, title: str) -> None:
+        self._change(event_id, {self._title: title})
+
+    def moves(self, event_id: str, at: datetime) -> None:
+        self._change(event_id, self._times(at, all_day=False))
+
+    def deletes(self, event_id: str) -> None:
+        self._control("DELETE", f"events/{event_id}")
+
+    def copy_of(self, meeting: Json) -> str:
+        """The id of the event that is the copy of a meeting."""
+        (found,) = [
+            event_id
+            for event in self._control("GET", "events")
+            if (event_id := self._id_of_copy(event, meeting["meetingUuid"])) is not None
+        ]
+        return found
+
+    def reads(self) -> int:
+        """How often the calendar was read so far: requests for a page of changes."""
+        operations = ("events.list", "calendarView.delta")
+        return sum(
+            one["count"]
+            for one in self.outside.simulator.control("GET", "requests")
+            if one["account"] == self.email and one["operation"] in operations
+        )
+
+    @property
+    def _is_google(self) -> bool:
+        return self.outside.name == "google"
+
+    @property
+    def _title(self) -> str:
+        return "summary" if self._is_google else "subject"
+
+    def _fields(self, title: str, at: datetime, *, all_day: bool, place: str) -> Json:
+        where: Json = {"location": place if self._is_google else {"displayName": place}} if place else {}
+        return {self._title: title} | self._times(at, all_day=all_day) | where
+
+    def _times(self, at: datetime, *, all_day: bool) -> Json:
+        if not all_day:
+            return {"start": self._moment(at), "end": self._moment(at + LENGTH)}
+        first, after = at.date(), at.date() + timedelta(days=1)
+        if self._is_google:
+            return {"start": {"date": first.isoformat()}, "end": {"date": after.isoformat()}}
+        midnights = [{"dateTime": f"{day}T00:00:00", "timeZone": "UTC"} for day in (first, after)]
+        return {"isAllDay": True, "start": midnights[0], "end": midnights[1]}
+
+    def _moment(self, at: datetime) -> Json:
+        return {"dateTime": f"{at:%Y-%m-%dT%H:%M:%S}" + ("Z" if self._is_google else ""), "timeZone": "UTC"}
+
+    def _change(self, event_id: str, fields: Json) -> None:
+        self._control("PATCH", f"events/{event_id}", fields)
+
+    def _control(self, verb: str, path: str, body: Any = None) -> Any:
+        return self.outside.simulator.control(verb, f"accounts/{self.email}/{path}", body)
+
+    def _id_of_copy(self, event: Json, meeting_uuid: str) -> str | None:
+        if self._is_google:
+            resource = event["resource"]
+            private = resource.get("extendedProperties", {}).get("private", {})
+            is_it = resource["status"] != "cancelled" and private.get(google_calendar.MEETING) == meeting_uuid
+            return str(resource["id"]) if is_it else None
+        is_it = event["extendedProperties"].get(microsoft_calendar.MEETING) == meeting_uuid
+        return str(event["immutableId"]) if is_it else None
