@@ -271,6 +271,11 @@ def test_pods_let_out_nothing_but_this() -> None:
     }
 
 
+def test_only_whom_nobody_but_the_edge_can_call_believes_what_is_said_of_callers() -> None:
+    believing = {name for name in NAMES if "FORWARDED_ALLOW_IPS" in pod_environment(TEMPLATES[name], INSTALLATION)}
+    assert believing == {name for name, peer, _ in ways("ingress", "from") if peer == "edge"}
+
+
 def test_what_no_policy_allows_is_denied() -> None:
     policy = named("NetworkPolicy", "nothing-else")["spec"]
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
