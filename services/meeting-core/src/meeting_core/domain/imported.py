@@ -163,8 +163,8 @@ class Imported(BaseModel):
 
         Nobody's known answer becomes unknown because a provider has lost it.
         """
-        known = _Known(present, owners=set(self.calendar))
-        people = [known.owner(one) for one in self.sightings if one is not self._host]
+        host, known = self._host, _Known(present, owners=set(self.calendar))
+        people = [known.owner(one) for one in self.sightings if one is not host]
         named = {one.owner.email.casefold() for one in self.sightings}
         named.add((self.hosted.organizer_email or "").casefold())
         for guest in self._telling.guests:
