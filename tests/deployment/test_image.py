@@ -125,3 +125,7 @@ def test_the_image_runs_as_an_unprivileged_user() -> None:
     (user,) = re.findall(r"^USER (\d+)$", final_stage, re.MULTILINE)
     assert int(user) > 0
     assert f"--uid {user} " in final_stage
+
+
+def test_a_container_listens_to_others() -> None:
+    assert re.search(r"^ENV .*\bHTTP_HOST=0\.0\.0\.0\b", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE)
