@@ -41,6 +41,8 @@ class ExternalCalendar:
     """What the next requests fail with."""
     failing_page: str | None = None
     unread: list[str] = field(default_factory=list)
+    series: list[str] = field(default_factory=list)
+    """Those that every page says have changed."""
 
     def put(self, *events: SeenEvent) -> None:
         for event in events:
@@ -78,6 +80,7 @@ class ExternalCalendar:
             next_page=str(begin + PAGE) if more else None,
             cursor=None if more else str(max(len(self.changes), self.forgotten)),
             unread=self.unread,
+            series=self.series,
         )
 
 

@@ -120,6 +120,18 @@ async def test_an_event_that_ends_before_it_begins_cannot_be_read(changes: Any, 
     assert (read.found, read.unread) == ([], ["e1"])
 
 
+async def test_graph_says_which_series_may_have_lost_instances() -> None:
+    master = GRAPH | {"id": "s1", "type": "seriesMaster", "seriesMasterId": None}
+    bare = {name: GRAPH[name] for name in ("@odata.etag", "start", "end", "seriesMasterId")}
+    occurrence = bare | {"id": "o1", "type": "occurrence"}
+    removed = {"id": "x1", "@removed": {"reason": "deleted"}}
+    read = await page(graph(occurrence, master, removed))
+    assert [one.event_id for one in read.found] == ["o1", "x1"]
+    assert isinstance(read.found[0], SeenEvent)
+    assert (read.found[0].content.title, read.found[0].series_id) == ("Lunch", "s1")
+    assert read.series == ["s1", "x1"]
+
+
 JUNK = st.one_of(
     st.none(),
     st.booleans(),

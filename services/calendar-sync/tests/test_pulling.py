@@ -200,6 +200,31 @@ async def test_what_cannot_be_read_is_not_gone(reader: Reader) -> None:
     assert reader.copies.looks == []
 
 
+async def test_an_instance_that_a_changed_series_does_not_show_is_gone(reader: Reader) -> None:
+    first, second, third = (seen(one, title=one, days=at, series_id="s") for at, one in enumerate("abc", start=1))
+    reader.calendar.put(first, second, third, seen("other"))
+    await reader.pull()
+    reader.said()
+    del reader.calendar.events["b"]  # of which the provider tells nothing but that the series changed
+    reader.calendar.put(first, third)
+    assert await reader.counts() == (0, 0, 0)
+    reader.calendar.series = ["s"]
+    reader.calendar.put(first, third)
+    assert await reader.counts() == (0, 0, 1)
+    assert reader.titles() == [None]
+
+
+async def test_a_changed_series_that_is_shown_whole_makes_nothing_be_read_again(reader: Reader) -> None:
+    first, second = (seen(one, title=one, series_id="s") for one in "ab")
+    reader.calendar.put(first, second)
+    await reader.pull()
+    reader.calendar.series = ["s"]
+    reader.calendar.put(replace(first, etag="2"), replace(second, etag="2"))
+    reader.calendar.asked.clear()
+    await reader.pull()
+    assert all(cursor is not None for cursor, _ in reader.calendar.asked)
+
+
 async def test_events_out_of_the_window_are_ignored_until_they_are_known(reader: Reader) -> None:
     await reader.pull()
     reader.calendar.put(seen("far", days=181), seen("long ago", days=-31), seen("known", days=1))

@@ -23,6 +23,11 @@ log = structlog.get_logger()
 INDEXES = [
     OUTBOX_INDEX,
     IndexModel([("connectionId", ASCENDING), ("eventId", ASCENDING)], name="events"),
+    IndexModel(
+        [("connectionId", ASCENDING), ("seriesId", ASCENDING)],
+        name="series",
+        partialFilterExpression={"seriesId": {"$gt": ""}},
+    ),
 ]
 """The shard key of a sharded cluster is {_id: 1}, which begins with the connection's id: every write names it."""
 
@@ -43,6 +48,13 @@ class StoredSightings:
         by_event = {"connectionId": connection_id, "eventId": {"$in": list(event_ids)}}
         by_meeting = {"_id": {"$in": [f"{connection_id}:{one}" for one in meeting_uuids]}}
         found = await self._collection.find({"$or": [by_event, by_meeting]}, projection={"outbox": 0})
+        return [_to_sighting(document) for document in found]
+
+    async def of_series(self, connection_id: str, series_ids: Sequence[str]) -> list[Sighting]:
+        found = await self._collection.find(
+            {"connectionId": connection_id, "seriesId": {"$gt": "", "$in": list(series_ids)}, "gone": False},
+            projection={"outbox": 0},
+        )
         return [_to_sighting(document) for document in found]
 
     async def held(self, connection_id: str) -> AsyncIterator[Sequence[Sighting]]:

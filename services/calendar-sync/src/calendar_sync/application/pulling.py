@@ -117,6 +117,9 @@ class Sightings(Protocol):
     ) -> Sequence[Sighting]:
         """Those of these events, or of these meetings, in this connection's calendar."""
 
+    async def of_series(self, connection_id: str, series_ids: Sequence[str]) -> Sequence[Sighting]:
+        """Those of instances of these series that are not gone."""
+
     def held(self, connection_id: str) -> AsyncIterator[Sequence[Sighting]]:
         """Pages of the sightings of this connection that are not gone."""
 
@@ -238,7 +241,7 @@ class Pulling:
             try:
                 return await self._round(feed, account, since, now, cursor=feed.cursor.token)
             except CursorLostError:
-                log.info("a cursor was lost, so everything is read again")
+                log.info("a cursor does not serve any more, so everything is read again")
         return await self._round(feed, account, window, now, cursor=None)
 
     async def _round(
@@ -250,6 +253,8 @@ class Pulling:
             await round_.take_in(page)
         if cursor is None:
             await round_.reconcile()
+        elif await round_.lacks_instances():
+            raise CursorLostError
         deletions = await round_.look(feed.recent_deletions(now), brake=self._pace.brake)
         reached = Cursor(token=round_.reached, begins=window.begins, ends=window.ends, generation=feed.generation)
         return Pulled(cursor=reached, counts=round_.counts, deletions=deletions, began=now)
@@ -288,6 +293,8 @@ class _Round:
     """The cursor that the last page gave."""
     shown_meetings: set[str] = field(default_factory=set)
     shown_copies: set[str] = field(default_factory=set)
+    series: set[str] = field(default_factory=set)
+    """Series that changed."""
     unread: set[str] = field(default_factory=set)
     """Events that are there, and of which nothing else is known."""
     changed: set[str] = field(default_factory=set)
@@ -303,6 +310,7 @@ class _Round:
         """Write what a page brings; where it tells of an event twice, the later counts."""
         self.reached = page.cursor or ""
         self.unread |= set(page.unread)
+        self.series |= set(page.series)
         latest = {one.event_id: one for one in page.found}
         copies = await self.copies.of_events(self.key, list(latest)) if latest else {}
         for event_id, copy in copies.items():
@@ -396,7 +404,7 @@ class _Round:
 
     async def reconcile(self) -> None:
         """Everything was read, so what is known and was not shown is gone, or to be looked at if it is ours."""
-        sure = Window(self.window.begins + _EDGE, self.window.ends - _EDGE)
+        sure = self._sure
         async for page in self.sightings.held(self.viewpoint.connection_id):
             gone = [one for one in page if self._ought(one, sure) and not self._is_shown(one)]
             self.counts.removed += len(gone)
@@ -404,6 +412,22 @@ class _Round:
         async for copies in self.copies.of_window(self.key, sure):
             there = self.shown_copies | self.unread
             self.removed |= {copy.meeting_uuid for copy in copies if copy.event_id not in there}
+
+    async def lacks_instances(self) -> bool:
+        """Whether a series changed and an instance of it that we know was not shown. Only a full round says for sure.
+
+        Graph shows a series that changed with its instances, but does not always tell of one that was removed from it
+        (microsoftgraph/microsoft-graph-docs#4501, #5520).
+        """
+        if not self.series:
+            return False
+        sure = self._sure
+        known = await self.sightings.of_series(self.viewpoint.connection_id, sorted(self.series))
+        return any(self._ought(one, sure) and not self._is_shown(one) for one in known)
+
+    @property
+    def _sure(self) -> Window:
+        return Window(self.window.begins + _EDGE, self.window.ends - _EDGE)
 
     def _is_shown(self, sighting: Sighting) -> bool:
         return sighting.meeting_uuid in self.shown_meetings or sighting.event_id in self.unread

@@ -30,6 +30,8 @@ class SeenEvent:
     """Of the event, or of its series; None where the provider gives none."""
     original_start: str = ""
     """Which instance of a series: a UTC instant like ``2026-06-15T10:30:00Z`` or a date; empty for a single event."""
+    series_id: str = ""
+    """The series that it is an instance of, where the provider may not tell that an instance was removed (Graph)."""
     content: EventContent
     meeting_link: str | None = None
     private: bool = False
@@ -76,9 +78,11 @@ class ChangesPage:
     found: list[Found] = field(default_factory=list)
     next_page: str | None = None
     cursor: str | None = None
+    series: list[str] = field(default_factory=list)
+    """The ids of series that changed, so that an instance of one that is not shown in this round may be gone."""
     unread: list[str] = field(default_factory=list)
     """The ids of events that are there but could not be read: what is known of them stays."""
 
 
 class CursorLostError(Exception):
-    """The provider does not know the cursor any more (410): look at everything again, then at what is missing."""
+    """The cursor does not serve any more (410): look at everything again, then at what is missing."""

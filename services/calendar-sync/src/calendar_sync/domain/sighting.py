@@ -61,6 +61,7 @@ class Sighting(BaseModel):
     account: str
     """Where it was last seen; an earlier account of the same user may have shown it."""
     event_id: str = ""
+    series_id: str = ""
     digest: str = ""
     """Of what was last said."""
     gone: bool = True
@@ -95,6 +96,7 @@ class Sighting(BaseModel):
         digest = hashlib.sha256(seen.model_dump_json().encode()).hexdigest()
         known = not self.gone and digest == self.digest
         self.event_id, self.account, self.gone, self.digest = event.event_id, viewpoint.account, False, digest
+        self.series_id = event.series_id
         self.starts_at, self.ends_at = when.starts_at, when.ends_at
         return None if known else seen.model_copy(update={"sequence": self._next(now), "at": now})
 

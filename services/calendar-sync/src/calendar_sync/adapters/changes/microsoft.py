@@ -55,6 +55,7 @@ class MicrosoftChanges:
         masters = await self._masters(access, items)
         marks = await self._marks(access, items)
         found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks))
+        found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
         return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
 
     async def _answer(self, access: Access, link: str | None, window: Window) -> Json:
@@ -121,7 +122,7 @@ class MicrosoftChanges:
 
 def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found | None:
     """What an item is; None for the master of a series."""
-    if "@removed" in item:
+    if _is_removed(item):
         return GoneEvent(item["id"])
     if _is_master(item):
         return None
@@ -137,6 +138,7 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found 
         etag=str(event.get("@odata.etag") or ""),
         ical_uid=None if uid is None else plain_uid(uid),
         original_start=_original_start(event, content),
+        series_id=str(event.get("seriesMasterId") or ""),
         content=reading.in_zone(content, iana(event.get("originalStartTimeZone"))),
         meeting_link=reading.url(reading.part(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")),
         private=event.get("sensitivity") in _PRIVATE,
@@ -151,13 +153,18 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found 
     )
 
 
+def _is_removed(item: Json) -> bool:
+    """What it was is not said: an event, an occurrence, or a whole series."""
+    return "@removed" in item
+
+
 def _is_master(item: Json) -> bool:
-    return item.get("type") == "seriesMaster" and "@removed" not in item
+    return item.get("type") == "seriesMaster" and not _is_removed(item)
 
 
 def _is_bare(item: Json) -> bool:
     """Whether it is an occurrence that says no more than when it is."""
-    return bool(item.get("seriesMasterId")) and "subject" not in item and "@removed" not in item
+    return bool(item.get("seriesMasterId")) and "subject" not in item and not _is_removed(item)
 
 
 def _may_be_ours(item: Json) -> bool:
