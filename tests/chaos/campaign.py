@@ -1,0 +1,183 @@
+"""The failure campaign: people work with the platform while any part of it is killed, paused, cut off or refused its
+disk; in the end everything that was promised must be true.
+
+    make chaos ARGS="--minutes 30 --seed 7 --kafka apache"
+
+starts a platform of its own, prints a report, and ends with status 1 and the evidence when a promise is broken. One
+seed draws the same faults and the same deeds of each caller; how they meet depends on the machine.
+"""
+
+import argparse
+import asyncio
+import os
+import platform as machine
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from contracts.ids import uuid7_hex
+
+from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid
+from tests.chaos.faults import Fault, Tormentor, draw, full, small
+from tests.chaos.grounds import Grounds, grounds
+from tests.chaos.report import Result, markdown
+from tests.chaos.workload import Workload
+from tests.support.callers import calling
+from tests.support.outside import outsides
+from tests.support.waiting import until
+
+_DATABASES = ("meeting_core", "invitations", "calendar_sync")
+_SETTLED_WITHIN = 240.0
+_BETWEEN_LOOKS = 1.0
+
+
+@dataclass
+class Campaign:
+    """One platform, one seed."""
+
+    grounds: Grounds
+    workload: Workload
+    copies: Sequence[Copies]
+    tormentor: Tormentor
+    log: Log = field(default_factory=Log)
+
+    def __post_init__(self) -> None:
+        self.mailbox = Mailbox(self.grounds.platform.state_dir / "mail")
+
+    async def rage(self, faults: Sequence[Fault], seconds: float) -> None:
+        """Work and torment for so long, and until everything begun is over."""
+        began = time.monotonic()
+        working = asyncio.create_task(self.workload.work(self.tormentor.clients))
+        try:
+            await self.tormentor.torment(faults)
+            await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))  # as long as was asked for
+        finally:
+            self.workload.end()
+            await working
+
+    async def problems(self, within: float = _SETTLED_WITHIN) -> list[str]:
+        """What is not as was promised once everything has calmed down; empty when all is well."""
+        found: list[str] = []
+
+        async def kept() -> bool:
+            nonlocal found
+            found = await self._problems()
+            if found:
+                await asyncio.sleep(_BETWEEN_LOOKS)  # a look costs much; nothing waits for it
+            return not found
+
+        try:
+            await until(kept, what="every promise is kept", within=within)
+        except AssertionError:
+            return found
+        return []
+
+    async def _problems(self) -> list[str]:
+        await self.log.read_on(self.grounds.bootstrap)
+        await asyncio.to_thread(self.mailbox.read_on)
+        hosts: dict[str, httpx.AsyncClient] = {caller.user_id: caller.http for caller in self.workload.hosts}
+        return [
+            *await broken_promises(self.workload.history, self.log, self.mailbox, self.copies, hosts),
+            *await parked(self.grounds.bootstrap),
+            *await asyncio.to_thread(unsaid, self.grounds.mongodb, _DATABASES),
+        ]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        history = self.workload.history
+        return {
+            "meetings": len(self.log.events),
+            "writes asked for": len(history.writes),
+            "questions asked": len(history.reads),
+            "requests made for both": sum(len(one.attempts) for one in history.operations()),
+            "events told": sum(map(len, self.log.events.values())),
+            "events told again, under the same id": self.log.repeats,
+            "mails": len(self.mailbox.mails),
+            "mails that came again, under the same Message-ID": self.mailbox.repeats,
+            "events in Google's calendar": len(self.copies[0].outside.events(self.copies[0].email)),
+            "events in Outlook's calendar": len(self.copies[1].outside.events(self.copies[1].email)),
+        }
+
+
+@asynccontextmanager
+async def campaign(ground: Grounds, *, seed: int, clients: int) -> AsyncIterator[Campaign]:
+    """Three hosts, of whom two have connected their calendars, a stranger, and guests."""
+    running, addresses = ground.platform, ground.platform.addresses
+    run = uuid7_hex().lower()[-12:]
+    async with AsyncExitStack() as opened:
+        found = opened.enter_context(outsides(running))
+        *hosts, _, stranger = [
+            await opened.enter_async_context(calling(addresses.gateway, person)) for person in addresses.people
+        ]
+        guests = await opened.enter_async_context(httpx.AsyncClient(base_url=addresses.gateway, trust_env=False))
+        copies = [
+            Copies(outside, f"host-{run}@{domain}", host.user_id)
+            for outside, domain, host in zip(found.values(), ("gmail.com", "contoso.com"), hosts, strict=False)
+        ]
+        for one, host in zip(copies, hosts, strict=False):
+            await one.outside.connect(host, one.email)
+        workload = Workload(hosts, stranger, guests, addresses.staff, addresses.contacts, seed, run)
+        yield Campaign(ground, workload, copies, Tormentor(ground, workload, clients))
+
+
+async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
+    seconds = given.minutes * 60
+    targets = small() if given.small else full(given.kafka)
+    faults = draw(given.seed, seconds, targets)
+    async with campaign(ground, seed=given.seed, clients=given.clients) as running:
+        began = time.monotonic()
+        await running.rage(faults, seconds)
+        tormented = time.monotonic()
+        findings = await running.problems()
+        return Result(
+            command=f"make chaos ARGS={shlex.quote(shlex.join(sys.argv[1:]))}",
+            seed=given.seed,
+            kafka=given.kafka,
+            machine=f"{os.cpu_count()} cores ({machine.machine()}), Python {machine.python_version()}",
+            date=datetime.now(UTC).date().isoformat(),
+            began=began,
+            tormented=tormented - began,
+            settled=time.monotonic() - tormented,
+            history=running.workload.history,
+            inflicted=running.tormentor.inflicted,
+            ended_by_itself=running.tormentor.ended_by_itself,
+            counts=running.counts,
+            findings=findings,
+        )
+
+
+def main() -> int:
+    """Exit status 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kafka", choices=("tansu", "apache"), default="apache")
+    parser.add_argument(
+        "--clients", type=int, default=6, help="how many meetings live at once; bursts are ten times more"
+    )
+    parser.add_argument("--small", action="store_true", help="only the faults of the small campaign in CI")
+    parser.add_argument("--state", type=Path, help="a folder that is kept, with the logs; default: a temporary one")
+    parser.add_argument("--report", type=Path, help="where to write the report, too")
+    parser.add_argument("--port-offset", type=int, default=3_000, help="added to the default ports")
+    given = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="campaign-") as folder,
+        grounds(given.state or Path(folder), kafka=given.kafka, port_offset=given.port_offset, report=print) as ground,
+    ):
+        result = asyncio.run(_main(given, ground))
+    page = markdown(result)
+    print(page)
+    if given.report:
+        given.report.write_text(page)
+    return 1 if result.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""The faults of a campaign: drawn by a seed, inflicted on a running platform, undone, and written down."""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from localrun.processes import Process, ProcessFailedError, describe_exit
+
+from tests.chaos.clock import can_be_wrong, wrong_clock
+from tests.chaos.grounds import OWNERS, SERVICES, Grounds
+from tests.chaos.workload import Workload
+
+Targets = Mapping[str, Sequence[str]]
+"""What can be done to whom, by kind of fault."""
+_INFRASTRUCTURE = frozenset({"kafka", "mongodb"})
+_BACK_WITHIN = 120.0
+BURST = 10
+"""How many times the usual load a burst is."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``at`` and ``seconds``: when it begins, from the start of the campaign, and how long it lasts."""
+
+    kind: str
+    target: str
+    at: float
+    seconds: float
+    skew: int = 0
+    """Seconds that a wrong clock is ahead."""
+
+    def __str__(self) -> str:
+        skewed = f" by {self.skew:+d} s" if self.skew else ""
+        return f"{self.kind} {self.target}{skewed} for {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Inflicted:
+    """A fault as it happened. ``began`` and ``ended`` are monotonic; it ended when its target was ready again."""
+
+    fault: Fault
+    began: float
+    ended: float
+
+
+def small() -> Targets:
+    """What fits into a minute and an embedded broker."""
+    return {"kill": (*SERVICES, "mongodb"), "pause": (*SERVICES, "mongodb"), "burst": ("callers",)}
+
+
+def full(kafka: str) -> Targets:
+    """All that can be done; with Apache Kafka, to the broker too: Tansu would forget everything."""
+    broker = ("kafka",) if kafka == "apache" else ()
+    ways = [f"{service} to mongodb" for service in OWNERS]
+    ways += [f"{service} to kafka" for service in SERVICES] if kafka == "apache" else []
+    around = ("mail", "google", "microsoft", "platform")
+    return {
+        "kill": (*SERVICES, "mail", "mongodb", *broker),
+        "pause": (*SERVICES, "mongodb", *broker, *around),
+        "break": ways,
+        "silence": ways,
+        "fill the disk of": OWNERS,
+        **({"set the clock of": OWNERS} if can_be_wrong() else {}),
+        "burst": ("callers",),
+    }
+
+
+def draw(seed: int, seconds: float, targets: Targets, *, longest: float = 15.0) -> list[Fault]:
+    """The faults of the first so many ``seconds`` of a campaign, the same for the same seed.
+
+    They come alone or in pairs, which never have the same target, nor broker and database. ``longest``: how long one
+    may last, in seconds; the calm between them lasts up to half as long.
+    """
+    chance, drawn = random.Random(f"faults {seed}"), list[Fault]()
+    now = chance.uniform(2, 5)
+
+    def fault(at: float) -> Fault:
+        kind = chance.choice(list(targets))
+        target = chance.choice(targets[kind])
+        lasts = chance.uniform(0, longest / 3) if kind == "kill" else chance.uniform(1, longest)
+        skew = chance.choice([-60, -20, -5, 5, 20, 60]) if kind == "set the clock of" else 0
+        return Fault(kind, target, round(at, 1), round(lasts, 1), skew)
+
+    while True:
+        spell = [fault(now)]
+        if chance.random() < 0.35:
+            second = fault(now + chance.uniform(0, spell[0].seconds))
+            if not _touches(spell[0]) & _touches(second):
+                spell.append(second)
+        end = max(one.at + one.seconds for one in spell)
+        if end > seconds:
+            return drawn
+        drawn += spell
+        now = end + chance.uniform(longest / 5, longest / 2)
+
+
+def _touches(fault: Fault) -> set[str]:
+    """What no second fault may touch meanwhile."""
+    touched = {part for part in fault.target.split(" to ") if part not in _INFRASTRUCTURE}
+    infrastructure = bool(_INFRASTRUCTURE & set(fault.target.split())) or fault.kind.startswith("fill")
+    return touched | ({"infrastructure"} if infrastructure else set())
+
+
+@dataclass
+class Tormentor:
+    """Inflicts faults, and starts again what ends by itself, as an orchestrator would."""
+
+    grounds: Grounds
+    workload: Workload
+    clients: int
+    inflicted: list[Inflicted] = field(default_factory=list)
+    ended_by_itself: list[str] = field(default_factory=list)
+    """Processes that nobody killed."""
+    _held: set[str] = field(default_factory=set)
+
+    async def torment(self, faults: Sequence[Fault]) -> None:
+        """Inflict them, each in its time; returns when all are over."""
+        began = time.monotonic()
+
+        async def one(fault: Fault) -> None:
+            await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))  # drawn, nothing waits for it
+            start = time.monotonic()
+            async with _WAYS[fault.kind](self, fault):
+                await asyncio.sleep(fault.seconds)
+            self.inflicted.append(Inflicted(fault, start, time.monotonic()))
+
+        async with self._reviving():
+            await asyncio.gather(*map(one, faults))
+
+    async def back(self, process: Process) -> None:
+        """Start it until it stays, as an orchestrator does; a service may end while what it needs is away."""
+        deadline = time.monotonic() + _BACK_WITHIN
+        while True:
+            if not process.running:
+                await asyncio.to_thread(process.start)
+            try:
+                await asyncio.to_thread(process.wait_ready, _BACK_WITHIN)
+            except ProcessFailedError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    @asynccontextmanager
+    async def holding(self, process: Process) -> AsyncIterator[None]:
+        """Inside, what it does is our doing."""
+        self._held.add(process.name)
+        try:
+            yield
+        finally:
+            self._held.discard(process.name)
+
+    @asynccontextmanager
+    async def _reviving(self) -> AsyncIterator[None]:
+        async def revive() -> None:
+            while True:
+                await asyncio.sleep(0.5)
+                for process in self.grounds.processes.values():
+                    status = process.returncode
+                    if status is None or process.name in self._held:
+                        continue
+                    self.ended_by_itself.append(f"{process.name} ended with {describe_exit(status)}")
+                    async with self.holding(process):
+                        await self.back(process)
+
+        reviving = asyncio.create_task(revive())
+        try:
+            yield
+        finally:
+            reviving.cancel()
+            await asyncio.gather(reviving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _kill(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    process = tormentor.grounds.processes[fault.target]
+    async with tormentor.holding(process):
+        await asyncio.to_thread(process.kill, signal.SIGKILL)
+        yield
+        await tormentor.back(process)
+
+
+@asynccontextmanager
+async def _pause(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    process = tormentor.grounds.processes[fault.target]
+    paused = process.paused()
+    await asyncio.to_thread(paused.__enter__)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(paused.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def _break(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    link = tormentor.grounds.link(fault.target)
+    await tormentor.grounds.links.do(link.close)
+    try:
+        yield
+    finally:
+        await tormentor.grounds.links.do(link.open)
+
+
+@asynccontextmanager
+async def _silence(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    link = tormentor.grounds.link(fault.target)
+    await tormentor.grounds.links.do(link.silence)
+    try:
+        yield
+    finally:
+        await tormentor.grounds.links.do(link.resume)
+
+
+@asynccontextmanager
+async def _fill_disk(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    await asyncio.to_thread(tormentor.grounds.refuse_writes, fault.target, refuse=True)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tormentor.grounds.refuse_writes, fault.target, refuse=False)
+
+
+@asynccontextmanager
+async def _set_clock(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    """A process is killed, and lives on with a wrong clock; then it is killed again, and its clock is right."""
+    process = tormentor.grounds.processes[fault.target]
+    right = process.env
+    assert right is not None
+    async with tormentor.holding(process):
+        await asyncio.to_thread(process.kill, signal.SIGKILL)
+        process.env = {**right, **wrong_clock(tormentor.grounds.platform.state_dir, fault.skew)}
+        await tormentor.back(process)
+        yield
+        await asyncio.to_thread(process.kill, signal.SIGKILL)
+        process.env = right
+        await tormentor.back(process)
+
+
+@asynccontextmanager
+async def _inflict_burst(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    """Other callers come, for as long as it lasts; what they have begun they end."""
+    until = time.monotonic() + fault.seconds
+    more = (BURST - 1) * tormentor.clients
+    burst = asyncio.create_task(tormentor.workload.burst(more, until, f"burst {fault.at}"))
+    yield
+    await burst
+
+
+_WAYS = {
+    "kill": _kill,
+    "pause": _pause,
+    "break": _break,
+    "silence": _silence,
+    "fill the disk of": _fill_disk,
+    "set the clock of": _set_clock,
+    "burst": _inflict_burst,
+}

@@ -1,0 +1,123 @@
+"""Where a campaign takes place: the whole platform, with every way to its broker and its database in our hands."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localrun.kafka import apache_kafka, bootstrap
+from localrun.mongodb import mongod, uri
+from localrun.platform import KafkaKind, Platform
+from localrun.ports import Ports, free_port
+from localrun.processes import Process
+from pymongo import MongoClient
+
+from tests.chaos.links import Link, Links
+
+SERVICES = ("api-gateway", "meeting-core", "invitations", "calendar-sync", "webhook-ingest")
+OWNERS = ("meeting-core", "invitations", "calendar-sync")
+"""Who has a database."""
+SETTINGS: dict[str, dict[str, str]] = {
+    "google": {"GOOGLE_QUOTA_PER_MINUTE": "0"},
+    "api-gateway": {"PUBLIC_REQUESTS_PER_ADDRESS": "1000000", "DIRECTORY_CACHE_SECONDS": "5"},
+    "meeting-core": {"OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"},
+    "invitations": {
+        "OUTBOX_GRACE": "2",
+        "DELIVERY_LEASE": "3",
+        "DELIVERY_RETRY_FIRST": "0.2",
+        "DELIVERY_RETRY_MOST": "2",
+        "UPDATE_WINDOW": "1",
+        "SMTP_TIMEOUT": "5",
+    },
+    "calendar-sync": {
+        "OUTBOX_GRACE": "2",
+        "CALENDAR_TIMEOUT": "3",
+        "OAUTH_TIMEOUT": "3",
+        "WRITING_LEASE": "3",
+        "WRITING_RETRY_FIRST": "0.2",
+        "WRITING_RETRY_MOST": "2",
+        "PULL_LEASE": "5",
+        "PULL_RETRY_MOST": "5",
+        "WATCH_LEASE": "5",
+    },
+}
+"""Shorter than in production, so that in minutes as much is taken over and tried again as there in hours."""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """A running platform with its infrastructure, and the ways between them."""
+
+    platform: Platform
+    kafka: KafkaKind
+    bootstrap: str
+    """The broker without a detour."""
+    mongodb: str
+    """The database without a detour."""
+    processes: dict[str, Process]
+    links: Links = field(repr=False)
+    to_mongodb: dict[str, Link]
+    to_kafka: dict[str, Link]
+    """Only with Apache Kafka: Tansu advertises one address to everybody."""
+
+    def link(self, way: str) -> Link:
+        """By its name, as in ``meeting-core to mongodb``."""
+        service, _, infrastructure = way.partition(" to ")
+        return (self.to_mongodb if infrastructure == "mongodb" else self.to_kafka)[service]
+
+    def refuse_writes(self, service: str, *, refuse: bool) -> None:
+        """Answer every write of this service as a server without disk space does, or no longer.
+
+        By a failpoint: https://github.com/mongodb/mongo/wiki/The-%22failCommand%22-fail-point
+        """
+        writing = ["insert", "update", "delete", "findAndModify"]
+        data = {"failCommands": writing, "errorCode": _OUT_OF_DISK_SPACE, "appName": service}
+        with MongoClient[dict[str, Any]](self.mongodb) as client:
+            if refuse:
+                client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+            else:
+                client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+_OUT_OF_DISK_SPACE = 14031
+
+
+@contextmanager
+def grounds(
+    state_dir: Path, *, kafka: KafkaKind, port_offset: int | None = None, report: Callable[[str], None] = lambda _: None
+) -> Iterator[Grounds]:
+    """Start everything, stop everything at the end; ``state_dir`` keeps logs, mails and data."""
+    ports = Ports.from_environment({}, port_offset)
+    log, links = state_dir / "logs", Links()
+    to_mongodb = {name: Link(free_port(), ports.mongodb) for name in OWNERS}
+    to_kafka = {name: Link(free_port(), free_port()) for name in SERVICES} if kafka == "apache" else {}
+    settings = {name: dict(given) for name, given in SETTINGS.items()} | {"webhook-ingest": {}}
+    for name, link in to_mongodb.items():
+        settings[name]["MONGODB_URI"] = f"mongodb://127.0.0.1:{link.port}/?directConnection=true"
+    for name, link in to_kafka.items():
+        settings[name]["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap(link.port)
+    infrastructure = [mongod(state_dir / "mongodb", ports.mongodb, log=log / "mongodb.log", test_commands=True)]
+    environ = {**os.environ, "MONGODB_URI": uri(ports.mongodb)}
+    own: list[Process] = [*infrastructure]
+    if kafka == "apache":
+        detours = {link.target: link.port for link in to_kafka.values()}
+        own.append(apache_kafka(state_dir / "kafka", ports.kafka, log=log / "kafka.log", detours=detours))
+        environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap(ports.kafka)
+    with ExitStack() as running:
+        for process in own:
+            process.start()
+            running.callback(process.stop)
+        for process in own:
+            process.wait_ready()
+        running.enter_context(links.carrying([*to_mongodb.values(), *to_kafka.values()]))
+        platform = running.enter_context(
+            Platform.start(
+                state_dir, port_offset=port_offset, kafka=kafka, env_overrides=settings, environ=environ, report=report
+            )
+        )
+        processes = {**platform.processes, **{process.name: process for process in own}}
+        yield Grounds(
+            platform, kafka, bootstrap(ports.kafka), uri(ports.mongodb), processes, links, to_mongodb, to_kafka
+        )
