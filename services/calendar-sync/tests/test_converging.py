@@ -10,7 +10,7 @@ from typing import Any
 
 from calendar_sync.domain.event import When
 from contracts.enums import MeetingStatus
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.outward import NOON, participant
@@ -111,7 +111,20 @@ def test_both_ends_end_up_the_same(steps: list[Step], answer: float) -> None:
     asyncio.run(_play(TwoEnds(answer=answer), steps))
 
 
+BACK_TO_WHAT_IT_SAID_BEFORE = [
+    *(("retitle by hand", 20), ("write above", 12), ("pull", 0), ("attempt", 0)),
+    *(("retitle by hand", 8), ("pull", 0), ("attempt", 0), ("answer", 0), ("hear", 0)),
+    *(("retitle by hand", 20), ("die in an attempt", 0)),
+]
+BESIDE_AN_UNANSWERED_WRITE = [
+    *(("retitle by hand", 2), ("pull", 0), ("attempt", 0), ("move", 1), ("hear", 0), ("fail", 1), ("attempt", 0)),
+    *(("answer", 0), ("hear", 0), ("retitle by hand", 1)),
+]
+
+
 @settings(max_examples=300, deadline=None)
+@example(BACK_TO_WHAT_IT_SAID_BEFORE)
+@example(BESIDE_AN_UNANSWERED_WRITE)
 @given(steps=_steps("retitle by hand", "write above", "move", "invite", *(set(OTHER) - {"wait"}), *OFTEN, *OFTEN))
 def test_what_only_the_host_changes_is_theirs_and_never_written(steps: list[Step]) -> None:
     """However often they change it, and whatever the platform changes meanwhile elsewhere."""

@@ -362,13 +362,10 @@ class _Gap:
             await self._create(wanted)
             return not copy.asking
         fields = copy.ours_in(wanted, self.theirs, utc_now())
-        if self.theirs is not None:
-            # Where its owner made the same of it as the platform, that is known now.
-            copy.says(self.theirs, frozenset(EventContent.model_fields) - wanted.differs_from(self.theirs))
         if fields:
             await self._intend(wanted, fields)
             await self._change(wanted, fields)
-        copy.settled(wanted, utc_now())
+        copy.settled(wanted, self.theirs, utc_now())
         return True
 
     async def read(self) -> EventContent:
@@ -413,7 +410,7 @@ class _Gap:
             return
         self.copy.says(self._seen(made))
         if not made.content.differs_from(wanted):
-            self.copy.settled(wanted, utc_now())
+            self.copy.settled(wanted, self.theirs, utc_now())
 
     async def _change(self, wanted: EventContent, fields: frozenset[str]) -> None:
         copy = self.copy

@@ -94,9 +94,14 @@ class Copy(BaseModel):
             self.asked, self.asking = None, [content]
         self.attempted_at = now
 
-    def settled(self, content: EventContent, now: datetime) -> None:
-        """The event says what was wanted, except where its owner's change is still to be answered."""
+    def settled(self, content: EventContent, theirs: EventContent | None, now: datetime) -> None:
+        """The event says what was wanted, except where its owner's change is still to be answered.
+
+        Where ``theirs``, the event as it was last read, says the same, its owner may have made it so: that is known now.
+        """
         awaited = self.awaited(content, now)
+        if theirs is not None:
+            self.says(theirs, _EVERYTHING - content.differs_from(theirs) - awaited)
         self.asked = content if self.asked is None else content.with_those_of(self.asked, awaited)
         self.asking = []
 
