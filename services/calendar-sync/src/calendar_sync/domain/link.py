@@ -97,7 +97,7 @@ class Copy(BaseModel):
     def settled(self, content: EventContent, theirs: EventContent | None, now: datetime) -> None:
         """The event says what was wanted, except where its owner's change is still to be answered.
 
-        Where ``theirs``, the event as it was last read, says the same, its owner may have made it so: that is known now.
+        Where ``theirs``, the event as it was just read, says the same, its owner may have made it so: it is known now.
         """
         awaited = self.awaited(content, now)
         if theirs is not None:
