@@ -34,8 +34,8 @@ class ExternalCalendar:
 
     events: dict[str, SeenEvent] = field(default_factory=dict)
     changes: list[Found] = field(default_factory=list)
-    forgotten: int = 0
-    """Cursors up to this one are not known any more."""
+    epoch: int = 0
+    """Cursors of earlier ones are not known any more."""
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
     failing: list[Exception] = field(default_factory=list)
     """What the next requests fail with."""
@@ -55,7 +55,7 @@ class ExternalCalendar:
             self.changes.append(GoneEvent(event_id))
 
     def lose_cursors(self) -> None:
-        self.forgotten = len(self.changes) + 1
+        self.epoch += 1
 
     async def page(self, access: Access, *, cursor: str | None, page: str | None, window: Window) -> ChangesPage:
         self.asked.append((cursor, page))
@@ -63,22 +63,22 @@ class ExternalCalendar:
             raise self.failing.pop(0)
         if page is not None and page == self.failing_page:
             raise CallFailedError(unavailable("503"))
+        epoch, _, position = (cursor or f"{self.epoch}:0").partition(":")
+        if int(epoch) < self.epoch:
+            raise CursorLostError
+        found: list[Found] = self.changes[int(position) :]
         if cursor is None:
-            found: list[Found] = [
+            found = [
                 one
                 for one in self.events.values()
                 if one.content.when.starts_at < window.ends and one.content.when.ends_at > window.begins
             ]
-        elif int(cursor) < self.forgotten:
-            raise CursorLostError
-        else:
-            found = self.changes[int(cursor) :]
         begin = int(page or 0)
         more = begin + PAGE < len(found)
         return ChangesPage(
             found[begin : begin + PAGE],
             next_page=str(begin + PAGE) if more else None,
-            cursor=None if more else str(max(len(self.changes), self.forgotten)),
+            cursor=None if more else f"{self.epoch}:{len(self.changes)}",
             unread=self.unread,
             series=self.series,
         )

@@ -1,5 +1,6 @@
 """Rounds of reading an external calendar: what is said of it, once, whatever interrupts the reading."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -331,6 +332,36 @@ async def test_an_event_that_no_meeting_could_be_fails_nobody(reader: Reader) ->
     )
     reader.calendar.put(replace(strange, content=strange.content.model_copy(update={"when": when})), seen("a"))
     assert await reader.counts() == (1, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_happens_what_was_said_last_is_what_is_there(reader: Reader, seed: int) -> None:
+    """Changes, deletions, lost cursors, failing pages, pulls of which the record is lost, in any order."""
+    chance, calendar = random.Random(seed), reader.calendar
+    told: dict[str, News] = {}
+    for step in range(80):
+        there, name = list(calendar.events), chance.choice("abcdefgh")
+        match chance.choice(["put", "put", "put", "remove", "forget", "fail", "die", "pull"]):
+            case "put":
+                calendar.put(seen(name, title=f"{name}{step}", imported=chance.random() < 0.9))
+            case "remove" if there:
+                calendar.remove(chance.choice(there))
+            case "forget":
+                calendar.lose_cursors()
+            case "fail":
+                calendar.failing_page = "2"
+                await reader.attempt()
+                calendar.failing_page = None
+            case "die":
+                await reader.attempt()
+            case _:
+                await reader.pull()
+    await reader.pull()
+    for one in reader.said():
+        assert one.meeting_uuid not in told or one.sequence > told[one.meeting_uuid].sequence
+        told[one.meeting_uuid] = one
+    last = [one.event.title for one in told.values() if isinstance(one, ExternalEventSeen)]
+    assert sorted(map(str, last)) == sorted(one.content.title for one in calendar.events.values() if one.imported)
 
 
 # --- our own ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from contracts.times import utc_now
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
 from calendar_sync.domain.feed import Feed, FeedState
 
-_POLL = 0.05
+_POLL, _LONGEST_POLL = 0.05, 0.5
 _LONGEST_WAIT = timedelta(seconds=60)
 _WATCHED = (HintKind.RENEW, HintKind.REMOVED)
 
@@ -125,12 +125,13 @@ class Feeding:
         return self._answer(account, number)
 
     async def _answer(self, account: Account, number: int) -> Pulled:
-        until = utc_now() + _LONGEST_WAIT
+        until, pause = utc_now() + _LONGEST_WAIT, _POLL
         while utc_now() < until:
             feed = await self._feeds.find(account.connection_id)
             if feed is None or feed.state is not FeedState.OPEN or feed.generation != account.generation:
                 raise GrantRevokedError("the account is not connected any more")
             if feed.answered >= number:
                 return Pulled(feed.outcome.imported, feed.outcome.updated, feed.outcome.removed)
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, _LONGEST_POLL)
         raise ProviderUnavailableError("the calendar could not be read yet")
