@@ -165,6 +165,7 @@ def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        http="chassis.protocol:PlatformProtocol",
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
     with configure_tracing(settings.service_name, settings.otel_exporter_otlp_endpoint):

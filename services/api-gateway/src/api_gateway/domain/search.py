@@ -78,22 +78,23 @@ SortEntry = Annotated[
 ]
 
 
-def _unless_null(default: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: default if value is None else value)
-
-
 class SearchBody(Contract):
-    """Which of the meetings on the caller's calendar to list, in which order, and which page of them."""
+    """Which of the meetings on the caller's calendar to list, in which order, and which page. Null is the default."""
 
-    filters: Annotated[list[Filter], Field(max_length=MOST_FILTERS), _unless_null([])] = Field(default_factory=list)
-    page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE, description="zero-based"), _unless_null(0)] = 0
-    size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE), _unless_null(DEFAULT_PAGE)] = DEFAULT_PAGE
-    sort: Annotated[list[SortEntry], Field(max_length=MOST_SORT_KEYS), _unless_null([])] = Field(
-        default_factory=list,
+    filters: Annotated[list[Filter], Field(max_length=MOST_FILTERS)] | None = None
+    page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE)] | None = Field(default=0, description="zero-based")
+    size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE)] | None = DEFAULT_PAGE
+    sort: Annotated[list[SortEntry], Field(max_length=MOST_SORT_KEYS)] | None = Field(
+        default=None,
         description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",
     )
 
     def query(self, actor: Actor) -> SearchMeetings:
         """The question that it is, on behalf of the actor."""
-        conditions = [one.condition for one in self.filters]
-        return SearchMeetings(actor=actor, conditions=conditions, sort=self.sort, page=self.page, size=self.size)
+        return SearchMeetings(
+            actor=actor,
+            conditions=[one.condition for one in self.filters or ()],
+            sort=self.sort or [],
+            page=self.page or 0,
+            size=self.size or DEFAULT_PAGE,
+        )

@@ -25,7 +25,7 @@ _GOOGLE_HEADERS = [
         "in": "header",
         "required": required,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1} if required else {"type": "string"},
         "example": example,
     }
     for name, required, description, example in (
@@ -35,6 +35,8 @@ _GOOGLE_HEADERS = [
     )
 ]
 """Described, but read by hand: FastAPI's reading of parameters takes as long as all the rest of an answer."""
+
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 class Ingest:
@@ -76,8 +78,8 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
 
     @router.post(
         "/outlook",
-        response_class=PlainTextResponse,
-        responses=_errors(400, 413, 429),
+        response_class=Response,
+        responses=_TEXT | _errors(400, 413, 429),
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
     async def outlook(

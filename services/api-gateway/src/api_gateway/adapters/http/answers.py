@@ -60,6 +60,11 @@ def shown(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
 
 
+def shown_or_told(description: str) -> dict[str, Any]:
+    """The documented answer that is a page, or the error body when the request never reached who makes pages."""
+    return {"model": ErrorBody} | shown(description)
+
+
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
 }

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
 
-from api_gateway.adapters.http.answers import answer, errors, shown
+from api_gateway.adapters.http.answers import answer, errors, shown, shown_or_told
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
 from api_gateway.adapters.http.public import PageRoute, language_asked
@@ -21,6 +21,7 @@ from api_gateway.domain.calendar import PreferencesBody, ProviderName
 
 _PREFIX = "/api/v1/calendar"
 _NAMES = {ProviderName.GOOGLE: "Google Calendar", ProviderName.OUTLOOK: "Outlook"}
+_VISIBLE = "^[ -~]*$"  # all that a state, a code and an error may consist of (RFC 6749 appendix A)
 _SUCCESS, _FAILED = f"{_PREFIX}/callback/success", f"{_PREFIX}/callback/oauth-failed"
 
 
@@ -41,7 +42,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 _CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests")}
 _BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
     302: {"description": "To the page that says what became of it"},
-    400: shown("The provider's answer is incomplete"),
+    400: shown_or_told("The provider's answer is incomplete"),
     503: shown("Temporarily unavailable; nothing was connected"),
 }
 
@@ -116,9 +117,9 @@ def _for_browsers(backend: Backend) -> APIRouter:
     @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
     async def complete_consent(
         provider: ProviderName,
-        state: Annotated[str | None, Query(max_length=256)] = None,
-        code: Annotated[str | None, Query(max_length=8192)] = None,
-        error: Annotated[str | None, Query(max_length=256)] = None,
+        state: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
+        code: Annotated[str | None, Query(max_length=8192, pattern=_VISIBLE)] = None,
+        error: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
     ) -> Response:
         """Where a provider sends the user's browser back; leads on to a result page."""
         result = await backend.calendar.complete(provider.provider, state=state, code=code, error=error)

@@ -12,7 +12,15 @@ from contracts.times import utc_now
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, errors, outcome, shown
+from api_gateway.adapters.http.answers import (
+    ACCEPTED,
+    MeetingUuid,
+    ParticipantUuid,
+    errors,
+    outcome,
+    shown,
+    shown_or_told,
+)
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.protection import RequestConditions
 from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, language_asked
@@ -44,10 +52,11 @@ class RsvpForm(Contract):
 
 _PAGES: dict[int | str, dict[str, Any]] = {
     202: shown("The answer is accepted and will be recorded in a moment"),
-    400: shown("The link is incomplete"),
+    400: shown_or_told("The link is incomplete"),
     403: shown("The token does not hold, or the participant is gone"),
     404: shown("There is no such invitation"),
     409: shown("The meeting is canceled"),
+    413: shown_or_told("The body is too large"),
     429: shown("Too many requests"),
     503: shown("Nothing was recorded"),
 }

@@ -89,7 +89,11 @@ CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 
 async def _conditions(
     idempotency_key: Annotated[
-        str | None, Header(description="1-128 printable ASCII characters; a repeat is answered as the first time")
+        str | None,
+        Header(
+            description="1-128 printable ASCII characters; a repeat is answered as the first time",
+            json_schema_extra={"minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        ),
     ] = None,
     if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
 ) -> Conditions:
