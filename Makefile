@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := libs/contracts libs/chassis services/api-gateway services/meeting-core services/invitations \
-           services/calendar-sync services/webhook-ingest tests/simulators deploy/local
+           services/calendar-sync services/webhook-ingest tests/simulators deploy/local deploy/operator
 
 .PHONY: setup lock
 setup: $(VENV)/.installed  ## virtual environment with every locked dependency
@@ -35,7 +35,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/local/src docs/generate
+	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/*/src docs/generate
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds
@@ -53,11 +53,6 @@ bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept
 .PHONY: audit
 audit: setup  ## known vulnerabilities of the locked dependencies; fails when they cannot be looked up
 	@$(BIN)/uv tool run --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock
-
-.PHONY: dlt
-dlt: setup  ## dead letters of the local run: make dlt, make dlt ARGS="show TOPIC OFFSET", make dlt ARGS="replay TOPIC OFFSET"
-	@KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-$$($(BIN)/python -c 'import json; print(json.load(open(".local/run.json"))["kafka"])')} \
-	  $(BIN)/python -m chassis.dlt $(or $(ARGS),list)
 
 .PHONY: schemas docs release-contracts
 schemas: setup  ## golden schemas and samples of today's contracts; then look at the difference

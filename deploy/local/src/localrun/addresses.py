@@ -16,7 +16,8 @@ from localrun.people import Person
 class Addresses:
     """Base URLs without a slash, and the demo people.
 
-    `contacts` and `staff` are ids of the first person's tenant.
+    `services` has those of our own services by name, where operators ask; `contacts` and `staff` are ids of the first
+    person's tenant.
     """
 
     gateway: str
@@ -26,6 +27,7 @@ class Addresses:
     microsoft: str
     kafka: str
     mongodb: str
+    services: dict[str, str]
     people: list[Person]
     contacts: list[str]
     staff: list[str]

@@ -213,6 +213,7 @@ class Platform:
             microsoft=url(ports.microsoft),
             kafka=self._wiring.kafka,
             mongodb=self._wiring.mongodb,
+            services={part.name: part.url for part in (*self._workers, *self._doors)},
             people=log_in(url(ports.platform)),
             contacts=contact_ids(),
             staff=staff_ids(),

@@ -1,0 +1,54 @@
+"""What operators have calendar-sync do, over its internal API: nobody else may write there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from chassis.queries import QueryClient, open_query_client
+from contracts.calendar import CalendarPull, Resealed, ResealSecrets, ResyncCalendar
+from contracts.model import Contract
+from contracts.queries import Question
+from contracts.topics import CALENDAR_SYNC
+
+from operate.problem import Problem, service_errors
+from operate.settings import Settings
+
+Answer = TypeVar("Answer", bound=Contract)
+_PATIENCE = 120.0
+"""Seconds; reading a calendar may take long."""
+_PAGE = 100
+
+
+class CalendarDesk:
+    """Asks one replica of calendar-sync; any will do. Every method raises a Problem when that does not do it."""
+
+    def __init__(self, client: QueryClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    async def resync(self, tenant_uuid: str, user_id: str) -> CalendarPull:
+        """Have all of a user's calendar read anew; what that came to, or that it goes on."""
+        return await self._ask(ResyncCalendar(tenant_uuid=tenant_uuid, user_id=user_id), CalendarPull)
+
+    async def reseal(self) -> AsyncIterator[Resealed]:
+        """Have every secret sealed with the first key, a page at a time."""
+        after: str | None = ""
+        while after is not None:
+            page = await self._ask(ResealSecrets(after=after, limit=_PAGE), Resealed)
+            yield page
+            after = page.last
+
+    async def _ask(self, question: Question, answer: type[Answer]) -> Answer:
+        with service_errors(CALENDAR_SYNC, self._url):
+            reply = await self._client.ask(question)
+            if reply.error is not None:
+                raise Problem(f"{CALENDAR_SYNC} refuses: {reply.error.message} ({reply.error.code})")
+            return answer.model_validate(reply.data)
+
+
+@asynccontextmanager
+async def open_calendar_desk(settings: Settings) -> AsyncIterator[CalendarDesk]:
+    """calendar-sync, where the settings say it is."""
+    url = settings.calendar_sync_url
+    async with open_query_client(settings, url, patience=_PATIENCE) as client:
+        yield CalendarDesk(client, url)

@@ -1,0 +1,33 @@
+"""``meetings calendar``."""
+
+from typing import Annotated
+
+import typer
+from contracts.calendar import PullStatus
+
+from operate.asking import open_calendar_desk
+from operate.screen import awaited, err, out
+from operate.settings import Settings
+
+commands = typer.Typer(help="Connected calendars.", no_args_is_help=True)
+
+
+@commands.callback()
+def calendar() -> None:
+    """Connected calendars."""
+
+
+@commands.command()
+@awaited
+async def resync(
+    tenant: Annotated[str, typer.Argument(help="The tenant's id.")],
+    user: Annotated[str, typer.Argument(help="The user's id.")],
+) -> None:
+    """Read all of a user's calendar anew, not only what changed: what was missed is found, what is gone is removed."""
+    with err.status("reading the calendar"):
+        async with open_calendar_desk(Settings()) as desk:
+            pulled = await desk.resync(tenant, user)
+    if pulled.status is PullStatus.IN_PROGRESS:
+        out.print("it takes long and goes on by itself; `meetings status` shows the oldest pull")
+    else:
+        out.print(f"read: {pulled.imported} imported, {pulled.updated} updated, {pulled.removed} removed")

@@ -1,0 +1,101 @@
+"""``meetings status``."""
+
+from typing import Annotated
+
+import typer
+
+from operate.screen import awaited, err, local, out, table
+from operate.settings import Settings
+from operate.status import Status, ask_status
+
+commands = typer.Typer()
+
+
+@commands.command()
+@awaited
+async def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: everything, as one JSON object.")] = False,
+) -> None:
+    """How everything stands. Exit status 1 when something is wrong, and the last line says what.
+
+    Asks the services, the broker and the databases, and changes nothing.
+    """
+    found = await ask_status(Settings())
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        _show(found)
+    if found.wrong:
+        err.print(f"wrong: {'; '.join(found.wrong)}", style="bold red")
+        raise typer.Exit(1)
+    if not as_json:
+        out.print("all is well", style="bold green")
+
+
+def _show(found: Status) -> None:
+    table(
+        "Services",
+        ("service", "alive", "ready", "problems", "at"),
+        (
+            (
+                one.name,
+                _yes(one.alive),
+                _yes(one.ready),
+                "; ".join(f"{name}: {problem}" for name, problem in one.problems.items()),
+                one.url,
+            )
+            for one in found.services
+        ),
+    )
+    if found.lags is not None:
+        table(
+            "Consumer lag", ("group", "topic", "records"), ((one.group, one.topic, one.records) for one in found.lags)
+        )
+    if found.dead_letters:
+        table(
+            "Dead letters",
+            ("topic", "open", "replayed"),
+            ((one.topic, one.open, one.replayed) for one in found.dead_letters),
+        )
+    elif found.dead_letters is not None:
+        out.print("No dead letters\n", style="bold")
+    if found.outboxes is not None:
+        table(
+            "Outboxes",
+            ("service", "collection", "pending", "overdue s"),
+            ((one.service, one.collection, one.pending, f"{one.overdue:.0f}") for one in found.outboxes),
+        )
+    _show_work(found)
+
+
+def _show_work(found: Status) -> None:
+    if found.work is not None:
+        table(
+            "Work",
+            ("kind", "due", "later", "leased", "abandoned", "gave up", "overdue s"),
+            (
+                (
+                    one.kind,
+                    one.standing.due,
+                    one.standing.later,
+                    one.standing.leased,
+                    one.standing.abandoned,
+                    one.standing.gave_up,
+                    f"{one.standing.overdue:.0f}",
+                )
+                for one in found.work
+            ),
+        )
+    if found.calendars is not None:
+        connections = ", ".join(f"{count} {name}" for name, count in found.calendars.connections.items())
+        table(
+            "Calendars",
+            ("connections", "read", "watched by a channel", "oldest pull"),
+            [(connections, found.calendars.feeds, found.calendars.watched, local(found.calendars.oldest_pull))],
+        )
+    for reason in found.unknown.values():
+        out.print(f"unknown: {reason}", style="yellow")
+
+
+def _yes(it_is: bool) -> str:
+    return "yes" if it_is else "NO"

@@ -1,0 +1,65 @@
+"""How far consumer groups are behind, asked of the broker and not of the consumers, who may be down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from contracts.topics import RETRY_TOPICS, TOPICS, Topic
+from pydantic import BaseModel
+
+from operate.settings import Settings
+
+TIMEOUT = 10.0
+"""Seconds for one question to the broker."""
+GROUPS = {topic.readers[0]: topic.name for topic in RETRY_TOPICS}
+"""The consumer groups, and the topic from which each takes dead letters back.
+
+The gateway reads replies, and webhook-ingest channels, without a group: every replica reads all, so neither can lag.
+"""
+
+
+class Lag(BaseModel):
+    """``records`` of a topic that a group has not committed yet."""
+
+    group: str
+    topic: str
+    records: int
+
+
+async def ask_lags(settings: Settings) -> list[Lag]:
+    """The lag of every group on every topic that it reads.
+
+    Raises:
+        aiokafka.errors.KafkaError: the broker cannot be asked.
+        TimeoutError: nor within ten seconds.
+    """
+    async with asyncio.timeout(2 * TIMEOUT), _opened(settings) as (admin, consumer):
+        return [lag for group in GROUPS for lag in await _lags(admin, consumer, group)]
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
+    bootstrap = settings.kafka_bootstrap_servers
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(TIMEOUT * 1000))
+    try:
+        await admin.start()
+        async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False) as consumer:
+            yield admin, consumer
+    finally:
+        await admin.close()
+
+
+async def _lags(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> list[Lag]:
+    existing = await consumer.topics()
+    topics: list[Topic] = [one for one in (*TOPICS, *RETRY_TOPICS) if group in one.readers and one.name in existing]
+    partitions = [TopicPartition(one.name, number) for one in topics for number in range(one.partitions)]
+    committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+    begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    behind = dict.fromkeys((one.name for one in topics), 0)
+    for partition in partitions:
+        offset = committed[partition].offset if partition in committed else -1
+        # -1: nothing was committed here yet. What retention has deleted nobody can read any more.
+        behind[partition.topic] += ends[partition] - max(offset, begins[partition])
+    return [Lag(group=group, topic=topic, records=max(0, records)) for topic, records in behind.items()]

@@ -1,0 +1,138 @@
+"""The services' databases as operators see them: what waits to be said, what waits to be done, how calendars stand.
+
+Names of collections and fields belong to the services; that they are still these, the tests of this package check.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.leases import Oversight, Standing
+from chassis.mongo import Collection, Database, open_database
+from chassis.outbox import overdue, pending
+from contracts.enums import ConnectionStatus
+from contracts.times import utc_now
+from contracts.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from pydantic import BaseModel
+
+from operate.settings import Settings
+
+Place = tuple[str, str]
+"""A service and a collection of its database."""
+
+_GUESTS: Place = (INVITATIONS, "guests")
+_CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
+_LINKS: Place = (CALENDAR_SYNC, "links")
+_FEEDS: Place = (CALENDAR_SYNC, "feeds")
+OUTBOXES: tuple[Place, ...] = ((MEETING_CORE, "meetings"), _GUESTS, _CONNECTIONS, _LINKS, (CALENDAR_SYNC, "sightings"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of leased work, by the field that holds it, which is also its name in metrics and logs."""
+
+    name: str
+    what: str
+    place: Place
+    telling: tuple[str, ...]
+    """Fields of the document that say more about what stands in the way."""
+
+
+WORK: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
+        Kind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "told")),
+        Kind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "told")),
+        Kind("pull", "reading calendars", _FEEDS, ("provider", "state", "staleSince", "restsUntil")),
+        Kind("watch", "push channels", _FEEDS, ("provider", "state", "channels.state", "channels.expiresAt")),
+        Kind("farewell", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
+    )
+}
+
+
+class OutboxStanding(BaseModel):
+    """Documents with unpublished events, and for how many seconds the sweeper has owed the oldest of them."""
+
+    service: str
+    collection: str
+    pending: int
+    overdue: float
+
+
+class WorkStanding(BaseModel):
+    """How the work of one kind stands."""
+
+    kind: str
+    standing: Standing
+
+
+class CalendarsStanding(BaseModel):
+    """Connections by status; open feeds, those of them that a push channel watches, and the one read longest ago."""
+
+    connections: dict[str, int]
+    feeds: int
+    watched: int
+    oldest_pull: datetime | None
+
+
+class Stores:
+    """The databases of all services."""
+
+    def __init__(self, databases: dict[str, Database]) -> None:
+        self._databases = databases
+
+    def oversight(self, kind: Kind) -> Oversight:
+        return Oversight(self._collection(kind.place), kind.name)
+
+    async def outboxes(self) -> list[OutboxStanding]:
+        return [
+            OutboxStanding(
+                service=place[0],
+                collection=place[1],
+                pending=await pending(self._collection(place)),
+                overdue=await overdue(self._collection(place)),
+            )
+            for place in OUTBOXES
+        ]
+
+    async def work(self) -> list[WorkStanding]:
+        return [WorkStanding(kind=kind.name, standing=await self.oversight(kind).standing()) for kind in WORK.values()]
+
+    async def calendars(self) -> CalendarsStanding:
+        connections, feeds = self._collection(_CONNECTIONS), self._collection(_FEEDS)
+        is_open = {"state": "OPEN"}
+        watched = {"channels": {"$elemMatch": {"state": "OPEN", "expiresAt": {"$gt": utc_now()}}}}
+        oldest = await feeds.find_one(is_open, projection=["staleSince"], sort={"staleSince": 1})
+        return CalendarsStanding(
+            connections={
+                status.value: await connections.count({"status": status.value}, hint="_id_")
+                for status in ConnectionStatus
+            },
+            feeds=await feeds.count(is_open, hint="oldest"),
+            watched=await feeds.count(is_open | watched, hint="oldest"),
+            oldest_pull=oldest["staleSince"] if oldest else None,
+        )
+
+    def _collection(self, place: Place) -> Collection:
+        service, name = place
+        return self._databases[service].collection(name)
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The databases, at one address. Raises a PyMongoError when that is used and cannot be reached."""
+    async with AsyncExitStack() as opened:
+        yield Stores(
+            {
+                service: await opened.enter_async_context(open_database(settings.of(name)))
+                for service, name in _databases(settings)
+            }
+        )
+
+
+def _databases(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield MEETING_CORE, settings.meeting_core_database
+    yield INVITATIONS, settings.invitations_database
+    yield CALENDAR_SYNC, settings.calendar_sync_database
