@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from calendar_sync.application.pulling import KnownCopy, Look
@@ -40,6 +40,8 @@ class ExternalCalendar:
     failing: list[Exception] = field(default_factory=list)
     """What the next requests fail with."""
     failing_page: str | None = None
+    losing_page: str | None = None
+    """Once this page is asked for, all cursors are lost."""
     unread: list[str] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     """Those that every page says have changed."""
@@ -63,6 +65,9 @@ class ExternalCalendar:
             raise self.failing.pop(0)
         if page is not None and page == self.failing_page:
             raise CallFailedError(unavailable("503"))
+        if page is not None and page == self.losing_page:
+            self.losing_page = None
+            self.lose_cursors()
         epoch, _, position = (cursor or f"{self.epoch}:0").partition(":")
         if int(epoch) < self.epoch:
             raise CursorLostError
@@ -89,18 +94,21 @@ class SomeCopies:
     """The copies of our own meetings in one account."""
 
     known: dict[str, KnownCopy] = field(default_factory=dict)
+    begin: dict[str, datetime] = field(default_factory=dict)
     settling: set[str] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
     looks: list[Look] = field(default_factory=list)
 
     def add(self, meeting_uuid: str, event: SeenEvent, *, expected: bool = True) -> None:
+        self.begin[event.event_id] = event.content.when.starts_at
         self.known[event.event_id] = KnownCopy(meeting_uuid, event.event_id, event.content.fingerprint, expected)
 
     async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
         return {one: self.known[one] for one in event_ids if one in self.known}
 
     async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[KnownCopy]]:
-        yield [copy for copy in self.known.values() if copy.expected]
+        within = [one for one, at in self.begin.items() if window.begins <= at < window.ends]
+        yield [self.known[one] for one in within if self.known[one].expected]
 
     async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
         return self.settling & set(meeting_uuids)

@@ -13,7 +13,7 @@ from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.pulling import Ended, Look, News, Pace, Pulled, Pulling, PutOff
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.event import When
-from calendar_sync.domain.external import Attendee
+from calendar_sync.domain.external import Attendee, GoneEvent
 from calendar_sync.domain.failures import MissingError, problem
 from calendar_sync.domain.feed import Cursor, Feed, FeedState
 from calendar_sync.domain.link import account_key
@@ -388,6 +388,19 @@ async def test_a_copy_that_its_host_changed_or_deleted_is_looked_at(reader: Read
     pulled = await reader.pull()
     assert reader.copies.looks == [Look("b", KEY), Look("a", KEY)]
     assert (len(pulled.deletions), reader.said()) == (1, [])
+
+
+async def test_what_was_found_before_a_cursor_was_lost_in_the_middle_still_counts(reader: Reader) -> None:
+    copy = seen("far", days=400)
+    await reader.pull()
+    reader.copies.add("far", copy)
+    reader.calendar.put(copy)
+    reader.calendar.remove("far")
+    reader.calendar.changes = [GoneEvent("far")]
+    reader.calendar.put(seen("a"), seen("b"), seen("c"))
+    reader.calendar.losing_page = "2"
+    assert await reader.counts() == (3, 0, 0)
+    assert reader.copies.looks == [Look("far", KEY)]
 
 
 async def test_a_copy_that_a_full_round_does_not_show_is_looked_at(reader: Reader) -> None:

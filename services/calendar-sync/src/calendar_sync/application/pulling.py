@@ -5,7 +5,7 @@ of our own meetings: whoever writes them is asked to look at what their hosts se
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -236,19 +236,19 @@ class Pulling:
     async def _pull(self, feed: Feed, account: Account, now: datetime) -> Pulled:
         """Go on from the feed's cursor, if it serves; else read everything."""
         window = self._pace.window(now)
+        round_ = _Round(self._copies, self._sightings, _viewpoint(feed, account), window, now)
         if feed.cursor is not None and feed.cursor.serves(feed.generation, window):
-            since = Window(feed.cursor.begins, feed.cursor.ends)
+            round_.window = Window(feed.cursor.begins, feed.cursor.ends)
             try:
-                return await self._round(feed, account, since, now, cursor=feed.cursor.token)
+                return await self._carry_out(round_, feed, account, cursor=feed.cursor.token)
             except CursorLostError:
                 log.info("a cursor does not serve any more, so everything is read again")
-        return await self._round(feed, account, window, now, cursor=None)
+                round_ = round_.anew(window)
+        return await self._carry_out(round_, feed, account, cursor=None)
 
-    async def _round(
-        self, feed: Feed, account: Account, window: Window, now: datetime, *, cursor: str | None
-    ) -> Pulled:
+    async def _carry_out(self, round_: "_Round", feed: Feed, account: Account, *, cursor: str | None) -> Pulled:
         """Read all pages, write what they bring, and only then say where the next round begins."""
-        round_ = _Round(self._copies, self._sightings, _viewpoint(feed, account), window, now)
+        window, now = round_.window, round_.now
         async for page in self._pages(account, window, cursor=cursor):
             await round_.take_in(page)
         if cursor is None:
@@ -305,6 +305,11 @@ class _Round:
     @property
     def key(self) -> str:
         return self.viewpoint.account
+
+    def anew(self, window: Window) -> "_Round":
+        """A round of everything after this one: what it found still counts, but what it was shown may be gone since."""
+        nothing_yet = _Round(self.copies, self.sightings, self.viewpoint, window, self.now)
+        return replace(nothing_yet, counts=self.counts, changed=self.changed, removed=self.removed)
 
     async def take_in(self, page: ChangesPage) -> None:
         """Write what a page brings; where it tells of an event twice, the later counts."""
