@@ -56,6 +56,9 @@ class Opened:
 class Bell(Protocol):
     """One provider's push channels. Every method may raise CallFailedError and UnauthorizedError."""
 
+    names_calendar: bool
+    """Whether a remote id is that of the watched calendar, the same for all its channels."""
+
     async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
         """Ask to be told of changes until ``expires_at``, or for as long as the provider likes.
 
@@ -154,7 +157,7 @@ class Watching:
         except (MissingError, StaleError, TakenError) as error:
             self._failed(watched, number, unavailable(f"it does not let us watch: {type(error).__name__}"))
         else:
-            watched.look_in = _until_look(watched.channels[0])
+            watched.look_in = _until_look(watched.channels)
         return watched
 
     async def stop(self, account: Account, access_token: str) -> None:
@@ -167,7 +170,10 @@ class Watching:
         """
         bell, access = self._bells[account.provider], Access(access_token, account.calendar_id)
         rows = await self._channels.of(account.connection_id)
-        stoppable = [(one.channel_id, one.remote_id) for one in rows if one.generation == account.generation]
+        calendar = _calendar(rows, account, bell)
+        stoppable = [
+            (one.channel_id, one.remote_id or calendar) for one in rows if one.generation == account.generation
+        ]
         try:
             stoppable += [("", stray) for stray in await self._strays(await bell.ours(access))]
             for channel_id, remote_id in stoppable:
@@ -189,12 +195,12 @@ class Watching:
         await self._disbelieve([one for one in watched.channels if not one.serves(line.account.generation, now)])
         # Before opening, because Graph allows only one; the one that a new one replaces is closed after it.
         await self._close_disbelieved(watched, line)
-        current = next(iter(watched.channels), None)
+        current = next((one for one in watched.channels if one.state is ChannelState.OPEN), None)
         if current is not None and await self._renew(current, line):
             return
         await self._open(watched, line, rows)
         watched.missed = current is None or current.state is ChannelState.CLOSING
-        await self._disbelieve(watched.channels[1:])
+        await self._disbelieve([one for one in watched.channels[1:] if one.state is ChannelState.OPEN])
         await self._close_disbelieved(watched, line)
 
     async def _renew(self, channel: Channel, line: "_Line") -> bool:
@@ -248,10 +254,14 @@ class Watching:
 
     async def _close_disbelieved(self, watched: Watched, line: "_Line") -> None:
         """Stop those that nobody believes any more; what cannot be stopped runs out."""
+        calendar = _calendar(watched.channels, line.account, line.bell)
         for channel in [one for one in watched.channels if one.state is ChannelState.CLOSING]:
+            remote_id = channel.remote_id or calendar
+            if remote_id is None and line.bell.names_calendar and channel.expires_at > utc_now():
+                continue  # as soon as it is known
             try:
-                if channel.remote_id is not None and channel.expires_at > utc_now():
-                    await line.close(channel.channel_id, channel.remote_id)
+                if remote_id is not None and channel.expires_at > utc_now():
+                    await line.close(channel.channel_id, remote_id)
             except MissingError:
                 pass
             except CallFailedError as error:
@@ -307,6 +317,13 @@ class _Line:
         return await self.calls.make(self.account, lambda token: call(Access(token, self.account.calendar_id)))
 
 
-def _until_look(channel: Channel) -> float:
+def _calendar(channels: Sequence[Channel], account: Account, bell: Bell) -> str | None:
+    """The remote id of the account's calendar, where there is such a thing and a channel was answered with it."""
+    answered = [one.remote_id for one in channels if one.generation == account.generation]
+    return next(filter(None, answered), None) if bell.names_calendar else None
+
+
+def _until_look(channels: Sequence[Channel]) -> float:
     share = random.uniform(_RENEWED_FROM, _RENEWED_BY)  # noqa: S311 spreads load, guards nothing
+    channel = next(one for one in channels if one.state is ChannelState.OPEN)
     return max(1.0, (channel.after(share) - utc_now()).total_seconds())

@@ -72,7 +72,7 @@ def _failure(status: int, reason: str, retry_after: float | None) -> Failure:
         return unavailable(said, retry_after)
     if status == 403:
         return Failure(SyncFailureCode.PERMISSION_DENIED, f"The calendar may not be used ({said}).", False)
-    return Failure(SyncFailureCode.INVALID_REQUEST, f"The calendar provider does not accept what is asked ({said}).", False)
+    return Failure(SyncFailureCode.INVALID_REQUEST, f"The calendar provider refuses the request ({said}).", False)
 
 
 def unavailable(said: str, retry_after: float | None = None) -> Failure:

@@ -1,6 +1,7 @@
 """Push channels of Google Calendar. Source: https://developers.google.com/workspace/calendar/api/guides/push
 
-They cannot be renewed or listed, and messages may come before the answer to the request that opens them.
+They cannot be renewed or listed, and messages may come before the answer to the request that opens them. To stop one
+takes its own id and that of what is watched (``resourceId``), which is the same for all channels on one calendar.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from calendar_sync.domain.failures import CallFailedError, unavailable
 
 class GoogleBell:
     """Channels on a calendar's events."""
+
+    names_calendar = True
 
     def __init__(self, client: GoogleClient, *, address: str) -> None:
         """``address``: the public URL that messages go to."""

@@ -22,6 +22,8 @@ _MOST_PAGES = 20
 class MicrosoftBell:
     """Subscriptions to all calendars of a mailbox: Graph documents none to a single one."""
 
+    names_calendar = False
+
     def __init__(self, client: GraphClient, *, address: str) -> None:
         """``address``: the public URL that notifications and lifecycle notifications go to."""
         self._client = client
