@@ -28,7 +28,7 @@ lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGR
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
 	@$(BIN)/python -m localrun --with-parent
 
-.PHONY: test lint unit e2e bench
+.PHONY: test lint unit e2e hostile bench
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -43,6 +43,9 @@ unit: setup  ## the tests that need no infrastructure: seconds
 
 e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 	@$(BIN)/pytest -m "e2e or browser or chaos" --kafka=$(or $(KAFKA),tansu) $(ARGS)
+
+hostile: setup  ## what the OpenAPI descriptions allow and forbid, at length; EXAMPLES=… per operation, SEED=… repeats a run
+	@HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) HOSTILE_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/hostile $(ARGS)
 
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
