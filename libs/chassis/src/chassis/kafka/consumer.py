@@ -217,7 +217,11 @@ class Consumer:
     async def _measure_lag(self) -> None:
         """Compare positions with the partitions' ends, asked from the broker: a dead consumer's own view is stale."""
         consumer = self._subscriber.consumer
-        if consumer is None or not (assigned := consumer.assignment()):
+        assigned = () if consumer is None else consumer.assignment()
+        if consumer is None or not assigned:  # another member has them all, and their lag
+            for topic in self._topics:
+                metrics.CONSUMER_LAG.labels(topic.name, self._group).set(0)
+            self._stalled_since, self._handled_before = None, {}
             return
         ends = await consumer.end_offsets(list(assigned))
         handled = {

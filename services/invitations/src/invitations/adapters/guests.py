@@ -5,6 +5,7 @@ Two sides write a document, and each its own fields: the listening side what the
 sequence it has read, the delivering side what they were told, guarded by its lease.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -46,6 +47,8 @@ _OUGHT = {
     "asked_for",
     "asked_in_trace",
 }
+_ADDRESS = re.compile(r"\S+@\S+")
+"""Mail servers like to repeat it, and logs hold no personal data."""
 _DUPLICATE_KEY = 11000
 
 
@@ -135,11 +138,18 @@ class DeliveryDesk:
                         sequence=outcome.sequence,
                         at=outcome.at,
                         failure_code=outcome.code,
-                        failure_reason=outcome.reason,
+                        failure_reason=_ADDRESS.sub("…", outcome.reason),
                     )
                     return Result(self._said(event, {"failure": outcome.model_dump(), "uncertain": uncertain}))
                 case NotNow():
                     MAILS.labels(outcome.kind, "deferred").inc()
+                    log.info(
+                        "a mail is put off",
+                        participant=guest.participant_uuid,
+                        reason=outcome.reason,
+                        seconds=round(outcome.again_in),
+                        attempt=lease.attempt,
+                    )
                     doubt = {"$set": {"uncertain": uncertain or outcome.uncertain}}
                     return Result(doubt, again_in=outcome.again_in)
                 case None:

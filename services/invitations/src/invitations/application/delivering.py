@@ -76,6 +76,7 @@ class NotNow:
     kind: MailKind
     again_in: float
     uncertain: bool
+    reason: str
 
 
 Outcome = Delivered | Failure | NotNow | None
@@ -117,7 +118,7 @@ class Delivering:
             if utc_now() - guest.asked_at >= self._patience.give_up_after:
                 return _failure(guest, kind, DeliveryFailureCode.UNREACHABLE, deferral.reason)
             pause = backoff(number, first=self._patience.first, most=self._patience.most)
-            return NotNow(kind, pause, uncertain=deferral.uncertain)
+            return NotNow(kind, pause, uncertain=deferral.uncertain, reason=deferral.reason)
         return Delivered(_told(guest, kind, mail))
 
 
