@@ -455,7 +455,7 @@ async def taken(things: Collection, name: str, *, seconds: float = 30) -> tuple[
 
 async def test_operators_see_how_work_stands(things: Collection) -> None:
     overseen = Oversight(things, "job")
-    assert await overseen.standing() == Standing(due=0, later=0, leased=0, abandoned=0, gave_up=0, overdue=0)
+    assert await overseen.standing() == Standing(0, 0, 0, 0, 0, 0, overdue=0)
     holder, lease = await taken(things, "given up")
     await holder.give_up(lease, ValueError("of our own"))
     holder, lease = await taken(things, "put off")
@@ -466,7 +466,8 @@ async def test_operators_see_how_work_stands(things: Collection) -> None:
     await want(things, "overdue", later=-600)
     standing = await overseen.standing()
     assert 600 <= standing.overdue < 660
-    assert replace(standing, overdue=0) == Standing(due=1, later=2, leased=1, abandoned=1, gave_up=1, overdue=0)
+    expected = Standing(due=1, later=2, leased=1, abandoned=1, waiting=0, gave_up=1, overdue=0)
+    assert replace(standing, overdue=0) == expected
     await holder.reclaim()
     assert (await overseen.standing()).abandoned == 1, "nobody has taken it up yet"
 
@@ -501,3 +502,24 @@ async def test_operators_make_due_what_waits_and_never_what_somebody_is_at(thing
     assert found is not None
     assert found["job"]["attempts"] == 1
     assert await overseen.find("never heard of") is None
+
+
+async def test_work_that_finds_a_dependency_away_says_so_until_it_ends(things: Collection) -> None:
+    """However often it is taken and given back, it counts as waiting since the first time."""
+    overseen = Oversight(things, "job")
+    holder, lease = await taken(things, "a")
+    await holder.give_back(lease, again_in=0, attempts=0, outage=ConnectionRefusedError("mail.example.com"))
+    await things.update_one({"_id": "a"}, {"$set": {"job.waits.since": utc_now() - timedelta(minutes=10)}})
+    [lease] = await holder.take(1, **ALL)
+    await holder.give_back(lease, again_in=0, attempts=0, outage=TimeoutError())
+    standing = await overseen.standing()
+    assert (standing.waiting, standing.due, standing.gave_up) == (1, 1, 0)
+    assert 600 <= standing.overdue < 660
+    assert standing.overdue <= await holder.overdue() < 660
+    [found] = await overseen.stuck(10, due_before=utc_now() - timedelta(minutes=1))
+    assert found["job"]["waits"]["error"] == "TimeoutError: "
+
+    [lease] = await holder.take(1, **ALL)
+    await ended(holder, lease)
+    assert (await overseen.standing()) == Standing(0, 0, 0, 0, 0, 0, overdue=0)
+    assert "waits" not in (await stored(things))["job"]

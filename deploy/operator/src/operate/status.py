@@ -72,7 +72,8 @@ class Status(BaseModel):
             if work.standing.gave_up:
                 yield f"{work.standing.gave_up} × {work.kind} gave up"
             if work.standing.overdue > MOST_WORK_OVERDUE:
-                yield f"{work.kind} is due for {work.standing.overdue:.0f} s and nobody does it"
+                why = "what it needs is away" if work.standing.waiting else "nobody does it"
+                yield f"{work.kind} waits for {work.standing.overdue:.0f} s: {why}"
         oldest = self.calendars.oldest_pull if self.calendars else None
         if oldest is not None and self.at - oldest > OLDEST_PULL:
             yield f"a connected calendar was last read {(self.at - oldest).total_seconds():.0f} s ago"

@@ -12,6 +12,7 @@ One piece of work is one sub-document, the ``field``, of a document:
 - ``attempts``: begun since the last success, the running one included.
 - ``ended``: the token of the last lease whose result was recorded.
 - ``abandoned``: the last lease ran out, so what its holder did is not known.
+- ``waits``: ``{since, error}`` while every attempt finds a dependency away; such attempts do not count.
 - ``gaveUp``: ``{at, error}`` when it failed for reasons of our own so often that only a person can help.
 """
 
@@ -61,6 +62,11 @@ def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
             [(f"{name}.gaveUp.at", ASCENDING)],
             name=f"{name} given up",
             partialFilterExpression={f"{name}.gaveUp.at": {"$exists": True}},
+        ),
+        IndexModel(
+            [(f"{name}.waits.since", ASCENDING)],
+            name=f"{name} waiting",
+            partialFilterExpression={f"{name}.waits.since": {"$exists": True}},
         ),
     ]
 
@@ -166,21 +172,37 @@ class Leases:
             for lease, _ in ended
         ]
 
-    async def give_back(self, lease: Lease, *, again_in: float, attempts: int, abandoned: bool = False) -> None:
-        """End the lease without a result; ``attempts`` have been made that count."""
+    async def give_back(
+        self,
+        lease: Lease,
+        *,
+        again_in: float,
+        attempts: int,
+        abandoned: bool = False,
+        outage: BaseException | None = None,
+    ) -> None:
+        """End the lease without a result; ``attempts`` have been made that count. ``outage``: why it was not one."""
         marked = {"$set": {f"{self.name}.attempts": attempts} | ({f"{self.name}.abandoned": True} if abandoned else {})}
-        await self._collection.bulk_write([self._ending(lease, _merged(due(self.name, _in(again_in)), marked))])
+        waits: Update = {}
+        if outage is not None:
+            since, error = f"{self.name}.waits.since", f"{self.name}.waits.error"
+            waits = {"$min": {since: utc_now()}, "$set": {error: _described(outage)}}
+        ending = _merged(due(self.name, _in(again_in)), marked, waits)
+        await self._collection.bulk_write([self._ending(lease, ending)])
 
     async def give_up(self, lease: Lease, error: Exception) -> None:
         """End the lease and leave the work, visibly, until it is wanted again."""
-        gave_up = {"at": utc_now(), "error": f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]}
-        ended = {"$set": {f"{self.name}.gaveUp": gave_up, f"{self.name}.attempts": 0}}
+        gave_up = {"at": utc_now(), "error": _described(error)}
+        ended: Update = {
+            "$set": {f"{self.name}.gaveUp": gave_up, f"{self.name}.attempts": 0},
+            "$unset": {f"{self.name}.waits": ""},
+        }
         await self._collection.bulk_write([self._ending(lease, ended)])
 
     def _recorded(self, lease: Lease, result: Result) -> Update:
         again = {} if result.again_in is None else due(self.name, _in(result.again_in))
         ended: Update = {
-            "$unset": {f"{self.name}.abandoned": ""},
+            "$unset": {f"{self.name}.abandoned": "", f"{self.name}.waits": ""},
             "$set": {f"{self.name}.attempts": lease.attempt if again else 0, f"{self.name}.ended": lease.token},
         }
         return _merged(ended, again, result.update)
@@ -202,6 +224,10 @@ class Leases:
             },
         )
         return done.modified_count
+
+    async def overdue(self) -> float:
+        """For how many seconds the work has waited that waits longest, in vain or with nobody at it; 0 if none."""
+        return await _overdue(self._collection, self.name)
 
     async def next_due(self) -> datetime | None:
         """When the next piece of work that nobody holds is due."""
@@ -241,6 +267,8 @@ class Standing:
     leased: int
     abandoned: int
     """Left behind by workers that vanished, and not taken up again yet."""
+    waiting: int
+    """Of all these: those that find a dependency away."""
     gave_up: int
     overdue: float
 
@@ -252,36 +280,37 @@ class Oversight:
         self.name = name
         self._collection = collection
         self._due, self._free = f"{name}.dueAt", {f"{name}.lease": {"$exists": False}}
+        self._waiting = {f"{name}.waits.since": {"$exists": True}}
         self._gave_up = {f"{name}.gaveUp.at": {"$exists": True}, self._due: {"$exists": False}}
 
     async def standing(self) -> Standing:
         """Counted now, by the indexes alone as far as they go."""
         now, lease_until, abandoned = utc_now(), f"{self.name}.lease.until", {f"{self.name}.abandoned": True}
-        oldest = await self._collection.find_one(
-            {self._due: {"$exists": True}} | self._free, projection=[self._due], sort={self._due: ASCENDING}
-        )
         return Standing(
             due=await self._in_order({self._due: {"$lte": now}} | self._free),
             later=await self._in_order({self._due: {"$gt": now}} | self._free),
             leased=await self._leased({lease_until: {"$gt": now}}),
             abandoned=await self._leased({lease_until: {"$lte": now}})
             + await self._in_order({self._due: {"$exists": True}} | self._free | abandoned),
+            waiting=await self._collection.count(self._waiting, hint=f"{self.name} waiting"),
             gave_up=await self._collection.count(self._gave_up, hint=f"{self.name} given up"),
-            overdue=max(0, (now - oldest[self.name]["dueAt"]).total_seconds()) if oldest else 0,
+            overdue=await _overdue(self._collection, self.name),
         )
 
     async def stuck(self, limit: int, *, due_before: datetime, projection: Sequence[str] = ()) -> list[Document]:
         """Up to ``limit`` documents whose work does not end by itself, or not soon.
 
-        First what was given up, then what was due before the UTC instant ``due_before``, then what failed and is put
-        off. They hold the work's field, and the fields in ``projection``.
+        First what was given up, then what finds a dependency away, then what was due before the UTC instant
+        ``due_before``, then what failed and is put off. They hold the work's field, and the fields in ``projection``.
         """
         put_off = {self._due: {"$gt": utc_now()}, f"{self.name}.attempts": {"$gte": 1}} | self._free
+        not_waiting = {f"{self.name}.waits": {"$exists": False}}
         found: list[Document] = []
         for query, order in (
             (self._gave_up, f"{self.name}.gaveUp.at"),
-            ({self._due: {"$lt": due_before}} | self._free, self._due),
-            (put_off, self._due),
+            (self._waiting, f"{self.name}.waits.since"),
+            ({self._due: {"$lt": due_before}} | self._free | not_waiting, self._due),
+            (put_off | not_waiting, self._due),
         ):
             if room := limit - len(found):
                 found += await self._collection.find(
@@ -314,6 +343,21 @@ class Oversight:
 
     async def _leased(self, query: dict[str, Any]) -> int:
         return await self._collection.count(query, hint=f"{self.name} leased")
+
+
+async def _overdue(collection: Collection, name: str) -> float:
+    due_at, since = f"{name}.dueAt", f"{name}.waits.since"
+    due_first = await collection.find_one(
+        {due_at: {"$exists": True}, f"{name}.lease": {"$exists": False}}, projection=[due_at], sort={due_at: ASCENDING}
+    )
+    waits_first = await collection.find_one({since: {"$exists": True}}, projection=[since], sort={since: ASCENDING})
+    begun: list[datetime] = [due_first[name]["dueAt"]] if due_first else []
+    begun += [waits_first[name]["waits"]["since"]] if waits_first else []
+    return max([0.0, *((utc_now() - at).total_seconds() for at in begun)])
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
 
 
 def _merged(*updates: Update) -> dict[str, dict[str, Any]]:

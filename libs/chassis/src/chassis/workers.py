@@ -183,8 +183,7 @@ class Workers:
             metrics.WORK_ABANDONED.labels(self._leases.name).inc(reclaimed)
             log.warning("going on with work that a worker left behind", work=self._leases.name, pieces=reclaimed)
             self.wake()
-        at = await self._leases.next_due()
-        metrics.WORK_OVERDUE.labels(self._leases.name).set(max(0, (utc_now() - at).total_seconds()) if at else 0)
+        metrics.WORK_OVERDUE.labels(self._leases.name).set(await self._leases.overdue())
 
     async def _renew(self) -> None:
         ours = list(self._in_hand.values())
@@ -254,7 +253,7 @@ class Workers:
     async def _failed(self, lease: Lease, error: Exception) -> None:
         if is_outage(error):
             self._pause(error)
-            await self._give_back(self._leases.give_back(lease, again_in=0, attempts=lease.attempt - 1))
+            await self._give_back(self._leases.give_back(lease, again_in=0, attempts=lease.attempt - 1, outage=error))
             return
         log.error("work failed", work=self._leases.name, attempt=lease.attempt, exc_info=error)
         if lease.attempt >= self._give_up_after:

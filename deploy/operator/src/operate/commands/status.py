@@ -72,7 +72,7 @@ def _show_work(found: Status) -> None:
     if found.work is not None:
         table(
             "Work",
-            ("kind", "due", "later", "leased", "abandoned", "gave up", "overdue s"),
+            ("kind", "due", "later", "leased", "abandoned", "waiting", "gave up", "overdue s"),
             (
                 (
                     one.kind,
@@ -80,6 +80,7 @@ def _show_work(found: Status) -> None:
                     one.standing.later,
                     one.standing.leased,
                     one.standing.abandoned,
+                    one.standing.waiting,
                     one.standing.gave_up,
                     f"{one.standing.overdue:.0f}",
                 )

@@ -31,7 +31,10 @@ async def list_(
     overdue: Annotated[float, typer.Option(help="Seconds that due work may wait.")] = 120,
     limit: Annotated[int, typer.Option(min=1, help="At most so many of each kind.")] = 50,
 ) -> None:
-    """What gave up, what is due for long, and what failed and is put off. Ids only; `show` says why."""
+    """What gave up, what finds a dependency away, what is due for long, and what failed and is put off.
+
+    Ids and kinds of errors only; `show` says more.
+    """
     due_before = utc_now() - timedelta(seconds=overdue)
     rows: list[tuple[str, ...]] = []
     with database_errors():
@@ -101,14 +104,17 @@ def _kinds(kind: KindName | None) -> list[Kind]:
 
 def _row(kind: Kind, document: Document) -> tuple[str, ...]:
     work = document[kind.name]
-    attempts, due_at, gave_up = str(work.get("attempts", 0)), work.get("dueAt"), work.get("gaveUp")
+    attempts, due_at = str(work.get("attempts", 0)), work.get("dueAt")
+    gave_up, waits = work.get("gaveUp"), work.get("waits")
     key = str(document["_id"])
     if due_at is None and gave_up is not None:
         return kind.name, key, f"gave up: {_error_kind(gave_up)}", attempts, local(gave_up["at"])
+    if waits is not None:
+        return kind.name, key, f"waiting: {_error_kind(waits)}", attempts, local(waits["since"])
     state = "put off" if due_at is not None and due_at > utc_now() else "overdue"
     return kind.name, key, state, attempts, local(due_at)
 
 
-def _error_kind(gave_up: Document) -> str:
+def _error_kind(failed: Document) -> str:
     """The kind of error alone: its text may quote what it is about."""
-    return str(gave_up.get("error", "")).partition(":")[0]
+    return str(failed.get("error", "")).partition(":")[0]
