@@ -12,21 +12,34 @@ from calendar_sync.adapters.changes.google import GoogleChanges
 from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
 from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.application.pulling import Changes
+from calendar_sync.adapters.sightings import INDEXES, StoredSightings
+from calendar_sync.application.calling import Calls
+from calendar_sync.application.politeness import Politeness
+from calendar_sync.application.pulling import Changes, Pace, Pulled, Pulling
 from calendar_sync.application.writing import Access
 from calendar_sync.domain.external import CursorLostError, SeenEvent, Window
+from calendar_sync.domain.feed import Feed
+from calendar_sync.domain.link import account_key
 from calendar_sync.domain.sighting import is_within
+from chassis.mongo import open_database
+from chassis.outbox import Outbox
+from contracts.enums import CalendarProvider
 from contracts.ids import uuid7_hex
+from contracts.times import utc_now
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import GoogleConsents, MicrosoftConsents
+from tests.support.connections import StandInPublisher
+from tests.support.inward import SomeCopies, database_for
 from tests.support.outside import Outside
+from tests.support.outward import OneAccount
 from tests.support.owners import Owner, in_days
 from tests.support.reading import Reader
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 WINDOW = Window(TODAY - timedelta(days=30), TODAY + timedelta(days=180))
+SURE = Window(WINDOW.begins + timedelta(days=2), WINDOW.ends - timedelta(days=2))
 OPERATIONS = 60
 
 
@@ -101,6 +114,49 @@ class Calendar:
             simulator.control("POST", f"accounts/{self.owner.email}/delta/invalidate", {})
 
 
+class Puller:
+    """Pulls one calendar, as a worker does."""
+
+    def __init__(self, calendar: Calendar, sightings: StoredSightings) -> None:
+        provider = {"google": CalendarProvider.GOOGLE, "outlook": CalendarProvider.OUTLOOK}[calendar.owner.outside.name]
+        email, accounts = (
+            calendar.owner.email,
+            OneAccount(provider, calendar.owner.email, lambda: calendar.access.token),
+        )
+        self._sightings = sightings
+        self._pulling = Pulling(
+            {provider: calendar.changes},
+            copies=SomeCopies(),
+            sightings=sightings,
+            accounts=accounts,
+            calls=Calls(accounts, Politeness()),
+            pace=Pace(),
+        )
+        self._feed = Feed(
+            connection_id="T1:TS1",
+            tenant_uuid="T1",
+            user_id="TS1",
+            provider=provider,
+            account=account_key(provider, email),
+            generation=1,
+            stale_since=utc_now(),
+        )
+
+    async def pull(self) -> None:
+        pulled = await self._pulling.attempt(self._feed, number=1)
+        assert isinstance(pulled, Pulled), pulled
+        self._feed.cursor = pulled.cursor
+
+    async def held(self) -> set[str]:
+        """The events that are believed to be there, well within the window."""
+        return {
+            one.event_id
+            async for page in self._sightings.held("T1:TS1")
+            for one in page
+            if one.starts_at < SURE.ends and one.ends_at >= SURE.begins
+        }
+
+
 @pytest.fixture
 def google_calendar(google_simulator: Google) -> Iterator[Calendar]:
     client = GoogleClient(api_url=google_simulator.url, timeout=5, threads=2)
@@ -148,3 +204,29 @@ async def test_rounds_say_the_same_as_reading_everything(calendar: Calendar, see
     await afresh.read()
     assert known.events == afresh.events
     assert len(known.events) > 5
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_pull_holds_what_is_there_although_it_is_not_told_all(
+    calendar: Calendar, seed: int, mongodb_uri: str
+) -> None:
+    chance, owner = random.Random(seed), calendar.owner
+    if owner.outside.name == "outlook":
+        owner.outside.simulator.fault("untold_removal", account=owner.email, probability=0.5)
+    async with open_database(database_for(mongodb_uri)) as database:
+        documents = database.collection("sightings")
+        await documents.create_indexes(INDEXES)
+        puller = Puller(calendar, StoredSightings(documents, Outbox(documents, StandInPublisher(), grace=10)))
+        for _ in range(OPERATIONS // 3):
+            there = Known(calendar.changes, calendar.access)
+            await there.read()
+            for _ in range(3):
+                with suppress(httpx.HTTPStatusError):
+                    calendar.happens(chance, there)
+            await puller.pull()
+        there = Known(calendar.changes, calendar.access)
+        await there.read()
+        held = await puller.held()
+    assert held == {one.event_id for one in there.events.values() if is_within(one.content.when, SURE)}
+    assert len(held) > 5

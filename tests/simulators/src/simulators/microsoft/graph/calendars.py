@@ -8,6 +8,7 @@ from simulators.microsoft.calendar.views import view, window
 from simulators.microsoft.graph import filters, odata
 from simulators.microsoft.graph.endpoint import Answer, Call, collection, entity, of_user
 from simulators.microsoft.graph.errors import GraphError, item_not_found
+from simulators.microsoft.state import ids
 from simulators.microsoft.state.records import Calendar
 
 JsonObject = dict[str, Any]
@@ -124,6 +125,8 @@ def _delta_page(call: Call, asked: delta.Round, path: str) -> JsonObject:
         size = 0
     part = left[:size]
     values = [item for _, item in part]
+    if call.world.faults.draw("untold_removal", account=call.account.email, operation=_DELTA):
+        values = [item for item in values if "@removed" not in item or ids.split_occurrence_id(item["id"]) is None]
     if call.world.faults.draw("repeated_items", account=call.account.email, operation=_DELTA):
         values += values
     context = odata.metadata(call.request, "Collection(event)")
