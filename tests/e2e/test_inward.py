@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from contracts.ids import uuid7_hex
+from contracts.topics import CALENDAR_NOTIFICATIONS
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, calling, done, path_of, refused
 from tests.support.inbox import Inbox
 from tests.support.outside import Json, Outside, disconnect, outsides, sees_sync
 from tests.support.owners import LENGTH, Owner, in_days
+from tests.support.topics import recording
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -362,18 +364,24 @@ async def test_a_flood_of_notifications_causes_few_pulls_and_hides_nothing(offic
     assert office.owner.reads() - before <= 2 * (time.monotonic() - began) + 3  # a pull each half second
 
 
-async def test_forged_notifications_change_nothing(office: Office, line: Line) -> None:
-    await office.synced()
-    before = office.owner.reads()
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+async def test_forged_notifications_are_not_handed_on(office: Office, line: Line, platform: Platform) -> None:
+    channel_id = line.channel["id"] if line.is_google else line.channel["client_state"].partition(".")[0]
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
+        recording(platform.addresses.kafka, CALENDAR_NOTIFICATIONS.name) as told,
+    ):
         if line.is_google:
             assert (await line.google(http, uuid7_hex(), line.channel["token"])).status_code == 403
-            assert (await line.google(http, line.channel["id"], "guessed")).status_code == 403
+            assert (await line.google(http, channel_id, "guessed")).status_code == 403
         else:
-            known = line.channel["client_state"].partition(".")[0]
-            assert (await line.outlook(http, "guessed", f"{known}.guessed", f"{uuid7_hex()}.x")).status_code == 200
-    await office.synced()
-    assert office.owner.reads() - before == 1
+            forged = ("guessed", f"{channel_id}.guessed", f"{uuid7_hex()}.guessed")
+            assert (await line.outlook(http, *forged)).status_code == 200
+
+        assert (await line.tells(http)).status_code == 200
+        await told.first(
+            lambda record: channel_id.encode() in (record.value or b""), what="the true notification is handed on"
+        )
+        assert len([record for record in told.records if channel_id.encode() in (record.value or b"")]) == 1
 
 
 async def test_calendars_are_read_without_any_notification(free_port_offset: int, tmp_path: Path) -> None:
