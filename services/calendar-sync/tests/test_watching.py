@@ -263,6 +263,14 @@ class Listening:
         return getattr(self._bell, name)
 
 
+class Hasty(Listening):
+    """A provider whose channels are over at once."""
+
+    async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
+        opened = await super().open(access, channel_id, secret, expires_at)
+        return replace(opened, expires_at=utc_now())
+
+
 @pytest.fixture
 async def documents(mongodb_uri: str) -> AsyncIterator[Collection]:
     async with open_database(database_for(mongodb_uri)) as database:
@@ -478,6 +486,14 @@ async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
         await desk.look_now()
     assert 0 < pauses[0] < 2 < pauses[2] < 8
     assert desk.outside.open() == {}
+    assert "watchedUntil" not in document
+
+
+async def test_channels_that_are_over_at_once_are_not_opened_all_the_time(desk: Desk) -> None:
+    desk.outside.bell = Hasty(desk.outside.bell, desk)
+    document = await desk.attempt()
+    assert document[WATCH]["dueAt"] > utc_now() + timedelta(seconds=0.5)
+    assert document[WATCH]["attempts"] == 1
     assert "watchedUntil" not in document
 
 

@@ -234,6 +234,8 @@ class Watching:
         await rows.save(watched.channels)
         await self._say_opened(channel, line.account)
         opened = await line.open(channel, secret)
+        if opened.expires_at <= utc_now():
+            raise CallFailedError(unavailable("a channel that is over at once"))
         channel.remote_id, channel.state = opened.remote_id, ChannelState.OPEN
         if channel.expires_at != opened.expires_at:
             channel.expires_at = opened.expires_at
