@@ -46,7 +46,7 @@ class Settings(DatabaseSettings):
     )
 
     pull_concurrency: int = Field(default=32, ge=2, description="calendars read at once, half of them per provider")
-    pull_lease: float = Field(default=60, description="after which another worker takes over reading a calendar")
+    pull_lease: float = Field(default=20, description="after which another worker takes over reading a calendar")
     pull_rest: float = Field(default=0.5, description="between the beginnings of two pulls of one calendar at least")
     poll_interval: float = Field(default=300, description="between catch-up pulls, a quarter more or less")
     pull_retry_most: float = Field(default=60, description="the longest pause after a pull failed")
