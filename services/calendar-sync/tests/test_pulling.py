@@ -1,7 +1,7 @@
 """Rounds of reading an external calendar: what is said of it, once, whatever interrupts the reading."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ import pytest
 from calendar_sync.adapters.sightings import INDEXES, StoredSightings
 from calendar_sync.application.calling import Calls
 from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.pulling import Ended, Look, News, Pace, Pulled, Pulling, PutOff
+from calendar_sync.application.pulling import Ended, KnownCopy, Look, News, Pace, Pulled, Pulling, PutOff
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.event import When
 from calendar_sync.domain.external import Attendee, GoneEvent
@@ -430,6 +430,32 @@ async def test_a_copy_that_is_being_made_is_no_external_event(reader: Reader) ->
     reader.calendar.put(seen("new", marked_meeting=meeting_uuid), seen("forged", marked_meeting=new_meeting_uuid()))
     assert await reader.counts() == (1, 0, 0)
     assert reader.copies.looks == [Look(meeting_uuid, KEY)]
+
+
+async def test_a_copy_that_is_known_only_during_the_reading_is_no_external_event(reader: Reader) -> None:
+    meeting_uuid = new_meeting_uuid()
+    event = seen("new", marked_meeting=meeting_uuid)
+
+    class Finishing(SomeCopies):
+        """Whoever makes the copy is done right after the first question."""
+
+        async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
+            answer = await super().of_events(key, event_ids)
+            self._finish()
+            return answer
+
+        async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
+            answer = await super().unsettled(key, meeting_uuids)
+            self._finish()
+            return answer
+
+        def _finish(self) -> None:
+            self.settling = set()
+            self.add(meeting_uuid, event)
+
+    reader.copies = Finishing(settling={meeting_uuid})
+    reader.calendar.put(event)
+    assert await reader.counts() == (0, 0, 0)
 
 
 async def test_our_mailed_invitation_in_a_colleagues_calendar_is_no_external_event(reader: Reader) -> None:

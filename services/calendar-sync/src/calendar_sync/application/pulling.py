@@ -317,10 +317,15 @@ class _Round:
         self.unread |= set(page.unread)
         self.series |= set(page.series)
         latest = {one.event_id: one for one in page.found}
+        # Asked first: whatever is settled by now is known by its event. The other way round, a copy that is settled
+        # between the two questions would be neither, and a stranger's event.
+        unsettled = await self._unsettled(latest)
         copies = await self.copies.of_events(self.key, list(latest)) if latest else {}
         for event_id, copy in copies.items():
             self._meet(copy, latest.pop(event_id))
-        await self._settle(latest)
+        for event_id in unsettled.keys() & latest.keys():
+            self.changed.add(unsettled[event_id])
+            del latest[event_id]
         await self._see(latest)
 
     def _meet(self, copy: KnownCopy, found: Found) -> None:
@@ -334,20 +339,15 @@ class _Round:
         elif found.content.fingerprint != copy.echo:
             self.changed.add(copy.meeting_uuid)
 
-    async def _settle(self, latest: dict[str, Found]) -> None:
-        """Take out the copies that are being made just now: whoever makes them looks at them when that is done."""
+    async def _unsettled(self, latest: Mapping[str, Found]) -> dict[str, str]:
+        """Meetings whose copies are being made just now, by event id: whoever makes them looks at them afterwards."""
         marked = {
             event_id: found.marked_meeting
             for event_id, found in latest.items()
             if isinstance(found, SeenEvent) and found.marked_meeting is not None
         }
-        if not marked:
-            return
-        unsettled = await self.copies.unsettled(self.key, list(marked.values()))
-        for event_id, meeting_uuid in marked.items():
-            if meeting_uuid in unsettled:
-                self.changed.add(meeting_uuid)
-                del latest[event_id]
+        unsettled = await self.copies.unsettled(self.key, list(marked.values())) if marked else set()
+        return {event_id: meeting_uuid for event_id, meeting_uuid in marked.items() if meeting_uuid in unsettled}
 
     # --- external events ----------------------------------------------------------------------------------------
 
