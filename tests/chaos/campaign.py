@@ -9,13 +9,14 @@ seed draws the same faults and the same deeds of each caller; how they meet depe
 
 import argparse
 import asyncio
+import math
 import os
 import platform as machine
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ import httpx
 from contracts.ids import uuid7_hex
 
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid
-from tests.chaos.faults import Fault, Tormentor, draw, full, small
+from tests.chaos.faults import Spell, Tormentor, draw, full, small
 from tests.chaos.grounds import Grounds, grounds
 from tests.chaos.report import Result, markdown
 from tests.chaos.workload import Workload
@@ -47,36 +48,35 @@ class Campaign:
     copies: Sequence[Copies]
     tormentor: Tormentor
     log: Log = field(default_factory=Log)
+    last_to_settle: list[str] = field(default_factory=list)
+    """What was still missing at the last look before all was well, or the end of patience."""
 
     def __post_init__(self) -> None:
         self.mailbox = Mailbox(self.grounds.platform.state_dir / "mail")
 
-    async def rage(self, faults: Sequence[Fault], seconds: float) -> None:
-        """Work and torment for so long, and until everything begun is over."""
-        began = time.monotonic()
+    async def rage(self, spells: Iterable[Spell], seconds: float = math.inf) -> None:
+        """Work and torment until the spells, or so many seconds, are over, and all that was begun."""
         working = asyncio.create_task(self.workload.work(self.tormentor.clients))
         try:
-            await self.tormentor.torment(faults)
-            await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))  # as long as was asked for
+            await self.tormentor.torment(spells, seconds)
         finally:
             self.workload.end()
             await working
 
     async def problems(self, within: float = _SETTLED_WITHIN) -> list[str]:
         """What is not as was promised once everything has calmed down; empty when all is well."""
-        found: list[str] = []
 
         async def kept() -> bool:
-            nonlocal found
-            found = await self._problems()
-            if found:
-                await asyncio.sleep(_BETWEEN_LOOKS)  # a look costs much; nothing waits for it
-            return not found
+            if not (found := await self._problems()):
+                return True
+            self.last_to_settle = found
+            await asyncio.sleep(_BETWEEN_LOOKS)  # a look costs much; nothing waits for it
+            return False
 
         try:
             await until(kept, what="every promise is kept", within=within)
         except AssertionError:
-            return found
+            return self.last_to_settle
         return []
 
     async def _problems(self) -> list[str]:
@@ -130,10 +130,9 @@ async def campaign(ground: Grounds, *, seed: int, clients: int) -> AsyncIterator
 async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
     seconds = given.minutes * 60
     targets = small() if given.small else full(given.kafka)
-    faults = draw(given.seed, seconds, targets)
     async with campaign(ground, seed=given.seed, clients=given.clients) as running:
         began = time.monotonic()
-        await running.rage(faults, seconds)
+        await running.rage(draw(given.seed, targets), seconds)
         tormented = time.monotonic()
         findings = await running.problems()
         return Result(
@@ -149,6 +148,7 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
             inflicted=running.tormentor.inflicted,
             ended_by_itself=running.tormentor.ended_by_itself,
             counts=running.counts,
+            last_to_settle=running.last_to_settle,
             findings=findings,
         )
 

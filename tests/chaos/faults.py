@@ -1,10 +1,11 @@
 """The faults of a campaign: drawn by a seed, inflicted on a running platform, undone, and written down."""
 
 import asyncio
+import itertools
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,11 +25,10 @@ BURST = 10
 
 @dataclass(frozen=True)
 class Fault:
-    """``at`` and ``seconds``: when it begins, from the start of the campaign, and how long it lasts."""
+    """``seconds``: how long it lasts; its target then takes its time to be ready again."""
 
     kind: str
     target: str
-    at: float
     seconds: float
     skew: int = 0
     """Seconds that a wrong clock is ahead."""
@@ -36,6 +36,16 @@ class Fault:
     def __str__(self) -> str:
         skewed = f" by {self.skew:+d} s" if self.skew else ""
         return f"{self.kind} {self.target}{skewed} for {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A fault, perhaps a second one that begins ``after`` so many seconds, and then calm for so long."""
+
+    first: Fault
+    second: Fault | None
+    after: float
+    calm: float
 
 
 @dataclass(frozen=True)
@@ -69,33 +79,25 @@ def full(kafka: str) -> Targets:
     }
 
 
-def draw(seed: int, seconds: float, targets: Targets, *, longest: float = 15.0) -> list[Fault]:
-    """The faults of the first so many ``seconds`` of a campaign, the same for the same seed.
+def draw(seed: int, targets: Targets, *, longest: float = 15.0) -> Iterator[Spell]:
+    """The spells of a campaign, without end, the same for the same seed.
 
-    They come alone or in pairs, which never have the same target, nor broker and database. ``longest``: how long one
-    may last, in seconds; the calm between them lasts up to half as long.
+    Two faults at a time never have the same target, nor broker and database. ``longest``: how long one may last, in
+    seconds; calm lasts up to half as long.
     """
-    chance, drawn = random.Random(f"faults {seed}"), list[Fault]()
-    now = chance.uniform(2, 5)
+    chance = random.Random(f"faults {seed}")
 
-    def fault(at: float) -> Fault:
+    def fault() -> Fault:
         kind = chance.choice(list(targets))
-        target = chance.choice(targets[kind])
-        lasts = chance.uniform(0, longest / 3) if kind == "kill" else chance.uniform(1, longest)
+        seconds = chance.uniform(0, longest / 3) if kind == "kill" else chance.uniform(1, longest)
         skew = chance.choice([-60, -20, -5, 5, 20, 60]) if kind == "set the clock of" else 0
-        return Fault(kind, target, round(at, 1), round(lasts, 1), skew)
+        return Fault(kind, chance.choice(targets[kind]), round(seconds, 1), skew)
 
     while True:
-        spell = [fault(now)]
-        if chance.random() < 0.35:
-            second = fault(now + chance.uniform(0, spell[0].seconds))
-            if not _touches(spell[0]) & _touches(second):
-                spell.append(second)
-        end = max(one.at + one.seconds for one in spell)
-        if end > seconds:
-            return drawn
-        drawn += spell
-        now = end + chance.uniform(longest / 5, longest / 2)
+        first, second = fault(), fault()
+        together = chance.random() < 0.4 and not _touches(first) & _touches(second)
+        after, calm = chance.uniform(0, first.seconds), chance.uniform(longest / 5, longest / 2)
+        yield Spell(first, second if together else None, round(after, 1), round(calm, 1))
 
 
 def _touches(fault: Fault) -> set[str]:
@@ -115,21 +117,26 @@ class Tormentor:
     inflicted: list[Inflicted] = field(default_factory=list)
     ended_by_itself: list[str] = field(default_factory=list)
     """Processes that nobody killed."""
+    bursts: Iterator[int] = field(default_factory=itertools.count)
+    """Their numbers."""
     _held: set[str] = field(default_factory=set)
 
-    async def torment(self, faults: Sequence[Fault]) -> None:
-        """Inflict them, each in its time; returns when all are over."""
-        began = time.monotonic()
-
-        async def one(fault: Fault) -> None:
-            await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))  # drawn, nothing waits for it
-            start = time.monotonic()
-            async with _WAYS[fault.kind](self, fault):
-                await asyncio.sleep(fault.seconds)
-            self.inflicted.append(Inflicted(fault, start, time.monotonic()))
-
+    async def torment(self, spells: Iterable[Spell], seconds: float) -> None:
+        """Inflict one spell after the other, none after so many seconds; returns when the last is over."""
+        end = time.monotonic() + seconds
         async with self._reviving():
-            await asyncio.gather(*map(one, faults))
+            for spell in itertools.takewhile(lambda _: time.monotonic() < end, spells):
+                await asyncio.gather(self._inflict(spell.first), self._inflict(spell.second, spell.after))
+                await asyncio.sleep(spell.calm)  # drawn, nothing waits for it
+
+    async def _inflict(self, fault: Fault | None, after: float = 0.0) -> None:
+        if fault is None:
+            return
+        await asyncio.sleep(after)
+        began = time.monotonic()
+        async with _WAYS[fault.kind](self, fault):
+            await asyncio.sleep(fault.seconds)
+        self.inflicted.append(Inflicted(fault, began, time.monotonic()))
 
     async def back(self, process: Process) -> None:
         """Start it until it stays, as an orchestrator does; a service may end while what it needs is away."""
@@ -245,7 +252,7 @@ async def _inflict_burst(tormentor: Tormentor, fault: Fault) -> AsyncIterator[No
     """Other callers come, for as long as it lasts; what they have begun they end."""
     until = time.monotonic() + fault.seconds
     more = (BURST - 1) * tormentor.clients
-    burst = asyncio.create_task(tormentor.workload.burst(more, until, f"burst {fault.at}"))
+    burst = asyncio.create_task(tormentor.workload.burst(more, until, f"burst {next(tormentor.bursts)}"))
     yield
     await burst
 

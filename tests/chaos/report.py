@@ -30,6 +30,8 @@ class Result:
     inflicted: Sequence[Inflicted]
     ended_by_itself: Sequence[str]
     counts: dict[str, int]
+    last_to_settle: Sequence[str]
+    """What was missing at the last look before all was well."""
     findings: Sequence[str]
 
 
@@ -51,6 +53,7 @@ def markdown(result: Result) -> str:
         _table(("answer", "calm", "under fault"), _statuses(result)),
         f"Answered attempts; a fault's time ends {AFTERMATH:.0f} s after its target was ready again. Milliseconds.",
         _table(("requests", "calm p50", "p99", "under fault p50", "p99"), _latencies(result)),
+        _list("The last to come right", [] if result.findings else result.last_to_settle[:10]),
         "## Findings",
         _list("", result.findings) or "None.",
     ]
