@@ -69,10 +69,11 @@ class Log:
             while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:
-                        self._take(record.headers, record.value)
+                        self.take(record.headers, record.value)
             self._positions = {partition: await consumer.position(partition) for partition in partitions}
 
-    def _take(self, headers: Any, value: bytes | None) -> None:
+    def take(self, headers: Any, value: bytes | None) -> None:
+        """The next record."""
         try:
             envelope = Envelope.from_headers(headers)
         except EnvelopeError as error:
