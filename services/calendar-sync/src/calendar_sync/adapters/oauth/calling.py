@@ -14,6 +14,8 @@ from calendar_sync.application.ports import ProviderUnavailableError
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
+_LONGEST_WAIT = 86_400.0
+
 
 class Threads:
     """The threads of one provider's blocking library, so that one that hangs takes none from another."""
@@ -36,16 +38,17 @@ def check_available(status: int, headers: Mapping[str, str]) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now, as Retry-After says in seconds or as a date (RFC 9110 section 10.2.3)."""
+    """Seconds from now, a day at most, as Retry-After says in seconds or as a date (RFC 9110 section 10.2.3)."""
     value = headers.get("Retry-After") or headers.get("retry-after")
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    if value.strip().isdecimal():
+        return min(float(value), _LONGEST_WAIT)
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a zone
+        wait = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
         return None
+    return min(max(0.0, wait), _LONGEST_WAIT)
 
 
 async def ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
