@@ -47,6 +47,9 @@ e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 hostile: setup  ## what the OpenAPI descriptions allow and forbid, at length; EXAMPLES=… per operation, SEED=… repeats a run
 	@HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) HOSTILE_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/hostile $(ARGS)
 
+chaos: setup  ## the failure campaign: make chaos ARGS="--minutes 30 --seed 7 --report docs/chaos/report.md"
+	@$(BIN)/python -m tests.chaos.campaign $(ARGS)
+
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
 	@$(BIN)/python -m benchmarks.search

@@ -136,7 +136,7 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
         tormented = time.monotonic()
         findings = await running.problems()
         return Result(
-            command=f"make chaos ARGS={shlex.quote(shlex.join(sys.argv[1:]))}",
+            command=f"make chaos ARGS={shlex.quote(_decisive(given))}",
             seed=given.seed,
             kafka=given.kafka,
             machine=f"{os.cpu_count()} cores ({machine.machine()}), Python {machine.python_version()}",
@@ -151,6 +151,12 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
             last_to_settle=running.last_to_settle,
             findings=findings,
         )
+
+
+def _decisive(given: argparse.Namespace) -> str:
+    """The options that decide what a campaign does."""
+    options = [f"--{name} {getattr(given, name):g}" for name in ("minutes", "seed", "clients")]
+    return " ".join([*options, f"--kafka {given.kafka}", *(["--small"] if given.small else [])])
 
 
 def main() -> int:
