@@ -1,14 +1,12 @@
 """How the platform stands, and whether something of that is wrong."""
 
-from collections.abc import Awaitable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from contracts.times import utc_now
 from pydantic import BaseModel, Field, computed_field
 
-from operate.dead_letters import DeadLetterBox, State, open_dead_letter_box
+from operate.dead_letters import DeadLetter, State, open_dead_letter_box
 from operate.health import ServiceHealth, ask_services
 from operate.lag import Lag, ask_lags
 from operate.problem import Problem, broker_errors, database_errors
@@ -20,8 +18,6 @@ MOST_LAG = 1000
 MOST_OUTBOX_OVERDUE = 30.0
 MOST_WORK_OVERDUE = 120.0
 OLDEST_PULL = timedelta(minutes=30)
-
-Answer = TypeVar("Answer")
 
 
 class DeadLetterCount(BaseModel):
@@ -82,36 +78,33 @@ class Status(BaseModel):
 async def ask_status(settings: Settings) -> Status:
     """Ask everybody. What cannot be had is said in the answer and keeps nothing else from it."""
     status = Status(at=utc_now(), services=await ask_services(settings.services))
-    status.lags = await _had(status, "lags", broker_errors(settings), ask_lags(settings))
-    status.dead_letters = await _had(status, "dead letters", broker_errors(settings), _count_dead_letters(settings))
-    async with open_stores(settings) as stores:
-        status.outboxes = await _had(status, "outboxes", database_errors(), stores.outboxes())
-        if status.outboxes is not None:  # else every further question would wait in vain as long
-            status.work = await _had(status, "work", database_errors(), stores.work())
-            status.calendars = await _had(status, "calendars", database_errors(), stores.calendars())
+    for what, asking in (("broker", _ask_broker), ("database", _ask_database)):
+        try:
+            await asking(settings, status)
+        except Problem as problem:
+            status.unknown[what] = f"no answer from {problem}"
     return status
 
 
-async def _had(
-    status: Status, what: str, errors: AbstractContextManager[None], asking: Awaitable[Answer]
-) -> Answer | None:
-    try:
-        with errors:
-            return await asking
-    except Problem as problem:
-        status.unknown[what] = f"no {what} from {problem}"
-        return None
+async def _ask_broker(settings: Settings, status: Status) -> None:
+    with broker_errors(settings):
+        status.lags = await ask_lags(settings)
+        async with open_dead_letter_box(settings) as box:
+            status.dead_letters = counted(await box.letters())
 
 
-async def _count_dead_letters(settings: Settings) -> list[DeadLetterCount]:
-    async with open_dead_letter_box(settings) as box:
-        return await count_dead_letters(box)
+async def _ask_database(settings: Settings, status: Status) -> None:
+    with database_errors():
+        async with open_stores(settings) as stores:
+            status.outboxes = await stores.outboxes()
+            status.work = await stores.work()
+            status.calendars = await stores.calendars()
 
 
-async def count_dead_letters(box: DeadLetterBox) -> list[DeadLetterCount]:
-    """Of the topics that have any."""
+def counted(letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:
+    """How many there are of each topic that has any."""
     counts: dict[str, DeadLetterCount] = {}
-    for letter in await box.letters():
+    for letter in letters:
         count = counts.setdefault(letter.topic, DeadLetterCount(topic=letter.topic, open=0, replayed=0))
         count.open += letter.state is State.OPEN
         count.replayed += letter.state is State.REPLAYED

@@ -122,14 +122,14 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """The databases, at one address. Raises a PyMongoError when that is used and cannot be reached."""
+    """The databases, which are at one address. Raises a PyMongoError when that cannot be reached."""
     async with AsyncExitStack() as opened:
-        yield Stores(
-            {
-                service: await opened.enter_async_context(open_database(settings.of(name)))
-                for service, name in _databases(settings)
-            }
-        )
+        databases = {
+            service: await opened.enter_async_context(open_database(settings.of(name)))
+            for service, name in _databases(settings)
+        }
+        await databases[CALENDAR_SYNC].ping()
+        yield Stores(databases)
 
 
 def _databases(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,110 @@
+"""What operators see of the databases: names that the services still use, counts of a real MongoDB."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from calendar_sync.adapters import connections, feeds, links, sightings
+from calendar_sync.settings import Settings as CalendarSettings
+from chassis.leases import due
+from chassis.mongo import Collection
+from contracts.enums import CalendarProvider
+from contracts.ids import uuid7_hex
+from contracts.times import utc_now
+from contracts.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from invitations.adapters import guests
+from invitations.settings import Settings as InvitationsSettings
+from meeting_core.adapters import meetings
+from meeting_core.settings import Settings as CoreSettings
+from operate.settings import Settings
+from operate.stores import OUTBOXES, WORK, Place, Stores, open_stores
+
+INDEXES: dict[Place, Any] = {
+    (MEETING_CORE, "meetings"): meetings.INDEXES,
+    (INVITATIONS, "guests"): guests.INDEXES,
+    (CALENDAR_SYNC, "connections"): connections.INDEXES,
+    (CALENDAR_SYNC, "links"): links.INDEXES,
+    (CALENDAR_SYNC, "sightings"): sightings.INDEXES,
+    (CALENDAR_SYNC, "feeds"): feeds.INDEXES,
+}
+
+
+def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
+    assert {(kind.name, kind.place) for kind in WORK.values()} == {
+        (guests.WORK, (INVITATIONS, "guests")),
+        (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "links")),
+        (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "links")),
+        (feeds.PULL, (CALENDAR_SYNC, "feeds")),
+        (feeds.WATCH, (CALENDAR_SYNC, "feeds")),
+        (connections.LEAVING, (CALENDAR_SYNC, "connections")),
+    }
+
+
+def test_every_collection_whose_indexes_find_work_or_events_is_looked_at() -> None:
+    def has(place: Place, ending: str) -> bool:
+        return any(index.document["name"].endswith(ending) for index in INDEXES[place])
+
+    assert {place for place in INDEXES if has(place, "outbox")} == set(OUTBOXES)
+    assert {place for place in INDEXES if has(place, " due in order")} == {kind.place for kind in WORK.values()}
+
+
+@pytest.mark.parametrize(
+    ("service", "own"),
+    [("meeting_core", CoreSettings), ("invitations", InvitationsSettings), ("calendar_sync", CalendarSettings)],
+)
+def test_databases_have_the_names_that_the_services_give_them(service: str, own: Any) -> None:
+    theirs, ours = own.model_fields["mongodb_database"], Settings.model_fields[f"{service}_database"]
+    assert theirs.default == ours.default
+
+
+@pytest.fixture
+def apart(settings: Settings) -> Settings:
+    """The same with databases that no other test uses."""
+    own = {f"{service}_database": f"{service}_{uuid7_hex()}" for service in ("meeting_core", "invitations")}
+    return settings.model_copy(update=own | {"calendar_sync_database": f"calendar_sync_{uuid7_hex()}"})
+
+
+async def collection(stores: Stores, place: Place) -> Collection:
+    """A collection as its service makes it."""
+    made = stores._collection(place)
+    await made.create_indexes(INDEXES[place])
+    return made
+
+
+@pytest.mark.integration
+async def test_everything_is_counted_by_the_indexes_that_the_services_make(apart: Settings) -> None:
+    async with open_stores(apart) as stores:
+        made = {place: await collection(stores, place) for place in INDEXES}
+        for number, place in enumerate(OUTBOXES):
+            document = {"_id": "a", "outbox": ["e"], "outboxDueAt": utc_now() - timedelta(seconds=60 * number)}
+            await made[place].insert_one(document)
+        for kind in WORK.values():
+            at = utc_now() - timedelta(seconds=100)
+            await made[kind.place].update_one({"_id": "a"}, due(kind.name, at), upsert=True)
+        found = await stores.outboxes()
+        assert [(one.service, one.collection, one.pending) for one in found] == [(*place, 1) for place in OUTBOXES]
+        assert [round(one.overdue / 60) for one in found] == [0, 1, 2, 3, 4]
+        for work in await stores.work():
+            assert (work.standing.due, work.standing.gave_up) == (1, 0), work.kind
+            assert 100 <= work.standing.overdue < 160, work.kind
+
+
+@pytest.mark.integration
+async def test_calendars_are_counted_by_how_they_stand(apart: Settings) -> None:
+    async with open_stores(apart) as stores:
+        assert (await stores.calendars()).connections == {"CONNECTED": 0, "DISCONNECTED": 0, "NONE": 0}
+        users = await collection(stores, (CALENDAR_SYNC, "connections"))
+        for name, status in (("a", "CONNECTED"), ("b", "CONNECTED"), ("c", "DISCONNECTED")):
+            await users.insert_one({"_id": name, "status": status})
+        calendars, now = await collection(stores, (CALENDAR_SYNC, "feeds")), utc_now().replace(microsecond=0)
+        soon, past = now + timedelta(hours=1), now - timedelta(hours=1)
+        for name, state, expires_at, stale_since in (
+            ("a", "OPEN", soon, now),
+            ("b", "OPEN", past, past),
+            ("c", "CLOSED", soon, past - timedelta(days=9)),
+        ):
+            channels = [{"state": "OPEN", "expiresAt": expires_at}]
+            await calendars.insert_one({"_id": name, "state": state, "staleSince": stale_since, "channels": channels})
+        found = await stores.calendars()
+        assert found.connections == {"CONNECTED": 2, "DISCONNECTED": 1, "NONE": 0}
+        assert (found.feeds, found.watched, found.oldest_pull) == (2, 1, past)
