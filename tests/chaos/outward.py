@@ -15,12 +15,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from localrun.platform import Platform
@@ -43,7 +43,6 @@ ENVIRONMENT = {
         "OUTBOX_GRACE": "2",
     },
 }
-_OPERATIONS = {"create": 34, "move": 22, "retitle": 22, "cancel": 12, "reconnect": 4, "withdraw": 2, "disturb": 4}
 _PAUSE = 0.25
 _PATIENCE = 180.0
 _SETTLED_WITHIN = 180.0
@@ -95,26 +94,35 @@ class Campaign:
     seed: int
     meetings: dict[str, Json] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
+    operations: ClassVar[Mapping[str, int]] = {
+        "create": 34,
+        "move": 22,
+        "retitle": 22,
+        "cancel": 12,
+        "reconnect": 4,
+        "withdraw": 2,
+        "disturb": 4,
+    }
+    """What is done, and how often among a hundred."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(f"{self.outside.name} {self.seed}")
 
     async def run(self, operations: int) -> None:
         """Connect, and do so many random things, with every fault in force."""
-        await self._connect()
-        self.outside.simulator.control("POST", "faults/seed", {"seed": self.seed})
-        for fault in FAULTS[self.outside.name]:
-            self.outside.simulator.fault(**fault)
-        weights = list(_OPERATIONS.values())
+        await self.begin()
+        weights = list(self.operations.values())
         for _ in range(operations):
-            (operation,) = self.chance.choices(list(_OPERATIONS), weights)
+            (operation,) = self.chance.choices(list(self.operations), weights)
             await getattr(self, f"_{operation}")()
             self.done[operation] += 1
             await asyncio.sleep(self.chance.uniform(0, _PAUSE))  # a pace, nothing waits for it
 
+    async def begin(self) -> None:
+        await self._connect()
+
     async def problems(self) -> list[str]:
         """What is not as it should be once everything has calmed down; empty when all is well."""
-        self.outside.simulator.control("DELETE", "faults")
         if (await self._connection())["status"] != "CONNECTED":
             await self._connect()
         try:
@@ -228,18 +236,18 @@ class Campaign:
 
 
 @asynccontextmanager
-async def killing(platform: Platform, seed: int) -> AsyncIterator[Counter[str]]:
-    """calendar-sync dies at random points, and is started again, until this is left."""
+async def killing(platform: Platform, seed: int, *names: str) -> AsyncIterator[Counter[str]]:
+    """One of these services dies at random points, and is started again, until this is left."""
     chance, killed = random.Random(seed), Counter[str]()
-    process = platform.processes["calendar-sync"]
 
     async def go_on() -> None:
         while True:
             # The moment is what is random, nothing waits for it. A dead member keeps its consumer group busy for some
             # seconds: with shorter pauses nothing would be read at all.
             await asyncio.sleep(chance.uniform(1, 20) if killed else chance.uniform(1, 4))
+            process = platform.processes[chance.choice(names)]
             await asyncio.to_thread(process.kill, signal.SIGKILL)
-            killed["calendar-sync"] += 1
+            killed[process.name] += 1
             await asyncio.to_thread(process.start)
             await asyncio.to_thread(process.wait_ready)
 
@@ -249,9 +257,22 @@ async def killing(platform: Platform, seed: int) -> AsyncIterator[Counter[str]]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if not process.running:
-            process.start()
-        await asyncio.to_thread(process.wait_ready)
+        for process in (platform.processes[name] for name in names):
+            if not process.running:
+                process.start()
+            await asyncio.to_thread(process.wait_ready)
+
+
+@contextmanager
+def failing(outside: Outside, seed: int, faults: Iterable[Json]) -> Iterator[None]:
+    """The provider fails in these ways, until this is left."""
+    outside.simulator.control("POST", "faults/seed", {"seed": seed})
+    for fault in faults:
+        outside.simulator.fault(**fault)
+    try:
+        yield
+    finally:
+        outside.simulator.control("DELETE", "faults")
 
 
 async def campaigns(platform: Platform, *, operations: int, seed: int) -> dict[str, list[str]]:
@@ -268,8 +289,11 @@ async def campaigns(platform: Platform, *, operations: int, seed: int) -> dict[s
                 Campaign(outside, caller, emails[name], seed)
                 for (name, outside), caller in zip(found.items(), (one, other), strict=True)
             ]
-            async with killing(platform, seed) as killed:
-                await asyncio.gather(*(campaign.run(operations) for campaign in running))
+            with ExitStack() as failures:
+                for name, outside in found.items():
+                    failures.enter_context(failing(outside, seed, FAULTS[name]))
+                async with killing(platform, seed, "calendar-sync") as killed:
+                    await asyncio.gather(*(campaign.run(operations) for campaign in running))
             ends = await asyncio.gather(*(campaign.problems() for campaign in running))
             for campaign, found_wrong in zip(running, ends, strict=True):
                 problems[campaign.outside.name] = found_wrong
@@ -280,7 +304,7 @@ async def campaigns(platform: Platform, *, operations: int, seed: int) -> dict[s
                     answers[counted["status"]] += counted["count"]
                 print(f"{campaign.outside.name}: {dict(campaign.done)}; meetings {dict(states)}")
                 print(f"  answers of the provider by status: {dict(sorted(answers.items()))}")
-            print(f"SIGKILL: {killed['calendar-sync']}")
+            print(f"SIGKILL: {dict(killed)}")
     return problems
 
 

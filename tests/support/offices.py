@@ -7,6 +7,7 @@ from calendar_sync.application.writing import Access, Calendar
 
 from tests.support.outside import Outside, Shown
 from tests.support.outward import Desk, OneAccount
+from tests.support.owners import Owner
 
 TIMEOUT = 1.0
 """Seconds that a call may take."""
@@ -50,17 +51,13 @@ class Office:
 
     def edit(self, *, title: str | None = None, description: str | None = None, location: str | None = None) -> None:
         """The owner changes what the only event says."""
-        google = self.outside.name == "google"
-        body: dict[str, Any] = {}
+        owner, event_id = Owner(self.outside, self.email), self.event()["id"]
         if title is not None:
-            body[self.title_field] = title
-        if description is not None and google:
-            body["description"] = description
-        elif description is not None:
-            body["body"] = {"contentType": "text", "content": description}
+            owner.renames(event_id, title)
+        if description is not None:
+            owner.describes(event_id, description)
         if location is not None:
-            body["location"] = location if google else {"displayName": location}
-        self.by_hand("PATCH", body)
+            owner.places(event_id, location)
 
     def move(self, start: str, end: str, zone: str) -> None:
         """The owner moves the only event to these wall times."""

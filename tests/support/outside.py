@@ -1,6 +1,6 @@
 """The simulated calendars of a running platform's hosts: connected as in a browser, read as their owners see them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,9 @@ import httpx
 from calendar_sync.adapters.calendars import google as google_calendar
 from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
 from localrun.platform import Platform
+from simulators.google.settings import Settings as GoogleSettings
 from simulators.google.testing import Google
+from simulators.microsoft.settings import Settings as MicrosoftSettings
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
@@ -89,13 +91,21 @@ async def disconnect(caller: Caller) -> None:
 @contextmanager
 def outsides(platform: Platform) -> Iterator[dict[str, Outside]]:
     """Both providers of a running platform, by name."""
+    known = {name: platform.processes[name].env or {} for name in ("google", "microsoft")}
     with ExitStack() as opened:
-        google = opened.enter_context(Google(platform.addresses.google))
-        microsoft = opened.enter_context(Microsoft(platform.addresses.microsoft))
+        google_settings = GoogleSettings.model_validate(_client(known["google"], "google"))
+        google = opened.enter_context(Google(platform.addresses.google, google_settings))
+        microsoft_settings = MicrosoftSettings.model_validate(_client(known["microsoft"], "microsoft"))
+        microsoft = opened.enter_context(Microsoft(platform.addresses.microsoft, microsoft_settings))
         yield {
             "google": Outside("google", google, GoogleConsents(google)),
             "outlook": Outside("outlook", microsoft, MicrosoftConsents(microsoft)),
         }
+
+
+def _client(env: Mapping[str, str], provider: str) -> dict[str, str]:
+    """Who calendar-sync is to a provider, so that tests can get tokens of the same kind."""
+    return {name: env[name.upper()] for name in (f"{provider}_client_id", f"{provider}_client_secret")}
 
 
 def expected(meeting: Json) -> Shown:

@@ -59,6 +59,14 @@ class Owner:
     def moves(self, event_id: str, at: datetime) -> None:
         self._change(event_id, self._times(at, all_day=False))
 
+    def places(self, event_id: str, place: str) -> None:
+        self._change(event_id, {"location": place if self._is_google else {"displayName": place}})
+
+    def describes(self, event_id: str, text: str) -> None:
+        self._change(
+            event_id, {"description": text} if self._is_google else {"body": {"contentType": "text", "content": text}}
+        )
+
     def deletes(self, event_id: str) -> None:
         self._control("DELETE", f"events/{event_id}")
 
