@@ -36,6 +36,7 @@ _GOOGLE_HEADERS = [
 ]
 """Described, but read by hand: FastAPI's reading of parameters takes as long as all the rest of an answer."""
 
+_RETRY_LATER = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
@@ -108,7 +109,7 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorBody} for status in statuses}
+    return {status: {"model": ErrorBody} | (_RETRY_LATER if status == 429 else {}) for status in statuses}
 
 
 def _items(body: bytes) -> list[GraphNotification]:

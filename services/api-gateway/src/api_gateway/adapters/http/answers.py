@@ -49,10 +49,16 @@ def outcome(sent: Sent, status: int = 200) -> Response:
     )
 
 
+RETRY_LATER: dict[str, Any] = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
+
+
 def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
     """The documented error answers of an operation: those every operation has, and these."""
     always = {400, 403, 413, 415, 429, 503} if public else {400, 401, 403, 413, 415, 429, 503}
-    return {status: {"model": ErrorBody} for status in sorted({*always, *statuses})}
+    return {
+        status: {"model": ErrorBody} | (RETRY_LATER if status in (429, 503) else {})
+        for status in sorted({*always, *statuses})
+    }
 
 
 def shown(description: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
 
-from api_gateway.adapters.http.answers import answer, errors, shown, shown_or_told
+from api_gateway.adapters.http.answers import RETRY_LATER, answer, errors, shown, shown_or_told
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
 from api_gateway.adapters.http.public import PageRoute, language_asked
@@ -39,11 +39,11 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-_CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests")}
+_CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests") | RETRY_LATER}
 _BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
     302: {"description": "To the page that says what became of it"},
     400: shown_or_told("The provider's answer is incomplete"),
-    503: shown("Temporarily unavailable; nothing was connected"),
+    503: shown("Temporarily unavailable; nothing was connected") | RETRY_LATER,
 }
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from api_gateway.adapters.http.answers import (
     ACCEPTED,
+    RETRY_LATER,
     MeetingUuid,
     ParticipantUuid,
     errors,
@@ -57,8 +58,8 @@ _PAGES: dict[int | str, dict[str, Any]] = {
     404: shown("There is no such invitation"),
     409: shown("The meeting is canceled"),
     413: shown_or_told("The body is too large"),
-    429: shown("Too many requests"),
-    503: shown("Nothing was recorded"),
+    429: shown("Too many requests") | RETRY_LATER,
+    503: shown("Nothing was recorded") | RETRY_LATER,
 }
 
 
