@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.structs import OffsetAndMetadata
 from contracts.topics import RETRY_TOPICS, TOPICS, Topic
 from pydantic import BaseModel
 
@@ -13,6 +15,7 @@ from operate.settings import Settings
 
 TIMEOUT = 10.0
 """Seconds for one question to the broker."""
+_AGAIN = 0.2
 GROUPS = {topic.readers[0]: topic.name for topic in RETRY_TOPICS}
 """The consumer groups, and the topic from which each takes dead letters back.
 
@@ -57,7 +60,7 @@ async def _lags(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: s
     existing = await consumer.topics()
     topics: list[Topic] = [one for one in (*TOPICS, *RETRY_TOPICS) if group in one.readers and one.name in existing]
     partitions = [TopicPartition(one.name, number) for one in topics for number in range(one.partitions)]
-    committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+    committed = await _committed(admin, group, partitions)
     begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     behind = dict.fromkeys((one.name for one in topics), 0)
     for partition in partitions:
@@ -65,3 +68,13 @@ async def _lags(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: s
         # -1: nothing was committed here yet. What retention has deleted nobody can read any more.
         behind[partition.topic] += max(0, ends[partition] - max(offset, begins[partition]))
     return [Lag(group=group, topic=topic, records=records) for topic, records in behind.items()]
+
+
+async def _committed(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    while True:
+        try:
+            return dict(await admin.list_consumer_group_offsets(group, partitions=partitions))
+        except GroupCoordinatorNotAvailableError:  # the first question that a new broker is asked about groups
+            await asyncio.sleep(_AGAIN)
