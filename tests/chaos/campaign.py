@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx
 from contracts.ids import uuid7_hex
 
-from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid
+from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid, untold
 from tests.chaos.faults import Spell, Tormentor, draw, full, small
 from tests.chaos.grounds import Grounds, grounds
 from tests.chaos.report import Result, markdown
@@ -101,6 +101,9 @@ class Campaign:
             "events told again, under the same id": self.log.repeats,
             "mails": len(self.mailbox.mails),
             "mails that came again, under the same Message-ID": self.mailbox.repeats,
+            "mails not told as delivered, because their sender died and newer ones followed": untold(
+                self.log, self.mailbox
+            ),
             "events in Google's calendar": len(self.copies[0].outside.events(self.copies[0].email)),
             "events in Outlook's calendar": len(self.copies[1].outside.events(self.copies[1].email)),
         }
@@ -132,8 +135,10 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
     targets = small() if given.small else full(given.kafka)
     async with campaign(ground, seed=given.seed, clients=given.clients) as running:
         began = time.monotonic()
+        print("tormenting", flush=True)
         await running.rage(draw(given.seed, targets), seconds)
         tormented = time.monotonic()
+        print("waiting until every promise is kept", flush=True)
         findings = await running.problems()
         return Result(
             command=f"make chaos ARGS={shlex.quote(_decisive(given))}",

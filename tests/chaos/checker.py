@@ -263,9 +263,9 @@ def _present(log: Log, meetings: dict[str, tuple[Json, int]]) -> list[str]:
 
 
 def _mails(uuid: str, events: Sequence[Event], mailbox: Mailbox) -> list[str]:
-    """Everybody was mailed the last news, each news once; mails show the truth; and it is known that they went."""
+    """Everybody was mailed the last news, each news once; mails show the truth; the last is told as delivered."""
     asked = _asked(events)
-    delivered = Counter(event.body["participantUuid"] for event in events if event.type == _DELIVERED)
+    delivered = _delivered(events)
     last = events[-1].meeting if events else {}
     there = {one["participantUuid"] for one in last.get("participants", [])}
     problems = []
@@ -286,9 +286,30 @@ def _mails(uuid: str, events: Sequence[Event], mailbox: Mailbox) -> list[str]:
         shown = [one["title"] for one in calendar.shown]
         if shown != ([] if over else [last["title"]]):
             problems.append(f"{uuid}: mails show {participant} {shown}, the truth is {last['title']} {last['status']}")
-        if participant in there and delivered[participant] != len(got):
-            problems.append(f"{uuid}: {participant} got {list(got)}, and {delivered[participant]} deliveries are told")
+        told = delivered[participant]
+        if len(told) > len(got) or (participant in there and max(told, default=0) < max(got)):
+            problems.append(f"{uuid}: {participant} got {list(got)}, and deliveries are told in {told}")
     return problems
+
+
+def untold(log: Log, mailbox: Mailbox) -> int:
+    """Mails that were never told as delivered: their sender died before it knew, and then there was newer news."""
+    return sum(
+        max(0, sum((participant, version) in mailbox.mails for version in versions) - len(told[participant]))
+        for events in log.events.values()
+        for told in [_delivered(events)]
+        for participant, versions in _asked(events).items()
+        if participant in {one["participantUuid"] for one in events[-1].meeting["participants"]}
+    )
+
+
+def _delivered(events: Sequence[Event]) -> dict[str, list[int]]:
+    """The versions that tell of a delivery, by participant."""
+    told: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        if event.type == _DELIVERED:
+            told[event.body["participantUuid"]].append(event.sequence)
+    return told
 
 
 def _asked(events: Sequence[Event]) -> dict[str, list[int]]:

@@ -157,6 +157,15 @@ def _another_mail_under_one_id(world: World) -> None:
     world.mail(3, "C")
 
 
+def _no_delivery_told(world: World) -> None:
+    world.log.events[MEETING].pop()
+    world.version = 3
+
+
+def _more_deliveries_told(world: World) -> None:
+    world.tell("invitation.delivered", 5, "k2", meeting("B"), participantUuid=GUEST)
+
+
 def _no_copy(world: World) -> None:
     world.calendar.events_there.clear()
 
@@ -196,6 +205,8 @@ async def test_repeats_under_the_same_identity_are_allowed(tmp_path: Path) -> No
         (_no_mail, "was mailed [1] of [1, 3], not the last"),
         (_mail_nobody_asked_for, "a mail to ('MP1', 2) is due to nothing"),
         (_another_mail_under_one_id, "got two different mails under one Message-ID"),
+        (_no_delivery_told, "got [1, 3], and deliveries are told in [2]"),
+        (_more_deliveries_told, "got [1, 3], and deliveries are told in [2, 4, 5]"),
         (_no_copy, "google: missing"),
         (_two_copies, "google: 2 times"),
     ],
