@@ -19,6 +19,8 @@ Targets = Mapping[str, Sequence[str]]
 """What can be done to whom, by kind of fault."""
 _INFRASTRUCTURE = frozenset({"kafka", "mongodb"})
 _BACK_WITHIN = 120.0
+_OFTEN = {"kill": 3, "pause": 2}
+"""How many times as often as the others these are."""
 BURST = 10
 """How many times the usual load a burst is."""
 
@@ -88,7 +90,7 @@ def draw(seed: int, targets: Targets, *, longest: float = 15.0) -> Iterator[Spel
     chance = random.Random(f"faults {seed}")
 
     def fault() -> Fault:
-        kind = chance.choice(list(targets))
+        (kind,) = chance.choices(list(targets), [_OFTEN.get(kind, 1) for kind in targets])
         seconds = chance.uniform(0, longest / 3) if kind == "kill" else chance.uniform(1, longest)
         skew = chance.choice([-60, -20, -5, 5, 20, 60]) if kind == "set the clock of" else 0
         return Fault(kind, chance.choice(targets[kind]), round(seconds, 1), skew)
