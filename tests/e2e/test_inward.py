@@ -135,6 +135,7 @@ async def test_an_external_event_is_a_meeting_for_as_long_as_it_is_there(office:
     assert (seen["source"], seen["status"], seen["showExternalCalendarIcon"]) == (provider, "ACTIVE", True)
     assert (seen["locationDetail"], seen["externallyOrganized"]) == ("Plaza de Armas", False)
     assert (seen["canEdit"], seen["canCancel"], seen["canResend"]) == (False, False, False)
+    assert (seen["hostUuid"], seen["hostName"]) == (office.user.user_id, "Valentina Paz Rojas Fuentes")
     refused(await office.user.put(path_of(meeting), {"title": "Mine"}), 409, "BE0422")
 
     owner.moves(event, in_days(4))

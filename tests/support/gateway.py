@@ -172,7 +172,7 @@ async def gateway(
     backend.core = core
     backend.meetings = MeetingCommands(bus, directory)
     backend.availability = AvailabilityChecks(directory, core)
-    backend.calendar = CalendarConnections(bus, core, core)
+    backend.calendar = CalendarConnections(bus, directory, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
     backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
     backend.users = Throttle(per_user)

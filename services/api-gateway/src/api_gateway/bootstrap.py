@@ -81,7 +81,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 )
                 for patience in (settings.query_timeout, settings.consent_timeout)
             ]
-            backend.calendar = CalendarConnections(requests, *calendar_sync)
+            backend.calendar = CalendarConnections(requests, directory, *calendar_sync)
             yield
 
     return assemble(settings, health, backend, lifespan)

@@ -20,6 +20,7 @@ from contracts.calendar import (
 from contracts.enums import CalendarProvider, FirstTimeModalPreference
 from contracts.replies import Reply
 
+from api_gateway.application.meetings import Directory
 from api_gateway.application.wishes import Wish
 from api_gateway.domain.caller import Caller
 
@@ -27,9 +28,10 @@ from api_gateway.domain.caller import Caller
 class CalendarConnections:
     """Asks calendar-sync about connections and has them changed."""
 
-    def __init__(self, requests: Requests, owner: QueryClient, consents: QueryClient) -> None:
+    def __init__(self, requests: Requests, directory: Directory, owner: QueryClient, consents: QueryClient) -> None:
         """``owner`` is calendar-sync; ``consents`` is too, but waits as long as a provider may take."""
         self._requests = requests
+        self._directory = directory
         self._owner = owner
         self._consents = consents
 
@@ -37,10 +39,9 @@ class CalendarConnections:
         return await self._owner.ask(GetConnection(actor=caller.actor()))
 
     async def begin(self, wish: Wish, provider: CalendarProvider) -> Reply:
-        """Where the caller's browser goes to consent."""
-        return await self._consents.ask(
-            BeginConsent(actor=wish.caller.actor(), provider=provider, request_id=wish.command_id)
-        )
+        """Where the caller's browser goes to consent. Their name will stand in the meetings of their calendar."""
+        actor = wish.caller.actor(await self._directory.name_of(wish.caller))
+        return await self._consents.ask(BeginConsent(actor=actor, provider=provider, request_id=wish.command_id))
 
     async def complete(
         self, provider: CalendarProvider, *, state: str | None, code: str | None, error: str | None
