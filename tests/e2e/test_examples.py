@@ -1,0 +1,57 @@
+"""The examples do what they say."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contracts.ids import uuid7_hex
+from localrun.platform import Platform
+from localrun.processes import Process
+
+from tests.support.callers import Caller
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.e2e
+EXAMPLE = Path(__file__).parents[2] / "examples" / "appointments.py"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "appointments.db"
+
+
+@pytest.fixture
+def subscriber(platform: Platform, database: Path, tmp_path: Path) -> Iterator[Process]:
+    command = [sys.executable, str(EXAMPLE), str(database), "--kafka", platform.addresses.kafka]
+    process = Process("subscriber", command, log=tmp_path / "subscriber.log")
+    process.start()
+    yield process
+    process.kill()
+
+
+async def test_a_subscriber_knows_what_the_platform_knows_also_after_being_killed(
+    subscriber: Process, database: Path, valentina: Caller
+) -> None:
+    title = uuid7_hex()
+    meeting = await valentina.creates(title=title, externalAttendees=[{"email": "jane.roe@example.com"}])
+
+    async def knows(expected: tuple[str, int]) -> bool:
+        connection = sqlite3.connect(database)
+        try:
+            query = "SELECT title, active FROM meetings WHERE meeting = ?"
+            found: tuple[str, int] | None = connection.execute(query, (meeting["meetingUuid"],)).fetchone()
+        except sqlite3.OperationalError:  # the table is being made
+            return False
+        finally:
+            connection.close()
+        return found == expected
+
+    await until(lambda: knows((title, 1)), what="the new meeting is known", within=45)
+    subscriber.kill()
+    renamed = uuid7_hex()
+    await valentina.changes(meeting, title=renamed)
+    await valentina.cancels(meeting)
+    subscriber.restart()
+    await until(lambda: knows((renamed, 0)), what="what happened meanwhile is known", within=45)
