@@ -85,7 +85,7 @@ def draw(seed: int, targets: Targets, *, longest: float = 15.0) -> Iterator[Spel
     """The spells of a campaign, without end, the same for the same seed.
 
     Two faults at a time never have the same target, nor broker and database. ``longest``: how long one may last, in
-    seconds; calm lasts up to half as long.
+    seconds; calm lasts a quarter to two thirds of that.
     """
     chance = random.Random(f"faults {seed}")
 
@@ -98,7 +98,7 @@ def draw(seed: int, targets: Targets, *, longest: float = 15.0) -> Iterator[Spel
     while True:
         first, second = fault(), fault()
         together = chance.random() < 0.4 and not _touches(first) & _touches(second)
-        after, calm = chance.uniform(0, first.seconds), chance.uniform(longest / 5, longest / 2)
+        after, calm = chance.uniform(0, first.seconds), chance.uniform(longest / 4, longest * 0.7)
         yield Spell(first, second if together else None, round(after, 1), round(calm, 1))
 
 
