@@ -49,7 +49,7 @@ def test_every_reader_has_a_dead_letter_topic_that_outlives_the_topic(topic: Top
     provisioned = {one.name: one for one in all_topics()}
     for reader in topic.readers:
         parked = provisioned[f"{topic.name}.{reader}.dlt"]
-        assert parked.writer == (reader,)
+        assert parked.writer == (reader, "operators")
         assert parked.key == topic.key
         assert parked.retention == timedelta(days=30)
         assert topic.retention is None or parked.retention > topic.retention

@@ -22,7 +22,7 @@ WORK_ENDED = Counter("work_ended", "Pieces of leased work by how an attempt ende
 WORK_SECONDS = Histogram("work_seconds", "Time of one attempt at leased work", ["work"], buckets=(*_LATENCIES, 30, 60))
 WORK_IN_HAND = Gauge("work_in_hand", "Pieces of leased work that this process is at", ["work"])
 WORK_OVERDUE = Gauge(
-    "work_overdue_seconds", "How long the oldest leased work has been due without anybody at it", ["work"]
+    "work_overdue_seconds", "How long the oldest leased work has waited, in vain or without anybody at it", ["work"]
 )
 WORK_ABANDONED = Counter("work_abandoned", "Leases that ran out because their worker vanished", ["work"])
 HINTS = Counter("webhook_hints", "Notifications of providers by what became of them", ["outcome"])

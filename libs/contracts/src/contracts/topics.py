@@ -19,12 +19,16 @@ class Topic:
     public: bool = False
 
     def dead_letters(self, group: str) -> "Topic":
-        """Where ``group`` parks the records of this topic that it cannot handle."""
+        """Where ``group`` parks the records of this topic that it cannot handle.
+
+        Operators mark there what was done about one: a record without content, with the headers ``dlt-mark`` and
+        ``dlt-marked-offset`` (deploy/operator).
+        """
         return Topic(
             name=f"{self.name}.{group}.dlt",
             purpose=f"Records of `{self.name}` that `{group}` could not handle, as they came, with the error.",
             key=self.key,
-            writer=(group,),
+            writer=(group, "operators"),
             readers=(),
             partitions=1,
             retention=timedelta(days=30),
