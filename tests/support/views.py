@@ -1,6 +1,6 @@
 """Calendars as their providers show them: read with a token of the owner's own, and without any code of ours.
 
-Series are shown as their instances, deleted events not at all.
+Series are shown as their instances; deleted events are not, nor those that their organiser canceled.
 """
 
 from collections.abc import Iterator
@@ -127,7 +127,7 @@ class _MicrosoftView:
         self._http.close()
 
     def read(self) -> list[Viewed]:
-        return [_of_microsoft(event) for event in self._events()]
+        return [_of_microsoft(event) for event in self._events() if not event["isCancelled"]]
 
     def _events(self) -> Iterator[Json]:
         now = datetime.now(UTC)
