@@ -324,9 +324,12 @@ async def test_an_outage_stops_the_work_and_counts_as_no_attempt(place: Place) -
     await want(place.things, *"abcdef")
     await place.hire(work, concurrency=1)
     await until(lambda: _at_least(attempts, 3), what="it looks whether the dependency is back")
+    overseen = Oversight(place.things, "job")
+    assert (await overseen.standing()).waiting >= 1
     away = False
     await place.all_over(*"abcdef")
     assert set(attempts) == {1}
+    assert (await overseen.standing()).waiting == 0
 
 
 async def test_a_worker_that_vanishes_is_replaced(place: Place) -> None:
