@@ -48,6 +48,8 @@ class Campaign:
     copies: Sequence[Copies]
     tormentor: Tormentor
     log: Log = field(default_factory=Log)
+    settled_after: float = 0.0
+    """Seconds until the last look began."""
     last_to_settle: list[str] = field(default_factory=list)
     """What was still missing at the last look before all was well, or the end of patience."""
 
@@ -65,8 +67,10 @@ class Campaign:
 
     async def problems(self, within: float = _SETTLED_WITHIN) -> list[str]:
         """What is not as was promised once everything has calmed down; empty when all is well."""
+        calm = time.monotonic()
 
         async def kept() -> bool:
+            self.settled_after = time.monotonic() - calm
             if not (found := await self._problems()):
                 return True
             self.last_to_settle = found
@@ -148,7 +152,7 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
             date=datetime.now(UTC).date().isoformat(),
             began=began,
             tormented=tormented - began,
-            settled=time.monotonic() - tormented,
+            settled=running.settled_after,
             history=running.workload.history,
             inflicted=running.tormentor.inflicted,
             ended_by_itself=running.tormentor.ended_by_itself,

@@ -105,6 +105,7 @@ class Mailbox:
     mails: dict[tuple[str, int], list[ReadMail]] = field(default_factory=lambda: defaultdict(list))
     """By participant and version that asked for it, as their Message-ID says, oldest first."""
     _read: set[str] = field(default_factory=set)
+    _shown: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     def read_on(self) -> None:
         for envelope in sorted(self.folder.glob("*.json"), key=lambda path: int(path.stem)):
@@ -113,6 +114,18 @@ class Mailbox:
                 mail = ReadMail.of(envelope.with_suffix(".eml").read_bytes())
                 participant, _, version = mail.header("Message-ID").strip("<>").partition("@")[0].rpartition(".")
                 self.mails[participant, int(version)].append(mail)
+
+    def shows(self, participant: str, versions: Sequence[int]) -> list[str]:
+        """The titles on the calendar of a participant who obeys the mails that these versions asked for."""
+        mails = [mail for version in versions for mail in self.mails.get((participant, version), [])]
+        known, shown = self._shown.get(participant, (0, []))
+        if known != len(mails):  # reading calendars is slow
+            calendar = CalendarProgram()
+            for mail in mails:
+                calendar.receive(mail.calendar)
+            shown = [one["title"] for one in calendar.shown]
+            self._shown[participant] = len(mails), shown
+        return shown
 
     @property
     def repeats(self) -> int:
@@ -280,10 +293,7 @@ def _mails(uuid: str, events: Sequence[Event], mailbox: Mailbox) -> list[str]:
             problems.append(f"{uuid}: {participant} was mailed {list(got)} of {versions}, not the last")
         if any(mail.calendar != mails[0].calendar for mails in got.values() for mail in mails):
             problems.append(f"{uuid}: {participant} got two different mails under one Message-ID")
-        calendar = CalendarProgram()
-        for mail in (mail for _, mails in sorted(got.items()) for mail in mails):
-            calendar.receive(mail.calendar)
-        shown = [one["title"] for one in calendar.shown]
+        shown = mailbox.shows(participant, versions)
         if shown != ([] if over else [last["title"]]):
             problems.append(f"{uuid}: mails show {participant} {shown}, the truth is {last['title']} {last['status']}")
         told = delivered[participant]
