@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,11 @@ _SEED = 3273
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-async def test_whatever_is_killed_or_paused_every_promise_is_kept(tmp_path: Path, free_port_offset: int) -> None:
-    with grounds(tmp_path, kafka="tansu", port_offset=free_port_offset) as ground:
+async def test_whatever_is_killed_or_paused_every_promise_is_kept(
+    pytestconfig: pytest.Config, tmp_path: Path, free_port_offset: int
+) -> None:
+    kafka: Any = pytestconfig.getoption("kafka")
+    with grounds(tmp_path, kafka=kafka, port_offset=free_port_offset) as ground:
         async with campaign(ground, seed=_SEED, clients=4) as running:
             await running.rage(islice(draw(_SEED, small(), longest=6.0), 3))
             assert await running.problems() == []
