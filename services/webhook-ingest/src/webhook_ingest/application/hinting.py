@@ -27,8 +27,9 @@ class Bus(Protocol):
 class Hints:
     """Hints that wait for the bus. The same hint again, while it waits, says nothing new.
 
-    The first after a lull is handed over at once, what comes within ``rest`` seconds after that goes together: providers
-    tell one change several times, and a busy calendar's channel many. Beyond ``most`` waiting hints new ones are dropped and counted; periodic pulls bring what they hinted at.
+    The first after a lull is handed over at once, what comes within ``rest`` seconds after that goes together:
+    providers tell one change several times, and a busy calendar's channel many. Beyond ``most`` waiting hints new ones
+    are dropped and counted; periodic pulls bring what they hinted at.
     """
 
     def __init__(self, bus: Bus, *, most: int, rest: float) -> None:
