@@ -129,6 +129,9 @@ class Host(outward.Campaign):
         await super().begin()
         self.view = await self._view()
 
+    def end(self) -> None:
+        self.view.close()
+
     # --- on the platform ----------------------------------------------------------------------------------------
 
     async def _create(self) -> None:
@@ -541,6 +544,8 @@ async def campaigns(
                 hosts.append(Host(found[name], caller, emails[who], seed, name=who, colleague=emails[colleague]))
         campaign = TwoWay(platform, hosts, seed)
         await campaign.rage(operations)
+        for host in hosts:
+            opened.callback(host.end)
         problems = await campaign.problems()
         for host in hosts:
             states = Counter(one["status"] for one in host.last.values())
