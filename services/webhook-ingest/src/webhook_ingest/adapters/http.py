@@ -3,14 +3,14 @@
 Notifications of known channels are never limited; what is none counts against the address that it came from.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 from chassis import metrics
 from chassis.throttle import Throttle, client_network
 from contracts.enums import CalendarProvider, HintKind
 from contracts.errors import ErrorBody, ErrorCode, Refusal
 from contracts.times import utc_now
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
@@ -34,8 +34,14 @@ _GOOGLE_HEADERS = [
         ("x-goog-resource-state", False, "`sync` in the first message of a channel", "exists"),
     )
 ]
-"""Described, but read by hand: FastAPI's reading of parameters takes as long as all the rest of an answer."""
-
+_LONGEST_TOKEN = 4096
+_VALIDATION_TOKEN = {
+    "name": "validationToken",
+    "in": "query",
+    "required": False,
+    "description": "to be echoed: the handshake",
+    "schema": {"type": "string", "maxLength": _LONGEST_TOKEN},
+}
 _RETRY_LATER = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -52,7 +58,7 @@ class Ingest:
 
 
 def webhook_routes(ingest: Ingest) -> APIRouter:
-    """The two webhooks."""
+    """The two webhooks. FastAPI describes them; what they are sent they read themselves."""
     router = APIRouter(prefix="/api/v1/webhooks", tags=["Webhooks"])
 
     @router.post(
@@ -81,18 +87,17 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         "/outlook",
         response_class=Response,
         responses=_TEXT | _errors(400, 413, 429),
-        openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
+        openapi_extra={
+            "parameters": [_VALIDATION_TOKEN],
+            "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+        },
     )
-    async def outlook(
-        request: Request,
-        validation_token: Annotated[
-            str | None, Query(alias="validationToken", max_length=4096, description="to be echoed: the handshake")
-        ] = None,
-    ) -> Response:
+    async def outlook(request: Request) -> Response:
         """Changes in watched Outlook calendars, or the handshake of a new subscription."""
+        validation_token = request.query_params.get("validationToken")
         if validation_token is not None:
             ingest.strangers.admit(client_network(request))
-            return PlainTextResponse(validation_token)
+            return PlainTextResponse(_bounded(validation_token))
         believed = False
         for item in _items(await request.body()):
             hint = ingest.channels.hint(item.channel_id, item.secret, CalendarProvider.OUTLOOK, item.kind, utc_now())
@@ -106,6 +111,13 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         return PlainTextResponse("")
 
     return router
+
+
+def _bounded(validation_token: str) -> str:
+    if len(validation_token) > _LONGEST_TOKEN:
+        details = [f"validationToken: must have at most {_LONGEST_TOKEN} characters"]
+        raise Refusal(ErrorCode.VALIDATION_FAILED, details=details)
+    return validation_token
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
