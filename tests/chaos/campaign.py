@@ -35,7 +35,7 @@ from tests.support.outside import outsides
 from tests.support.waiting import until
 
 _DATABASES = ("meeting_core", "invitations", "calendar_sync")
-_SETTLED_WITHIN = 240.0
+_SETTLED_WITHIN = 300.0
 _BETWEEN_LOOKS = 1.0
 
 
