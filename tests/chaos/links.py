@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 _CHUNK = 65536
+_RESET = struct.pack("ii", 1, 0)
+"""Linger for no time: closing then resets the connection (socket(7))."""
 
 
 class Link:
@@ -47,32 +51,45 @@ class Link:
         assert task is not None
         self._carrying.add(task)
         try:
-            with contextlib.suppress(OSError):
-                await self._forward(reader, writer)
-        except asyncio.CancelledError:
-            writer.transport.abort()
+            async with _closing(writer):
+                there, back = await asyncio.open_connection("127.0.0.1", self.target)
+                async with _closing(back):
+                    await self._forward((reader, back), (there, writer))
+        except (OSError, asyncio.CancelledError):
+            pass  # one end is gone, or this link is cut, and both ends were told so
         finally:
             self._carrying.discard(task)
-            writer.close()
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+    async def _forward(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+        """Both ways until one of them ends."""
+        pumps = [asyncio.create_task(self._pump(reader, writer)) for reader, writer in ways]
         try:
-            ways = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            back.close()
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
             await self._flowing.wait()
             writer.write(data)
             await writer.drain()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Closed when this is left, and reset when it is left by cancellation."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        writer.transport.abort()
+        raise
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 class Links:

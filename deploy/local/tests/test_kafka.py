@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from localrun import kafka
-from localrun.kafka import running_apache_kafka, running_tansu
+from localrun.kafka import apache_kafka, running_apache_kafka, running_tansu
+from localrun.ports import free_port
 from localrun.problem import LocalRunError
 from localrun.processes import accepts_connections
 
@@ -49,6 +51,30 @@ async def test_apache_kafka_keeps_its_messages_over_a_restart_at_another_port(tm
     with running_apache_kafka(tmp_path) as moved:
         assert moved != bootstrap
         assert await first(moved, "greetings") == b"hello"
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+async def test_whoever_comes_by_a_detour_is_told_to_stay_on_it(tmp_path: Path) -> None:
+    port, listening, advertised = free_port(), free_port(), free_port()
+    process = apache_kafka(tmp_path, port, log=tmp_path / "kafka.log", detours={listening: advertised})
+    process.start()
+    try:
+        process.wait_ready()
+        assert await told(kafka.bootstrap(port)) == [port]
+        assert await told(kafka.bootstrap(listening)) == [advertised]
+    finally:
+        process.stop()
+
+
+async def told(address: str) -> list[int]:
+    """The ports that a client who asks here is told to use."""
+    client = AIOKafkaClient(bootstrap_servers=address)
+    await client.bootstrap()
+    try:
+        return [broker.port for broker in client.cluster.brokers()]
+    finally:
+        await client.close()
 
 
 def java(folder: Path, version: str) -> None:

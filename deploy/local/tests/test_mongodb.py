@@ -9,6 +9,7 @@ from localrun.mongodb import mongod, running_mongod
 from localrun.ports import free_port
 from localrun.problem import LocalRunError
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 
 def add_one(uri: str) -> int:
@@ -40,6 +41,29 @@ def test_a_killed_mongod_comes_back_as_primary(tmp_path: Path) -> None:
         process.kill()
         process.restart()
         assert add_one(mongodb.uri(port)) == 2
+    finally:
+        process.stop()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("allowed", [True, False])
+def test_only_with_test_commands_it_can_be_made_to_fail(tmp_path: Path, allowed: bool) -> None:
+    port = free_port()
+    process = mongod(tmp_path, port, log=tmp_path / "mongod.log", test_commands=allowed)
+    process.start()
+    try:
+        process.wait_ready()
+        with MongoClient[dict[str, object]](mongodb.uri(port)) as client:
+            fail = {"mode": "alwaysOn", "data": {"failCommands": ["insert"], "errorCode": 14031, "appName": "unlucky"}}
+            if not allowed:
+                with pytest.raises(OperationFailure, match="no such command"):
+                    client.admin.command("configureFailPoint", "failCommand", **fail)
+                return
+            client.admin.command("configureFailPoint", "failCommand", **fail)
+        assert add_one(mongodb.uri(port)) == 1
+        with pytest.raises(OperationFailure) as failure:
+            add_one(f"{mongodb.uri(port)}&appName=unlucky")
+        assert failure.value.code == 14031
     finally:
         process.stop()
 
