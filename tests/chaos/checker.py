@@ -197,7 +197,14 @@ def _effects(writes: Sequence[Operation], log: Log) -> list[str]:
             for event in found
             if write.title is not None and event.meeting["title"] != write.title
         ]
-    return [*problems, *(f"nobody asked for {correlation}: {found}" for correlation, found in effects.items())]
+    return [
+        *problems,
+        *(
+            f"nobody asked for {event.type} {event.id} ({key}): {event.body}"
+            for key in effects
+            for event in effects[key]
+        ),
+    ]
 
 
 def _expected_effects(write: Operation) -> tuple[int, int]:

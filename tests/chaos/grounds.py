@@ -22,8 +22,9 @@ OWNERS = ("meeting-core", "invitations", "calendar-sync")
 SETTINGS: dict[str, dict[str, str]] = {
     "google": {"GOOGLE_QUOTA_PER_MINUTE": "0"},
     "api-gateway": {"PUBLIC_REQUESTS_PER_ADDRESS": "1000000", "DIRECTORY_CACHE_SECONDS": "5"},
-    "meeting-core": {"OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"},
+    "meeting-core": {"KAFKA_SESSION_TIMEOUT_MS": "6000", "OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"},
     "invitations": {
+        "KAFKA_SESSION_TIMEOUT_MS": "6000",
         "OUTBOX_GRACE": "2",
         "DELIVERY_LEASE": "3",
         "DELIVERY_RETRY_FIRST": "0.2",
@@ -32,6 +33,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "SMTP_TIMEOUT": "5",
     },
     "calendar-sync": {
+        "KAFKA_SESSION_TIMEOUT_MS": "6000",
         "OUTBOX_GRACE": "2",
         "CALENDAR_TIMEOUT": "3",
         "OAUTH_TIMEOUT": "3",

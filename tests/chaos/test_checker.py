@@ -195,7 +195,7 @@ async def test_repeats_under_the_same_identity_are_allowed(tmp_path: Path) -> No
         (_promised_and_lost, "k3 was promised, and its effects are []"),
         (_refused_and_done, "k2 was refused, and its effects are ['meetings.meeting.updated.v1 v3']"),
         (_done_twice, "k2 was done, and its effects are ['meetings.meeting.updated.v1 v3', "),
-        (_asked_by_nobody, "nobody asked for k2"),
+        (_asked_by_nobody, "nobody asked for meetings.meeting.updated.v1"),
         (_stale_read, "shows version 2 after 3"),
         (_wrong_read, "M1 v4: callers see"),
         (_gap, "says version 6 after 4 others"),
