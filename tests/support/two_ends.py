@@ -71,6 +71,9 @@ class MemoryCalendar:
     def delete_by_hand(self, event_id: str) -> None:
         self._keep(event_id, self.events[event_id].content, canceled=True)
 
+    def restore_by_hand(self, event_id: str) -> None:
+        self._keep(event_id, self.events[event_id].content, canceled=False)
+
     @property
     def shown(self) -> list[Remote]:
         return [event for event in self.events.values() if not event.canceled]
@@ -171,6 +174,12 @@ class TwoEnds:
         shown = self.calendar.shown
         return shown[0].held.event_id if shown else None
 
+    @property
+    def trash(self) -> str | None:
+        """The event that was the copy last and is deleted now."""
+        ids = [copy.event_id for copy in self.desk.link.copies.values()]
+        return next((one for one in ids if one in self.calendar.events and self.calendar.events[one].canceled), None)
+
     @contextmanager
     def clock(self) -> Iterator[None]:
         with patch.object(writing, "utc_now", lambda: self.now):
@@ -193,10 +202,11 @@ class TwoEnds:
     def pull(self) -> None:
         """What the pulling side does with our own copy: compare, and ask for a look."""
         for key, copy in self.desk.link.copies.items():
-            if copy.event_id is None or copy.removed or self.desk.link.wanted.status is not MeetingStatus.ACTIVE:
+            if copy.event_id is None or copy.event_id not in self.calendar.events:
                 continue
-            there = self.calendar.events.get(copy.event_id)
-            if there is None or there.canceled or there.content.fingerprint != copy.echo:
+            there = self.calendar.events[copy.event_id]
+            expected = not copy.removed and self.desk.link.wanted.status is MeetingStatus.ACTIVE
+            if expected if there.canceled else there.content.fingerprint != copy.echo:
                 self.looks += 1
                 self.desk.link.look[key] = Look(token=str(self.looks))
                 self.due = self.now

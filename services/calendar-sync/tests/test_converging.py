@@ -57,6 +57,8 @@ HOST: dict[str, Callable[[TwoEnds, str, int], None]] = {
     "delete by hand": lambda ends, event, number: ends.calendar.delete_by_hand(event),
 }
 
+RESTORE = "restore by hand"
+
 
 async def _other(ends: TwoEnds, what: str, number: int) -> None:
     match what:
@@ -98,6 +100,9 @@ async def _play(ends: TwoEnds, steps: list[Step]) -> None:
             elif what in HOST:
                 if (event_id := ends.event_id) is not None:
                     HOST[what](ends, event_id, number)
+            elif what == RESTORE:
+                if (event_id := ends.trash) is not None:
+                    ends.calendar.restore_by_hand(event_id)
             else:
                 await _other(ends, what, number)
         await ends.calm_down()
@@ -106,7 +111,10 @@ async def _play(ends: TwoEnds, steps: list[Step]) -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(steps=_steps(*PLATFORM, *HOST, *OTHER, *OTHER, *OFTEN, *OFTEN), answer=st.sampled_from([0, 15]))
+@given(
+    steps=_steps(*PLATFORM, *HOST, "delete by hand", *[RESTORE] * 3, *OTHER, *OTHER, *OFTEN, *OFTEN),
+    answer=st.sampled_from([0, 15]),
+)
 def test_both_ends_end_up_the_same(steps: list[Step], answer: float) -> None:
     asyncio.run(_play(TwoEnds(answer=answer), steps))
 

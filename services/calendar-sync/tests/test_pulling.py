@@ -377,6 +377,14 @@ async def test_our_own_writes_that_come_back_are_nothing(reader: Reader) -> None
     assert (reader.said(), reader.copies.looks) == ([], [])
 
 
+async def test_a_removed_copy_that_its_host_restored_is_looked_at(reader: Reader) -> None:
+    restored = seen("restored")
+    reader.copies.known["restored"] = KnownCopy("M1", "restored", None, expected=False)
+    reader.calendar.put(restored)
+    assert await reader.counts() == (0, 0, 0)
+    assert [one.meeting_uuid for one in reader.copies.looks] == ["M1"]
+
+
 async def test_a_copy_that_its_host_changed_or_deleted_is_looked_at(reader: Reader) -> None:
     for name in "ab":
         event = seen(name)

@@ -22,7 +22,6 @@ from calendar_sync.domain.external import (
     ChangesPage,
     CursorLostError,
     Found,
-    GoneEvent,
     SeenEvent,
     Window,
 )
@@ -329,15 +328,13 @@ class _Round:
         await self._see(latest)
 
     def _meet(self, copy: KnownCopy, found: Found) -> None:
-        """An event of ours: our own writes that come back say nothing new."""
+        """An event of ours: our own writes that come back say nothing new. One that was removed may be restored."""
         if isinstance(found, SeenEvent):
             self.shown_copies.add(copy.event_id)
-        if not copy.expected:
-            return
-        if isinstance(found, GoneEvent):
+            if found.content.fingerprint != copy.echo:
+                self.changed.add(copy.meeting_uuid)
+        elif copy.expected:
             self.removed.add(copy.meeting_uuid)
-        elif found.content.fingerprint != copy.echo:
-            self.changed.add(copy.meeting_uuid)
 
     async def _unsettled(self, latest: Mapping[str, Found]) -> dict[str, str]:
         """Meetings whose copies are being made just now, by event id: whoever makes them looks at them afterwards."""
