@@ -159,7 +159,8 @@ once, beside a FastAPI endpoint that answers nothing and does nothing. Targets: 
 50 ms while calendar-sync and the providers hang (stopped by SIGSTOP).
 
 Last run {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f} at the end,
-Kafka: {options.kafka}, {options.rounds} rounds of {options.seconds:.0f} s, medians. Load generator and Kafka share them.
+Kafka: {options.kafka}, {options.rounds} rounds of {options.seconds:.0f} s, medians.
+The load generator and Kafka share the cores.
 
 | when | notifications of | per s | ratio | p50 ms | p99 ms |
 | --- | --- | --- | --- | --- | --- |
