@@ -263,6 +263,14 @@ async def killing(platform: Platform, seed: int, *names: str) -> AsyncIterator[C
             await asyncio.to_thread(process.wait_ready)
 
 
+def answers(outside: Outside) -> dict[int, int]:
+    """How often the provider has answered with each status."""
+    counts = Counter[int]()
+    for counted in outside.simulator.control("GET", "requests"):
+        counts[counted["status"]] += counted["count"]
+    return dict(sorted(counts.items()))
+
+
 @contextmanager
 def failing(outside: Outside, seed: int, faults: Iterable[Json]) -> Iterator[None]:
     """The provider fails in these ways, until this is left."""
@@ -298,12 +306,8 @@ async def campaigns(platform: Platform, *, operations: int, seed: int) -> dict[s
             for campaign, found_wrong in zip(running, ends, strict=True):
                 problems[campaign.outside.name] = found_wrong
                 states = Counter(meeting["status"] for meeting in campaign.meetings.values())
-                requests = campaign.outside.simulator.control("GET", "requests")
-                answers = Counter[int]()
-                for counted in requests:
-                    answers[counted["status"]] += counted["count"]
                 print(f"{campaign.outside.name}: {dict(campaign.done)}; meetings {dict(states)}")
-                print(f"  answers of the provider by status: {dict(sorted(answers.items()))}")
+                print(f"  answers of the provider by status: {answers(campaign.outside)}")
             print(f"SIGKILL: {dict(killed)}")
     return problems
 

@@ -29,7 +29,7 @@ from contracts.times import Schedule
 from localrun.platform import Platform
 
 from tests.chaos import outward
-from tests.chaos.outward import failing, killing
+from tests.chaos.outward import answers, failing, killing
 from tests.support.callers import MEETINGS, calling, done, path_of
 from tests.support.gateway import body
 from tests.support.mails import CalendarProgram, ReadMail
@@ -350,11 +350,16 @@ class Host(outward.Campaign):
 
     def _events_differ(self, meetings: Sequence[Json], viewed: Sequence[Viewed]) -> list[str]:
         wanted = Counter(
-            ("Busy" if one.private else one.title, one.starts.isoformat(), one.ends.isoformat(), one.all_day)
+            (
+                *(("Busy", "") if one.private else (one.title, one.place)),
+                one.starts.isoformat(),
+                one.ends.isoformat(),
+                one.all_day,
+            )
             for one in viewed
         )
         there = Counter(
-            (one["title"], *(at.isoformat() for at in _instants(one)), one["allDay"])
+            (one["title"], one["locationDetail"] or "", *(at.isoformat() for at in _instants(one)), one["allDay"])
             for one in meetings
             if one["source"] != "INTERNAL"
         )
@@ -432,6 +437,7 @@ class TwoWay:
     seed: int
     killed: Counter[str] = field(default_factory=Counter)
     last_seen: list[str] = field(default_factory=list)
+    mails: int = 0
 
     async def rage(self, operations: int) -> None:
         """Each provider sees so many operations, shared by its hosts."""
@@ -498,6 +504,7 @@ class TwoWay:
     def _mails(self) -> list[str]:
         """Nobody but our guests was mailed, no guest more often than something happened, and the last mail is true."""
         sent = self._sent()
+        self.mails = len(sent)
         owed = sum((host.owed for host in self.hosts), Counter[str]())
         problems = [f"{address} was mailed" for address in {address for address, _ in sent} - set(owed)]
         for host in self.hosts:
@@ -550,7 +557,9 @@ async def campaigns(
         for host in hosts:
             states = Counter(one["status"] for one in host.last.values())
             print(f"{host.email}: {dict(host.done)}; meetings {dict(states)}, {host.writes()} writes by the platform")
-        print(f"SIGKILL: {dict(campaign.killed)}")
+        for name in providers:
+            print(f"{name}: answers by status: {answers(found[name])}")
+        print(f"SIGKILL: {dict(campaign.killed)}; {campaign.mails} mails")
     return problems
 
 
