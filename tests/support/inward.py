@@ -99,9 +99,14 @@ class SomeCopies:
     ours: set[str] = field(default_factory=set)
     looks: list[Look] = field(default_factory=list)
 
-    def add(self, meeting_uuid: str, event: SeenEvent, *, expected: bool = True) -> None:
-        self.begin[event.event_id] = event.content.when.starts_at
-        self.known[event.event_id] = KnownCopy(meeting_uuid, event.event_id, event.content.fingerprint, expected)
+    def add(
+        self, meeting_uuid: str, event: SeenEvent, *, expected: bool = True, written_at: datetime | None = None
+    ) -> None:
+        content = event.content
+        self.begin[event.event_id] = content.when.starts_at
+        self.known[event.event_id] = KnownCopy(
+            meeting_uuid, event.event_id, content.fingerprint, expected, content.when, written_at
+        )
 
     async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
         return {one: self.known[one] for one in event_ids if one in self.known}

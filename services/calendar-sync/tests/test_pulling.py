@@ -432,6 +432,21 @@ async def test_mass_deletions_are_doubted_also_when_they_come_in_small_rounds(re
     assert reader.copies.looks[-1] == Look("10", KEY, doubted=True)
 
 
+async def test_copies_that_leave_the_window_or_are_just_being_written_are_no_mass_deletion(reader: Reader) -> None:
+    far = [seen(f"far {number}", days=400) for number in range(11)]
+    fresh = [seen(f"fresh {number}") for number in range(11)]
+    await reader.pull()
+    for event in far:
+        reader.copies.add(event.event_id, event)
+    for event in fresh:
+        reader.copies.add(event.event_id, event, written_at=utc_now() + timedelta(minutes=1))
+    reader.calendar.changes += [GoneEvent(event.event_id) for event in (*far, *fresh)]
+    pulled = await reader.pull()
+    assert {one.meeting_uuid for one in reader.copies.looks} == {event.event_id for event in (*far, *fresh)}
+    assert [one for one in reader.copies.looks if one.doubted] == []
+    assert list(pulled.deletions) == []
+
+
 async def test_a_copy_that_is_being_made_is_no_external_event(reader: Reader) -> None:
     meeting_uuid = new_meeting_uuid()
     reader.copies.settling = {meeting_uuid}

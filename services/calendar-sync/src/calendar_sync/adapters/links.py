@@ -300,6 +300,8 @@ def _known(link: Link, key: str, event_id: str) -> KnownCopy:
         event_id=event_id,
         echo=copy.echo if current else None,
         expected=current and link.wanted.status is MeetingStatus.ACTIVE,
+        when=copy.returned.when if copy.returned is not None else None,
+        written_at=copy.attempted_at,
     )
 
 

@@ -18,6 +18,7 @@ from contracts.times import utc_now
 from calendar_sync.application.calling import Calls
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.application.writing import Access
+from calendar_sync.domain.event import When
 from calendar_sync.domain.external import (
     ChangesPage,
     CursorLostError,
@@ -72,6 +73,10 @@ class KnownCopy:
     """The fingerprint of what the platform knows the event to say; None when that is not known."""
     expected: bool
     """Whether the event ought to be there: the meeting is active and the copy was not removed by us."""
+    when: When | None = None
+    """When the platform knows the event to be."""
+    written_at: datetime | None = None
+    """When it was last written, or tried to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +305,8 @@ class _Round:
     """Our meetings whose copies say something that we do not know."""
     removed: set[str] = field(default_factory=set)
     """Our meetings whose copies are missing."""
+    deleted: set[str] = field(default_factory=set)
+    """Those of them whose hosts seem to have deleted the copy."""
 
     @property
     def key(self) -> str:
@@ -308,7 +315,9 @@ class _Round:
     def anew(self, window: Window) -> "_Round":
         """A round of everything after this one: what it found still counts, but what it was shown may be gone since."""
         nothing_yet = _Round(self.copies, self.sightings, self.viewpoint, window, self.now)
-        return replace(nothing_yet, counts=self.counts, changed=self.changed, removed=self.removed)
+        return replace(
+            nothing_yet, counts=self.counts, changed=self.changed, removed=self.removed, deleted=self.deleted
+        )
 
     async def take_in(self, page: ChangesPage) -> None:
         """Write what a page brings; where it tells of an event twice, the later counts."""
@@ -334,7 +343,14 @@ class _Round:
             if found.content.fingerprint != copy.echo:
                 self.changed.add(copy.meeting_uuid)
         elif copy.expected:
-            self.removed.add(copy.meeting_uuid)
+            self._miss(copy)
+
+    def _miss(self, copy: KnownCopy) -> None:
+        """A copy is missing: deleted, unless it left the window, or was written while the round was read."""
+        self.removed.add(copy.meeting_uuid)
+        belongs = copy.when is not None and is_within(copy.when, self._sure)
+        if belongs and (copy.written_at is None or copy.written_at < self.now):
+            self.deleted.add(copy.meeting_uuid)
 
     async def _unsettled(self, latest: Mapping[str, Found]) -> dict[str, str]:
         """Meetings whose copies are being made just now, by event id: whoever makes them looks at them afterwards."""
@@ -413,7 +429,9 @@ class _Round:
             await self.sightings.save([(one, _some(one.vanish(self.now))) for one in gone])
         async for copies in self.copies.of_window(self.key, sure):
             there = self.shown_copies | self.unread
-            self.removed |= {copy.meeting_uuid for copy in copies if copy.event_id not in there}
+            for copy in copies:
+                if copy.event_id not in there:
+                    self._miss(copy)
 
     async def lacks_instances(self) -> bool:
         """Whether a series changed and an instance of it that we know was not shown. Only a full round says for sure.
@@ -440,15 +458,15 @@ class _Round:
         return within or sighting.account != self.key
 
     async def look(self, recent: Sequence[datetime], *, brake: int) -> Sequence[datetime]:
-        """Have our copies looked at; ``recent`` is when others were removed. Gives all removals, these included."""
-        doubted = len(recent) + len(self.removed) > brake
-        if doubted and self.removed:
-            log.warning("too many copies are missing at once to be believed", copies=len(self.removed))
+        """Have our copies looked at; ``recent`` is when others were deleted. Gives all deletions, these included."""
+        doubted = len(recent) + len(self.deleted) > brake
+        if doubted and self.deleted:
+            log.warning("too many copies are missing at once to be believed", copies=len(self.deleted))
         looks = [Look(one, self.key, doubted=doubted) for one in sorted(self.removed)]
         looks += [Look(one, self.key) for one in sorted(self.changed - self.removed)]
         if looks:
             await self.copies.look(looks)
-        return [*recent, *(self.now for _ in self.removed)]
+        return [*recent, *(self.now for _ in self.deleted)]
 
 
 def _failure(error: Exception) -> Failure:
