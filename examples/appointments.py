@@ -9,6 +9,7 @@ again: the table ends up the same.
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -50,13 +51,16 @@ async def follow(bootstrap: str, database: sqlite3.Connection) -> None:
         enable_auto_commit=False,
     )
     async with consumer:
-        async for record in consumer:
-            headers = {name: value.decode() for name, value in record.headers}
-            body = json.loads(record.value)
-            if "meeting" in body:  # types that are not known here may come: a newer producer's
-                news = take_note(database, headers, body["meeting"])
-                print(headers["ce_type"], f"#{headers['ce_sequence']}", headers["ce_subject"], news, flush=True)
-            await consumer.commit()  # only after the effect
+        while True:
+            batch = await consumer.getmany(timeout_ms=1_000)
+            for record in itertools.chain(*batch.values()):
+                headers = {name: value.decode() for name, value in record.headers}
+                body = json.loads(record.value)
+                if "meeting" in body:  # types that are not known here may come: a newer producer's
+                    news = take_note(database, headers, body["meeting"])
+                    print(headers["ce_type"], f"#{headers['ce_sequence']}", headers["ce_subject"], news, flush=True)
+            if batch:
+                await consumer.commit()  # only after the effects
 
 
 def main() -> None:
