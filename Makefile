@@ -28,7 +28,7 @@ lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGR
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
 	@$(BIN)/python -m localrun --with-parent
 
-.PHONY: test lint unit e2e hostile bench
+.PHONY: test lint unit e2e hostile chaos twoway bench
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -50,11 +50,16 @@ hostile: setup  ## what the OpenAPI descriptions allow and forbid, at length; EX
 chaos: setup  ## the failure campaign: make chaos ARGS="--minutes 30 --seed 7 --report docs/chaos/report.md"
 	@$(BIN)/python -m tests.chaos.campaign $(ARGS)
 
+twoway: setup  ## the campaign against two-way calendar sync: make twoway ARGS="--operations 500 --seed 1"
+	@$(BIN)/python -m tests.chaos.twoway $(ARGS)
+
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
 	@$(BIN)/python -m benchmarks.search
 	@$(BIN)/python -m benchmarks.deliveries
 	@$(BIN)/python -m benchmarks.calendar
+	@$(BIN)/python -m benchmarks.inward
+	@$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: audit
 audit: setup  ## known vulnerabilities of the locked dependencies; fails when they cannot be looked up
