@@ -18,6 +18,7 @@ from localrun.platform import Platform
 
 from tests.support.callers import Caller, calling, done, path_of, refused
 from tests.support.inbox import Inbox
+from tests.support.newcomers import hired
 from tests.support.outside import Json, Outside, disconnect, outsides, sees_sync
 from tests.support.owners import LENGTH, Owner, in_days
 from tests.support.topics import recording
@@ -103,24 +104,26 @@ class Office:
 
 
 @pytest.fixture(params=["google", "outlook"])
-async def office(request: pytest.FixtureRequest, both: dict[str, Outside], valentina: Caller) -> AsyncIterator[Office]:
-    """Valentina, with a calendar that nobody else has, at each provider."""
-    office = Office(valentina, Owner(both[request.param], new_address()))
-    await office.connect()
-    yield office
-    office.mend()
-    with suppress(AssertionError):
-        await disconnect(valentina)
+async def office(request: pytest.FixtureRequest, both: dict[str, Outside], platform: Platform) -> AsyncIterator[Office]:
+    """Somebody new, with a calendar that nobody else has, at each provider."""
+    async with hired(platform, "Olivia") as olivia:
+        office = Office(olivia, Owner(both[request.param], new_address()))
+        await office.connect()
+        yield office
+        office.mend()
+        with suppress(AssertionError):
+            await disconnect(olivia)
 
 
 @pytest.fixture
-async def colleague(office: Office, daniel: Caller) -> AsyncIterator[Office]:
-    """Daniel, with a calendar at the same provider."""
-    colleague = Office(daniel, Owner(office.owner.outside, new_address()))
-    await colleague.connect()
-    yield colleague
-    with suppress(AssertionError):
-        await disconnect(daniel)
+async def colleague(office: Office, platform: Platform) -> AsyncIterator[Office]:
+    """Somebody else who is new, with a calendar at the same provider."""
+    async with hired(platform, "Pablo") as pablo:
+        colleague = Office(pablo, Owner(office.owner.outside, new_address()))
+        await colleague.connect()
+        yield colleague
+        with suppress(AssertionError):
+            await disconnect(pablo)
 
 
 # --- external events --------------------------------------------------------------------------------------------
@@ -135,7 +138,7 @@ async def test_an_external_event_is_a_meeting_for_as_long_as_it_is_there(office:
     assert (seen["source"], seen["status"], seen["showExternalCalendarIcon"]) == (provider, "ACTIVE", True)
     assert (seen["locationDetail"], seen["externallyOrganized"]) == ("Plaza de Armas", False)
     assert (seen["canEdit"], seen["canCancel"], seen["canResend"]) == (False, False, False)
-    assert (seen["hostUuid"], seen["hostName"]) == (office.user.user_id, "Valentina Paz Rojas Fuentes")
+    assert (seen["hostUuid"], seen["hostName"]) == (office.user.user_id, "Olivia Newcomer")
     refused(await office.user.put(path_of(meeting), {"title": "Mine"}), 409, "BE0422")
 
     owner.moves(event, in_days(4))

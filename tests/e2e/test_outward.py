@@ -104,8 +104,8 @@ async def test_each_change_of_state_is_an_event_with_a_version_of_its_own(office
     await sees_sync(office.host, meeting, "SYNCED")
 
     def envelopes() -> list[Envelope]:
-        found = [Envelope.from_headers(one.headers) for one in told.records]
-        return [one for one in found if one.subject == meeting["meetingUuid"]]
+        key = meeting["meetingUuid"].encode()
+        return [Envelope.from_headers(one.headers) for one in told.records if one.key == key]
 
     async def heard() -> list[Envelope] | None:
         events = envelopes()

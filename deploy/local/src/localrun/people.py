@@ -41,7 +41,7 @@ class Person:
 
 def log_in(directory: str) -> list[Person]:
     """Log every caller in at the simulated platform. Raises `LocalRunError` when it refuses."""
-    return [_log_in(directory, caller) for caller in _CALLERS]
+    return [log_in_as(directory, caller) for caller in _CALLERS]
 
 
 def contact_ids() -> list[str]:
@@ -55,7 +55,8 @@ def staff_ids() -> list[str]:
     return [member.uuid for member in sorted(members, key=lambda member: member is _CALLERS[0])]
 
 
-def _log_in(directory: str, caller: Staff | Contact) -> Person:
+def log_in_as(directory: str, caller: Staff | Contact) -> Person:
+    """Log one in; `directory` is the base URL of the simulated platform. Raises `LocalRunError` when it refuses."""
     connection = http.client.HTTPConnection(urlsplit(directory).netloc, timeout=10)
     try:
         body = json.dumps({"username": caller.username, "password": seed.PASSWORD})
