@@ -100,7 +100,7 @@ async def test_a_subscription_that_graph_ends_is_replaced_at_once(both: dict[str
     before = watched.open()[second]
 
     async def prolonged() -> bool:
-        """Graph says it several times; what comes before webhook-ingest has heard of the new channel is not believed."""
+        """It is said until it is heard: what comes before webhook-ingest knows the new channel is not believed."""
         event = {"event": "reauthorizationRequired"}
         watched.outside.simulator.control("POST", f"subscriptions/{second}/lifecycle", event)
         return watched.open()[second] > before
