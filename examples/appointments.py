@@ -54,10 +54,12 @@ async def follow(bootstrap: str, database: sqlite3.Connection) -> None:
         while True:
             batch = await consumer.getmany(timeout_ms=1_000)
             for record in itertools.chain(*batch.values()):
-                headers = {name: value.decode() for name, value in record.headers}
-                body = json.loads(record.value)
-                if "meeting" in body:  # types that are not known here may come: a newer producer's
-                    news = take_note(database, headers, body["meeting"])
+                try:
+                    headers = {name: value.decode() for name, value in record.headers}
+                    news = take_note(database, headers, json.loads(record.value)["meeting"])
+                except (ValueError, KeyError) as problem:  # one bad record, or a newer producer's, must not stop us
+                    print("passed over", record.partition, record.offset, repr(problem), flush=True)
+                else:
                     print(headers["ce_type"], f"#{headers['ce_sequence']}", headers["ce_subject"], news, flush=True)
             if batch:
                 await consumer.commit()  # only after the effects

@@ -51,7 +51,7 @@ class GoogleClient:
         if etag is not None:
             request.headers["If-Match"] = etag
         try:
-            answer = request.execute(http=self._transport(), num_retries=0) or {}
+            answer = self._execute(request) or {}
         except HttpError as error:
             raise problem(
                 int(error.resp.status), _reason(error.content), retry_after=retry_after(error.resp)
@@ -63,6 +63,18 @@ class GoogleClient:
         if not isinstance(answer, dict):
             raise CallFailedError(unavailable("unreadable answer"))
         return answer
+
+    def _execute(self, request: Any) -> Any:
+        """Once more on a new connection when the old one, idle for long, turns out to be closed.
+
+        Every call can be repeated, so it does not matter whether Google has got the first one.
+        """
+        transport = self._transport()
+        try:
+            return request.execute(http=transport, num_retries=0)
+        except (BrokenPipeError, ConnectionResetError):
+            transport.close()
+            return request.execute(http=transport, num_retries=0)
 
     def _request(self, method: str, parameters: Json) -> Any:
         resource, _, verb = method.partition(".")
