@@ -78,12 +78,12 @@ class World:
         )
         self.log.take(envelope.to_headers(), json.dumps({"meeting": state, **more}).encode())
 
-    def mail(self, version: int, title: str) -> None:
+    def mail(self, version: int, title: str, answer: str = "NEEDS-ACTION") -> None:
         self.mails += 1
         calendar = (
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:M1@example.com\r\n"
             f"SEQUENCE:0\r\nDTSTAMP:2027010{version}T000000Z\r\nDTSTART:20270101T100000Z\r\nDTEND:20270101T103000Z\r\n"
-            f"SUMMARY:{title}\r\nATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:jane.roe@example.com\r\n"
+            f"SUMMARY:{title}\r\nATTENDEE;PARTSTAT={answer}:mailto:jane.roe@example.com\r\n"
             "END:VEVENT\r\nEND:VCALENDAR\r\n"
         )
         head = f"Message-ID: <{GUEST}.{version}@example.com>\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n"
@@ -181,7 +181,7 @@ async def test_nothing_is_found_where_all_is_well(tmp_path: Path) -> None:
 async def test_repeats_under_the_same_identity_are_allowed(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.tell("meeting.updated", 3, "k2", meeting("B"), changed=["title"], added=[], removed=[])
-    world.mail(3, "B")
+    world.mail(3, "B", answer="ACCEPTED")  # the guest has answered in between
     world.history.writes.append(wrote("update", "k3", "C", 503, None, at=5))
     world.history.writes.append(wrote("update", "k4", "D", None, None, at=6))
     assert await world.problems() == []
