@@ -17,6 +17,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer
 
 RUN = Path(__file__).parents[1] / ".local" / "run.json"
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meetings (meeting TEXT PRIMARY KEY, tenant TEXT, version INTEGER, title TEXT,
                                      starts_at TEXT, ends_at TEXT, active INTEGER);
@@ -57,7 +58,7 @@ async def follow(bootstrap: str, database: sqlite3.Connection) -> None:
                 try:
                     headers = {name: value.decode() for name, value in record.headers}
                     news = take_note(database, headers, json.loads(record.value)["meeting"])
-                except (ValueError, KeyError) as problem:  # one bad record, or a newer producer's, must not stop us
+                except UNREADABLE as problem:  # one bad record, or a newer producer's, must not stop us
                     print("passed over", record.partition, record.offset, repr(problem), flush=True)
                 else:
                     print(headers["ce_type"], f"#{headers['ce_sequence']}", headers["ce_subject"], news, flush=True)
