@@ -223,3 +223,16 @@ async def test_every_answer_tells_browsers_to_be_careful_and_names_its_correlati
         assert answer.status_code == status
         assert HEADERS.items() <= dict(answer.headers).items()
         assert answer.headers["x-correlation-id"]
+
+
+async def test_requests_are_measured_by_their_webhook() -> None:
+    @asynccontextmanager
+    async def nothing(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    settings = Settings(internal_token=SecretStr("internal"))
+    transport = httpx.ASGITransport(assemble(settings, Health(), Ingest(), nothing))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        assert (await client.post("/api/v1/webhooks/google")).status_code == 400
+        measured = (await client.get("/metrics")).text
+    assert 'http_requests_total{method="POST",route="/api/v1/webhooks/google",status="400"}' in measured
