@@ -69,7 +69,7 @@ async def follow(bootstrap: str, database: sqlite3.Connection) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("database", type=Path)
-    arguments.add_argument("--kafka", help="host:port; without it the broker of the local run")
+    arguments.add_argument("--kafka", help="host:port, comma-separated; without it the broker of the local run")
     given = arguments.parse_args()
     bootstrap = given.kafka or json.loads(RUN.read_text())["kafka"]
     with contextlib.closing(sqlite3.connect(given.database)) as database, contextlib.suppress(KeyboardInterrupt):

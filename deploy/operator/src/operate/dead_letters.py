@@ -145,7 +145,7 @@ class DeadLetterBox:
 async def open_dead_letter_box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
     """The box of the broker in ``settings``. Raises KafkaError or TimeoutError when that cannot be reached."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        bootstrap_servers=settings.bootstrap_servers,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         request_timeout_ms=int(_READ_TIMEOUT * 1000),

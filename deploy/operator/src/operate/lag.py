@@ -46,7 +46,7 @@ async def ask_lags(settings: Settings) -> list[Lag]:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
-    bootstrap = settings.kafka_bootstrap_servers
+    bootstrap = settings.bootstrap_servers
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(TIMEOUT * 1000))
     try:
         await admin.start()

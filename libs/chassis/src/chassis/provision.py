@@ -7,15 +7,16 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from contracts.topics import Topic, all_topics
-from pydantic_settings import BaseSettings
 
 from chassis.logs import configure_logging
+from chassis.settings import KafkaSettings
 
 log = structlog.get_logger()
 
 
-class ProvisioningSettings(BaseSettings):
-    kafka_bootstrap_servers: str = "localhost:9092"
+class ProvisioningSettings(KafkaSettings):
+    """Where the topics are created, and how many brokers keep each partition."""
+
     kafka_replication_factor: int = 1
 
 
@@ -25,7 +26,7 @@ async def provision(settings: ProvisioningSettings) -> None:
     Raises:
         aiokafka.errors.KafkaError: a topic could not be created.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
     await admin.start()
     try:
         existing = set(await admin.list_topics())

@@ -1,10 +1,35 @@
 """Settings every service has. Values come from environment variables of the same name."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class ServiceSettings(BaseSettings):
+class KafkaSettings(BaseSettings):
+    """How to reach Kafka."""
+
+    kafka_bootstrap_servers: str = Field(
+        default="localhost:9092",
+        description="`host:port`, comma-separated. One that answers is enough: it names the other brokers",
+    )
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _names_a_server(cls, servers: str) -> str:
+        if not _split(servers):
+            raise ValueError("names no server")
+        return servers
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """The servers one by one, as every Kafka client takes them. FastStream takes a string for one single server."""
+        return _split(self.kafka_bootstrap_servers)
+
+
+def _split(servers: str) -> list[str]:
+    return [server for part in servers.split(",") if (server := part.strip())]
+
+
+class ServiceSettings(KafkaSettings):
     """Where a service listens and whom it talks to. Durations are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
@@ -24,7 +49,6 @@ class ServiceSettings(BaseSettings):
     )
     drain_timeout: float = Field(default=25, description="from SIGTERM until whatever still runs is cut off")
 
-    kafka_bootstrap_servers: str = Field(default="localhost:9092", description="`host:port`, comma-separated")
     kafka_fetch_max_wait_ms: int = Field(
         default=20,
         description="how long the broker may hold a fetch. A consumer has one fetch per broker in flight, and a "

@@ -67,7 +67,7 @@ class Consumer:
         self._in_hand: dict[TopicPartition, int] = {}
         self._handled_before: dict[TopicPartition, int] = {}
         self._broker = KafkaBroker(
-            settings.kafka_bootstrap_servers,
+            settings.bootstrap_servers,
             client_id=settings.service_name,
             graceful_timeout=settings.drain_timeout / 2,
             allow_auto_create_topics=False,

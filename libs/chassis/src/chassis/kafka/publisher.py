@@ -59,7 +59,7 @@ async def open_publisher(settings: ServiceSettings, *, request_timeout: float = 
     without it, since aiokafka keeps one batch per partition in flight.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        bootstrap_servers=settings.bootstrap_servers,
         client_id=settings.service_name,
         acks="all",
         enable_idempotence=False,

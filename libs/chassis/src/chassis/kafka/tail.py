@@ -41,7 +41,7 @@ class Tail:
         self._failed: str | None = "not started"
         self._consumer = AIOKafkaConsumer(
             topic.name,
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            bootstrap_servers=settings.bootstrap_servers,
             client_id=settings.service_name,
             group_id=None,
             auto_offset_reset="earliest" if replay else "latest",
