@@ -79,7 +79,6 @@ class OneAccount:
         self.account: Account | None = Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1)
         self.token = token
         self.troubles: list[SyncFailureCode] = []
-        self.lost_for: list[str] = []
 
     async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
         return self.account
@@ -88,10 +87,6 @@ class OneAccount:
         if self.account is None:
             raise GrantRevokedError("not connected")
         return self.token()
-
-    async def lost(self, account: Account, reason: str) -> None:
-        self.lost_for.append(reason)
-        self.account = None
 
     async def synced(self, account: Account, at: datetime) -> None:
         """Nothing that is looked at."""

@@ -178,15 +178,3 @@ async def test_a_pull_is_noted_and_ends_trouble(house: House, consents: Consents
     await house.accounts.synced(account, at)
     view = (await house.connection(actor)).view()
     assert (view.last_synced_at, view.last_error_code, view.last_error_reason) == (at, None, None)
-
-
-async def test_a_provider_that_refuses_fresh_tokens_ends_the_connection(
-    house: House, consents: Consents, actor: Actor
-) -> None:
-    account = await house.connect(actor, consents)
-    await house.accounts.lost(account, "The mailbox is gone.")
-    connection = await house.connection(actor)
-    assert (connection.status, connection.last_error_reason) == (ConnectionStatus.DISCONNECTED, "The mailbox is gone.")
-    again = await house.connect(actor, consents)
-    await house.accounts.lost(account, "late news of an earlier generation")
-    assert await house.accounts.connected(actor.tenant_uuid, actor.user_id) == again

@@ -14,7 +14,7 @@ from calendar_sync.application.pulling import Ended, KnownCopy, Look, News, Pace
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.event import When
 from calendar_sync.domain.external import Attendee, GoneEvent
-from calendar_sync.domain.failures import MissingError, problem
+from calendar_sync.domain.failures import MissingError, UnauthorizedError, problem
 from calendar_sync.domain.feed import Cursor, Feed, FeedState
 from calendar_sync.domain.link import account_key
 from calendar_sync.domain.sighting import Sighting
@@ -506,6 +506,16 @@ async def test_what_does_not_pass_is_told_at_once_and_tried_rarely(reader: Reade
     rarely = [await reader.attempt(), await reader.attempt()]
     assert [one.seconds for one in rarely if isinstance(one, PutOff)] == [300, 300]
     assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED, SyncFailureCode.CALENDAR_NOT_FOUND]
+
+
+async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reader) -> None:
+    reader.calendar.failing += [UnauthorizedError()] * 2
+    put_off = await reader.attempt(number=8)
+    assert isinstance(put_off, PutOff)
+    assert put_off.because is SyncFailureCode.PERMISSION_DENIED
+    assert put_off.seconds < 120, "it may pass"
+    assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
+    assert reader.accounts.account is not None
 
 
 async def test_a_calendar_that_rests_is_not_read(reader: Reader) -> None:

@@ -489,6 +489,24 @@ async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
     assert "watchedUntil" not in document
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Desk, status: int) -> None:
+    """Google answers 401 to a webhook address that it does not accept, whatever the token."""
+    refused = metrics.WATCHES.labels(desk.outside.provider, "PERMISSION_DENIED")
+    before = refused._value.get()
+    desk.outside.fault("error", status=status, reason="forbidden")
+    with capture_logs() as logs:
+        document = await desk.attempt()
+    await StoredChannels(desk.documents).measure()
+    assert desk.accounts.account is not None
+    assert document["state"] == FeedState.OPEN
+    assert document[PULL]["dueAt"] <= utc_now(), "it is polled all the same"
+    assert document[WATCH]["dueAt"] > utc_now(), "and the channel is tried again"
+    assert refused._value.get() == before + 1
+    assert metrics.CHANNELS_MISSING.labels(desk.outside.provider.value)._value.get() == 1
+    assert [log["code"] for log in logs if log["event"] == "a calendar cannot be watched"] == ["PERMISSION_DENIED"]
+
+
 async def test_channels_that_are_over_at_once_are_not_opened_all_the_time(desk: Desk) -> None:
     desk.outside.bell = Hasty(desk.outside.bell, desk)
     document = await desk.attempt()
@@ -531,4 +549,5 @@ async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:
     await StoredChannels(desk.documents).measure()
     provider = desk.outside.provider.value
     assert metrics.CHANNELS_OPEN.labels(provider)._value.get() == 1
+    assert metrics.CHANNELS_MISSING.labels(provider)._value.get() == 0
     assert metrics.CHANNEL_ENDS.labels(provider)._value.get() > WEEK.total_seconds() - 60

@@ -241,12 +241,12 @@ async def test_a_calendar_that_may_not_be_written_is_the_connections_trouble_too
     assert office.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
 
 
-async def test_a_token_that_stays_refused_ends_the_connection(office: Office) -> None:
+async def test_a_token_that_stays_refused_is_tried_again_and_the_connection_stays(office: Office) -> None:
     office.accounts.token = lambda: "no token at all"
     attempt = await office.desk().attempt()
-    assert attempt.told is not None
-    assert attempt.told.status is ExternalSyncStatus.NOT_APPLICABLE
-    assert len(office.accounts.lost_for) == 1
+    assert attempt.again_in is not None
+    assert office.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
+    assert office.accounts.account is not None
 
 
 async def test_without_a_connection_nothing_is_written(office: Office) -> None:

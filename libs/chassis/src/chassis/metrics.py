@@ -33,4 +33,7 @@ WATCHES = Counter(
     "calendar_watches", "Attempts at keeping push channels open by how they ended", ["provider", "outcome"]
 )
 CHANNELS_OPEN = Gauge("calendar_channels_open", "Connected calendars that a push channel watches", ["provider"])
+CHANNELS_MISSING = Gauge(
+    "calendar_channels_missing", "Connected calendars that no push channel watches: they are only polled", ["provider"]
+)
 CHANNEL_ENDS = Gauge("calendar_channel_ends_seconds", "How soon the first of these channels ends", ["provider"])

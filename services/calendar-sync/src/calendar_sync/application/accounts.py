@@ -54,11 +54,6 @@ class ConnectedAccounts:
             grant = await self._renewed(account, refused)
         return grant.access_token
 
-    async def lost(self, account: Account, reason: str) -> None:
-        connection = await self._connections.find(account.tenant_uuid, account.user_id)
-        if connection is not None:
-            await self._end(account, connection.grant_version, reason)
-
     async def synced(self, account: Account, at: datetime) -> None:
         await self._connections.note_synced(account.connection_id, account.generation, at)
 

@@ -6,11 +6,10 @@ from typing import TypeVar
 from chassis.tracing import SpanKind, span
 
 from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.ports import Account, Accounts, GrantRevokedError
-from calendar_sync.domain.failures import UnauthorizedError
+from calendar_sync.application.ports import Account, Accounts
+from calendar_sync.domain.failures import TOKEN_REFUSED, CallFailedError, UnauthorizedError
 
 Answer = TypeVar("Answer")
-_REFUSED = "The provider refuses access to the calendar. Connect it again."
 
 
 class Calls:
@@ -21,9 +20,13 @@ class Calls:
         self._politeness = politeness
 
     async def make(self, account: Account, call: Callable[[str], Awaitable[Answer]]) -> Answer:
-        """``call`` gets an access token. One that is refused is renewed once; a fresh one refused ends the connection.
+        """``call`` gets an access token. One that is refused is renewed once.
+
+        A fresh token that is refused says nothing about the grant, which the token endpoint has just confirmed: it is
+        this request that the provider does not want. Google answers so to a webhook address that it does not accept.
 
         Raises:
+            CallFailedError: also when a fresh token is refused; the connection stays.
             GrantRevokedError: the account is not connected any more.
             ProviderUnavailableError: no token can be had now.
         """
@@ -35,8 +38,7 @@ class Calls:
         try:
             return await self._call(account, call, token)
         except UnauthorizedError:
-            await self._accounts.lost(account, _REFUSED)
-            raise GrantRevokedError(_REFUSED) from None
+            raise CallFailedError(TOKEN_REFUSED) from None
 
     async def _call(self, account: Account, call: Callable[[str], Awaitable[Answer]], token: str) -> Answer:
         async with self._politeness.turn(account):

@@ -55,9 +55,6 @@ class Accounts(Protocol):
             ProviderUnavailableError: the token endpoint is away; the connection stands.
         """
 
-    async def lost(self, account: Account, reason: str) -> None:
-        """The provider refuses even a fresh token: the connection becomes DISCONNECTED, for ``reason``."""
-
     async def synced(self, account: Account, at: datetime) -> None:
         """Everything up to the UTC instant ``at`` has been pulled; earlier trouble is over."""
 

@@ -87,4 +87,7 @@ MANY_REMOVED = Failure(
     "Many meetings are missing in the calendar at once, so this one was not canceled. Retry puts it there again.",
     False,
 )
+TOKEN_REFUSED = Failure(
+    SyncFailureCode.PERMISSION_DENIED, "The calendar provider refuses this request with a fresh token (401).", True
+)
 NO_CALENDAR = Failure(SyncFailureCode.CALENDAR_NOT_FOUND, "The calendar is not there any more.", False)

@@ -17,18 +17,14 @@ from pymongo import ASCENDING, IndexModel
 from calendar_sync.adapters.feeds import PULL, WATCH, to_feed
 from calendar_sync.application.watching import Watched, Watching
 from calendar_sync.application.writing import LeaseLostError
-from calendar_sync.domain.feed import Channel, ChannelState
+from calendar_sync.domain.feed import Channel, ChannelState, FeedState
 
 log = structlog.get_logger()
 
 _REMOTE, _UNTIL = "channels.remoteId", "watchedUntil"
 INDEXES = [
     IndexModel([(_REMOTE, ASCENDING)], name="remote", partialFilterExpression={_REMOTE: {"$exists": True}}),
-    IndexModel(
-        [("provider", ASCENDING), (_UNTIL, ASCENDING)],
-        name="watched",
-        partialFilterExpression={_UNTIL: {"$exists": True}},
-    ),
+    IndexModel([("provider", ASCENDING), ("state", ASCENDING), (_UNTIL, ASCENDING)], name="watched"),
 ]
 
 
@@ -47,12 +43,15 @@ class StoredChannels:
         return {channel["remoteId"] for one in found for channel in one["channels"] if channel.get("remoteId")}
 
     async def measure(self) -> None:
-        """How many calendars are watched now, and in how many seconds the first of their channels ends."""
+        """How many calendars are watched now and how many are not; in how many seconds the first channel ends."""
         now = utc_now()
         for provider in CalendarProvider:
-            watched = {"provider": provider, _UNTIL: {"$gt": now}}
+            is_open = {"provider": provider, "state": FeedState.OPEN}
+            watched, unwatched = is_open | {_UNTIL: {"$gt": now}}, is_open | {_UNTIL: {"$not": {"$gt": now}}}
             first = await self._collection.find_one(watched, projection=[_UNTIL], sort={_UNTIL: ASCENDING})
             metrics.CHANNELS_OPEN.labels(provider.value).set(await self._collection.count(watched, hint="watched"))
+            missing = await self._collection.count(unwatched, hint="watched")
+            metrics.CHANNELS_MISSING.labels(provider.value).set(missing)
             metrics.CHANNEL_ENDS.labels(provider.value).set((first[_UNTIL] - now).total_seconds() if first else 0)
 
 
