@@ -165,6 +165,19 @@ async def test_results_that_are_recorded_together_count_each_by_its_own_lease(th
     assert "done" not in await stored(things, "lost")
 
 
+async def test_due_work_is_taken_in_the_order_of_a_field_and_retries_go_behind(things: Collection) -> None:
+    await things.create_indexes(work_indexes("job", lane="account", order="startAt"))
+    ordered = Leases(things, "job", seconds=30, lane="account", order="startAt")
+    start = utc_now() - timedelta(minutes=1)
+    for name, seconds in (("last", 50), ("first", 10), ("middle", 30)):
+        await want(things, name)
+        await things.update_one({"_id": name}, {"$set": {"startAt": start + timedelta(seconds=seconds)}})
+    [first] = await ordered.take(1, **ALL)
+    assert first.key == "first"
+    await ended(ordered, first, Result(again_in=0))
+    assert [lease.key for lease in await ordered.take(10, **ALL)] == ["middle", "last", "first"]
+
+
 async def test_full_lanes_are_passed_over_and_others_get_their_share_only(things: Collection) -> None:
     await want(things, *"abcd", account="busy", later=-10)
     await want(things, *"efgh", account="fine", later=-5)

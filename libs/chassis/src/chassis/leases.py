@@ -44,10 +44,11 @@ def due(name: str, at: datetime) -> Update:
     return {"$min": {f"{name}.dueAt": at}}
 
 
-def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
-    """What finding work in field ``name`` needs; ``lane`` as for ``Leases``."""
+def work_indexes(name: str, *, lane: str | None = None, order: str | None = None) -> list[IndexModel]:
+    """What finding work in field ``name`` needs; ``lane`` and ``order`` as for ``Leases``."""
     keys = [f"{name}.dueAt", "_id", *([lane] if lane else [])]
     return [
+        *([_order_index(name, order, lane)] if order else []),
         IndexModel(
             [(key, ASCENDING) for key in keys],
             name=f"{name} due in order",
@@ -69,6 +70,15 @@ def work_indexes(name: str, *, lane: str | None = None) -> list[IndexModel]:
             partialFilterExpression={f"{name}.waits.since": {"$exists": True}},
         ),
     ]
+
+
+def _order_index(name: str, order: str, lane: str | None) -> IndexModel:
+    keys = [order, "_id", f"{name}.dueAt", *([lane] if lane else [])]
+    return IndexModel(
+        [(key, ASCENDING) for key in keys],
+        name=f"{name} in fair order",
+        partialFilterExpression={f"{name}.dueAt": {"$exists": True}},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +113,20 @@ class Result:
 class Leases:
     """Takes and ends work in one field of one collection's documents, on behalf of one process."""
 
-    def __init__(self, collection: Collection, name: str, *, seconds: float, lane: str | None = None) -> None:
+    def __init__(
+        self, collection: Collection, name: str, *, seconds: float, lane: str | None = None, order: str | None = None
+    ) -> None:
         """``name``: the field. ``seconds``: how long a lease lasts unless renewed.
 
         ``lane``: a field whose value says what work competes for, such as a mail domain or a provider account.
+        ``order``: a field with an instant; of the work that is due, the one with the earliest is taken first. Default:
+        the longest due first. Work that is tried again is moved behind what is due by then.
         """
         self.name = name
         self.seconds = seconds
         self._collection = collection
         self._lane = lane
+        self._order = order
         self._owner = uuid7_hex()
 
     def lane_of(self, document: Document) -> str:
@@ -119,7 +134,7 @@ class Leases:
         return str(document.get(self._lane, "")) if self._lane else ""
 
     async def take(self, limit: int, *, full: Sequence[str], per_lane: Callable[[str], int]) -> list[Lease]:
-        """Lease up to ``limit`` pieces of work, the longest due first; of those due at once, in the order of their ids.
+        """Lease up to ``limit`` pieces of due work, in order; of those equal in that, in the order of their ids.
 
         ``full`` lanes are passed over; in another lane at most ``per_lane(lane)`` are taken.
         """
@@ -128,7 +143,7 @@ class Leases:
         candidates = await self._collection.find(
             takeable | elsewhere,
             projection=[self._lane] if self._lane else ["_id"],
-            sort={f"{self.name}.dueAt": ASCENDING, "_id": ASCENDING},
+            sort={self._order or f"{self.name}.dueAt": ASCENDING, "_id": ASCENDING},
             limit=limit if self._lane is None else _LOOK_PAST_LANES * limit,
         )
         chosen = self._within(candidates, per_lane)[:limit]
@@ -187,7 +202,7 @@ class Leases:
         if outage is not None:
             since, error = f"{self.name}.waits.since", f"{self.name}.waits.error"
             waits = {"$min": {since: utc_now()}, "$set": {error: _described(outage)}}
-        ending = _merged(due(self.name, _in(again_in)), marked, waits)
+        ending = _merged(self._due(_in(again_in)), marked, waits)
         await self._collection.bulk_write([self._ending(lease, ending)])
 
     async def give_up(self, lease: Lease, error: Exception) -> None:
@@ -200,12 +215,16 @@ class Leases:
         await self._collection.bulk_write([self._ending(lease, ended)])
 
     def _recorded(self, lease: Lease, result: Result) -> Update:
-        again = {} if result.again_in is None else due(self.name, _in(result.again_in))
+        again = {} if result.again_in is None else self._due(_in(result.again_in))
         ended: Update = {
             "$unset": {f"{self.name}.abandoned": "", f"{self.name}.waits": ""},
             "$set": {f"{self.name}.attempts": lease.attempt if again else 0, f"{self.name}.ended": lease.token},
         }
         return _merged(ended, again, result.update)
+
+    def _due(self, at: datetime) -> Update:
+        """Due again, and not before what is in order by then."""
+        return due(self.name, at) | ({"$max": {self._order: at}} if self._order else {})
 
     def _ending(self, lease: Lease, update: Update) -> UpdateOne:
         """The write that ends a lease, if it still holds."""
