@@ -36,6 +36,7 @@ from contracts.meetings import Invitee, MeetingContent
 from contracts.times import utc_now
 from invitations.adapters.guests import INDEXES, GuestBook
 from invitations.application.delivering import Delivering, Mail
+from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Listening
 from invitations.bootstrap import delivery_workers, mail_composer, patience, smtp_mailer
 from invitations.domain.guest import Guest
@@ -95,7 +96,7 @@ async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
         outbox = Outbox(guests, publisher, grace=60)
         delivering = Delivering(mail_composer(settings), mailer, patience(settings))
         workers = delivery_workers(settings, guests, outbox, delivering)
-        listening = Listening(GuestBook(guests), wake=workers.wake, update_window=timedelta(0))
+        listening = Listening(GuestBook(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
         batch = _events(mails)
         async with workers.running():
             started = time.perf_counter()

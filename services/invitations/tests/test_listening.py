@@ -13,6 +13,7 @@ from contracts.commands import Command
 from contracts.ids import uuid7_hex
 from contracts.times import utc_now
 from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, SequenceConflictError, to_guest
+from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Heard, Listening
 from pydantic import SecretStr
 
@@ -47,7 +48,7 @@ class Ear:
         self.woken = 0
         self._guests = guests
         self._heard = 0
-        self._listening = Listening(GuestBook(guests), wake=self._wake, update_window=WINDOW)
+        self._listening = Listening(GuestBook(guests), FairOrder(), wake=self._wake, update_window=WINDOW)
 
     def _wake(self) -> None:
         self.woken += 1

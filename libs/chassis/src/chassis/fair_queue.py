@@ -9,9 +9,9 @@ from cachetools import LRUCache
 class FairQueue:
     """Gives each piece of work a start time; doing what starts earliest first lets the flows take turns.
 
-    A piece of work starts ``spacing`` after the one before it of its flow, or now (start-time fair queueing: Goyal, Vin,
-    Cheng, 1996). The start time is only an order: idle workers need not wait for it. With ``spacing`` far above the
-    time that one piece takes, work of a flow without backlog comes before nearly all of a backlog.
+    A piece of work starts ``spacing`` after the one before it of its flow, or now (start-time fair queueing: Goyal,
+    Vin, Cheng, 1996). The start time is only an order: idle workers need not wait for it. With ``spacing`` far above
+    the time that one piece takes, work of a flow without backlog comes before nearly all of a backlog.
 
     Kept in this process's memory, for the flows used last: each replica orders what it adds, a restart forgets.
     """

@@ -224,7 +224,7 @@ class Leases:
 
     def _due(self, at: datetime) -> Update:
         """Due again, and not before what is in order by then."""
-        return due(self.name, at) | ({"$max": {self._order: at}} if self._order else {})
+        return _merged(due(self.name, at), {"$max": {self._order: at}} if self._order else {})
 
     def _ending(self, lease: Lease, update: Update) -> UpdateOne:
         """The write that ends a lease, if it still holds."""

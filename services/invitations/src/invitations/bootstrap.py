@@ -17,13 +17,14 @@ from contracts.rsvp_tokens import RsvpKeys
 from contracts.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
-from invitations.adapters.guests import INDEXES, LANE, WORK, DeliveryDesk, GuestBook
+from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryDesk, GuestBook
 from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Party
 from invitations.adapters.mail.tongues import read_tongues
 from invitations.adapters.smtp import SmtpMailer
 from invitations.application.delivering import Delivering, Patience, UndeliverableError
+from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Listening
 from invitations.settings import Settings
 
@@ -52,7 +53,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(workers.running())
 
             listening = Listening(
-                GuestBook(guests), wake=workers.wake, update_window=timedelta(seconds=settings.update_window)
+                GuestBook(guests),
+                FairOrder(),
+                wake=workers.wake,
+                update_window=timedelta(seconds=settings.update_window),
             )
             consumer = Consumer(
                 settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=listening.handle
@@ -69,7 +73,7 @@ def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, del
     """Who mails the guests of this collection what they are owed."""
     desk = DeliveryDesk(delivering.attempt, outbox)
     return Workers(
-        Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE),
+        Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE, order=ORDER),
         desk.work,
         told=desk.told,
         concurrency=settings.smtp_connections,

@@ -33,7 +33,8 @@ log = structlog.get_logger()
 MAILS = Counter("mails", "Mails to guests by what they are about and how an attempt ended", ["kind", "outcome"])
 WORK = "delivery"
 LANE = "domain"
-INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE)]
+ORDER = "startAt"
+INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE, order=ORDER)]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
 
 _OUGHT = {
@@ -87,11 +88,12 @@ def to_guest(document: Document) -> Guest:
 def _write(heard: Heard) -> InsertOne[Document] | UpdateOne:
     guest = heard.guest
     asked = {} if heard.mail_at is None else due(WORK, heard.mail_at)
-    lane = {LANE: _domain(guest.address)}
+    place = {LANE: _domain(guest.address)} | ({} if heard.start_at is None else {ORDER: heard.start_at})
     if heard.stored_sequence is None:
         work = {} if heard.mail_at is None else {WORK: {"dueAt": heard.mail_at}}
-        return InsertOne(guest.model_dump() | lane | work | {"_id": guest.participant_uuid, "version": 1, "outbox": []})
-    ought = guest.model_dump(include=_OUGHT) | lane
+        new = {"_id": guest.participant_uuid, "version": 1, "outbox": []}
+        return InsertOne(guest.model_dump() | place | work | new)
+    ought = guest.model_dump(include=_OUGHT) | place
     return UpdateOne(
         {"_id": guest.participant_uuid, "sequence": heard.stored_sequence},
         {"$set": ought, **asked},

@@ -10,6 +10,7 @@ from contracts.enums import MailKind
 from contracts.events import MeetingEvent
 from contracts.times import utc_now
 
+from invitations.application.fair_order import FairOrder
 from invitations.domain.guest import Guest, News
 from invitations.domain.news import news_of
 
@@ -23,6 +24,8 @@ class Heard:
     """None when the guest is not stored yet."""
     mail_at: datetime | None = None
     """When a mail is due because of this batch."""
+    start_at: datetime | None = None
+    """By which its mail is ordered among all that are due."""
     touched: bool = False
 
 
@@ -43,9 +46,10 @@ class Guests(Protocol):
 class Listening:
     """Takes note of batches of events."""
 
-    def __init__(self, guests: Guests, *, wake: Callable[[], None], update_window: timedelta) -> None:
+    def __init__(self, guests: Guests, order: FairOrder, *, wake: Callable[[], None], update_window: timedelta) -> None:
         """``wake`` is called when mails are due; updates wait ``update_window`` for more of their kind."""
         self._guests = guests
+        self._order = order
         self._wake = wake
         self._update_window = update_window
 
@@ -81,3 +85,4 @@ class Listening:
         if guest.asked_in == news.sequence and guest.address is not None:
             pause = self._update_window if guest.owed() is MailKind.UPDATE else timedelta(0)
             before.mail_at = min(now + pause, before.mail_at or now + pause)
+            before.start_at = before.start_at or self._order.start_of(guest.meeting, before.mail_at)

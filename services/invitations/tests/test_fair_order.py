@@ -1,0 +1,74 @@
+"""Tenants, and the hosts within a tenant, take turns in being mailed for."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from chassis.kafka.wire import Received, envelope_for
+from chassis.leases import Leases
+from chassis.mongo import Collection, open_database
+from chassis.settings import DatabaseSettings
+from contracts.commands import CreateMeeting
+from contracts.ids import new_meeting_uuid, uuid7_hex
+from contracts.times import utc_now
+from contracts.topics import MEETING_CORE
+from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, GuestBook
+from invitations.application.fair_order import FairOrder
+from invitations.application.listening import Listening
+from meeting_core.domain.meeting import Meeting
+from pydantic import SecretStr
+
+from tests.support.commands import actor, content, guest
+
+pytestmark = pytest.mark.integration
+
+_NONE: Any = None
+
+
+@pytest.fixture
+async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
+    settings = DatabaseSettings(
+        service_name="invitations",
+        http_port=0,
+        internal_token=SecretStr("internal"),
+        mongodb_uri=mongodb_uri,
+        mongodb_database="fair_order",
+    )
+    async with open_database(settings) as database:
+        collection = database.collection(uuid7_hex())
+        await collection.create_indexes(INDEXES)
+        yield collection
+
+
+def created(tenant: str, host: str, guests: int) -> Received[Any]:
+    meeting, event = Meeting.create(
+        CreateMeeting(
+            command_id=uuid7_hex(),
+            fingerprint="",
+            meeting_uuid=new_meeting_uuid(),
+            actor=actor(host, tenant=tenant),
+            content=content(),
+            invitees=[guest(f"{tenant}-{host}-{number}@example.com") for number in range(guests)],
+        ),
+        utc_now(),
+    )
+    envelope = envelope_for(event, source=MEETING_CORE, subject=meeting.meeting_uuid, tenant=tenant, sequence=1)
+    return Received(envelope, event, record=_NONE)
+
+
+async def next_mails(guests: Collection, count: int) -> list[str]:
+    leases = Leases(guests, WORK, seconds=30, lane=LANE, order=ORDER)
+    taken = await leases.take(count, full=[], per_lane=lambda _lane: count)
+    return [lease.document["person"]["email"] for lease in taken]
+
+
+async def test_six_meetings_of_500_guests_delay_no_other_tenant_and_no_other_host(guests: Collection) -> None:
+    listening = Listening(GuestBook(guests), FairOrder(), wake=lambda: None, update_window=timedelta(0))
+    for _ in range(6):
+        await listening.handle([created("T-BIG", "TS-BUSY", 500)])
+    assert len(await next_mails(guests, 100)) == 100
+    await listening.handle([created("T-SMALL", "TS-A", 1)])
+    await listening.handle([created("T-BIG", "TS-QUIET", 1)])
+    soon = await next_mails(guests, 16)
+    assert {"T-SMALL-TS-A-0@example.com", "T-BIG-TS-QUIET-0@example.com"} <= set(soon)
