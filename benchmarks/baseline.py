@@ -19,10 +19,10 @@ from chassis.http import serve
 from chassis.kafka.publisher import Publisher
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
-from contracts.commands import Command
-from contracts.queries import GetMeeting, Query
-from contracts.replies import Reply
-from contracts.times import utc_now
+from contracts.api.queries import ActorQuery, GetMeeting
+from contracts.messages.command import Command
+from contracts.messages.replies import Reply
+from contracts.values.times import utc_now
 from fastapi import FastAPI
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.deciding import decide
@@ -43,7 +43,7 @@ class _Here:
         await self._writer.save(list(works.values()))
         return _as_answered(reply)
 
-    async def ask(self, query: Query) -> Reply:
+    async def ask(self, query: ActorQuery) -> Reply:
         return _as_answered(await self._queries.get_meeting(cast("GetMeeting", query)))
 
 

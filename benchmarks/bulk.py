@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from chassis.mongo import Document
-from contracts.commands import Actor, CreateMeeting
-from contracts.enums import LocationType, MeetingStatus, ParticipantType, RsvpStatus, UserType
-from contracts.ids import new_meeting_uuid, uuid7_hex
-from contracts.meetings import Invitee, MeetingContent
+from contracts.messages.command import Actor
+from contracts.messages.meeting_commands import CreateMeeting
+from contracts.values.enums import LocationType, MeetingStatus, ParticipantType, RsvpStatus, UserType
+from contracts.values.ids import new_meeting_uuid, uuid7_hex
+from contracts.values.meeting import Invitee, MeetingContent
 from meeting_core.adapters.meetings import to_document
 from meeting_core.domain.meeting import Meeting
 from pymongo.collection import Collection

@@ -27,13 +27,14 @@ from chassis.kafka.wire import Received
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from chassis.provision import ProvisioningSettings, provision
-from contracts.commands import Actor, CreateMeeting
-from contracts.enums import Language, LocationType, ParticipantType, UserType
-from contracts.envelope import Envelope
-from contracts.events import MeetingCreated
-from contracts.ids import new_meeting_uuid, uuid7_hex
-from contracts.meetings import Invitee, MeetingContent
-from contracts.times import utc_now
+from contracts.messages.command import Actor
+from contracts.messages.meeting_commands import CreateMeeting
+from contracts.messages.meeting_events import MeetingCreated
+from contracts.transport.envelope import Envelope
+from contracts.values.enums import Language, LocationType, ParticipantType, UserType
+from contracts.values.ids import new_meeting_uuid, uuid7_hex
+from contracts.values.meeting import Invitee, MeetingContent
+from contracts.values.times import utc_now
 from invitations.adapters.guests import INDEXES, GuestBook
 from invitations.application.delivering import Delivering, Mail
 from invitations.application.fair_order import FairOrder

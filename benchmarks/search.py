@@ -22,9 +22,9 @@ from typing import Any
 
 import uvloop
 from chassis.mongo import Document, open_database
-from contracts.commands import Actor
-from contracts.filters import Condition, Operator, SortKey
-from contracts.queries import CheckAvailability, SearchMeetings
+from contracts.api.filters import Condition, Operator, SortKey
+from contracts.api.queries import CheckAvailability, SearchMeetings
+from contracts.messages.command import Actor
 from localrun.mongodb import running_mongod
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader

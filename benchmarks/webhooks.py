@@ -20,12 +20,12 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from chassis.kafka.wire import encode, envelope_for
-from contracts.channels import ChannelOpened, secret_hash
-from contracts.enums import CalendarProvider
-from contracts.envelope import Message
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC
+from contracts.messages.calendar_channels import ChannelActivated, secret_hash
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from localrun.platform import Platform
 from localrun.ports import free_port
 from localrun.processes import Process, answers_ok
@@ -45,7 +45,7 @@ async def open_channels(bootstrap: str) -> dict[CalendarProvider, list[str]]:
     opened: dict[CalendarProvider, list[str]] = {provider: [] for provider in CalendarProvider}
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
         for provider, _ in itertools.product(CalendarProvider, range(_CHANNELS)):
-            channel = ChannelOpened(
+            channel = ChannelActivated(
                 channel_id=uuid7_hex(),
                 provider=provider,
                 connection_id="T1:U1",

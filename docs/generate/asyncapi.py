@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import yaml
-from contracts.registry import MessageType
-from contracts.topics import GATEWAY_REPLIES, TOPICS, Topic
+from contracts.transport.registry import MessageType
+from contracts.transport.topics import GATEWAY_REPLIES, TOPICS, Topic
 from pydantic.json_schema import models_json_schema
 
 from docs.generate.files import Files

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from contracts.enums import OPEN_ENUM
-from contracts.errors import ErrorCode
-from contracts.registry import MessageType
-from contracts.topics import RETRY_TOPICS, TOPICS, Topic
+from contracts.api.errors import ErrorCode
+from contracts.transport.registry import MessageType
+from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
+from contracts.values.enums import OPEN_ENUM
 
 from docs.generate.compatibility import Schema, branches
 from docs.generate.files import Files, as_json
@@ -31,8 +31,8 @@ def catalogue_files() -> Files:
 def _topics() -> str:
     return page(
         "Topics",
-        "Declared in `contracts/topics.py`, created by the provisioning job; nothing creates topics by itself. A topic "
-        "marked public is for every team of the platform; the others are between the services of this repository.",
+        "Declared in `contracts/transport/topics.py`, created by the provisioning job alone. "
+        "A public topic is for every team of the platform; the others are between the services of this repository.",
         table(
             ("topic", "purpose", "key", "written by", "read by", "partitions", "kept", "public"),
             (

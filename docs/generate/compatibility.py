@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.enums import OPEN_ENUM
+from contracts.values.enums import OPEN_ENUM
 
 Schema = dict[str, Any]
 Problems = list[str]

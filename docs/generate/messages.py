@@ -5,15 +5,15 @@ import pkgutil
 from functools import cache
 
 import contracts
-from contracts.registry import MESSAGE_TYPES, MessageType
-from contracts.topics import Topic
+from contracts.transport.registry import MESSAGE_TYPES, MessageType
+from contracts.transport.topics import Topic
 
 
 @cache
 def message_types() -> dict[str, MessageType]:
     """All message types by name, in the order of their names."""
-    for module in pkgutil.iter_modules(contracts.__path__):
-        importlib.import_module(f"contracts.{module.name}")
+    for module in pkgutil.walk_packages(contracts.__path__, "contracts."):
+        importlib.import_module(module.name)
     return dict(sorted(MESSAGE_TYPES.items()))
 
 

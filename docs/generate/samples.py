@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.envelope import Envelope, Headers
+from contracts.transport.envelope import Envelope, Headers
 
 from docs.generate.files import ROOT, Files, as_json
 from docs.generate.messages import message_types

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from contracts.model import Contract
-from contracts.registry import MessageType
+from contracts.transport.registry import MessageType
 from pydantic.json_schema import GenerateJsonSchema
 
 from docs.generate.files import Files, as_json

@@ -14,7 +14,7 @@ import webhook_ingest.bootstrap
 import webhook_ingest.settings
 from chassis.health import Health
 from chassis.settings import ServiceSettings
-from contracts.topics import API_GATEWAY, CALENDAR_SYNC, INVITATIONS, MEETING_CORE, WEBHOOK_INGEST
+from contracts.transport.topics import API_GATEWAY, CALENDAR_SYNC, INVITATIONS, MEETING_CORE, WEBHOOK_INGEST
 
 from docs.generate.files import ROOT
 

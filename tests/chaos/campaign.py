@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid, untold
 from tests.chaos.faults import Spell, Tormentor, draw, full, small

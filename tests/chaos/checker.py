@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from contracts.envelope import Envelope, EnvelopeError
-from contracts.topics import MEETING_EVENTS, dead_letter_topics
+from contracts.transport.envelope import Envelope, EnvelopeError
+from contracts.transport.topics import MEETING_EVENTS, dead_letter_topics
 from pymongo import MongoClient
 
 from tests.chaos.history import History, Json, Operation, Outcome

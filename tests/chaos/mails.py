@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, calling, path_of

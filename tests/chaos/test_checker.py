@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from contracts.envelope import Envelope
+from contracts.transport.envelope import Envelope
 
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises
 from tests.chaos.history import Attempt, History, Operation

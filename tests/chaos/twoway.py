@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
-from contracts.ids import uuid7_hex
-from contracts.times import Schedule
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import Schedule
 from localrun.platform import Platform
 
 from tests.chaos import outward

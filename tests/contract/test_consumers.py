@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from contracts.topics import TOPICS
+from contracts.transport.topics import TOPICS
 
 from docs.generate.compatibility import Schema, branches
 from docs.generate.messages import message_types, types_on

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from contracts.errors import ErrorCode
+from contracts.api.errors import ErrorCode
 from jsonschema import Draft202012Validator
 
 from docs.generate.services import gateway_openapi

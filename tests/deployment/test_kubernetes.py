@@ -7,7 +7,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from chassis.provision import ProvisioningSettings
-from contracts.topics import TOPICS
+from contracts.transport.topics import TOPICS
 
 from docs.generate import services
 from tests.support.deployment import (

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from calendar_sync.adapters.vault import TokenVault
-from contracts.enums import CalendarProvider
-from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, GATEWAY_REPLIES, dead_letter_topics
+from contracts.transport.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, GATEWAY_REPLIES, dead_letter_topics
+from contracts.values.enums import CalendarProvider
 from localrun.platform import Platform
 from pymongo import AsyncMongoClient
 from simulators.google.testing import Google

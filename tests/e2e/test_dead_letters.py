@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from chassis.kafka.wire import Record
-from contracts.commands import Actor, CancelMeeting
-from contracts.enums import UserType
-from contracts.envelope import Envelope, Headers
-from contracts.ids import uuid7_hex
-from contracts.replies import Outcome, Reply
-from contracts.topics import (
+from contracts.messages.command import Actor
+from contracts.messages.meeting_commands import CancelMeeting
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.envelope import Envelope, Headers
+from contracts.transport.topics import (
     API_GATEWAY,
     GATEWAY_REPLIES,
     MEETING_COMMANDS,
@@ -21,6 +20,8 @@ from contracts.topics import (
     WEBHOOK_INGEST,
     Topic,
 )
+from contracts.values.enums import UserType
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller

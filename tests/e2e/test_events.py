@@ -5,9 +5,9 @@ import re
 
 import pytest
 from chassis.kafka.wire import Record
-from contracts.envelope import Envelope
-from contracts.events import MeetingCreated
-from contracts.ids import uuid7_hex
+from contracts.messages.meeting_events import MeetingCreated
+from contracts.transport.envelope import Envelope
+from contracts.values.ids import uuid7_hex
 
 from tests.support.callers import MEETINGS, Caller, Json, done, path_of
 from tests.support.gateway import body

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from chassis.kafka.wire import Record, encode
-from contracts.enums import RsvpStatus, UserType
-from contracts.envelope import Envelope, Message
-from contracts.ids import uuid7_hex
-from contracts.inward import CalendarOwner, Guest, imported_meeting_uuid
-from contracts.registry import type_of
-from contracts.topics import CALENDAR_SYNC, INVITATIONS
+from contracts.messages.calendar_events import CalendarOwner, EventAttendee, meeting_uuid_of_external_event
+from contracts.transport.envelope import Envelope, Message
+from contracts.transport.registry import type_of
+from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS
+from contracts.values.enums import RsvpStatus, UserType
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, Json, done, path_of, refused
@@ -86,7 +86,7 @@ class Elsewhere:
 @pytest.fixture
 async def elsewhere(platform: Platform, told: TopicLog, valentina: Caller) -> AsyncIterator[Elsewhere]:
     tenant = valentina.person.tenant_uuid
-    meeting = {"meetingUuid": imported_meeting_uuid(tenant, uuid7_hex(), "")}
+    meeting = {"meetingUuid": meeting_uuid_of_external_event(tenant, uuid7_hex(), "")}
     async with producing(platform.addresses.kafka) as producer:
         yield Elsewhere(platform, producer, told, meeting, tenant)
 
@@ -116,7 +116,7 @@ async def test_an_event_comes_changes_and_goes_and_nobody_is_mailed(
     elsewhere: Elsewhere, sink: str, valentina: Caller, daniel: Caller, camila: Caller, ingrid: Caller
 ) -> None:
     address = f"{uuid7_hex().lower()}@import.example.com"
-    guests = [Guest(email=address, rsvp_status=RsvpStatus.ACCEPTED)]
+    guests = [EventAttendee(email=address, rsvp_status=RsvpStatus.ACCEPTED)]
     before = await mails_to(sink, valentina.person.email)
     await elsewhere.sees(valentina, 1, title="Lunch", guests=guests)
     meeting = await elsewhere.shows(valentina, title="Lunch", source="GOOGLE", externallyOrganized=True)

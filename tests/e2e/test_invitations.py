@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from icalendar import Calendar
 from localrun.platform import Platform
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.ids import uuid7_hex
-from contracts.topics import CALENDAR_NOTIFICATIONS
+from contracts.transport.topics import CALENDAR_NOTIFICATIONS
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, calling, done, path_of, refused

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from contracts.envelope import Envelope
-from contracts.ids import uuid7_hex
-from contracts.topics import INVITATIONS, MEETING_EVENTS
+from contracts.transport.envelope import Envelope
+from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller

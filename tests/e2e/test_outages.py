@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, Json, done, path_of, refused

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from contracts.envelope import Envelope
-from contracts.ids import uuid7_hex
+from contracts.transport.envelope import Envelope
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, done, path_of, refused

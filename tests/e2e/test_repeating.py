@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 
 from tests.support.callers import MEETINGS, Caller, done, path_of, refused
 from tests.support.gateway import body

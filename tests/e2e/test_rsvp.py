@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from contracts.ids import uuid7_hex
 from contracts.rsvp_tokens import RsvpKeys, sign
-from contracts.times import utc_now
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, Json, done, path_of, refused

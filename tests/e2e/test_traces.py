@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, calling
@@ -74,5 +74,5 @@ WANTED = {
     ("meeting-core", "handle invitations.mail.delivered.v1"),
     ("calendar-sync", "write to calendar"),
     ("calendar-sync", "call GOOGLE"),
-    ("meeting-core", "handle calendar.sync.changed.v1"),
+    ("meeting-core", "handle calendar.mirror-status.changed.v1"),
 }

@@ -5,7 +5,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-from contracts.enums import CalendarProvider
+from contracts.values.enums import CalendarProvider
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 

@@ -3,26 +3,24 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from contracts.commands import (
-    Actor,
+from contracts.api.errors import ErrorCode
+from contracts.api.meetings import MeetingView, ParticipantView
+from contracts.messages.command import Actor, Command
+from contracts.messages.meeting_commands import (
     AnswerInvitation,
     CancelMeeting,
-    Command,
     CreateMeeting,
     HideMeeting,
     MeetingChanges,
     UpdateMeeting,
 )
-from contracts.enums import LocationType, ParticipantType, RsvpStatus, UserType
-from contracts.envelope import Envelope
-from contracts.errors import ErrorCode
-from contracts.events import MeetingEvent
-from contracts.ids import uuid7_hex
-from contracts.meetings import Invitee, MeetingContent
-from contracts.meetings import Meeting as MeetingView
-from contracts.meetings import Participant as ParticipantView
-from contracts.registry import MESSAGE_TYPES
-from contracts.replies import Outcome, Reply
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import MESSAGE_TYPES
+from contracts.values.enums import LocationType, ParticipantType, RsvpStatus, UserType
+from contracts.values.ids import uuid7_hex
+from contracts.values.meeting import Invitee, MeetingContent
 from meeting_core.application.deciding import decide
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting

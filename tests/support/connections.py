@@ -19,18 +19,13 @@ from chassis.leases import Leases
 from chassis.mongo import Collection, Document
 from chassis.outbox import Outbox
 from chassis.workers import Workers
-from contracts.calendar import (
-    BeginConsent,
-    CompleteConsent,
-    ConnectionChanged,
-    ConsentOutcome,
-    ConsentResult,
-    DisconnectCalendar,
-)
-from contracts.commands import Actor
-from contracts.enums import CalendarProvider, UserType
-from contracts.ids import uuid7_hex
-from contracts.replies import Reply
+from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult, CompleteAuthorization, StartAuthorization
+from contracts.messages.calendar_commands import DisconnectCalendar
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.command import Actor
+from contracts.messages.replies import Reply
+from contracts.values.enums import CalendarProvider, UserType
+from contracts.values.ids import uuid7_hex
 from pydantic import SecretStr
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
@@ -93,23 +88,23 @@ class House:
 
     async def begin(self, actor: Actor, provider: CalendarProvider, request_id: str | None = None) -> str:
         """The address that the user is sent to."""
-        query = BeginConsent(actor=actor, provider=provider, request_id=request_id or uuid7_hex())
+        query = StartAuthorization(actor=actor, provider=provider, request_id=request_id or uuid7_hex())
         reply = await self.connecting().begin(query)
         url: str = reply.data.authorization_url
         return url
 
-    async def come_back(self, provider: CalendarProvider, query: dict[str, str]) -> ConsentResult:
+    async def come_back(self, provider: CalendarProvider, query: dict[str, str]) -> AuthorizationResult:
         """What becomes of the consent when the browser is sent back with this query."""
-        question = CompleteConsent(
+        question = CompleteAuthorization(
             provider=provider, state=query["state"], code=query.get("code"), error=query.get("error")
         )
         reply = await self.connecting().complete(question)
-        return ConsentOutcome.model_validate(reply.data).result
+        return AuthorizationOutcome.model_validate(reply.data).result
 
     async def connect(self, actor: Actor, consents: Consents, email: str = EMAIL) -> Account:
         """An account that the user has connected."""
         url = await self.begin(actor, consents.provider)
-        assert await self.come_back(consents.provider, consents.agree(url, email)) is ConsentResult.CONNECTED
+        assert await self.come_back(consents.provider, consents.agree(url, email)) is AuthorizationResult.CONNECTED
         account = await self.accounts.connected(actor.tenant_uuid, actor.user_id)
         assert account is not None
         return account

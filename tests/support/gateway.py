@@ -21,14 +21,14 @@ from chassis.health import Health
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient
 from chassis.throttle import Throttle
-from contracts.calendar import CalendarCommand
-from contracts.commands import Command
-from contracts.enums import ParticipantType
-from contracts.meetings import Invitee
+from contracts.api.queries import InternalQuery
+from contracts.messages.calendar_commands import CalendarCommand
+from contracts.messages.command import Command
+from contracts.messages.replies import Outcome, Reply
 from contracts.model import Contract
-from contracts.queries import Question
-from contracts.replies import Outcome, Reply
 from contracts.rsvp_tokens import RsvpKeys
+from contracts.values.enums import ParticipantType
+from contracts.values.meeting import Invitee
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -105,7 +105,7 @@ class StandInCore(QueryClient):
         self.queries: list[Any] = []
         self.outcome: Reply | Exception = Reply(outcome=Outcome.OK, version=1, data={})
 
-    async def ask(self, query: Question) -> Reply:
+    async def ask(self, query: InternalQuery) -> Reply:
         self.queries.append(query)
         if isinstance(self.outcome, Exception):
             raise self.outcome

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from contracts.commands import Command
-from contracts.enums import MailKind, ParticipantType
-from contracts.envelope import Envelope
-from contracts.events import MeetingEvent
-from contracts.ids import uuid7_hex
-from contracts.meetings import Invitee
+from contracts.messages.command import Command
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.transport.envelope import Envelope
+from contracts.values.enums import MailKind, ParticipantType
+from contracts.values.ids import uuid7_hex
+from contracts.values.meeting import Invitee
 from invitations.domain.guest import Guest, Told
 from invitations.domain.news import news_of
 from meeting_core.application.noting import note_copy

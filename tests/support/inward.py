@@ -11,8 +11,8 @@ from calendar_sync.domain.event import EventContent, When
 from calendar_sync.domain.external import ChangesPage, CursorLostError, Found, GoneEvent, SeenEvent, Window
 from calendar_sync.domain.failures import CallFailedError, unavailable
 from chassis.settings import DatabaseSettings
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 PAGE = 2

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from contracts.enums import (
+from contracts.values.enums import (
     ExternalSyncStatus,
     LocationType,
     MeetingSource,
@@ -16,7 +16,7 @@ from contracts.enums import (
     SyncOperation,
     UserType,
 )
-from contracts.meetings import Hosted, MeetingContent
+from contracts.values.meeting import HostFields, MeetingContent
 from hypothesis import strategies as st
 from meeting_core.domain.meeting import Meeting, SyncState
 from meeting_core.domain.participants import Participant
@@ -78,7 +78,7 @@ def meeting(seed: int) -> Meeting:
         tenant_uuid=TENANT,
         version=1,
         content=chance.content(),
-        hosted=Hosted(
+        hosted=HostFields(
             host_uuid=host,
             host_type=UserType.TENANT_STAFF,
             host_name=chance.text(),

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from localrun.people import log_in_as
 from localrun.platform import Platform
 from simulators.platform import seed

@@ -3,20 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.enums import CalendarProvider, RsvpStatus, UserType
-from contracts.inward import (
+from contracts.messages.calendar_events import (
     CalendarOwner,
-    CopyChanged,
-    CopyRemoved,
-    EventTexts,
-    ExternalEventGone,
-    ExternalEventSeen,
-    imported_meeting_uuid,
+    EventDetails,
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    MirroredEventChanged,
+    MirroredEventDeleted,
+    meeting_uuid_of_external_event,
 )
+from contracts.values.enums import CalendarProvider, RsvpStatus, UserType
 
 from tests.support.commands import MEETING, TENANT
 
-OUTSIDE = imported_meeting_uuid(TENANT, "event@example.org", "")
+OUTSIDE = meeting_uuid_of_external_event(TENANT, "event@example.org", "")
 """The meeting that the event is."""
 _BEGINNING = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ def owner(user_id: str = "TS-A", *, email: str | None = None) -> CalendarOwner:
     return CalendarOwner(user_id=user_id, user_type=kind, name=f"Name of {user_id}", email=address)
 
 
-def texts(**changes: Any) -> EventTexts:
+def texts(**changes: Any) -> EventDetails:
     """A lunch in Santiago, changed as asked."""
     given: dict[str, Any] = {
         "title": "Lunch",
@@ -37,12 +37,14 @@ def texts(**changes: Any) -> EventTexts:
         "location": "Plaza de Armas",
         "description": "With the fund desk.",
     }
-    return EventTexts(**given | changes)
+    return EventDetails(**given | changes)
 
 
-def seen(user_id: str = "TS-A", sequence: int = 1, *, email: str | None = None, **changes: Any) -> ExternalEventSeen:
+def seen(
+    user_id: str = "TS-A", sequence: int = 1, *, email: str | None = None, **changes: Any
+) -> ExternalEventUpserted:
     """The event in this user's calendar, organised by somebody elsewhere; other fields as asked."""
-    event = {name: changes.pop(name) for name in list(changes) if name in EventTexts.model_fields}
+    event = {name: changes.pop(name) for name in list(changes) if name in EventDetails.model_fields}
     given: dict[str, Any] = {
         "tenant_uuid": TENANT,
         "meeting_uuid": OUTSIDE,
@@ -58,27 +60,29 @@ def seen(user_id: str = "TS-A", sequence: int = 1, *, email: str | None = None, 
         "organizer_email": "desk@example.org",
         "organizer_name": "Fund Desk",
     }
-    return ExternalEventSeen(**given | changes)
+    return ExternalEventUpserted(**given | changes)
 
 
-def organised(user_id: str = "TS-A", sequence: int = 1, **changes: Any) -> ExternalEventSeen:
+def organised(user_id: str = "TS-A", sequence: int = 1, **changes: Any) -> ExternalEventUpserted:
     """The same, organised by this user."""
     own = {"organized_by_owner": True, "organizer_email": f"{user_id.lower()}@example.com", "organizer_name": None}
     return seen(user_id, sequence, **own | changes)
 
 
-def gone(user_id: str = "TS-A", sequence: int = 2, *, tenant_uuid: str = TENANT) -> ExternalEventGone:
+def gone(user_id: str = "TS-A", sequence: int = 2, *, tenant_uuid: str = TENANT) -> ExternalEventDeleted:
     at = _BEGINNING + timedelta(seconds=sequence)
-    return ExternalEventGone(tenant_uuid=tenant_uuid, meeting_uuid=OUTSIDE, user_id=user_id, sequence=sequence, at=at)
+    return ExternalEventDeleted(
+        tenant_uuid=tenant_uuid, meeting_uuid=OUTSIDE, user_id=user_id, sequence=sequence, at=at
+    )
 
 
-def copy_changed(user_id: str = "TS-HOST", *, change_id: str = "1", **changes: Any) -> CopyChanged:
+def copy_changed(user_id: str = "TS-HOST", *, change_id: str = "1", **changes: Any) -> MirroredEventChanged:
     """What the host changed in their calendar's copy of our meeting."""
     given = {"change_id": change_id, "tenant_uuid": TENANT, "meeting_uuid": MEETING, "user_id": user_id}
-    return CopyChanged(**given | {"provider": CalendarProvider.GOOGLE, "at": _BEGINNING} | changes)
+    return MirroredEventChanged(**given | {"provider": CalendarProvider.GOOGLE, "at": _BEGINNING} | changes)
 
 
-def copy_removed(user_id: str = "TS-HOST", *, change_id: str = "1", **changes: Any) -> CopyRemoved:
+def copy_removed(user_id: str = "TS-HOST", *, change_id: str = "1", **changes: Any) -> MirroredEventDeleted:
     """The host deleted the copy."""
     given = {"change_id": change_id, "tenant_uuid": TENANT, "meeting_uuid": MEETING, "user_id": user_id}
-    return CopyRemoved(**given | {"provider": CalendarProvider.GOOGLE, "at": _BEGINNING} | changes)
+    return MirroredEventDeleted(**given | {"provider": CalendarProvider.GOOGLE, "at": _BEGINNING} | changes)

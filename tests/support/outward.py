@@ -10,7 +10,7 @@ from calendar_sync.application.ports import Account, GrantRevokedError
 from calendar_sync.application.writing import Attempt, Calendar, Patience, Writing
 from calendar_sync.domain.event import EventContent, When
 from calendar_sync.domain.link import Copy, Link, Look
-from contracts.enums import (
+from contracts.values.enums import (
     CalendarProvider,
     ExternalSyncStatus,
     LocationType,
@@ -20,9 +20,9 @@ from contracts.enums import (
     SyncFailureCode,
     UserType,
 )
-from contracts.ids import new_meeting_uuid, new_participant_uuid, uuid7_hex
-from contracts.meetings import MeetingState, ParticipantState
-from contracts.times import Schedule
+from contracts.values.ids import new_meeting_uuid, new_participant_uuid, uuid7_hex
+from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.times import Schedule
 
 NOON = datetime(2027, 6, 1, 12, tzinfo=UTC)
 

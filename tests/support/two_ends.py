@@ -16,9 +16,9 @@ from calendar_sync.application.writing import Access, Held, Marker, Remote
 from calendar_sync.domain.event import EventContent, copy_of, normalised, own_words
 from calendar_sync.domain.failures import CallFailedError, MissingError, StaleError, TakenError, unavailable
 from calendar_sync.domain.link import Look
-from contracts.enums import CalendarProvider, MeetingStatus
-from contracts.inward import CopyChanged, CopyRemoved
-from contracts.meetings import MeetingState
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
+from contracts.values.enums import CalendarProvider, MeetingStatus
+from contracts.values.meeting import MeetingState
 
 from tests.support.outward import Desk, OneAccount, meeting_state, participant
 
@@ -129,12 +129,12 @@ class Meeting:
             self.version += 1
             self._tell(self.version, state)
 
-    def hear(self, said: CopyChanged | CopyRemoved) -> None:
+    def hear(self, said: MirroredEventChanged | MirroredEventDeleted) -> None:
         """What the host did; a title that says so is refused, as if no meeting could have it."""
         if said.change_id in self.applied:
             return
         self.applied.add(said.change_id)
-        if isinstance(said, CopyRemoved):
+        if isinstance(said, MirroredEventDeleted):
             self.change(status=MeetingStatus.CANCELED)
             self.canceled_by_host = True
             return
@@ -161,7 +161,7 @@ class TwoEnds:
         account = OneAccount(CalendarProvider.OUTLOOK, "host@contoso.com", lambda: "token")
         self.desk = Desk(self.calendar, account, answer=timedelta(seconds=answer))
         self.news: list[tuple[int, MeetingState]] = []
-        self.told: list[CopyChanged | CopyRemoved] = []
+        self.told: list[MirroredEventChanged | MirroredEventDeleted] = []
         state = meeting_state(participants=[participant("Jane Roe")], meeting_link="https://meet.example.com/x")
         self.desk.link.wanted, self.desk.link.meeting_uuid = state, state.meeting_uuid
         self.meeting = Meeting(state, lambda version, newest: self.news.append((version, newest)))

@@ -16,12 +16,12 @@ from chassis.kafka.publisher import open_publisher
 from chassis.kafka.wire import Outgoing
 from chassis.provision import ProvisioningSettings, provision
 from chassis.queries import query_routes
-from contracts.calendar import CalendarPull, PullStatus, Resealed, ResealSecrets, ResyncCalendar
-from contracts.errors import ErrorCode, Refusal
-from contracts.ids import uuid7_hex
-from contracts.replies import Outcome, Reply
-from contracts.times import utc_now
-from contracts.topics import INVITATIONS, MEETING_EVENTS
+from contracts.api.calendar import CalendarSyncResult, ReencryptedPage, ReencryptSecrets, ResyncCalendar, SyncRunStatus
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from fastapi import FastAPI
 from operate.settings import Settings
 from pydantic import SecretStr
@@ -41,21 +41,21 @@ class CalendarSync:
         self.resealed = [[5, 5, 1], [0, 0, 0]]
         """In each look through, the secrets of each page."""
         self.unreadable = 0
-        self.asked: list[ResealSecrets] = []
-        self.pull = CalendarPull(status=PullStatus.COMPLETED, imported=3, updated=2, removed=1)
+        self.asked: list[ReencryptSecrets] = []
+        self.pull = CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
-    async def reseal(self, question: ResealSecrets) -> Reply:
+    async def reseal(self, question: ReencryptSecrets) -> Reply:
         self.asked.append(question)
         page = int(question.after or 0)
         look = [one.after for one in self.asked].count("") - 1
         last = None if page == 2 else str(page + 1)
         count = self.resealed[look][page]
-        data = Resealed(total=30, seen=10, resealed=count, unreadable=self.unreadable, last=last)
+        data = ReencryptedPage(total=30, seen=10, resealed=count, unreadable=self.unreadable, last=last)
         return Reply(outcome=Outcome.OK, data=data)
 
     async def resync(self, question: ResyncCalendar) -> Reply:
         if question.user_id != "TS1":
-            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED)
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         return Reply(outcome=Outcome.OK, data=self.pull)
 
 
@@ -67,7 +67,7 @@ def calendar_sync(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
     desk, app = CalendarSync(), service_app(Health(), lifespan)
     settings = Settings(internal_token=SecretStr("internal"))
-    app.include_router(query_routes(settings, {ResealSecrets: desk.reseal, ResyncCalendar: desk.resync}))
+    app.include_router(query_routes(settings, {ReencryptSecrets: desk.reseal, ResyncCalendar: desk.resync}))
     with running(app) as url:
         monkeypatch.setenv("CALENDAR_SYNC_URL", url)
         monkeypatch.setenv("INTERNAL_TOKEN", "internal")
@@ -79,7 +79,7 @@ def calendar_sync(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 def test_a_calendar_is_read_anew(calendar_sync: CalendarSync, meetings: Meetings) -> None:
     assert meetings("calendar", "resync", "T1", "TS1").out == "read: 3 imported, 2 updated, 1 removed\n"
-    calendar_sync.pull = CalendarPull(status=PullStatus.IN_PROGRESS)
+    calendar_sync.pull = CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS)
     assert "goes on by itself" in meetings("calendar", "resync", "T1", "TS1").out
     refused = meetings("calendar", "resync", "T1", "TS2")
     assert (refused.status, refused.out) == (2, "")

@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.wire import Outgoing
 from chassis.provision import create_topics
-from contracts.topics import API_GATEWAY, GATEWAY_REPLIES, INVITATIONS, MEETING_EVENTS, retry_topic
+from contracts.transport.topics import API_GATEWAY, GATEWAY_REPLIES, INVITATIONS, MEETING_EVENTS, retry_topic
 from operate.dead_letters import DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
 from operate.settings import Settings
 

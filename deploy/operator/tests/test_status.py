@@ -11,8 +11,8 @@ from chassis.kafka.publisher import open_publisher
 from chassis.kafka.wire import Outgoing
 from chassis.leases import Standing
 from chassis.provision import ProvisioningSettings, provision
-from contracts.times import utc_now
-from contracts.topics import INVITATIONS, MEETING_EVENTS, RETRY_TOPICS
+from contracts.transport.topics import INVITATIONS, MEETING_EVENTS, RETRY_TOPICS
+from contracts.values.times import utc_now
 from operate.dead_letters import DeadLetter, State
 from operate.health import ServiceHealth
 from operate.lag import GROUPS, Lag, ask_lags

@@ -8,10 +8,10 @@ from calendar_sync.adapters import connections, feeds, links, sightings
 from calendar_sync.settings import Settings as CalendarSettings
 from chassis.leases import due
 from chassis.mongo import Collection
-from contracts.enums import CalendarProvider
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from invitations.adapters import guests
 from invitations.settings import Settings as InvitationsSettings
 from meeting_core.adapters import meetings

@@ -8,9 +8,9 @@ import jwt
 import pytest
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.domain.caller import ClaimNames, identify
-from contracts.enums import UserType
-from contracts.errors import Refusal
-from contracts.times import utc_now
+from contracts.api.errors import ApiError
+from contracts.values.enums import UserType
+from contracts.values.times import utc_now
 from operate.problem import Problem
 from operate.settings import Settings
 from operate.tokens import signed_token, token_of
@@ -47,13 +47,13 @@ async def test_the_gateway_takes_a_token_for_what_it_says(nowhere: Path) -> None
         "x-user-type": UserType.TENANT_STAFF.value,
     }
     assert identify(headers, claims, NAMES).user_id == "TS1"
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         identify(headers | {"x-user-id": "TS2"}, claims, NAMES)
 
 
 async def test_a_token_ends(nowhere: Path) -> None:
     ended = token(Settings(jwt_hs256_secret=SecretStr(SECRET)), lifetime=timedelta(seconds=-1))
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         await verifier().claims(ended)
 
 

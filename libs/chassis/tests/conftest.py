@@ -7,8 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.provision import create_topics
 from chassis.settings import ServiceSettings
-from contracts.ids import uuid7_hex
-from contracts.topics import GATEWAY_REPLIES, Topic, retry_topic
+from contracts.transport.topics import GATEWAY_REPLIES, Topic, retry_topic
+from contracts.values.ids import uuid7_hex
 from pydantic import SecretStr
 
 NewTopic = Callable[..., Awaitable[Topic]]

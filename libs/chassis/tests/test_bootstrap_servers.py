@@ -12,11 +12,11 @@ from chassis.kafka.tail import Tail
 from chassis.kafka.wire import Received, encode, envelope_for
 from chassis.provision import ProvisioningSettings, provision
 from chassis.settings import ServiceSettings
-from contracts.commands import AnswerInvitation
-from contracts.enums import RsvpStatus
-from contracts.envelope import Message
-from contracts.ids import uuid7_hex
-from contracts.topics import MEETING_COMMANDS, Topic
+from contracts.messages.meeting_commands import AnswerInvitation
+from contracts.transport.envelope import Message
+from contracts.transport.topics import MEETING_COMMANDS, Topic
+from contracts.values.enums import RsvpStatus
+from contracts.values.ids import uuid7_hex
 
 from tests.support.waiting import until
 

@@ -10,12 +10,12 @@ from chassis.kafka.consumer import Batch, Consumer, Process
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.settings import ServiceSettings
-from contracts.commands import AnswerInvitation
-from contracts.enums import RsvpStatus
-from contracts.envelope import Message
-from contracts.ids import uuid7_hex
-from contracts.replies import Outcome, Reply
-from contracts.topics import GATEWAY_REPLIES, Topic, retry_topic
+from contracts.messages.meeting_commands import AnswerInvitation
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.envelope import Message
+from contracts.transport.topics import GATEWAY_REPLIES, Topic, retry_topic
+from contracts.values.enums import RsvpStatus
+from contracts.values.ids import uuid7_hex
 from pymongo.errors import AutoReconnect
 
 from tests.support.waiting import until

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from chassis.languages import LOCALES, translations, when
-from contracts.enums import Language
-from contracts.times import Schedule
+from contracts.values.enums import Language
+from contracts.values.times import Schedule
 
 SANTIAGO, MADRID = "America/Santiago", "Europe/Madrid"
 

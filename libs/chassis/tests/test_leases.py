@@ -13,8 +13,8 @@ from chassis.leases import Lease, Leases, Oversight, Result, Standing, due, work
 from chassis.mongo import Collection, Document, open_database
 from chassis.settings import DatabaseSettings
 from chassis.workers import Workers
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pydantic import SecretStr
 from pymongo.errors import AutoReconnect
 

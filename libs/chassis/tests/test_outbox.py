@@ -11,9 +11,9 @@ from chassis.kafka.wire import Outgoing
 from chassis.mongo import Collection, open_database
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.settings import DatabaseSettings, ServiceSettings
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
-from contracts.topics import Topic
+from contracts.transport.topics import Topic
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 
 from tests.support.waiting import until
 

@@ -11,11 +11,11 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.requests import BusUnavailableError, Requests
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.settings import ServiceSettings
-from contracts.commands import AnswerInvitation
-from contracts.enums import RsvpStatus
-from contracts.envelope import Envelope, Message
-from contracts.replies import Outcome, Reply
-from contracts.topics import Topic
+from contracts.messages.meeting_commands import AnswerInvitation
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.envelope import Envelope, Message
+from contracts.transport.topics import Topic
+from contracts.values.enums import RsvpStatus
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("reply_topic")]
 

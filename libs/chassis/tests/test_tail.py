@@ -8,9 +8,9 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.tail import Tail
 from chassis.kafka.wire import Outgoing, Received
 from chassis.settings import ServiceSettings
-from contracts.envelope import Envelope
-from contracts.replies import Outcome, Reply
-from contracts.topics import Topic
+from contracts.messages.replies import Outcome, Reply
+from contracts.transport.envelope import Envelope
+from contracts.transport.topics import Topic
 
 from tests.support.topics import recording
 from tests.support.waiting import until

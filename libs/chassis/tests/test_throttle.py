@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from chassis.throttle import Throttle, client_network
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Request
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -21,7 +21,7 @@ def refused(throttle: Throttle, key: str) -> int | None:
     """The seconds to wait; None when it is admitted."""
     try:
         throttle.admit(key)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return refusal.retry_after if refusal.code is ErrorCode.TOO_MANY_REQUESTS else -1
     return None
 
@@ -58,7 +58,7 @@ def test_keys_do_not_use_up_each_other() -> None:
     throttle = Throttle(1, clock=Clock())
     throttle.admit("a")
     throttle.admit("b")
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         throttle.admit("a")
 
 
@@ -67,7 +67,7 @@ def test_memory_is_bounded() -> None:
     for key in ("a", "b", "c"):
         throttle.admit(key)
     throttle.admit("a")  # forgotten, so admitted
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         throttle.admit("c")
 
 

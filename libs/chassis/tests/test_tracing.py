@@ -6,9 +6,9 @@ import pytest
 from chassis.context import Context, working_on
 from chassis.kafka.wire import envelope_for
 from chassis.tracing import SpanKind, continuing, span, span_of_batch, traceparent
-from contracts.calendar import PreferModal
-from contracts.commands import Actor
-from contracts.enums import FirstTimeModalPreference, UserType
+from contracts.messages.calendar_commands import SetModalPreference
+from contracts.messages.command import Actor
+from contracts.values.enums import FirstTimeModalPreference, UserType
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 TRACE, OTHER = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
 GIVEN, ANOTHER = f"00-{TRACE}-b7ad6b7169203331-01", f"00-{OTHER}-00f067aa0ba902b7-01"
-COMMAND = PreferModal(
+COMMAND = SetModalPreference(
     command_id="1",
     fingerprint="",
     actor=Actor(tenant_uuid="T1", user_id="U1", user_type=UserType.TENANT_STAFF, email="a@example.com"),

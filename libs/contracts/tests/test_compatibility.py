@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from contracts.enums import OPEN_ENUM, OpenEnum
 from contracts.model import Contract
-from contracts.registry import MessageType
-from contracts.topics import CALENDAR_EVENTS, MEETING_EVENTS
+from contracts.transport.registry import MessageType
+from contracts.transport.topics import CALENDAR_EVENTS, MEETING_EVENTS
+from contracts.values.enums import OPEN_ENUM, OpenEnum
 from jsonschema import Draft202012Validator
 from pydantic import Field, create_model
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from contracts.envelope import Envelope, EnvelopeError, Headers
+from contracts.transport.envelope import Envelope, EnvelopeError, Headers
 from hypothesis import given
 from hypothesis import strategies as st
 

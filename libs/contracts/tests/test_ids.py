@@ -4,7 +4,14 @@ import re
 import uuid
 
 import pytest
-from contracts.ids import ForeignId, meeting_uuid_for, new_meeting_uuid, new_participant_uuid, uuid7_hex, uuid8_hex
+from contracts.values.ids import (
+    ForeignId,
+    meeting_uuid_for,
+    new_meeting_uuid,
+    new_participant_uuid,
+    uuid7_hex,
+    uuid8_hex,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError

@@ -1,8 +1,9 @@
 """Languages may be added: a message that names one that this version does not know is read all the same."""
 
 import pytest
-from contracts.enums import OPEN_ENUM, Language, ParticipantType
-from contracts.meetings import Invitation, Invitee, ParticipantState
+from contracts.api.meetings import Invitation
+from contracts.values.enums import OPEN_ENUM, Language, ParticipantType
+from contracts.values.meeting import Invitee, ParticipantState
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 GUEST = {"participantUuid": "MP1", "participantType": ParticipantType.EXTERNAL}

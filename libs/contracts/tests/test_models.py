@@ -11,8 +11,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from contracts.model import Contract
-from contracts.registry import MessageType
-from contracts.times import Instant, LocalDateTime, TimeZoneName, format_instant
+from contracts.transport.registry import MessageType
+from contracts.values.times import Instant, LocalDateTime, TimeZoneName, format_instant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from contracts.envelope import Envelope
-from contracts.registry import MessageType
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import MessageType
 from jsonschema import Draft202012Validator, FormatChecker
 
 from docs.generate import schemas

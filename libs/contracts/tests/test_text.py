@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from contracts.text import many_lines, one_line
+from contracts.values.text import many_lines, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from contracts.times import LocalDateTime, Schedule, TimeZoneName, to_instant
+from contracts.values.times import LocalDateTime, Schedule, TimeZoneName, to_instant
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError

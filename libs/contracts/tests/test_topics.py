@@ -4,8 +4,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from contracts.registry import MESSAGE_TYPES, MessageType, message, type_of
-from contracts.topics import (
+from contracts.transport.registry import MESSAGE_TYPES, MessageType, message, type_of
+from contracts.transport.topics import (
     API_GATEWAY,
     CALENDAR_SYNC,
     INVITATIONS,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from chassis.queries import QueryUnavailableError
-from contracts.availability import Busy
-from contracts.errors import ErrorCode, Refusal
-from contracts.queries import MOST_PEOPLE_CHECKED, CheckAvailability
-from contracts.replies import Outcome, Reply
+from contracts.api.availability import Busy
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.queries import MAX_PEOPLE_CHECKED, CheckAvailability
+from contracts.messages.replies import Outcome, Reply
 
 from tests.support.gateway import Gateway
 
@@ -58,7 +58,7 @@ async def test_strangers_alone_need_no_question(api: Gateway) -> None:
 
 
 async def test_five_hundred_are_checked_and_one_more_refused(api: Gateway) -> None:
-    people = [f"TS{number}" for number in range(MOST_PEOPLE_CHECKED)]
+    people = [f"TS{number}" for number in range(MAX_PEOPLE_CHECKED)]
     busy(api, *people[::2])
     answers = await statuses(api, people)
     assert answers == [(one, "AVAILABLE" if number % 2 else "BUSY") for number, one in enumerate(people)]
@@ -113,7 +113,7 @@ async def test_what_is_wrong_is_named(api: Gateway, changes: dict[str, Any], det
 
 async def test_without_the_directory_nobody_is_told_anything(api: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(_caller: object, _staff_id: str) -> None:
-        raise Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+        raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
 
     monkeypatch.setattr(api.directory, "staff", away)
     answer = await api.client.post(CHECK, json={"userUuids": ["TS1"]} | WINDOW)

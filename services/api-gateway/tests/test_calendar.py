@@ -6,19 +6,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from chassis.kafka.requests import BusUnavailableError
 from chassis.queries import QueryUnavailableError
-from contracts.calendar import (
-    BeginConsent,
-    CompleteConsent,
-    ConsentOutcome,
-    ConsentResult,
-    DisconnectCalendar,
+from contracts.api.calendar import (
+    AuthorizationOutcome,
+    AuthorizationResult,
+    CompleteAuthorization,
     GetConnection,
-    PreferModal,
-    SyncCalendar,
+    StartAuthorization,
 )
-from contracts.enums import CalendarProvider, FirstTimeModalPreference
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply, ReplyError
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import DisconnectCalendar, SetModalPreference, SyncCalendar
+from contracts.messages.replies import Outcome, Reply, ReplyError
+from contracts.values.enums import CalendarProvider, FirstTimeModalPreference
 
 from tests.support.gateway import HEADERS, Gateway, gateway
 
@@ -27,11 +25,11 @@ CALLBACK = f"{CALENDAR}/callback"
 
 
 def rejected(code: ErrorCode) -> Reply:
-    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(Refusal(code)))
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(ApiError(code)))
 
 
-def ended(result: ConsentResult) -> Reply:
-    return Reply(outcome=Outcome.OK, data=ConsentOutcome(result=result).model_dump())
+def ended(result: AuthorizationResult) -> Reply:
+    return Reply(outcome=Outcome.OK, data=AuthorizationOutcome(result=result).model_dump())
 
 
 async def test_a_connection_is_asked_for_as_the_caller(api: Gateway) -> None:
@@ -50,7 +48,7 @@ async def test_connecting_asks_for_the_provider(api: Gateway, name: str) -> None
         answer = await api.client.post(f"{CALENDAR}/connect/{name}", headers={"Idempotency-Key": key})
         assert (answer.status_code, answer.json()) == (200, {"authorizationUrl": "https://example.com"})
     first, repeat, other = api.core.queries
-    assert isinstance(first, BeginConsent)
+    assert isinstance(first, StartAuthorization)
     assert first.provider is CalendarProvider[name.upper()]
     assert first == repeat
     assert first.request_id != other.request_id
@@ -62,7 +60,7 @@ async def test_connecting_asks_for_the_provider(api: Gateway, name: str) -> None
     [
         ("POST", "disconnect", None, DisconnectCalendar),
         ("POST", "sync", None, SyncCalendar),
-        ("PUT", "connection/preferences", {"action": "DONT_SHOW"}, PreferModal),
+        ("PUT", "connection/preferences", {"action": "DONT_SHOW"}, SetModalPreference),
     ],
 )
 async def test_the_rest_are_commands(api: Gateway, method: str, path: str, body: Any, kind: type) -> None:
@@ -104,18 +102,18 @@ async def test_a_disconnection_that_takes_long_is_accepted(api: Gateway) -> None
 
 
 async def test_who_comes_back_is_led_to_the_page_of_success(api: Gateway) -> None:
-    api.core.outcome = ended(ConsentResult.CONNECTED)
+    api.core.outcome = ended(AuthorizationResult.CONNECTED)
     answer = await api.client.get(f"{CALLBACK}/outlook?state=s&code=c&session_state=x")
     assert (answer.status_code, answer.headers["location"]) == (302, f"{CALLBACK}/success?provider=outlook")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert api.core.queries == [CompleteConsent(provider=CalendarProvider.OUTLOOK, state="s", code="c")]
+    assert api.core.queries == [CompleteAuthorization(provider=CalendarProvider.OUTLOOK, state="s", code="c")]
     page = await api.client.get(answer.headers["location"])
     assert "Outlook" in page.text
 
 
-@pytest.mark.parametrize("result", [one for one in ConsentResult if one is not ConsentResult.CONNECTED])
-async def test_who_failed_is_led_to_the_page_that_says_why(api: Gateway, result: ConsentResult) -> None:
+@pytest.mark.parametrize("result", [one for one in AuthorizationResult if one is not AuthorizationResult.CONNECTED])
+async def test_who_failed_is_led_to_the_page_that_says_why(api: Gateway, result: AuthorizationResult) -> None:
     api.core.outcome = ended(result)
     answer = await api.client.get(f"{CALLBACK}/google?state=s&error=access_denied")
     location = urlsplit(answer.headers["location"])

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 from api_gateway.domain.caller import Caller, identify
-from contracts.enums import UserType
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.values.enums import UserType
 
 from tests.support.gateway import CLAIMS, HEADERS, NAMES
 
 
-def refusal(headers: dict[str, str], claims: dict[str, Any]) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+def refusal(headers: dict[str, str], claims: dict[str, Any]) -> ApiError:
+    with pytest.raises(ApiError) as refused:
         identify(headers, claims, NAMES)
     return refused.value
 

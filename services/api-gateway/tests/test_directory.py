@@ -7,8 +7,8 @@ import httpx
 import pytest
 from api_gateway.adapters.directory import Directory
 from api_gateway.domain.caller import Caller, identify
-from contracts.enums import Language, ParticipantType
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.values.enums import Language, ParticipantType
 from simulators.common.serve import running
 from simulators.platform import seed
 from simulators.platform.app import create_app
@@ -52,8 +52,8 @@ async def asked(platform: httpx.AsyncClient, operation: str) -> int:
     return sum(one["count"] for one in counts if one["operation"] == operation)
 
 
-async def refusal(asking: Any) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+async def refusal(asking: Any) -> ApiError:
+    with pytest.raises(ApiError) as refused:
         await asking
     return refused.value
 

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from chassis.kafka.requests import BusUnavailableError
 from chassis.queries import QueryUnavailableError
-from contracts.enums import Language, MeetingStatus, RsvpStatus
-from contracts.errors import ErrorCode, Refusal
-from contracts.meetings import Invitation
-from contracts.replies import Outcome, Reply, ReplyError
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.meetings import Invitation
+from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.rsvp_tokens import RsvpKeys, sign
-from contracts.times import utc_now
+from contracts.values.enums import Language, MeetingStatus, RsvpStatus
+from contracts.values.times import utc_now
 
 from tests.support.gateway import RSVP_TOKEN_KEYS, Gateway, gateway
 
@@ -64,7 +64,7 @@ def invited(**changes: Any) -> Reply:
 
 
 def refusing(code: ErrorCode) -> Reply:
-    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(Refusal(code)))
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(ApiError(code)))
 
 
 @asynccontextmanager

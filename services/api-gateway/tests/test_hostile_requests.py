@@ -14,10 +14,10 @@ import pytest
 from api_gateway.adapters.pages.rendering import language_of
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.domain.caller import Caller, identify
-from contracts.calendar import ConsentOutcome, ConsentResult
-from contracts.enums import Language
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply
+from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.replies import Outcome, Reply
+from contracts.values.enums import Language
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -56,7 +56,7 @@ async def claims_of(token: str) -> dict[str, Any] | None:
     """None when it is refused with 401."""
     try:
         return await VERIFIER.claims(token)
-    except Refusal as refusal:
+    except ApiError as refusal:
         if refusal.code is ErrorCode.AUTHENTICATION_REQUIRED:
             return None
         raise
@@ -104,7 +104,7 @@ async def test_headers_of_any_content_name_the_proved_caller_or_nobody(headers: 
 
 
 def known(headers: dict[str, str], claims: dict[str, Any]) -> Caller | None:
-    with suppress(Refusal):
+    with suppress(ApiError):
         return identify(headers, claims, NAMES)
     return None
 
@@ -167,13 +167,13 @@ PARAMETER = st.text(ENCODABLE, max_size=300) | st.sampled_from(
 @given(
     provider=st.sampled_from(["google", "outlook"]) | WORD,
     parameters=st.lists(st.tuples(st.sampled_from(["state", "code", "error", "scope"]) | WORD, PARAMETER)),
-    result=st.sampled_from(ConsentResult),
+    result=st.sampled_from(AuthorizationResult),
 )
 async def test_a_callback_with_any_parameters_leads_to_a_page_of_ours(
-    provider: str, parameters: list[tuple[str, str]], result: ConsentResult
+    provider: str, parameters: list[tuple[str, str]], result: AuthorizationResult
 ) -> None:
     async with gateway() as api:
-        api.core.outcome = Reply(outcome=Outcome.OK, data=ConsentOutcome(result=result).model_dump())
+        api.core.outcome = Reply(outcome=Outcome.OK, data=AuthorizationOutcome(result=result).model_dump())
         answer = await api.client.get(f"{CALLBACK}/{quote(provider, safe='')}?{urlencode(parameters)}")
         assert answer.status_code in (200, 302, 400, 404)
         assert "set-cookie" not in answer.headers

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from chassis.kafka.requests import BusUnavailableError
 from chassis.queries import QueryUnavailableError
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply, ReplyError
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.replies import Outcome, Reply, ReplyError
 
 from tests.support.gateway import HEADERS, Gateway, body, signed
 
@@ -400,7 +400,7 @@ async def test_a_database_that_is_away_is_503(api: Gateway, path: str) -> None:
 
 @pytest.mark.parametrize("code", list(ErrorCode))
 async def test_every_refusal_is_answered_as_the_table_of_errors_says(api: Gateway, code: ErrorCode) -> None:
-    refusal = Refusal(code, details=["title: why"])
+    refusal = ApiError(code, details=["title: why"])
     api.bus.outcome = Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
     error = check_error(await api.create(), code.status, code.code)
     assert (error["message"], error["details"]) == (code.message, ["title: why"])

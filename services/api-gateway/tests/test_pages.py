@@ -10,7 +10,7 @@ import pytest
 from api_gateway.adapters.pages.rendering import HEADERS, language_of, page
 from babel.messages.pofile import read_po
 from chassis.languages import LOCALES, tag
-from contracts.enums import Language
+from contracts.values.enums import Language
 from jinja2.ext import babel_extract
 
 PAGES = files("api_gateway.adapters.pages")

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.filters import FILTER_FIELDS, MOST_FILTERS, MOST_VALUES, Operator
-from contracts.queries import SearchMeetings
-from contracts.replies import Outcome, Reply
+from contracts.api.filters import FILTER_FIELDS, MAX_FILTERS, MAX_VALUES, Operator
+from contracts.api.queries import SearchMeetings
+from contracts.messages.replies import Outcome, Reply
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -129,8 +129,8 @@ async def test_operands_that_the_operator_does_not_take_go_nowhere(api: Gateway)
 
 
 async def test_filters_keep_their_order_and_may_repeat(api: Gateway) -> None:
-    query = await asked(api, *[entry("title", "CONTAINS", f"{number}") for number in range(MOST_FILTERS)])
-    assert [one.operands for one in query.conditions] == [[f"{number}"] for number in range(MOST_FILTERS)]
+    query = await asked(api, *[entry("title", "CONTAINS", f"{number}") for number in range(MAX_FILTERS)])
+    assert [one.operands for one in query.conditions] == [[f"{number}"] for number in range(MAX_FILTERS)]
 
 
 async def test_a_sort_entry_is_a_field_and_a_direction(api: Gateway) -> None:
@@ -163,7 +163,7 @@ async def test_a_sort_entry_is_a_field_and_a_direction(api: Gateway) -> None:
         ({"field": "title", "operator": "IN", "values": "x"}, "filters[1].values: Input should be a valid list"),
         ({"field": "title", "operator": "IN", "values": ["x", None]}, "filters[1].values[1]: must be text"),
         ({"field": "createdAt", "operator": "RANGE", "min": "2026-01-01T00:00:00Z"}, "filters[1].max: is required by"),
-        ({"field": "title", "operator": "IN", "values": ["x"] * (MOST_VALUES + 1)}, "filters[1].values: List should"),
+        ({"field": "title", "operator": "IN", "values": ["x"] * (MAX_VALUES + 1)}, "filters[1].values: List should"),
     ],
 )
 async def test_a_wrong_entry_is_named(api: Gateway, wrong: Any, detail: str) -> None:
@@ -174,7 +174,7 @@ async def test_a_wrong_entry_is_named(api: Gateway, wrong: Any, detail: str) -> 
 @pytest.mark.parametrize(
     ("more", "detail"),
     [
-        ({"filters": [entry("title", "IS_NULL")] * (MOST_FILTERS + 1)}, "filters: List should have at most 50 items"),
+        ({"filters": [entry("title", "IS_NULL")] * (MAX_FILTERS + 1)}, "filters: List should have at most 50 items"),
         ({"filters": {}}, "filters: Input should be a valid list"),
         ({"filters": ["title"]}, "filters[0]: Input should be"),
         ({"page": -1}, "page: Input should be greater than or equal to 0"),

@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI, Response
@@ -36,7 +36,7 @@ async def refused(tokens: TokenVerifier, token: str) -> bool:
     """Whether a token is answered 401."""
     try:
         await tokens.claims(token)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return refusal.code is ErrorCode.AUTHENTICATION_REQUIRED
     return False
 
@@ -222,6 +222,6 @@ async def test_while_the_login_cannot_be_asked_nobody_is_refused_for_a_bad_token
     with running(app) as url:
         tokens = verifier(keys=KeySet(http, f"{url}{'/nowhere' if answer is None else '/jwks'}"))
         for _ in range(3):
-            with pytest.raises(Refusal) as refusal:
+            with pytest.raises(ApiError) as refusal:
                 await tokens.claims(jwt.encode(good_claims(), private, "RS256", headers={"kid": "valid"}))
             assert refusal.value.code is ErrorCode.SERVICE_UNAVAILABLE

@@ -15,9 +15,9 @@ from calendar_sync.adapters.vault import TokenVault
 from calendar_sync.bootstrap import oauth_providers
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
-from contracts.commands import Actor
-from contracts.enums import CalendarProvider
-from contracts.ids import uuid7_hex
+from contracts.messages.command import Actor
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
 from simulators.common.serve import running
 from simulators.google.app import create_app as google_app
 from simulators.google.settings import Settings as GoogleSettings

@@ -7,9 +7,9 @@ from calendar_sync.adapters.connections import StoredConnections
 from calendar_sync.application.ports import GrantRevokedError, ProviderUnavailableError
 from calendar_sync.domain.connection import Connection
 from calendar_sync.domain.grant import Grant
-from contracts.commands import Actor
-from contracts.enums import ConnectionStatus, SyncFailureCode
-from contracts.times import utc_now
+from contracts.messages.command import Actor
+from contracts.values.enums import ConnectionStatus, SyncFailureCode
+from contracts.values.times import utc_now
 from pymongo.errors import AutoReconnect
 
 from tests.support.calendars import Consents

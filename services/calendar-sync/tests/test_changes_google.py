@@ -10,8 +10,8 @@ from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.application.writing import Access
 from calendar_sync.domain.external import CursorLostError, GoneEvent, SeenEvent, Window
 from calendar_sync.domain.failures import CallFailedError, UnauthorizedError
-from contracts.enums import RsvpStatus, SyncFailureCode
-from contracts.ids import uuid7_hex
+from contracts.values.enums import RsvpStatus, SyncFailureCode
+from contracts.values.ids import uuid7_hex
 from simulators.google.testing import Google
 
 from tests.support.reading import Reader

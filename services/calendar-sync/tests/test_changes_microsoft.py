@@ -12,8 +12,8 @@ from calendar_sync.adapters.clients.microsoft import GraphClient
 from calendar_sync.application.writing import Access, Marker
 from calendar_sync.domain.external import CursorLostError, GoneEvent, Window
 from calendar_sync.domain.failures import CallFailedError, UnauthorizedError
-from contracts.enums import RsvpStatus, SyncFailureCode
-from contracts.ids import uuid7_hex
+from contracts.values.enums import RsvpStatus, SyncFailureCode
+from contracts.values.ids import uuid7_hex
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.outward import content

@@ -23,9 +23,9 @@ from calendar_sync.domain.link import account_key
 from calendar_sync.domain.sighting import is_within
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
-from contracts.enums import CalendarProvider
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 

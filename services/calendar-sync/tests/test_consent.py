@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from calendar_sync.adapters.oauth.google import EVENTS
-from contracts.calendar import BeginConsent, ConnectionChanged, ConsentResult, PreferModal
-from contracts.commands import Actor
-from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.calendar import AuthorizationResult, StartAuthorization
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import SetModalPreference
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.command import Actor
+from contracts.values.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
 from tests.support.connections import EMAIL, House, new_actor
@@ -55,7 +57,7 @@ async def test_a_state_is_good_once(house: House, consents: Consents, actor: Act
     url = await house.begin(actor, consents.provider)
     query = consents.agree(url, EMAIL)
     results = await asyncio.gather(*(house.come_back(consents.provider, query) for _ in range(5)))
-    assert sorted(results) == sorted([ConsentResult.CONNECTED, *[ConsentResult.EXPIRED] * 4])
+    assert sorted(results) == sorted([AuthorizationResult.CONNECTED, *[AuthorizationResult.EXPIRED] * 4])
     assert (await house.connection(actor)).is_connected
 
 
@@ -63,25 +65,27 @@ async def test_a_state_is_good_for_its_provider_only(
     house: House, google: GoogleConsents, microsoft: MicrosoftConsents, actor: Actor
 ) -> None:
     query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
-    assert await house.come_back(CalendarProvider.OUTLOOK, query) is ConsentResult.EXPIRED
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.EXPIRED, "it was used up"
+    assert await house.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.EXPIRED
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.EXPIRED, "it was used up"
 
 
 async def test_a_state_expires(house: House, google: GoogleConsents, actor: Actor) -> None:
-    query = BeginConsent(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
+    query = StartAuthorization(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
     reply = await house.connecting(consent_lifetime=timedelta(0)).begin(query)
     back = google.agree(reply.data.authorization_url, EMAIL)
-    assert await house.come_back(CalendarProvider.GOOGLE, back) is ConsentResult.EXPIRED
+    assert await house.come_back(CalendarProvider.GOOGLE, back) is AuthorizationResult.EXPIRED
 
 
 async def test_a_state_that_nobody_made_is_refused(house: House) -> None:
-    assert await house.come_back(CalendarProvider.GOOGLE, {"state": "made up", "code": "x"}) is ConsentResult.EXPIRED
+    assert (
+        await house.come_back(CalendarProvider.GOOGLE, {"state": "made up", "code": "x"}) is AuthorizationResult.EXPIRED
+    )
 
 
 async def test_a_forged_code_connects_nothing(house: House, consents: Consents, actor: Actor) -> None:
     query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
     result = await house.come_back(consents.provider, query | {"code": "forged"})
-    assert result is ConsentResult.EXPIRED
+    assert result is AuthorizationResult.EXPIRED
     assert not (await house.connection(actor)).is_connected
 
 
@@ -90,13 +94,13 @@ async def test_the_code_of_another_consent_does_not_fit(house: House, consents: 
     one, other = new_actor(), new_actor()
     stolen = consents.agree(await house.begin(one, consents.provider), EMAIL)["code"]
     query = consents.agree(await house.begin(other, consents.provider), "other@example.com")
-    assert await house.come_back(consents.provider, query | {"code": stolen}) is ConsentResult.EXPIRED
+    assert await house.come_back(consents.provider, query | {"code": stolen}) is AuthorizationResult.EXPIRED
     assert not (await house.connection(other)).is_connected
 
 
 async def test_a_user_declines(house: House, consents: Consents, actor: Actor) -> None:
     query = consents.decline(await house.begin(actor, consents.provider), EMAIL)
-    assert await house.come_back(consents.provider, query) is ConsentResult.DECLINED
+    assert await house.come_back(consents.provider, query) is AuthorizationResult.DECLINED
     view = (await house.connection(actor)).view()
     assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PERMISSION_DENIED)
     assert house.told() == []
@@ -104,24 +108,24 @@ async def test_a_user_declines(house: House, consents: Consents, actor: Actor) -
 
 async def test_a_user_grants_too_little(house: House, google: GoogleConsents, actor: Actor) -> None:
     query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL, untick=[EVENTS])
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.INCOMPLETE
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.INCOMPLETE
     connection = await house.connection(actor)
     assert (connection.is_connected, connection.grant) == (False, None)
     query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is ConsentResult.CONNECTED
+    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.CONNECTED
     assert (await house.connection(actor)).last_error_code is None
 
 
 async def test_an_administrator_has_to_consent_first(house: House, microsoft: MicrosoftConsents, actor: Actor) -> None:
     microsoft.simulator.fault("admin_consent", account=EMAIL, operation="login.authorize")
     query = microsoft.agree(await house.begin(actor, CalendarProvider.OUTLOOK), EMAIL)
-    assert await house.come_back(CalendarProvider.OUTLOOK, query) is ConsentResult.DECLINED
+    assert await house.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.DECLINED
 
 
 async def test_a_provider_is_away(house: House, consents: Consents, actor: Actor) -> None:
     query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
     consents.break_down()
-    assert await house.come_back(consents.provider, query) is ConsentResult.UNAVAILABLE
+    assert await house.come_back(consents.provider, query) is AuthorizationResult.UNAVAILABLE
     view = (await house.connection(actor)).view()
     assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PROVIDER_UNAVAILABLE)
 
@@ -135,28 +139,32 @@ async def test_a_repeated_request_is_answered_alike(house: House, consents: Cons
 async def test_of_two_windows_one_connects(house: House, consents: Consents, actor: Actor) -> None:
     windows = [consents.agree(await house.begin(actor, consents.provider), EMAIL) for _ in range(2)]
     results = await asyncio.gather(*(house.come_back(consents.provider, query) for query in windows))
-    assert results.count(ConsentResult.CONNECTED) == 1
-    assert set(results) <= {ConsentResult.CONNECTED, ConsentResult.ALREADY_CONNECTED, ConsentResult.EXPIRED}
+    assert results.count(AuthorizationResult.CONNECTED) == 1
+    assert set(results) <= {
+        AuthorizationResult.CONNECTED,
+        AuthorizationResult.ALREADY_CONNECTED,
+        AuthorizationResult.EXPIRED,
+    }
     assert (await house.connection(actor)).generation == 1
 
 
 async def test_who_is_connected_cannot_connect(house: House, consents: Consents, actor: Actor) -> None:
     await house.connect(actor, consents)
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as refusal:
         await house.begin(actor, consents.provider)
     assert refusal.value.code is ErrorCode.CALENDAR_ALREADY_CONNECTED
 
 
 async def test_a_preference_survives_everything(house: House, consents: Consents, actor: Actor) -> None:
     preference = FirstTimeModalPreference.DONT_SHOW
-    command = PreferModal(command_id="1", fingerprint=preference, actor=actor, action=preference)
+    command = SetModalPreference(command_id="1", fingerprint=preference, actor=actor, action=preference)
     reply = await house.connecting().carry_out(command)
     assert (reply.data.first_time_modal_pref, reply.data.status) == (preference, ConnectionStatus.NONE)
     await house.connect(actor, consents)
     await house.disconnect(actor)
     assert (await house.connection(actor)).first_time_modal_pref is preference
     other = FirstTimeModalPreference.SHOW_ALWAYS
-    reused = PreferModal(command_id="1", fingerprint=other, actor=actor, action=other)
+    reused = SetModalPreference(command_id="1", fingerprint=other, actor=actor, action=other)
     refused = (await house.connecting().carry_out(reused)).error
     assert refused is not None
     assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calendar_sync.domain.event import When
-from contracts.enums import MeetingStatus
+from contracts.values.enums import MeetingStatus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from contracts.commands import Actor
-from contracts.ids import uuid7_hex
+from contracts.messages.command import Actor
+from contracts.values.ids import uuid7_hex
 
 from tests.support.calendars import Consents
 from tests.support.connections import EMAIL, House
@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack
 from calendar_sync.bootstrap import oauth_providers
 from calendar_sync.settings import Settings
 from chassis.logs import configure_logging
-from contracts.enums import CalendarProvider
+from contracts.values.enums import CalendarProvider
 
 async def main(provider, code, kept, results):
     async with AsyncExitStack() as started:

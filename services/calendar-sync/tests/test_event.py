@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from calendar_sync.adapters.calendars import google, microsoft
 from calendar_sync.domain.event import EventContent, When, copy_of, normalised, own_words
-from contracts.enums import MeetingStatus
-from contracts.meetings import MeetingState
+from contracts.values.enums import MeetingStatus
+from contracts.values.meeting import MeetingState
 from hypothesis import given
 from hypothesis import strategies as st
 

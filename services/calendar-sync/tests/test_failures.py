@@ -9,7 +9,7 @@ from calendar_sync.domain.failures import (
     UnauthorizedError,
     problem,
 )
-from contracts.enums import SyncFailureCode
+from contracts.values.enums import SyncFailureCode
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ from chassis.leases import Leases, Result
 from chassis.mongo import Collection, Document, open_database
 from chassis.outbox import Outbox
 from chassis.workers import Workers
-from contracts.calendar import ConnectionChanged
-from contracts.channels import CalendarHinted
-from contracts.enums import CalendarProvider, ConnectionStatus, HintKind, SyncFailureCode
-from contracts.envelope import Envelope
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.model import Contract
-from contracts.registry import type_of
-from contracts.times import utc_now
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import type_of
+from contracts.values.enums import CalendarProvider, ConnectionStatus, NotificationKind, SyncFailureCode
+from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
 from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
@@ -101,8 +101,10 @@ class Desk:
             error_code=SyncFailureCode.TOKEN_REVOKED if lost else None,
         )
 
-    def hint(self, kind: HintKind = HintKind.CHANGED) -> CalendarHinted:
-        return CalendarHinted(channel_id="1", connection_id=self.account.connection_id, provider=GOOGLE, kind=kind)
+    def hint(self, kind: NotificationKind = NotificationKind.CHANGED) -> CalendarNotificationReceived:
+        return CalendarNotificationReceived(
+            channel_id="1", connection_id=self.account.connection_id, provider=GOOGLE, kind=kind
+        )
 
     async def document(self) -> Document:
         found = await self.documents.find_one({"_id": "T1:TS1"})
@@ -221,13 +223,13 @@ async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -
 @pytest.mark.parametrize(
     ("kind", "pull", "watch"),
     [
-        (HintKind.CHANGED, True, False),
-        (HintKind.MISSED, True, False),
-        (HintKind.RENEW, False, True),
-        (HintKind.REMOVED, True, True),
+        (NotificationKind.CHANGED, True, False),
+        (NotificationKind.MISSED, True, False),
+        (NotificationKind.RENEW, False, True),
+        (NotificationKind.REMOVED, True, True),
     ],
 )
-async def test_what_hints_lead_to(desk: Desk, kind: HintKind, pull: bool, watch: bool) -> None:
+async def test_what_hints_lead_to(desk: Desk, kind: NotificationKind, pull: bool, watch: bool) -> None:
     await desk.connect()
     await desk.documents.update_one({"_id": "T1:TS1"}, {"$unset": {PULL: "", WATCH: ""}})
     await desk.hear(desk.hint(kind))
@@ -235,7 +237,7 @@ async def test_what_hints_lead_to(desk: Desk, kind: HintKind, pull: bool, watch:
 
 
 async def test_hints_at_calendars_that_are_not_there_change_nothing(desk: Desk) -> None:
-    await desk.hear(desk.hint(), desk.hint(HintKind.REMOVED))
+    await desk.hear(desk.hint(), desk.hint(NotificationKind.REMOVED))
     assert await desk.feeds.find("T1:TS1") is None
 
 

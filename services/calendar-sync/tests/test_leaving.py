@@ -4,10 +4,10 @@ import pytest
 from calendar_sync.application.ports import Account
 from calendar_sync.domain.connection import Connection
 from chassis.leases import Lease
-from contracts.commands import Actor
-from contracts.enums import ConnectionStatus
-from contracts.errors import ErrorCode
-from contracts.replies import Outcome
+from contracts.api.errors import ErrorCode
+from contracts.messages.command import Actor
+from contracts.messages.replies import Outcome
+from contracts.values.enums import ConnectionStatus
 
 from tests.support.calendars import Consents, GoogleConsents
 from tests.support.connections import House, new_actor

@@ -2,7 +2,7 @@
 
 from calendar_sync.domain.event import EventContent
 from calendar_sync.domain.link import Copy, account_key
-from contracts.enums import CalendarProvider
+from contracts.values.enums import CalendarProvider
 
 from tests.support.outward import NOON, content
 

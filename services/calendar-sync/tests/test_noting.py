@@ -11,8 +11,17 @@ from calendar_sync.domain.link import account_key
 from chassis.kafka.wire import Received
 from chassis.mongo import Collection, Document, open_database
 from chassis.outbox import Outbox
-from contracts.calendar import ConnectionChanged
-from contracts.enums import (
+from contracts.messages.calendar_events import ConnectionChanged, MirrorStatusChanged
+from contracts.messages.meeting_events import (
+    MeetingCanceled,
+    MeetingCreated,
+    MeetingEvent,
+    ParticipantResponded,
+    SyncRetryRequested,
+)
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import type_of
+from contracts.values.enums import (
     CalendarProvider,
     ConnectionStatus,
     ExternalSyncStatus,
@@ -20,12 +29,8 @@ from contracts.enums import (
     MeetingStatus,
     RsvpStatus,
 )
-from contracts.envelope import Envelope
-from contracts.events import MeetingCanceled, MeetingCreated, MeetingEvent, ParticipantResponded, SyncRetryRequested
-from contracts.ids import uuid7_hex
-from contracts.meetings import MeetingState
-from contracts.registry import type_of
-from contracts.sync import SyncChanged
+from contracts.values.ids import uuid7_hex
+from contracts.values.meeting import MeetingState
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
@@ -79,8 +84,8 @@ class Desk:
         return found
 
     def told(self, meeting: MeetingState) -> list[ExternalSyncStatus]:
-        bodies = [type_of(SyncChanged).body.model_validate_json(one.value) for one in self.publisher.records]
-        news = [one for one in bodies if isinstance(one, SyncChanged)]
+        bodies = [type_of(MirrorStatusChanged).body.model_validate_json(one.value) for one in self.publisher.records]
+        news = [one for one in bodies if isinstance(one, MirrorStatusChanged)]
         return [one.status for one in news if one.meeting_uuid == meeting.meeting_uuid]
 
 

@@ -6,7 +6,7 @@ from collections import deque
 import pytest
 from calendar_sync.application.politeness import MANNERS, Bucket, Politeness
 from calendar_sync.application.ports import Account
-from contracts.enums import CalendarProvider
+from contracts.values.enums import CalendarProvider
 from hypothesis import given
 from hypothesis import strategies as st
 

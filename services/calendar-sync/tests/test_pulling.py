@@ -20,10 +20,10 @@ from calendar_sync.domain.link import account_key
 from calendar_sync.domain.sighting import Sighting
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
-from contracts.enums import CalendarProvider, RsvpStatus, SyncFailureCode
-from contracts.ids import new_meeting_uuid
-from contracts.inward import ExternalEventGone, ExternalEventSeen
-from contracts.times import utc_now
+from contracts.messages.calendar_events import ExternalEventDeleted, ExternalEventUpserted
+from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
+from contracts.values.ids import new_meeting_uuid
+from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
 from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
@@ -73,8 +73,8 @@ class Reader:
     def said(self) -> list[News]:
         """What was said since this was last asked."""
         kinds = {
-            b"calendar.external-event.seen.v1": ExternalEventSeen,
-            b"calendar.external-event.gone.v1": ExternalEventGone,
+            b"calendar.external-event.upserted.v1": ExternalEventUpserted,
+            b"calendar.external-event.deleted.v1": ExternalEventDeleted,
         }
         said: list[News] = [
             kinds[dict(record.headers)["ce_type"]].model_validate_json(record.value)
@@ -85,7 +85,7 @@ class Reader:
 
     def titles(self) -> list[str | None]:
         """The titles of what was seen, ``None`` for what is gone."""
-        return [one.event.title if isinstance(one, ExternalEventSeen) else None for one in self.said()]
+        return [one.event.title if isinstance(one, ExternalEventUpserted) else None for one in self.said()]
 
     def reconnect(self, email: str = "host@example.com") -> None:
         assert self.accounts.account is not None
@@ -261,7 +261,7 @@ async def test_an_event_that_becomes_another_meeting_leaves_the_earlier_one(read
     reader.calendar.put(seen("a", ical_uid="other@example.com"))
     await reader.pull()
     gone, new = reader.said()
-    assert isinstance(gone, ExternalEventGone)
+    assert isinstance(gone, ExternalEventDeleted)
     assert gone.meeting_uuid == earlier != new.meeting_uuid
 
 
@@ -295,7 +295,7 @@ async def test_private_events_say_nothing(reader: Reader) -> None:
     await reader.pull()
     assert secret.encode() not in reader.publisher.records[0].value
     (said,) = reader.said()
-    assert isinstance(said, ExternalEventSeen)
+    assert isinstance(said, ExternalEventUpserted)
     assert (said.event.title, said.private, said.busy) == ("Busy", True, True)
 
 
@@ -317,7 +317,7 @@ async def test_who_is_busy(reader: Reader, opaque: bool, answer: RsvpStatus, bus
     )
     await reader.pull()
     (said,) = reader.said()
-    assert isinstance(said, ExternalEventSeen)
+    assert isinstance(said, ExternalEventUpserted)
     assert (said.busy, said.answer, said.organizer_email) == (busy, answer, "boss@example.com")
     assert [one.email for one in said.guests] == ["guest@example.com"]
     assert (said.owner.user_id, said.owner.email) == ("TS1", "host@example.com")
@@ -360,7 +360,7 @@ async def test_whatever_happens_what_was_said_last_is_what_is_there(reader: Read
     for one in reader.said():
         assert one.meeting_uuid not in told or one.sequence > told[one.meeting_uuid].sequence
         told[one.meeting_uuid] = one
-    last = [one.event.title for one in told.values() if isinstance(one, ExternalEventSeen)]
+    last = [one.event.title for one in told.values() if isinstance(one, ExternalEventUpserted)]
     assert sorted(map(str, last)) == sorted(one.content.title for one in calendar.events.values() if one.imported)
 
 

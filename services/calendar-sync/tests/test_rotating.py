@@ -2,8 +2,8 @@
 
 import pytest
 from calendar_sync.application.rotating import Rotating
-from contracts.calendar import Resealed, ResealSecrets
-from contracts.commands import Actor
+from contracts.api.calendar import ReencryptedPage, ReencryptSecrets
+from contracts.messages.command import Actor
 
 from tests.support.calendars import Consents, GoogleConsents
 from tests.support.connections import KEY, OTHER_KEY, House, new_actor
@@ -11,9 +11,9 @@ from tests.support.connections import KEY, OTHER_KEY, House, new_actor
 pytestmark = pytest.mark.integration
 
 
-async def reseal(house: House, *, after: str = "", limit: int = 100) -> Resealed:
-    reply = await Rotating(house.connections, house.vault).reseal(ResealSecrets(after=after, limit=limit))
-    return Resealed.model_validate(reply.data)
+async def reseal(house: House, *, after: str = "", limit: int = 100) -> ReencryptedPage:
+    reply = await Rotating(house.connections, house.vault).reseal(ReencryptSecrets(after=after, limit=limit))
+    return ReencryptedPage.model_validate(reply.data)
 
 
 async def test_every_secret_is_sealed_with_the_first_key(house: House, consents: Consents, actor: Actor) -> None:
@@ -24,8 +24,8 @@ async def test_every_secret_is_sealed_with_the_first_key(house: House, consents:
     beginner = new_actor()
     url = await house.begin(beginner, consents.provider)
     rotated = house.with_keys(OTHER_KEY, KEY)
-    assert await reseal(rotated) == Resealed(total=2, seen=2, resealed=3, unreadable=0, last=None)
-    assert await reseal(rotated) == Resealed(total=2, seen=2, resealed=0, unreadable=0, last=None)
+    assert await reseal(rotated) == ReencryptedPage(total=2, seen=2, resealed=3, unreadable=0, last=None)
+    assert await reseal(rotated) == ReencryptedPage(total=2, seen=2, resealed=0, unreadable=0, last=None)
 
     without_the_old = house.with_keys(OTHER_KEY)
     connection = await without_the_old.connection(actor)
@@ -57,7 +57,7 @@ async def test_a_secret_that_no_key_opens_is_left_and_counted(
     await house.connect(actor, google)
     before = await house.document(actor)
     stranger = house.with_keys(OTHER_KEY)
-    assert await reseal(stranger) == Resealed(total=1, seen=1, resealed=0, unreadable=1, last=None)
+    assert await reseal(stranger) == ReencryptedPage(total=1, seen=1, resealed=0, unreadable=1, last=None)
     assert await house.document(actor) == before
 
 

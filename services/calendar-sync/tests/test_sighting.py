@@ -8,10 +8,10 @@ import pytest
 from calendar_sync.domain.event import When
 from calendar_sync.domain.external import SeenEvent
 from calendar_sync.domain.sighting import Sighting, Viewpoint, invited_to
-from contracts.enums import CalendarProvider, UserType
-from contracts.ids import new_meeting_uuid
-from contracts.inward import CalendarOwner, EventTexts
-from contracts.times import to_instant
+from contracts.messages.calendar_events import CalendarOwner, EventDetails
+from contracts.values.enums import CalendarProvider, UserType
+from contracts.values.ids import new_meeting_uuid
+from contracts.values.times import to_instant
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def viewpoint(user_id: str = "TS1", *, account: str = "A1", tenant_uuid: str = "
     return Viewpoint(f"{tenant_uuid}:{user_id}", tenant_uuid, owner, CalendarProvider.GOOGLE, account)
 
 
-def said(event: SeenEvent) -> EventTexts:
+def said(event: SeenEvent) -> EventDetails:
     there = viewpoint()
     news = Sighting.new(there, there.meeting_of(event)).see(there, event, NOW)
     assert news is not None

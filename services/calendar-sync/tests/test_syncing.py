@@ -7,10 +7,11 @@ from typing import Any, cast
 import pytest
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
 from calendar_sync.application.syncing import Syncing
-from contracts.calendar import CalendarPull, PullStatus, ResyncCalendar, SyncCalendar
-from contracts.enums import CalendarProvider
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply
+from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import SyncCalendar
+from contracts.messages.replies import Outcome, Reply
+from contracts.values.enums import CalendarProvider
 
 from tests.support.connections import new_actor
 
@@ -70,7 +71,7 @@ async def test_a_caller_hears_what_was_pulled() -> None:
         pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
         await caller.answered.wait()
     [reply] = caller.replies
-    assert reply.data == CalendarPull(status=PullStatus.COMPLETED, imported=3, updated=2, removed=1)
+    assert reply.data == CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
 
 async def test_who_is_not_connected_cannot_pull() -> None:
@@ -118,26 +119,28 @@ async def test_an_operator_hears_what_reading_anew_came_to() -> None:
     pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
     reply = await syncing(ACCOUNT, pulls).start_over(RESYNC)
     assert pulls.wanted == [ACCOUNT]
-    assert reply.data == CalendarPull(status=PullStatus.COMPLETED, imported=3, updated=2, removed=1)
+    assert reply.data == CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
 
 async def test_an_operator_hears_that_reading_anew_takes_long() -> None:
     pulls = StandInPulls()
     pulls.pull.set_exception(ProviderUnavailableError("slow"))
-    assert (await syncing(ACCOUNT, pulls).start_over(RESYNC)).data == CalendarPull(status=PullStatus.IN_PROGRESS)
+    assert (await syncing(ACCOUNT, pulls).start_over(RESYNC)).data == CalendarSyncResult(
+        status=SyncRunStatus.IN_PROGRESS
+    )
 
 
 async def test_what_was_not_begun_is_refused() -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         await syncing(None, StandInPulls()).start_over(RESYNC)
     assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED
     pulls = StandInPulls()
     pulls.busy = True
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         await syncing(ACCOUNT, pulls).start_over(RESYNC)
     assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
     pulls = StandInPulls()
     pulls.pull.set_exception(GrantRevokedError("over"))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         await syncing(ACCOUNT, pulls).start_over(RESYNC)
     assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED

@@ -19,11 +19,11 @@ from calendar_sync.domain.taking_over import take_over
 from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
-from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode
-from contracts.ids import uuid7_hex
-from contracts.inward import CopyChanged, CopyRemoved
-from contracts.meetings import MeetingState
-from contracts.times import Schedule
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
+from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode
+from contracts.values.ids import uuid7_hex
+from contracts.values.meeting import MeetingState
+from contracts.values.times import Schedule
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
@@ -43,21 +43,28 @@ async def settled(office: Office, **changes: Any) -> Desk:
     return desk
 
 
-async def looked(desk: Desk, *, doubted: bool = False) -> CopyChanged | CopyRemoved | None:
+async def looked(desk: Desk, *, doubted: bool = False) -> MirroredEventChanged | MirroredEventDeleted | None:
     """What is told after a look."""
     desk.look(doubted=doubted)
     return (await desk.attempt()).change
 
 
-async def changed(desk: Desk) -> CopyChanged:
+async def changed(desk: Desk) -> MirroredEventChanged:
     change = await looked(desk)
-    assert isinstance(change, CopyChanged)
+    assert isinstance(change, MirroredEventChanged)
     return change
 
 
-def given(change: CopyChanged) -> dict[str, Any]:
+def given(change: MirroredEventChanged) -> dict[str, Any]:
     """What a change says was changed."""
-    says = set(CopyChanged.model_fields) - {"change_id", "tenant_uuid", "meeting_uuid", "user_id", "provider", "at"}
+    says = set(MirroredEventChanged.model_fields) - {
+        "change_id",
+        "tenant_uuid",
+        "meeting_uuid",
+        "user_id",
+        "provider",
+        "at",
+    }
     return change.model_dump(include=says, exclude_none=True)
 
 
@@ -180,7 +187,7 @@ async def test_a_copy_made_all_day_is_told_by_its_days(office: Office) -> None:
     assert change.end_date_time == datetime(2027, 6, 5)  # noqa: DTZ001
 
 
-def told_of(**now: Any) -> CopyChanged | None:
+def told_of(**now: Any) -> MirroredEventChanged | None:
     """What is told of the copy of a meeting in Berlin when its event is at this time."""
     meeting = meeting_state(timezone="Europe/Berlin")
     said = copy_of(meeting)
@@ -270,7 +277,7 @@ async def test_a_copy_that_its_host_removed_is_told_and_not_made_anew(office: Of
     desk = await settled(office)
     office.by_hand("DELETE")
     removal = await looked(desk)
-    assert isinstance(removal, CopyRemoved)
+    assert isinstance(removal, MirroredEventDeleted)
     assert (removal.meeting_uuid, removal.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
     desk.want(title="Changed before the answer")
     attempt = await desk.attempt()
@@ -286,7 +293,7 @@ async def test_a_removal_that_the_meeting_does_not_take_over_is_undone(office: O
     desk = office.desk(answer=timedelta(0))
     await desk.settle()
     office.by_hand("DELETE")
-    assert isinstance(await looked(desk), CopyRemoved)
+    assert isinstance(await looked(desk), MirroredEventDeleted)
     await desk.settle()
     assert office.titles() == ["Review"]
 
@@ -312,7 +319,7 @@ async def test_a_doubted_removal_of_what_is_there_is_a_look_like_any_other(offic
     desk = await settled(office)
     office.edit(title="Renamed")
     change = await looked(desk, doubted=True)
-    assert isinstance(change, CopyChanged)
+    assert isinstance(change, MirroredEventChanged)
     assert change.title == "Renamed"
 
 
@@ -412,7 +419,7 @@ async def test_a_copy_is_found_by_its_event_and_looked_at(room: Room) -> None:
     await room.copies.look([Look(meeting.meeting_uuid, KEY), Look("Mx", KEY)])
     assert room.woken == [CalendarProvider.OUTLOOK]
     await room.work()
-    assert room.said() == ["calendar.copy.changed.v1"]
+    assert room.said() == ["calendar.mirrored-event.changed.v1"]
     known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
     assert known.echo == room.calendar.shown[0].content.fingerprint, "what was taken over is no news any more"
     assert room.calendar.writes == 1
@@ -428,13 +435,13 @@ async def test_a_removed_copy_is_known_and_not_expected(room: Room) -> None:
     room.publisher.records.clear()
     await room.copies.look([Look(meeting.meeting_uuid, KEY)])
     await room.work()
-    assert room.said() == ["calendar.copy.removed.v1"]
+    assert room.said() == ["calendar.mirrored-event.deleted.v1"]
     known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
     assert not known.expected
     assert await _window(room) == []
     await room.note(meeting.model_copy(update={"status": MeetingStatus.CANCELED}), 2)
     await room.work()
-    assert room.said() == ["calendar.copy.removed.v1", "calendar.sync.changed.v1"]
+    assert room.said() == ["calendar.mirrored-event.deleted.v1", "calendar.mirror-status.changed.v1"]
     assert room.calendar.shown == []
 
 

@@ -23,13 +23,13 @@ from calendar_sync.domain.feed import Channel, ChannelState, FeedState
 from chassis import metrics
 from chassis.leases import Lease, Leases, Result
 from chassis.mongo import Collection, Document, open_database
-from contracts.channels import ChannelClosed, ChannelOpened
-from contracts.enums import CalendarProvider
-from contracts.envelope import Envelope
-from contracts.ids import uuid7_hex
+from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated
 from contracts.model import Contract
-from contracts.registry import type_of
-from contracts.times import utc_now
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import type_of
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from simulators.google import testing as google_testing
 from simulators.google.testing import Google
 from simulators.microsoft import testing as microsoft_testing
@@ -229,7 +229,7 @@ class Desk:
     @property
     def told(self) -> list[Contract]:
         """Everything about channels, in the order in which it was told."""
-        kinds = {type_of(kind).name: kind for kind in (ChannelOpened, ChannelClosed)}
+        kinds = {type_of(kind).name: kind for kind in (ChannelActivated, ChannelDeactivated)}
         return [
             kinds[Envelope.from_headers(record.headers).type].model_validate_json(record.value)
             for record in self.publisher.records
@@ -237,12 +237,12 @@ class Desk:
 
     def believed(self, channel_id: str, secret: str) -> bool:
         """Whether webhook-ingest would believe such a notification, after all that was told."""
-        known: dict[str, ChannelOpened] = {}
+        known: dict[str, ChannelActivated] = {}
         for body in self.told:
             match body:
-                case ChannelOpened():
+                case ChannelActivated():
                     known[body.channel_id] = body
-                case ChannelClosed():
+                case ChannelDeactivated():
                     known.pop(body.channel_id, None)
         return channel_id in known and known[channel_id].admits(secret) and known[channel_id].expires_at > utc_now()
 
@@ -363,11 +363,11 @@ async def test_an_old_channel_is_renewed_without_a_gap(desk: Desk) -> None:
     assert (await desk.document())[PULL]["dueAt"] == read_at
     if desk.outside.provider is CalendarProvider.OUTLOOK:
         assert (channel.channel_id, desk.outside.open().keys()) == (first.channel_id, before.keys())
-        assert isinstance(desk.told[-1], ChannelOpened)
+        assert isinstance(desk.told[-1], ChannelActivated)
         assert desk.told[-1].expires_at == channel.expires_at
     else:
         assert channel.channel_id != first.channel_id
-        assert desk.told[-1] == ChannelClosed(channel_id=first.channel_id)
+        assert desk.told[-1] == ChannelDeactivated(channel_id=first.channel_id)
 
 
 async def test_a_young_channel_is_left_alone_or_prolonged(desk: Desk) -> None:
@@ -389,7 +389,7 @@ async def test_what_ended_unnoticed_is_replaced_and_the_calendar_read(desk: Desk
     assert document[PULL]["dueAt"] <= utc_now()
     assert (await desk.channel()).channel_id != first.channel_id
     assert len(desk.outside.open()) == 1
-    assert ChannelClosed(channel_id=first.channel_id) in desk.told
+    assert ChannelDeactivated(channel_id=first.channel_id) in desk.told
 
 
 @pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
@@ -404,7 +404,7 @@ async def test_a_channel_whose_opening_nobody_answered_is_replaced(desk: Desk, f
     await desk.attempt()
     channel = await desk.channel()
     assert channel.channel_id != unanswered.channel_id
-    assert ChannelClosed(channel_id=unanswered.channel_id) in desk.told
+    assert ChannelDeactivated(channel_id=unanswered.channel_id) in desk.told
     assert list(desk.outside.open()) == [desk.outside.id_of(channel)]
 
 
@@ -416,7 +416,7 @@ async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: D
     await desk.look_now()
     await desk.attempt()
     channel = await desk.channel()
-    assert ChannelClosed(channel_id=(desk.told[0]).channel_id) in desk.told  # type: ignore[attr-defined]
+    assert ChannelDeactivated(channel_id=(desk.told[0]).channel_id) in desk.told  # type: ignore[attr-defined]
     assert list(desk.outside.open()) == [desk.outside.id_of(channel)] != [left]
 
 
@@ -438,7 +438,7 @@ async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
     await desk.watching.stop(account, desk.outside.token())  # again: they are gone
     desk.accounts.account = account
     document = await desk.attempt()
-    assert desk.told[-1] == ChannelClosed(channel_id=channel.channel_id)
+    assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
     assert "watchedUntil" not in document
     assert "dueAt" not in document[WATCH]
 
@@ -463,7 +463,7 @@ async def test_a_new_connection_closes_what_the_earlier_one_left(desk: Desk) -> 
     await desk.attempt()
     channel = await desk.channel()
     assert (channel.generation, len(desk.outside.open())) == (2, 1)
-    assert ChannelClosed(channel_id=first.channel_id) in desk.told
+    assert ChannelDeactivated(channel_id=first.channel_id) in desk.told
 
 
 async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
@@ -474,7 +474,7 @@ async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
     lease = (await desk.leases.take(1, full=[], per_lane=lambda _: 1))[0]
     result = await WatchDesk(desk.documents, desk.watching).work(lease)
     await desk.leases.record([(lease, result)])
-    assert desk.told[-1] == ChannelClosed(channel_id=channel.channel_id)
+    assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
 
 
 async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
@@ -525,7 +525,7 @@ async def test_a_life_that_the_provider_cuts_short_is_told(at_google: AtGoogle, 
     desk = Desk(at_google, documents, lifetime=timedelta(days=30))
     await desk.connect()
     await desk.attempt()
-    opened = [body for body in desk.told if isinstance(body, ChannelOpened)]
+    opened = [body for body in desk.told if isinstance(body, ChannelActivated)]
     assert [body.expires_at - utc_now() > timedelta(days=8) for body in opened] == [True, False]
     assert opened[1].expires_at == (await desk.channel()).expires_at
 

@@ -7,7 +7,7 @@ import pytest
 from calendar_sync.application.writing import Held, LeaseLostError, Marker
 from calendar_sync.domain.failures import StaleError
 from calendar_sync.domain.link import Copy
-from contracts.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
+from contracts.values.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from structlog.testing import capture_logs
 
 from tests.support.offices import TIMEOUT, Office

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from contracts.enums import Language
 from contracts.rsvp_tokens import RsvpKeys
+from contracts.values.enums import Language
 from invitations.adapters.mail.composing import MailComposer
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Party

@@ -7,8 +7,8 @@ Read here by RFC 5545 alone, not by the library that wrote it: lines end in CRLF
 import re
 from datetime import UTC, datetime
 
-from contracts.enums import MailKind
-from contracts.text import many_lines, one_line
+from contracts.values.enums import MailKind
+from contracts.values.text import many_lines, one_line
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from invitations.adapters.mail.composing import MailComposer

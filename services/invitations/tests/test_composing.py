@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from contracts.enums import DeliveryFailureCode, Language, LocationType, MailKind, RsvpStatus
 from contracts.rsvp_tokens import RsvpKeys, verify
+from contracts.values.enums import DeliveryFailureCode, Language, LocationType, MailKind, RsvpStatus
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar

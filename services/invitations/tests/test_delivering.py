@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from contracts.enums import DeliveryFailureCode, MailKind
-from contracts.times import utc_now
+from contracts.values.enums import DeliveryFailureCode, MailKind
+from contracts.values.times import utc_now
 from invitations.adapters.mail.composing import MailComposer
 from invitations.application.delivering import (
     DeferredError,

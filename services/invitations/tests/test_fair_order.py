@@ -9,10 +9,10 @@ from chassis.kafka.wire import Received, envelope_for
 from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.settings import DatabaseSettings
-from contracts.commands import CreateMeeting
-from contracts.ids import new_meeting_uuid, uuid7_hex
-from contracts.times import utc_now
-from contracts.topics import MEETING_CORE
+from contracts.messages.meeting_commands import CreateMeeting
+from contracts.transport.topics import MEETING_CORE
+from contracts.values.ids import new_meeting_uuid, uuid7_hex
+from contracts.values.times import utc_now
 from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, GuestBook
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Listening

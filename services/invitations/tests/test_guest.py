@@ -1,9 +1,9 @@
 """Which mail a guest is owed, after whatever happened."""
 
 import pytest
-from contracts.commands import ResendInvitations
-from contracts.enums import MailKind, MeetingSource, RsvpStatus
-from contracts.ids import uuid7_hex
+from contracts.messages.meeting_commands import RequestInvitationResend
+from contracts.values.enums import MailKind, MeetingSource, RsvpStatus
+from contracts.values.ids import uuid7_hex
 
 from tests.support.commands import CLIENT, HOST, MEETING, answer, at, cancel, contact, create, hide, update
 from tests.support.guests import JANE, Guestbook, jane
@@ -11,8 +11,8 @@ from tests.support.guests import JANE, Guestbook, jane
 BO = "bo@example.com"
 
 
-def resend() -> ResendInvitations:
-    return ResendInvitations(command_id=uuid7_hex(), fingerprint="", meeting_uuid=MEETING, actor=HOST)
+def resend() -> RequestInvitationResend:
+    return RequestInvitationResend(command_id=uuid7_hex(), fingerprint="", meeting_uuid=MEETING, actor=HOST)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from chassis.languages import LOCALES
-from contracts.enums import Language
+from contracts.values.enums import Language
 from invitations.adapters.mail.tongues import CATALOGUES, read_tongues
 
 SOURCE = Path(str(invitations.adapters.mail.__file__)).parent

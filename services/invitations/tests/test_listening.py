@@ -9,9 +9,9 @@ from chassis.kafka.wire import Received
 from chassis.leases import Leases
 from chassis.mongo import Collection, Document, open_database
 from chassis.settings import DatabaseSettings
-from contracts.commands import Command
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.messages.command import Command
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, SequenceConflictError, to_guest
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Heard, Listening

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from contracts.enums import DeliveryFailureCode
+from contracts.values.enums import DeliveryFailureCode
 from invitations.adapters.smtp import MailServerAwayError, SmtpMailer
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from chassis.mongo import Collection
-from contracts.availability import Busy
-from contracts.enums import MeetingStatus, ParticipantType, RsvpStatus
-from contracts.queries import CheckAvailability
+from contracts.api.availability import Busy
+from contracts.api.queries import CheckAvailability
+from contracts.values.enums import MeetingStatus, ParticipantType, RsvpStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meeting_core.adapters.busy import BusyReader, length_class

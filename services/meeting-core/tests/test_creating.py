@@ -3,10 +3,10 @@
 from datetime import datetime
 
 import pytest
-from contracts.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, ParticipantType, RsvpStatus
-from contracts.errors import ErrorCode
-from contracts.events import MeetingCreated
-from contracts.meetings import Invitee
+from contracts.api.errors import ErrorCode
+from contracts.messages.meeting_events import MeetingCreated
+from contracts.values.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, ParticipantType, RsvpStatus
+from contracts.values.meeting import Invitee
 
 from tests.support.commands import HOST, MEETING, STRANGER, Desk, contact, create, guest, staff
 

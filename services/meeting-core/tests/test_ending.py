@@ -1,10 +1,10 @@
 """Canceling a meeting, taking it off the calendar, and answering its invitation."""
 
 import pytest
-from contracts.commands import Actor
-from contracts.enums import MeetingStatus, RsvpStatus
-from contracts.errors import ErrorCode
-from contracts.events import MeetingCanceled, MeetingRemovedFromCalendar, ParticipantResponded
+from contracts.api.errors import ErrorCode
+from contracts.messages.command import Actor
+from contracts.messages.meeting_events import MeetingCanceled, MeetingRemovedFromCalendar, ParticipantResponded
+from contracts.values.enums import MeetingStatus, RsvpStatus
 
 from tests.support.commands import (
     CLIENT,

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from contracts.enums import UserType
-from contracts.filters import BOOLEAN, FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, FilterField
-from contracts.meetings import Meeting as MeetingView
-from contracts.meetings import Participant as ParticipantView
+from contracts.api.filters import BOOLEAN, FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, FilterField
+from contracts.api.meetings import MeetingView, ParticipantView
 from contracts.model import Contract
+from contracts.values.enums import UserType
 from meeting_core.adapters.calendars import PATHS
 from meeting_core.adapters.meetings import to_document
 from meeting_core.domain.views import Viewer

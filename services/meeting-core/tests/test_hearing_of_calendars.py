@@ -9,12 +9,12 @@ from aiokafka.errors import KafkaConnectionError
 from chassis.kafka.wire import Outgoing, Received, envelope_for
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
-from contracts.commands import Command
-from contracts.enums import MeetingStatus, RsvpStatus
-from contracts.envelope import Envelope
-from contracts.ids import uuid7_hex
+from contracts.messages.command import Command
 from contracts.model import Contract
-from contracts.topics import API_GATEWAY, CALENDAR_SYNC
+from contracts.transport.envelope import Envelope
+from contracts.transport.topics import API_GATEWAY, CALENDAR_SYNC
+from contracts.values.enums import MeetingStatus, RsvpStatus
+from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.hosts import StoredHosts

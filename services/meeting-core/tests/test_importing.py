@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from contracts.commands import ResendInvitations, RetrySync
-from contracts.enums import (
+from contracts.api.errors import ErrorCode
+from contracts.messages.calendar_events import EventAttendee, ExternalEventDeleted, ExternalEventUpserted
+from contracts.messages.meeting_commands import RequestInvitationResend, RetrySync
+from contracts.messages.meeting_events import MeetingCanceled, MeetingCreated, MeetingUpdated, ParticipantResponded
+from contracts.values.enums import (
     CalendarProvider,
     ExternalSyncStatus,
     LocationType,
@@ -16,10 +19,7 @@ from contracts.enums import (
     ParticipantType,
     RsvpStatus,
 )
-from contracts.errors import ErrorCode
-from contracts.events import MeetingCanceled, MeetingCreated, MeetingUpdated, ParticipantResponded
-from contracts.ids import uuid7_hex
-from contracts.inward import ExternalEventGone, ExternalEventSeen, Guest
+from contracts.values.ids import uuid7_hex
 from hypothesis import given
 from hypothesis import strategies as st
 from meeting_core.application.noting import note_gone, note_seen
@@ -34,16 +34,16 @@ UNKNOWN, ACCEPTED, DECLINED = RsvpStatus.UNKNOWN, RsvpStatus.ACCEPTED, RsvpStatu
 A, B = actor("TS-A"), actor("TS-B")
 
 
-def note(desk: Desk, *told: ExternalEventSeen | ExternalEventGone) -> Desk:
+def note(desk: Desk, *told: ExternalEventUpserted | ExternalEventDeleted) -> Desk:
     for one in told:
-        if isinstance(one, ExternalEventSeen):
+        if isinstance(one, ExternalEventUpserted):
             note_seen(desk.work, one, desk.now)
         else:
             note_gone(desk.work, one, desk.now)
     return desk
 
 
-def after(*told: ExternalEventSeen | ExternalEventGone) -> Meeting:
+def after(*told: ExternalEventUpserted | ExternalEventDeleted) -> Meeting:
     return note(Desk(), *told).meeting
 
 
@@ -55,7 +55,9 @@ def people(meeting: Meeting) -> dict[str | None, tuple[str | None, RsvpStatus]]:
 
 
 def test_an_event_organised_elsewhere_becomes_a_meeting_of_whose_calendar_it_is_in() -> None:
-    desk = note(Desk(), seen("TS-A", guests=[Guest(email="john@example.com", name="John", rsvp_status=ACCEPTED)]))
+    desk = note(
+        Desk(), seen("TS-A", guests=[EventAttendee(email="john@example.com", name="John", rsvp_status=ACCEPTED)])
+    )
     view = Viewer(desk.meeting, A).full()
     assert (view.title, view.start_date_time, view.timezone) == ("Lunch", datetime(2026, 6, 18, 13), "America/Santiago")  # noqa: DTZ001
     assert (view.location_type, view.location_detail) == (LocationType.IN_PERSON, "Plaza de Armas")
@@ -107,7 +109,7 @@ def test_the_first_owner_stays_host_until_their_event_goes() -> None:
 
 
 def test_a_guest_who_turns_out_to_be_an_owner_is_one_person() -> None:
-    listed = [Guest(email="TS-B@Example.com", rsvp_status=ACCEPTED), Guest(email="john@example.com")]
+    listed = [EventAttendee(email="TS-B@Example.com", rsvp_status=ACCEPTED), EventAttendee(email="john@example.com")]
     desk = note(Desk(), organised("TS-A", guests=listed))
     before = {one.email: one.participant_uuid for one in desk.meeting.participants}
     note(desk, seen("TS-B", 2, answer=ACCEPTED))
@@ -120,7 +122,9 @@ def test_a_guest_who_turns_out_to_be_an_owner_is_one_person() -> None:
 
 
 def test_each_person_is_there_once_and_the_organiser_is_no_guest() -> None:
-    listed = [Guest(email=email) for email in ("x@a.co", "X@A.co", "Desk@example.org", "TS-A@example.com", "y@a.co")]
+    listed = [
+        EventAttendee(email=email) for email in ("x@a.co", "X@A.co", "Desk@example.org", "TS-A@example.com", "y@a.co")
+    ]
     assert list(people(after(seen("TS-A", guests=listed)))) == ["x@a.co", "y@a.co"]
 
 
@@ -131,7 +135,7 @@ def test_two_users_of_one_account_are_both_owners() -> None:
 
 
 def test_at_most_500_people() -> None:
-    listed = [Guest(email=f"g{number}@example.com") for number in range(700)]
+    listed = [EventAttendee(email=f"g{number}@example.com") for number in range(700)]
     meeting = after(organised("TS-A", guests=listed), *(seen(f"TS-{number}") for number in range(3)))
     assert len(meeting.participants) == 500
     assert [one.participant_entity_uuid for one in meeting.participants[:4]] == ["TS-0", "TS-1", "TS-2", None]
@@ -147,7 +151,7 @@ def test_of_a_private_event_nothing_is_known_but_its_time() -> None:
         "description": "Secret",
         "meeting_link": "https://a.co",
     }
-    meeting = after(seen("TS-A", private=True, guests=[Guest(email="doctor@a.co")], **words))
+    meeting = after(seen("TS-A", private=True, guests=[EventAttendee(email="doctor@a.co")], **words))
     told = meeting.state().model_dump_json()
     assert meeting.content.title == "Busy"
     assert not {word for word in ("Surgery", "Clinic", "Secret", "a.co", "desk@example.org") if word in told}
@@ -188,7 +192,7 @@ def test_places_and_links(said: dict[str, Any], kind: LocationType, place: str |
 def test_whatever_strangers_write_is_what_a_user_could_have_written(
     title: str, location: str, link: str, name: str
 ) -> None:
-    listed = [Guest(email=location, name=name), Guest(email=f"a@{link}", name=title)]
+    listed = [EventAttendee(email=location, name=name), EventAttendee(email=f"a@{link}", name=title)]
     meeting = after(
         seen(
             title=title, location=location, meeting_link=link, description=name * 9, guests=listed, organizer_name=link
@@ -235,8 +239,10 @@ def test_very_many_calendars_fit_into_one_document() -> None:
 
 
 def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_record() -> None:
-    def strangers(mark: str) -> list[Guest]:
-        return [Guest(email=f"{mark}{number:03}@" + "ñ" * 124, name="\U0001f600" * 300) for number in range(600)]
+    def strangers(mark: str) -> list[EventAttendee]:
+        return [
+            EventAttendee(email=f"{mark}{number:03}@" + "ñ" * 124, name="\U0001f600" * 300) for number in range(600)
+        ]
 
     words = dict.fromkeys(("title", "location", "description"), "\U0001f600" * 9_000)
     desk = note(Desk(), *(organised("TS-A", number, guests=strangers(f"{number}"), **words) for number in (1, 2)))
@@ -320,13 +326,13 @@ def attempts(by: Any) -> Iterator[Any]:
     about: dict[str, Any] = {"fingerprint": "", "meeting_uuid": OUTSIDE, "actor": by}
     yield commands.update(by=by, title="Mine")
     yield commands.cancel(by=by)
-    yield ResendInvitations(command_id=uuid7_hex(), **about)
+    yield RequestInvitationResend(command_id=uuid7_hex(), **about)
     yield RetrySync(command_id=uuid7_hex(), **about)
 
 
 @pytest.mark.parametrize("told", [seen("TS-A"), organised("TS-A")], ids=["elsewhere", "by its owner"])
 @pytest.mark.parametrize("by", [A, B], ids=["host", "participant"])
-def test_nobody_changes_it_here(told: ExternalEventSeen, by: Any) -> None:
+def test_nobody_changes_it_here(told: ExternalEventUpserted, by: Any) -> None:
     desk = note(Desk(), told, seen("TS-B"))
     version = desk.meeting.version
     for attempt in attempts(by):
@@ -354,8 +360,8 @@ def test_an_answer_given_here_stands_until_the_calendars_answer_is_another() -> 
 
 
 def test_a_guests_known_answer_never_becomes_unknown() -> None:
-    def told(sequence: int, answer: RsvpStatus) -> ExternalEventSeen:
-        return organised("TS-A", sequence, guests=[Guest(email="john@a.co", rsvp_status=answer)])
+    def told(sequence: int, answer: RsvpStatus) -> ExternalEventUpserted:
+        return organised("TS-A", sequence, guests=[EventAttendee(email="john@a.co", rsvp_status=answer)])
 
     desk = note(Desk(), told(1, UNKNOWN), told(2, ACCEPTED), told(3, UNKNOWN))
     assert people(desk.meeting) == {"john@a.co": (None, ACCEPTED)}
@@ -367,15 +373,15 @@ def test_a_guests_known_answer_never_becomes_unknown() -> None:
 
 
 @st.composite
-def histories(draw: st.DrawFn, user_id: str, *, organises: bool) -> list[ExternalEventSeen | ExternalEventGone]:
+def histories(draw: st.DrawFn, user_id: str, *, organises: bool) -> list[ExternalEventUpserted | ExternalEventDeleted]:
     """What is told of one owner's calendar, in order."""
-    told: list[ExternalEventSeen | ExternalEventGone] = []
+    told: list[ExternalEventUpserted | ExternalEventDeleted] = []
     for sequence in range(1, draw(st.integers(1, 5)) + 1):
         if draw(st.integers(0, 3)) == 0:
             told.append(gone(user_id, sequence * 10 + (user_id == "TS-A")))
             continue
         listed = [
-            Guest(email=email)
+            EventAttendee(email=email)
             for email in draw(st.sets(st.sampled_from(["ts-a@example.com", "TS-B@example.com", "j@a.co"])))
         ]
         build = organised if organises else seen

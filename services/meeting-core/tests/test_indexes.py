@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from chassis.mongo import Collection, Document
-from contracts.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, Condition, Operator, SortKey
-from contracts.ids import uuid7_hex
-from contracts.queries import CheckAvailability, SearchMeetings
+from contracts.api.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, Condition, Operator, SortKey
+from contracts.api.queries import CheckAvailability, SearchMeetings
+from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.meetings import INDEXES, to_document

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from contracts.deliveries import DeliveryEvent, MailDelivered, MailFailed
-from contracts.enums import DeliveryFailureCode, MailKind
-from contracts.errors import ErrorCode
-from contracts.events import InvitationDelivered, InvitationFailed
+from contracts.api.errors import ErrorCode
+from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
+from contracts.messages.meeting_events import InvitationDelivered, InvitationFailed
+from contracts.values.enums import DeliveryFailureCode, MailKind
 from meeting_core.application.noting import note_mail
 from meeting_core.domain.views import Viewer
 

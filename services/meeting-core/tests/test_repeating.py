@@ -1,9 +1,9 @@
 """A command that comes again is answered as the first time and carried out once."""
 
 import pytest
-from contracts.commands import Command
-from contracts.errors import ErrorCode
-from contracts.replies import Outcome
+from contracts.api.errors import ErrorCode
+from contracts.messages.command import Command
+from contracts.messages.replies import Outcome
 from meeting_core.domain.meeting import REMEMBERED_COMMANDS
 
 from tests.support.commands import CLIENT, OUTSIDER, Desk, answer, cancel, contact, create, hide, update

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from contracts.commands import Actor, AnswerInvitation, ResendInvitations
-from contracts.enums import ParticipantType, RsvpStatus
-from contracts.errors import ErrorCode
-from contracts.events import InvitationResent
-from contracts.ids import uuid7_hex
-from contracts.meetings import Invitee, ResendInvitation
-from contracts.replies import Outcome, Reply
+from contracts.api.errors import ErrorCode
+from contracts.api.meetings import ResendInvitation
+from contracts.messages.command import Actor
+from contracts.messages.meeting_commands import AnswerInvitation, RequestInvitationResend
+from contracts.messages.meeting_events import InvitationResent
+from contracts.messages.replies import Outcome, Reply
+from contracts.values.enums import ParticipantType, RsvpStatus
+from contracts.values.ids import uuid7_hex
+from contracts.values.meeting import Invitee
 from meeting_core.application.deciding import decide
 
 from tests.support.commands import (
@@ -32,8 +34,8 @@ NO_ADDRESS = Invitee(participant_type=ParticipantType.CONTACT, participant_entit
 COOLDOWN = timedelta(seconds=60)
 
 
-def resend(participant_uuid: str | None = None, *, by: Actor = HOST, command_id: str = "") -> ResendInvitations:
-    return ResendInvitations(
+def resend(participant_uuid: str | None = None, *, by: Actor = HOST, command_id: str = "") -> RequestInvitationResend:
+    return RequestInvitationResend(
         command_id=command_id or uuid7_hex(),
         fingerprint="",
         meeting_uuid=MEETING,

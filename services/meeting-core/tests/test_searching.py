@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 from chassis.mongo import Collection
-from contracts.commands import Actor
-from contracts.enums import UserType
-from contracts.filters import (
+from contracts.api.filters import (
     FILTER_FIELDS,
     INSTANT,
     LOCAL_DATE_TIME,
@@ -19,9 +17,11 @@ from contracts.filters import (
     Operator,
     SortKey,
 )
-from contracts.meetings import MeetingSummary, Page
-from contracts.queries import ListCalendar, SearchMeetings
-from contracts.times import parse_instant
+from contracts.api.meetings import MeetingSummary, Page
+from contracts.api.queries import ListCalendar, SearchMeetings
+from contracts.messages.command import Actor
+from contracts.values.enums import UserType
+from contracts.values.times import parse_instant
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from meeting_core.adapters.calendars import CalendarReader

@@ -5,13 +5,18 @@ from typing import Any
 
 import pytest
 from chassis.mongo import Collection, open_database
-from contracts.calendar import ConnectionChanged
-from contracts.commands import RetrySync
-from contracts.enums import CalendarProvider, ConnectionStatus, ExternalSyncStatus, SyncFailureCode, SyncOperation
-from contracts.errors import ErrorCode
-from contracts.events import MeetingCreated, MeetingSyncChanged, SyncRetryRequested
-from contracts.ids import uuid7_hex
-from contracts.sync import SyncChanged
+from contracts.api.errors import ErrorCode
+from contracts.messages.calendar_events import ConnectionChanged, MirrorStatusChanged
+from contracts.messages.meeting_commands import RetrySync
+from contracts.messages.meeting_events import MeetingCreated, MeetingSyncChanged, SyncRetryRequested
+from contracts.values.enums import (
+    CalendarProvider,
+    ConnectionStatus,
+    ExternalSyncStatus,
+    SyncFailureCode,
+    SyncOperation,
+)
+from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.application.noting import note_sync
 from meeting_core.domain.views import Viewer
@@ -38,7 +43,7 @@ PENDING, SYNCED, FAILED, NONE = (
 )
 
 
-def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> SyncChanged:
+def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> MirrorStatusChanged:
     fields: dict[str, Any] = {
         "tenant_uuid": HOST.tenant_uuid,
         "meeting_uuid": MEETING,
@@ -48,7 +53,7 @@ def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: A
         "operation": SyncOperation.CREATE,
         "at": desk.now,
     }
-    return SyncChanged(**fields | more)
+    return MirrorStatusChanged(**fields | more)
 
 
 def failure(code: SyncFailureCode) -> dict[str, Any]:

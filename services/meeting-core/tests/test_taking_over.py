@@ -4,9 +4,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from contracts.enums import ExternalSyncStatus, LocationType, MeetingSource, MeetingStatus, RsvpStatus, SyncOperation
-from contracts.events import MeetingCanceled, MeetingUpdated, SyncRetryRequested
-from contracts.inward import CopyChanged, CopyRemoved
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
+from contracts.messages.meeting_events import MeetingCanceled, MeetingUpdated, SyncRetryRequested
+from contracts.values.enums import (
+    ExternalSyncStatus,
+    LocationType,
+    MeetingSource,
+    MeetingStatus,
+    RsvpStatus,
+    SyncOperation,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from meeting_core.application.noting import note_copy, note_seen
@@ -43,7 +50,7 @@ def desk() -> Desk:
     return desk
 
 
-def note(desk: Desk, *changes: CopyChanged | CopyRemoved) -> None:
+def note(desk: Desk, *changes: MirroredEventChanged | MirroredEventDeleted) -> None:
     for change in changes:
         note_copy(desk.work, change, desk.now)
 
@@ -142,7 +149,7 @@ def test_what_a_calendar_can_say_is_cut_to_what_a_meeting_can(desk: Desk) -> Non
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> CopyChanged:
+def changes(draw: st.DrawFn) -> MirroredEventChanged:
     """Whatever a host can do to an event, and what they can write into it."""
     texts = st.none() | st.just("") | st.text() | st.just("x\n" * 5_000)
     changed: dict[str, Any] = {name: draw(texts) for name in ("title", "location", "description")}
@@ -155,7 +162,7 @@ def changes(draw: st.DrawFn) -> CopyChanged:
 
 
 @given(change=changes())
-def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(change: CopyChanged) -> None:
+def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(change: MirroredEventChanged) -> None:
     desk = Desk(create(guest()))
     note(desk, change, change)
     content, event = desk.meeting.content, desk.events[-1]
@@ -170,7 +177,7 @@ def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(chan
         assert content == Desk(create(guest())).meeting.content
 
 
-REFUSED: dict[str, CopyChanged | CopyRemoved] = {
+REFUSED: dict[str, MirroredEventChanged | MirroredEventDeleted] = {
     "a change by somebody who is not the host": copy_changed(COLLEAGUE.user_id, title="Mine"),
     "a removal by somebody who is not the host": copy_removed(COLLEAGUE.user_id),
     "an end before the start": copy_changed(HOST_ID, start_date_time=at("16:00"), end_date_time=at("15:00")),
@@ -180,7 +187,9 @@ REFUSED: dict[str, CopyChanged | CopyRemoved] = {
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_has_the_copy_put_right_once(desk: Desk, change: CopyChanged | CopyRemoved) -> None:
+def test_what_cannot_be_has_the_copy_put_right_once(
+    desk: Desk, change: MirroredEventChanged | MirroredEventDeleted
+) -> None:
     content = desk.meeting.content
     note(desk, change, change)
     assert (desk.meeting.content, desk.meeting.status) == (content, MeetingStatus.ACTIVE)
@@ -191,7 +200,9 @@ def test_what_cannot_be_has_the_copy_put_right_once(desk: Desk, change: CopyChan
 
 
 @pytest.mark.parametrize("change", [copy_changed(HOST_ID, **LATER), copy_removed(HOST_ID)])
-def test_a_canceled_meeting_stays_so_and_its_copy_goes(desk: Desk, change: CopyChanged | CopyRemoved) -> None:
+def test_a_canceled_meeting_stays_so_and_its_copy_goes(
+    desk: Desk, change: MirroredEventChanged | MirroredEventDeleted
+) -> None:
     desk.done(cancel())
     note(desk, change)
     assert desk.meeting.status is MeetingStatus.CANCELED

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from contracts.enums import LocationType, RsvpStatus
-from contracts.errors import ErrorCode
-from contracts.events import MeetingEvent, MeetingUpdated
+from contracts.api.errors import ErrorCode
+from contracts.messages.meeting_events import MeetingEvent, MeetingUpdated
+from contracts.values.enums import LocationType, RsvpStatus
 
 from tests.support.commands import (
     CLIENT,

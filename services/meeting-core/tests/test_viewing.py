@@ -1,10 +1,10 @@
 """What each kind of viewer sees of a meeting and may do with it."""
 
 import pytest
-from contracts.commands import Actor
-from contracts.enums import ExternalSyncStatus, SyncFailureCode, SyncOperation
-from contracts.errors import ErrorCode
-from contracts.meetings import Meeting as MeetingView
+from contracts.api.errors import ErrorCode
+from contracts.api.meetings import MeetingView
+from contracts.messages.command import Actor
+from contracts.values.enums import ExternalSyncStatus, SyncFailureCode, SyncOperation
 from meeting_core.domain.meeting import SyncState
 from meeting_core.domain.views import Viewer
 

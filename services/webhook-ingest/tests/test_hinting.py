@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from aiokafka.errors import KafkaConnectionError
-from contracts.channels import CalendarHinted
-from contracts.enums import CalendarProvider, HintKind
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
+from contracts.values.enums import CalendarProvider, NotificationKind
 from webhook_ingest.application.hinting import Hints
 
 from tests.support.waiting import until
@@ -20,7 +20,7 @@ class Bus:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def publish(self, hints: Sequence[CalendarHinted]) -> None:
+    async def publish(self, hints: Sequence[CalendarNotificationReceived]) -> None:
         await self.open.wait()
         if self.refuses:
             self.refuses -= 1
@@ -32,8 +32,10 @@ class Bus:
         return [hint for batch in self.published for hint in batch]
 
 
-def hint(channel: str, kind: HintKind = HintKind.CHANGED) -> CalendarHinted:
-    return CalendarHinted(channel_id=channel, connection_id="c", provider=CalendarProvider.GOOGLE, kind=kind)
+def hint(channel: str, kind: NotificationKind = NotificationKind.CHANGED) -> CalendarNotificationReceived:
+    return CalendarNotificationReceived(
+        channel_id=channel, connection_id="c", provider=CalendarProvider.GOOGLE, kind=kind
+    )
 
 
 async def published(bus: Bus, *expected: str) -> None:
@@ -49,7 +51,7 @@ async def test_a_flood_for_one_channel_is_a_handful_of_hints() -> None:
         bus.open.clear()
         for _ in range(2000):
             hints.take(hint("one"))
-        hints.take(hint("one", HintKind.REMOVED))
+        hints.take(hint("one", NotificationKind.REMOVED))
         bus.open.set()
         await published(bus, "one/CHANGED", "one/REMOVED")
     assert bus.all.count("one/CHANGED") <= 2

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from chassis.health import Health
-from contracts.channels import CalendarHinted, ChannelOpened, secret_hash
-from contracts.enums import CalendarProvider
-from contracts.times import utc_now
+from contracts.messages.calendar_channels import ChannelActivated, secret_hash
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
+from contracts.values.enums import CalendarProvider
+from contracts.values.times import utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -37,9 +38,9 @@ class Taken(Hints):
     """Keeps the hints."""
 
     def __init__(self) -> None:
-        self.hints: list[CalendarHinted] = []
+        self.hints: list[CalendarNotificationReceived] = []
 
-    def take(self, hint: CalendarHinted) -> None:
+    def take(self, hint: CalendarNotificationReceived) -> None:
         self.hints.append(hint)
 
 
@@ -48,7 +49,7 @@ def ingest() -> tuple[httpx.AsyncClient, Taken]:
     inside, taken = Ingest(), Taken()
     inside.hints = taken
     inside.channels.note(
-        ChannelOpened(
+        ChannelActivated(
             channel_id=CHANNEL,
             provider=CalendarProvider.OUTLOOK,
             connection_id="connection",

@@ -10,9 +10,10 @@ import pytest
 from chassis.health import Health
 from chassis.security_headers import HEADERS
 from chassis.throttle import Throttle
-from contracts.channels import CalendarHinted, ChannelClosed, ChannelOpened, secret_hash
-from contracts.enums import CalendarProvider, HintKind
-from contracts.times import utc_now
+from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated, secret_hash
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
+from contracts.values.enums import CalendarProvider, NotificationKind
+from contracts.values.times import utc_now
 from fastapi import FastAPI
 from pydantic import SecretStr
 from webhook_ingest.adapters.http import Ingest
@@ -27,14 +28,14 @@ class Taken:
     """Stands where hints are taken."""
 
     def __init__(self) -> None:
-        self.hints: list[CalendarHinted] = []
+        self.hints: list[CalendarNotificationReceived] = []
 
-    def take(self, hint: CalendarHinted) -> None:
+    def take(self, hint: CalendarNotificationReceived) -> None:
         self.hints.append(hint)
 
 
-def channel(channel_id: str, provider: CalendarProvider, *, lives: timedelta = timedelta(days=7)) -> ChannelOpened:
-    return ChannelOpened(
+def channel(channel_id: str, provider: CalendarProvider, *, lives: timedelta = timedelta(days=7)) -> ChannelActivated:
+    return ChannelActivated(
         channel_id=channel_id,
         provider=provider,
         connection_id=f"connection of {channel_id}",
@@ -85,7 +86,7 @@ async def test_a_believed_google_notification_becomes_a_hint(http: httpx.AsyncCl
     assert (hint.connection_id, hint.provider, hint.kind) == (
         f"connection of {GOOGLE}",
         CalendarProvider.GOOGLE,
-        HintKind.CHANGED,
+        NotificationKind.CHANGED,
     )
 
 
@@ -119,7 +120,7 @@ async def test_what_google_did_not_send_changes_nothing(
 
 
 async def test_a_closed_channel_is_not_believed_any_more(http: httpx.AsyncClient, ingest: Ingest, taken: Taken) -> None:
-    ingest.channels.note(ChannelClosed(channel_id=GOOGLE))
+    ingest.channels.note(ChannelDeactivated(channel_id=GOOGLE))
     assert (await http.post("/google", headers=google())).status_code == 403
     assert taken.hints == []
 
@@ -149,7 +150,13 @@ async def test_every_item_of_a_post_is_checked_by_itself(http: httpx.AsyncClient
     ]
     assert (await http.post("/outlook", json={"value": items})).status_code == 200
     kinds = [hint.kind for hint in taken.hints]
-    assert kinds == [HintKind.CHANGED, HintKind.RENEW, HintKind.REMOVED, HintKind.MISSED, HintKind.CHANGED]
+    assert kinds == [
+        NotificationKind.CHANGED,
+        NotificationKind.RENEW,
+        NotificationKind.REMOVED,
+        NotificationKind.MISSED,
+        NotificationKind.CHANGED,
+    ]
     assert {hint.connection_id for hint in taken.hints} == {f"connection of {OUTLOOK}"}
 
 

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from chassis.queries import QueryClient, open_query_client
-from contracts.calendar import CalendarPull, Resealed, ResealSecrets, ResyncCalendar
+from contracts.api.calendar import CalendarSyncResult, ReencryptedPage, ReencryptSecrets, ResyncCalendar
+from contracts.api.queries import InternalQuery
 from contracts.model import Contract
-from contracts.queries import Question
-from contracts.topics import CALENDAR_SYNC
+from contracts.transport.topics import CALENDAR_SYNC
 
 from operate.problem import Problem, service_errors
 from operate.settings import Settings
@@ -26,19 +26,19 @@ class CalendarDesk:
         self._client = client
         self._url = url
 
-    async def resync(self, tenant_uuid: str, user_id: str) -> CalendarPull:
+    async def resync(self, tenant_uuid: str, user_id: str) -> CalendarSyncResult:
         """Have all of a user's calendar read anew; what that came to, or that it goes on."""
-        return await self._ask(ResyncCalendar(tenant_uuid=tenant_uuid, user_id=user_id), CalendarPull)
+        return await self._ask(ResyncCalendar(tenant_uuid=tenant_uuid, user_id=user_id), CalendarSyncResult)
 
-    async def reseal(self) -> AsyncIterator[Resealed]:
+    async def reseal(self) -> AsyncIterator[ReencryptedPage]:
         """Have every secret sealed with the first key, a page at a time."""
         after: str | None = ""
         while after is not None:
-            page = await self._ask(ResealSecrets(after=after, limit=_PAGE), Resealed)
+            page = await self._ask(ReencryptSecrets(after=after, limit=_PAGE), ReencryptedPage)
             yield page
             after = page.last
 
-    async def _ask(self, question: Question, answer: type[Answer]) -> Answer:
+    async def _ask(self, question: InternalQuery, answer: type[Answer]) -> Answer:
         with service_errors(CALENDAR_SYNC, self._url):
             reply = await self._client.ask(question)
             if reply.error is not None:

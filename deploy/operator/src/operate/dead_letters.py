@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.wire import Outgoing, Record
-from contracts.envelope import Headers
-from contracts.times import format_instant, utc_now
-from contracts.topics import RETRY_TOPICS, dead_letter_topics, retry_topic
+from contracts.transport.envelope import Headers
+from contracts.transport.topics import RETRY_TOPICS, dead_letter_topics, retry_topic
+from contracts.values.times import format_instant, utc_now
 
 from operate.settings import Settings
 

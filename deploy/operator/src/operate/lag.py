@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
-from contracts.topics import RETRY_TOPICS, TOPICS, Topic
+from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
 from pydantic import BaseModel
 
 from operate.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 from pydantic import BaseModel, Field, computed_field
 
 from operate.dead_letters import DeadLetter, State, open_dead_letter_box

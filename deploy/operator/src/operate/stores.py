@@ -11,9 +11,9 @@ from datetime import datetime
 from chassis.leases import Oversight, Standing
 from chassis.mongo import Collection, Database, open_database
 from chassis.outbox import overdue, pending
-from contracts.enums import ConnectionStatus
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
+from contracts.values.enums import ConnectionStatus
+from contracts.values.times import utc_now
 from pydantic import BaseModel
 
 from operate.settings import Settings

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from contracts.enums import UserType
+from contracts.values.enums import UserType
 
 from operate.problem import Problem
 from operate.settings import Settings

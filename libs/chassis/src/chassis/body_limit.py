@@ -1,6 +1,6 @@
 """How large a request's body may be."""
 
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,5 +35,5 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = error_response(scope["path"], Refusal(ErrorCode.BODY_TOO_LARGE), {"Connection": "close"})
+        answer = error_response(scope["path"], ApiError(ErrorCode.BODY_TOO_LARGE), {"Connection": "close"})
         await answer(scope, receive, send)

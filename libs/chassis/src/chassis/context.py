@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from contracts.envelope import Envelope
-from contracts.ids import uuid7_hex
+from contracts.transport.envelope import Envelope
+from contracts.values.ids import uuid7_hex
 
 from chassis.tracing import continuing
 

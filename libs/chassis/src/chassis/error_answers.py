@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.errors import ErrorBody, ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorBody, ErrorCode
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
@@ -26,7 +26,7 @@ _BY_STATUS = {
 _MOST_DETAILS = 50
 
 
-def error_response(path: str, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(path: str, refusal: ApiError, headers: Mapping[str, str] | None = None) -> Response:
     """The answer that tells of a refusal."""
     code = refusal.code
     body = ErrorBody(
@@ -43,27 +43,27 @@ def error_response(path: str, refusal: Refusal, headers: Mapping[str, str] | Non
     return Response(body.model_dump_json(), code.status, sent, media_type="application/json")
 
 
-def retry_headers(refusal: Refusal) -> dict[str, str]:
+def retry_headers(refusal: ApiError) -> dict[str, str]:
     """When the same request may be tried again, if that is known."""
     seconds = _RETRY_AFTER if refusal.code is ErrorCode.SERVICE_UNAVAILABLE else refusal.retry_after
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-EXPECTED = (Refusal, RequestValidationError, HTTPException, BusUnavailableError, QueryUnavailableError)
+EXPECTED = (ApiError, RequestValidationError, HTTPException, BusUnavailableError, QueryUnavailableError)
 """What endpoints may end with besides an answer; ``refusal_of`` says what it means."""
 
 
-def refusal_of(error: Exception) -> Refusal:
+def refusal_of(error: Exception) -> ApiError:
     """What an expected error means to the caller."""
     match error:
-        case Refusal():
+        case ApiError():
             return error
         case RequestValidationError():
             return invalid_input(error.errors())
         case HTTPException():
-            return Refusal(_BY_STATUS.get(error.status_code, ErrorCode.MALFORMED_REQUEST))
+            return ApiError(_BY_STATUS.get(error.status_code, ErrorCode.MALFORMED_REQUEST))
         case _:
-            return Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+            return ApiError(ErrorCode.SERVICE_UNAVAILABLE)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -81,7 +81,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def broken(scope: Scope) -> Response:
     """The answer when something happened that nobody expected; what it was stands in the log only."""
-    return error_response(scope["path"], Refusal(ErrorCode.INTERNAL_ERROR))
+    return error_response(scope["path"], ApiError(ErrorCode.INTERNAL_ERROR))
 
 
 def _allowed(request: Request) -> dict[str, str]:
@@ -91,11 +91,11 @@ def _allowed(request: Request) -> dict[str, str]:
     return {"Allow": ", ".join(sorted(set[str]().union(*here)))}
 
 
-def invalid_input(errors: Sequence[Any]) -> Refusal:
+def invalid_input(errors: Sequence[Any]) -> ApiError:
     """A refusal that names each wrong field, ``field: message``, without repeating the input."""
     if any(error["type"] in ("json_invalid", "json_type") for error in errors):
-        return Refusal(ErrorCode.MALFORMED_REQUEST, details=["body: is not valid JSON"])
-    return Refusal(ErrorCode.VALIDATION_FAILED, details=[_detail(error) for error in errors[:_MOST_DETAILS]])
+        return ApiError(ErrorCode.MALFORMED_REQUEST, details=["body: is not valid JSON"])
+    return ApiError(ErrorCode.VALIDATION_FAILED, details=[_detail(error) for error in errors[:_MOST_DETAILS]])
 
 
 def _detail(error: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import structlog
 import uvicorn
-from contracts.ids import uuid7_hex
+from contracts.values.ids import uuid7_hex
 from fastapi import FastAPI, Header, HTTPException, Response
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig

@@ -13,8 +13,8 @@ from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from contracts.enums import Language
-from contracts.times import Schedule
+from contracts.values.enums import Language
+from contracts.values.times import Schedule
 
 LOCALES = {Language.ENGLISH: Locale("en"), Language.SPANISH: Locale("es")}
 

@@ -23,8 +23,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from chassis.mongo import Collection, Document

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 

@@ -3,8 +3,8 @@
 Source: https://github.com/Kludex/uvicorn, `uvicorn/protocols/http/httptools_impl.py`.
 """
 
-from contracts.errors import ErrorCode, Refusal
-from contracts.ids import uuid7_hex
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.values.ids import uuid7_hex
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from chassis.error_answers import error_response
@@ -18,7 +18,7 @@ class PlatformProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Tell of a request that cannot be parsed, and close. Its path is not known."""
         told = {**HEADERS, CORRELATION_HEADER: uuid7_hex(), "connection": "close"}
-        answer = error_response("", Refusal(ErrorCode.MALFORMED_REQUEST, details=[msg]), told)
+        answer = error_response("", ApiError(ErrorCode.MALFORMED_REQUEST, details=[msg]), told)
         lines = (name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
         self.transport.write(b"".join((STATUS_LINE[400], *lines, b"\r\n", bytes(answer.body))))
         self.transport.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
-from contracts.topics import Topic, all_topics
+from contracts.transport.topics import Topic, all_topics
 
 from chassis.logs import configure_logging
 from chassis.settings import KafkaSettings

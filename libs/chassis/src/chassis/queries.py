@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from contracts.errors import Refusal
-from contracts.queries import Question
-from contracts.replies import Outcome, Reply, ReplyError
+from contracts.api.errors import ApiError
+from contracts.api.queries import InternalQuery
+from contracts.messages.replies import Outcome, Reply, ReplyError
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from httpx_aiohttp import HttpxAiohttpClient
 from pydantic import ValidationError
@@ -21,15 +21,15 @@ PREFIX = "/internal/queries"
 Answerer = Callable[[Any], Awaitable[Reply]]
 
 
-def query_routes(settings: ServiceSettings, answerers: dict[type[Question], Answerer]) -> APIRouter:
-    """A route for each kind of query; a ``Refusal`` becomes a rejecting reply."""
+def query_routes(settings: ServiceSettings, answerers: dict[type[InternalQuery], Answerer]) -> APIRouter:
+    """A route for each kind of query; a ``ApiError`` becomes a rejecting reply."""
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(internal_only(settings))])
     for kind, answerer in answerers.items():
         router.add_api_route(f"/{kind.name}", _endpoint(kind, answerer), methods=["POST"])
     return router
 
 
-def _endpoint(kind: type[Question], answer: Answerer) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(kind: type[InternalQuery], answer: Answerer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             query = kind.model_validate_json(await request.body())
@@ -38,7 +38,7 @@ def _endpoint(kind: type[Question], answer: Answerer) -> Callable[[Request], Awa
         try:
             with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
                 reply = await answer(query)
-        except Refusal as refusal:
+        except ApiError as refusal:
             reply = Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
         return Response(reply.model_dump_json(), media_type="application/json")
 
@@ -56,7 +56,7 @@ class QueryClient:
         self._settings = settings
         self._http = http
 
-    async def ask(self, query: Question) -> Reply:
+    async def ask(self, query: InternalQuery) -> Reply:
         """Raises QueryUnavailableError when there is no answer."""
         try:
             with span(f"ask {query.name}", SpanKind.CLIENT):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from ipaddress import IPv6Address, ip_address
 
 from cachetools import LRUCache
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Request
 
 _WINDOW = 60.0
@@ -31,14 +31,14 @@ class Throttle:
         """Count one more use.
 
         Raises:
-            Refusal: 429, with the seconds to wait; this use does not count.
+            ApiError: 429, with the seconds to wait; this use does not count.
         """
         if not self._interval:
             return
         now = self._clock()
         used_up_to = max(now, self._used_up_to.get(key, now)) + self._interval
         if used_up_to - now > _WINDOW:
-            raise Refusal(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(used_up_to - now - _WINDOW))
+            raise ApiError(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(used_up_to - now - _WINDOW))
         self._used_up_to[key] = used_up_to
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 
 from chassis import metrics
 from chassis.backoff import backoff

@@ -15,9 +15,21 @@ from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
 from chassis.workers import Workers
-from contracts.calendar import BeginConsent, CompleteConsent, GetConnection, ResealSecrets, ResyncCalendar
-from contracts.enums import CalendarProvider
-from contracts.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS, CALENDAR_SYNC, MEETING_EVENTS
+from contracts.api.calendar import (
+    CompleteAuthorization,
+    GetConnection,
+    ReencryptSecrets,
+    ResyncCalendar,
+    StartAuthorization,
+)
+from contracts.transport.topics import (
+    CALENDAR_COMMANDS,
+    CALENDAR_EVENTS,
+    CALENDAR_NOTIFICATIONS,
+    CALENDAR_SYNC,
+    MEETING_EVENTS,
+)
+from contracts.values.enums import CalendarProvider
 from fastapi import FastAPI
 
 from calendar_sync.adapters.calendars.google import GoogleCalendar
@@ -170,9 +182,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                     settings,
                     {
                         GetConnection: connecting.get,
-                        BeginConsent: connecting.begin,
-                        CompleteConsent: connecting.complete,
-                        ResealSecrets: Rotating(connections, vault).reseal,
+                        StartAuthorization: connecting.begin,
+                        CompleteAuthorization: connecting.complete,
+                        ReencryptSecrets: Rotating(connections, vault).reseal,
                         ResyncCalendar: syncing.start_over,
                     },
                 )

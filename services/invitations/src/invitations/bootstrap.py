@@ -14,7 +14,7 @@ from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
 from chassis.workers import Workers
 from contracts.rsvp_tokens import RsvpKeys
-from contracts.topics import INVITATIONS, MEETING_EVENTS
+from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
 from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryDesk, GuestBook

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from chassis.settings import DatabaseSettings
-from contracts.enums import Language
+from contracts.values.enums import Language
 from pydantic import Field, SecretStr
 
 

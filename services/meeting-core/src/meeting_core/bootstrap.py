@@ -12,8 +12,8 @@ from chassis.kafka.publisher import open_publisher
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
-from contracts.queries import CheckAvailability, GetInvitation, GetMeeting, ListCalendar, SearchMeetings
-from contracts.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
+from contracts.api.queries import CheckAvailability, GetInvitation, GetMeeting, ListCalendar, SearchMeetings
+from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
 from meeting_core.adapters.busy import BusyReader

@@ -11,7 +11,7 @@ from chassis.kafka.publisher import open_publisher
 from chassis.kafka.tail import Tail
 from chassis.security_headers import SecurityHeaders
 from chassis.throttle import Throttle
-from contracts.topics import CALENDAR_CHANNELS
+from contracts.transport.topics import CALENDAR_CHANNELS
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from contracts.calendar import PullStatus
+from contracts.api.calendar import SyncRunStatus
 
 from operate.asking import open_calendar_desk
 from operate.screen import awaited, err, out
@@ -27,7 +27,7 @@ async def resync(
     with err.status("reading the calendar"):
         async with open_calendar_desk(Settings()) as desk:
             pulled = await desk.resync(tenant, user)
-    if pulled.status is PullStatus.IN_PROGRESS:
+    if pulled.status is SyncRunStatus.IN_PROGRESS:
         out.print("it takes long and goes on by itself; `meetings status` shows the oldest pull")
     else:
         out.print(f"read: {pulled.imported} imported, {pulled.updated} updated, {pulled.removed} removed")

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from contracts.enums import UserType
-from contracts.times import utc_now
+from contracts.values.enums import UserType
+from contracts.values.times import utc_now
 
 from operate.settings import Settings, local_run
 from operate.tokens import signed_token, token_of

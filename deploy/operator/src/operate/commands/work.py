@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from chassis.mongo import Document
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 from pydantic import TypeAdapter
 
 from operate.problem import Problem, database_errors

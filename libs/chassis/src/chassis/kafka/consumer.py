@@ -18,11 +18,11 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaError
-from contracts.envelope import Envelope, Message
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.model import Contract
-from contracts.replies import Outcome, Reply, ReplyError
-from contracts.topics import GATEWAY_REPLIES, Topic, retry_topic
+from contracts.transport.envelope import Envelope, Message
+from contracts.transport.topics import GATEWAY_REPLIES, Topic, retry_topic
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
@@ -198,7 +198,7 @@ class Consumer:
 
     async def _reply_failed(self, command: Envelope, error: Exception) -> None:
         code = ErrorCode.MALFORMED_REQUEST if isinstance(error, ValueError) else ErrorCode.INTERNAL_ERROR
-        reply = Reply(outcome=Outcome.FAILED, error=ReplyError.of(Refusal(code)))
+        reply = Reply(outcome=Outcome.FAILED, error=ReplyError.of(ApiError(code)))
         with working_on(Context.of(command)):
             envelope = envelope_for(reply, source=self._group, subject=command.subject)
         await self._publisher.publish(encode(Message(envelope, reply), key=command.id))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import structlog
-from contracts.times import format_instant, utc_now
-from contracts.topics import Topic
+from contracts.transport.topics import Topic
+from contracts.values.times import format_instant, utc_now
 from pydantic import ValidationError
 
 from chassis.kafka.publisher import Publisher

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError
-from contracts.envelope import Message
+from contracts.messages.replies import Reply
 from contracts.model import Contract
-from contracts.registry import type_of
-from contracts.replies import Reply
-from contracts.topics import GATEWAY_REPLIES
+from contracts.transport.envelope import Message
+from contracts.transport.registry import type_of
+from contracts.transport.topics import GATEWAY_REPLIES
 
 from chassis import metrics
 from chassis.kafka.publisher import Publisher

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from contracts.topics import Topic
+from contracts.transport.topics import Topic
 
 from chassis.kafka.deadletters import DeadLetters
 from chassis.kafka.publisher import Publisher

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from aiokafka import ConsumerRecord
-from contracts.envelope import Envelope, Headers, Message
 from contracts.model import Contract
-from contracts.registry import MESSAGE_TYPES, type_of
+from contracts.transport.envelope import Envelope, Headers, Message
+from contracts.transport.registry import MESSAGE_TYPES, type_of
 
 from chassis.context import current_context
 from chassis.tracing import traceparent

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import httpx
 from cachetools import TTLCache
-from contracts.enums import Language, ParticipantType, UserType
-from contracts.errors import ErrorCode, Refusal
-from contracts.meetings import Invitee
+from contracts.api.errors import ApiError, ErrorCode
 from contracts.model import Contract
+from contracts.values.enums import Language, ParticipantType, UserType
+from contracts.values.meeting import Invitee
 from pydantic import TypeAdapter, ValidationError
 
 from api_gateway.domain.caller import Caller
@@ -60,14 +60,14 @@ class _Breaker:
 
     async def call(self, ask: Callable[[], Awaitable[Found]]) -> Found:
         if time.monotonic() < self._closed_from:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
         try:
             answer = await ask()
         except (httpx.HTTPError, ValidationError, ValueError) as error:
             self._failures += 1
             if self._failures >= _FAILURES_TO_OPEN:
                 self._closed_from = time.monotonic() + _OPEN_SECONDS
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
         self._failures = 0
         return answer
 
@@ -85,7 +85,7 @@ class Directory:
         """The people of these ids.
 
         Raises:
-            Refusal: 400 naming each id that is unknown to this caller; 503 when the directory cannot be asked.
+            ApiError: 400 naming each id that is unknown to this caller; 503 when the directory cannot be asked.
         """
         contacts = await asyncio.gather(*(self.contact(caller, one) for one in contact_ids))
         staff = await asyncio.gather(*(self.staff(caller, one) for one in staff_ids))
@@ -96,7 +96,7 @@ class Directory:
             if person is None
         ]
         if unknown:
-            raise Refusal(ErrorCode.VALIDATION_FAILED, details=unknown)
+            raise ApiError(ErrorCode.VALIDATION_FAILED, details=unknown)
         return [person for person in (*contacts, *staff) if person is not None]
 
     async def name_of(self, caller: Caller) -> str:
@@ -132,7 +132,7 @@ class Directory:
         if answer.status_code in (400, 403, 404):  # the id is the caller's word: what is wrong with it is no failure
             return None
         if answer.status_code == 401:
-            raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED)
+            raise ApiError(ErrorCode.AUTHENTICATION_REQUIRED)
         answer.raise_for_status()
         return read(answer.content)
 

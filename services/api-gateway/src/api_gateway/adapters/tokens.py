@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import jwt
 import structlog
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from pydantic import SecretStr
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ class KeySet:
         """The key of this id, if it is of this type (``RSA``, ``EC``): a key never serves another algorithm family.
 
         Raises:
-            Refusal: no key was ever fetched and the login cannot be reached.
+            ApiError: no key was ever fetched and the login cannot be reached.
         """
         if key_id not in self._keys or time.monotonic() - self._fetched_at > _REFRESH_AFTER:
             await self._refresh()
@@ -45,7 +45,7 @@ class KeySet:
                 self._tried_at = time.monotonic()
                 await self._fetch()
         if not self._keys:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE)
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
 
     async def _fetch(self) -> None:
         try:
@@ -79,7 +79,7 @@ class TokenVerifier:
         """The claims of a token that holds.
 
         Raises:
-            Refusal: 401, whatever is wrong with it.
+            ApiError: 401, whatever is wrong with it.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -95,7 +95,7 @@ class TokenVerifier:
                 options={"require": ["exp"], "verify_aud": self._audience is not None},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED) from error
+            raise ApiError(ErrorCode.AUTHENTICATION_REQUIRED) from error
         return claims
 
     async def _key(self, algorithm: str, key_id: object) -> Any:
@@ -105,4 +105,4 @@ class TokenVerifier:
             found = await self._keys.find(key_id if isinstance(key_id, str) else None, _JWKS_ALGORITHMS[algorithm])
             if found is not None:
                 return found.key
-        raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED)
+        raise ApiError(ErrorCode.AUTHENTICATION_REQUIRED)

@@ -4,10 +4,10 @@ import asyncio
 from typing import Protocol
 
 from chassis.queries import QueryClient
-from contracts.availability import Availabilities, Busy, UserAvailability
-from contracts.enums import AvailabilityStatus
-from contracts.meetings import Invitee
-from contracts.queries import CheckAvailability
+from contracts.api.availability import Availabilities, Busy, UserAvailability
+from contracts.api.queries import CheckAvailability
+from contracts.values.enums import AvailabilityStatus
+from contracts.values.meeting import Invitee
 
 from api_gateway.domain.availability import AvailabilityBody
 from api_gateway.domain.caller import Caller
@@ -31,7 +31,7 @@ class AvailabilityChecks:
         """One entry for each id asked about, in the order asked.
 
         Raises:
-            Refusal: 503 when the directory cannot be asked.
+            ApiError: 503 when the directory cannot be asked.
         """
         distinct = list(dict.fromkeys(body.user_uuids))
         found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))

@@ -6,19 +6,16 @@ are commands.
 
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient, QueryUnavailableError
-from contracts.calendar import (
-    BeginConsent,
-    CalendarCommand,
-    CompleteConsent,
-    ConsentOutcome,
-    ConsentResult,
-    DisconnectCalendar,
+from contracts.api.calendar import (
+    AuthorizationOutcome,
+    AuthorizationResult,
+    CompleteAuthorization,
     GetConnection,
-    PreferModal,
-    SyncCalendar,
+    StartAuthorization,
 )
-from contracts.enums import CalendarProvider, FirstTimeModalPreference
-from contracts.replies import Reply
+from contracts.messages.calendar_commands import CalendarCommand, DisconnectCalendar, SetModalPreference, SyncCalendar
+from contracts.messages.replies import Reply
+from contracts.values.enums import CalendarProvider, FirstTimeModalPreference
 
 from api_gateway.application.meetings import Directory
 from api_gateway.application.wishes import Wish
@@ -41,20 +38,20 @@ class CalendarConnections:
     async def begin(self, wish: Wish, provider: CalendarProvider) -> Reply:
         """Where the caller's browser goes to consent. Their name will stand in the meetings of their calendar."""
         actor = wish.caller.actor(await self._directory.name_of(wish.caller))
-        return await self._consents.ask(BeginConsent(actor=actor, provider=provider, request_id=wish.command_id))
+        return await self._consents.ask(StartAuthorization(actor=actor, provider=provider, request_id=wish.command_id))
 
     async def complete(
         self, provider: CalendarProvider, *, state: str | None, code: str | None, error: str | None
-    ) -> ConsentResult:
+    ) -> AuthorizationResult:
         """What became of a consent, now that the provider has sent the browser back."""
         if state is None:
-            return ConsentResult.EXPIRED
-        question = CompleteConsent(provider=provider, state=state, code=code, error=error)
+            return AuthorizationResult.EXPIRED
+        question = CompleteAuthorization(provider=provider, state=state, code=code, error=error)
         try:
             reply = await self._consents.ask(question)
         except QueryUnavailableError:
-            return ConsentResult.UNAVAILABLE
-        return ConsentOutcome.model_validate(reply.data).result
+            return AuthorizationResult.UNAVAILABLE
+        return AuthorizationOutcome.model_validate(reply.data).result
 
     async def disconnect(self, wish: Wish) -> Reply | None:
         return await self._send(
@@ -67,7 +64,7 @@ class CalendarConnections:
 
     async def prefer(self, wish: Wish, action: FirstTimeModalPreference) -> Reply | None:
         return await self._send(
-            PreferModal(command_id=wish.command_id, fingerprint=action, actor=wish.caller.actor(), action=action)
+            SetModalPreference(command_id=wish.command_id, fingerprint=action, actor=wish.caller.actor(), action=action)
         )
 
     async def _send(self, command: CalendarCommand) -> Reply | None:

@@ -6,14 +6,14 @@ from chassis.context import Context, current_context, working_on
 from chassis.kafka.requests import Requests
 from chassis.queries import QueryClient
 from chassis.throttle import Throttle
-from contracts.commands import AnswerInvitation
-from contracts.enums import RsvpStatus
-from contracts.errors import ErrorCode, Refusal
-from contracts.meetings import Invitation
-from contracts.queries import GetInvitation
-from contracts.replies import Reply, ReplyError
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.meetings import Invitation
+from contracts.api.queries import GetInvitation
+from contracts.messages.meeting_commands import AnswerInvitation
+from contracts.messages.replies import Reply, ReplyError
 from contracts.rsvp_tokens import RsvpKeys, RsvpTokenError, verify
-from contracts.times import utc_now
+from contracts.values.enums import RsvpStatus
+from contracts.values.times import utc_now
 
 from api_gateway.application.wishes import Conditions, Sent
 
@@ -45,7 +45,7 @@ class Guests:
         """The guest whose link this is.
 
         Raises:
-            Refusal: 403 for a token that does not hold, whatever is wrong with it, or for none where one is required;
+            ApiError: 403 for a token that does not hold, whatever is wrong with it, or for none where one is required;
                 429 for too many requests with one guest's link.
         """
         tenant = (
@@ -58,7 +58,7 @@ class Guests:
         """What the guest is asked.
 
         Raises:
-            Refusal: there is no such invitation, or not any longer.
+            ApiError: there is no such invitation, or not any longer.
         """
         question = GetInvitation(
             meeting_uuid=guest.meeting_uuid, participant_uuid=guest.participant_uuid, tenant_uuid=guest.tenant_uuid
@@ -89,11 +89,11 @@ class Guests:
                 token or "", self._keys, meeting_uuid=meeting_uuid, participant_uuid=participant_uuid, now=utc_now()
             )
         except RsvpTokenError:
-            raise Refusal(ErrorCode.RSVP_TOKEN_INVALID) from None
+            raise ApiError(ErrorCode.RSVP_TOKEN_INVALID) from None
 
 
 def _told(guest: Guest, reply: Reply) -> Reply:
     """The reply as this guest may read it: a token whose participant is gone is as void as any other."""
     if guest.tenant_uuid is None or reply.error is None or reply.error.code not in _GONE:
         return reply
-    return reply.model_copy(update={"error": ReplyError.of(Refusal(ErrorCode.RSVP_TOKEN_INVALID))})
+    return reply.model_copy(update={"error": ReplyError.of(ApiError(ErrorCode.RSVP_TOKEN_INVALID))})

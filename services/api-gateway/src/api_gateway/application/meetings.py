@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chassis.kafka.requests import Requests
-from contracts.commands import (
+from contracts.messages.command import Command
+from contracts.messages.meeting_commands import (
     AnswerInvitation,
     CancelMeeting,
-    Command,
     CreateMeeting,
     HideMeeting,
-    ResendInvitations,
+    RequestInvitationResend,
     RetrySync,
     UpdateMeeting,
 )
-from contracts.enums import ParticipantType, UserType
-from contracts.ids import meeting_uuid_for, new_meeting_uuid
-from contracts.meetings import Invitee
 from contracts.model import Contract
+from contracts.values.enums import ParticipantType, UserType
+from contracts.values.ids import meeting_uuid_for, new_meeting_uuid
+from contracts.values.meeting import Invitee
 
 from api_gateway.application.wishes import Sent, Wish
 from api_gateway.domain.bodies import CreateMeetingBody, ExternalAttendee, RsvpBody, UpdateMeetingBody
@@ -30,7 +30,7 @@ class Directory(Protocol):
     """Who an id is, asked with the caller's own authority."""
 
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
-        """Raises a Refusal that names each unknown id."""
+        """Raises a ApiError that names each unknown id."""
 
     async def name_of(self, caller: Caller) -> str: ...
 
@@ -116,7 +116,7 @@ class MeetingCommands:
     async def resend(self, wish: Wish, meeting_uuid: str, participant_uuid: str | None = None) -> Sent:
         """Have one participant, or all, mailed their invitation again."""
         return await self._send(
-            ResendInvitations(
+            RequestInvitationResend(
                 command_id=wish.command_id,
                 fingerprint="",
                 meeting_uuid=meeting_uuid,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from contracts.ids import uuid7_hex, uuid8_hex
-from contracts.replies import Reply
+from contracts.messages.replies import Reply
+from contracts.values.ids import uuid7_hex, uuid8_hex
 
 from api_gateway.domain.caller import Caller
 

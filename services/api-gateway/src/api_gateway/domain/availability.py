@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Self
 
+from contracts.api.queries import MAX_PEOPLE_CHECKED
 from contracts.model import Contract
-from contracts.queries import MOST_PEOPLE_CHECKED
-from contracts.times import LocalDateTime, TimeZoneName, to_instant
+from contracts.values.times import LocalDateTime, TimeZoneName, to_instant
 from pydantic import Field, model_validator
 
 from api_gateway.domain.bodies import wrong
@@ -15,7 +15,7 @@ from api_gateway.domain.text import Ids
 class AvailabilityBody(Contract):
     """Whom to check, and the half-open window: wall-clock times in an IANA zone, UTC unless one is given."""
 
-    user_uuids: Annotated[Ids, Field(min_length=1, max_length=MOST_PEOPLE_CHECKED)]
+    user_uuids: Annotated[Ids, Field(min_length=1, max_length=MAX_PEOPLE_CHECKED)]
     start_date_time: LocalDateTime
     end_date_time: LocalDateTime
     timezone: TimeZoneName | None = Field(default=None, description="of the window; UTC unless given")

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from contracts.commands import MeetingChanges
-from contracts.enums import Language, LocationType, RsvpStatus
-from contracts.meetings import MeetingContent
+from contracts.messages.meeting_commands import MeetingChanges
 from contracts.model import Contract
-from contracts.times import LocalDateTime, TimeZoneName
+from contracts.values.enums import Language, LocationType, RsvpStatus
+from contracts.values.meeting import MeetingContent
+from contracts.values.times import LocalDateTime, TimeZoneName
 from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 

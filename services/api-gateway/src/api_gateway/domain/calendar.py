@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from contracts.enums import CalendarProvider, FirstTimeModalPreference
 from contracts.model import Contract
+from contracts.values.enums import CalendarProvider, FirstTimeModalPreference
 
 
 class ProviderName(StrEnum):

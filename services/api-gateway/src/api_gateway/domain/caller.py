@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.commands import Actor
-from contracts.enums import UserType
-from contracts.errors import ErrorCode, Refusal
-from contracts.ids import ForeignId
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.command import Actor
+from contracts.values.enums import UserType
+from contracts.values.ids import ForeignId
 from pydantic import TypeAdapter, ValidationError
 
 _foreign_id = TypeAdapter(ForeignId)
@@ -54,11 +54,11 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
     """The caller that these headers name and these verified claims prove.
 
     Raises:
-        Refusal: 400 for a missing or malformed header, 401 for a token that lacks a claim, 403 where they differ.
+        ApiError: 400 for a missing or malformed header, 401 for a token that lacks a claim, 403 where they differ.
     """
     missing = [f"{name}: is required" for name in _REQUIRED if not headers.get(name, "").strip()]
     if missing:
-        raise Refusal(ErrorCode.HEADER_MISSING, details=missing)
+        raise ApiError(ErrorCode.HEADER_MISSING, details=missing)
     tenant, user, email, user_type = (headers[name].strip() for name in _REQUIRED)
     try:
         caller = Caller(
@@ -69,9 +69,9 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
             platform_headers={name: headers[name] for name in HEADERS if name in headers},
         )
     except (ValidationError, ValueError) as error:
-        raise Refusal(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error
+        raise ApiError(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error
     if len(email) > _LONGEST_EMAIL or "@" not in email:
-        raise Refusal(ErrorCode.HEADER_MISSING, details=["x-user-email: must be an e-mail address"])
+        raise ApiError(ErrorCode.HEADER_MISSING, details=["x-user-email: must be an e-mail address"])
     _prove(caller, headers.get("x-partner-uuid"), claims, names)
     return caller
 
@@ -84,11 +84,11 @@ def _prove(caller: Caller, partner: str | None, claims: Mapping[str, Any], names
         (caller.user_type, _user_type(claims.get(names.user_type))),
     )
     if any(proved is None for _, proved in said_and_proved):
-        raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED, details=["token: a claim about the user is missing"])
+        raise ApiError(ErrorCode.AUTHENTICATION_REQUIRED, details=["token: a claim about the user is missing"])
     proved_partner = claims.get(names.partner)
     partner_differs = partner is not None and proved_partner is not None and partner != proved_partner
     if partner_differs or any(said != proved for said, proved in said_and_proved):
-        raise Refusal(ErrorCode.IDENTITY_MISMATCH)
+        raise ApiError(ErrorCode.IDENTITY_MISMATCH)
 
 
 def _casefolded(claim: Any) -> str | None:

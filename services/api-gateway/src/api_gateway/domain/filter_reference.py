@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from contracts.filters import (
+from contracts.api.filters import (
     BOOLEAN,
     FILTER_FIELDS,
     INSTANT,
     LOCAL_DATE_TIME,
-    LONGEST_TEXT,
-    MOST_FILTERS,
-    MOST_SORT_KEYS,
-    MOST_VALUES,
+    MAX_FILTERS,
+    MAX_SORT_KEYS,
+    MAX_TEXT_LENGTH,
+    MAX_VALUES,
     NUMBER,
     TEXT,
-    Kind,
+    FieldType,
     Operator,
 )
 
@@ -53,7 +53,7 @@ Fast on any calendar are pages that are not sorted, or sorted by `startDateTime`
 sort, a filter that few meetings fulfil, and one on `tenantUuid` (all have the same) read through the caller's own
 calendar, nobody else's; a filter on `startDateTime` narrows what is read.
 
-At most {MOST_FILTERS} filters, {MOST_VALUES} `values`, {LONGEST_TEXT} characters of text and {MOST_SORT_KEYS} sort
+At most {MAX_FILTERS} filters, {MAX_VALUES} `values`, {MAX_TEXT_LENGTH} characters of text and {MAX_SORT_KEYS} sort
 entries. Whatever is wrong is answered with 400, naming the entry: `filters[2].value: must be a number`.
 """
 RULES = [" ".join(rule.split()) for rule in _RULES.split("\n\n")]
@@ -97,5 +97,5 @@ def operator_rows() -> Iterator[tuple[str, str, str]]:
         yield operator, ", ".join(f"`{name}`" for name in operator.operands) or "none", _MEANINGS[operator]
 
 
-def _named(kind: Kind) -> str:
+def _named(kind: FieldType) -> str:
     return ", ".join(kind.operators)

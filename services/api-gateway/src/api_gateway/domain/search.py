@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any, Self
 
-from contracts.commands import Actor
-from contracts.filters import (
+from contracts.api.filters import (
     FILTER_FIELDS,
-    MOST_FILTERS,
-    MOST_SORT_KEYS,
-    MOST_VALUES,
+    MAX_FILTERS,
+    MAX_SORT_KEYS,
+    MAX_VALUES,
     Condition,
     FilterField,
     Operator,
     SortKey,
 )
+from contracts.api.queries import SearchMeetings
+from contracts.messages.command import Actor
 from contracts.model import Contract
-from contracts.queries import SearchMeetings
 from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
 
 from api_gateway.domain.bodies import wrong
@@ -31,7 +31,7 @@ class Filter(Contract):
     field: str = Field(json_schema_extra={"enum": [*FILTER_FIELDS]}, examples=["startDateTime"])
     operator: Operator = Field(description="in any case", examples=["RANGE"])
     value: Any = Field(default=None, description="for operators that compare with one value")
-    values: list[Any] | None = Field(default=None, max_length=MOST_VALUES, description="for `IN` and `NOT_IN`")
+    values: list[Any] | None = Field(default=None, max_length=MAX_VALUES, description="for `IN` and `NOT_IN`")
     min: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-01T00:00:00"])
     max: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-30T23:59:59"])
 
@@ -81,10 +81,10 @@ SortEntry = Annotated[
 class SearchBody(Contract):
     """Which of the meetings on the caller's calendar to list, in which order, and which page. Null is the default."""
 
-    filters: Annotated[list[Filter], Field(max_length=MOST_FILTERS)] | None = None
+    filters: Annotated[list[Filter], Field(max_length=MAX_FILTERS)] | None = None
     page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE)] | None = Field(default=0, description="zero-based")
     size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE)] | None = DEFAULT_PAGE
-    sort: Annotated[list[SortEntry], Field(max_length=MOST_SORT_KEYS)] | None = Field(
+    sort: Annotated[list[SortEntry], Field(max_length=MAX_SORT_KEYS)] | None = Field(
         default=None,
         description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",
     )

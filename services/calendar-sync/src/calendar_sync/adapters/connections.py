@@ -18,11 +18,11 @@ from chassis.leases import due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.outages import is_outage
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from contracts.calendar import ConnectionChanged
-from contracts.enums import CalendarProvider, ConnectionStatus
-from contracts.envelope import Message
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.enums import CalendarProvider, ConnectionStatus
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 

@@ -17,8 +17,8 @@ from chassis.context import Context, working_on
 from chassis.leases import Lease, Result, due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.waiting import stop
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 

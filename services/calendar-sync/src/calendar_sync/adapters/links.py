@@ -18,13 +18,12 @@ from chassis.leases import Lease, Result, due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.tracing import span
-from contracts.enums import CalendarProvider, MeetingStatus
-from contracts.envelope import Message
-from contracts.ids import uuid7_hex
-from contracts.inward import CopyChanged, CopyRemoved
-from contracts.sync import SyncChanged
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted, MirrorStatusChanged
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.enums import CalendarProvider, MeetingStatus
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -123,7 +122,7 @@ def to_link(document: Document) -> Link:
 
 def said(link: Link, told: Told, outbox_due_at: datetime) -> dict[str, Any]:
     """The update that takes what is told into a link's document, and the event that tells it into its outbox."""
-    event = SyncChanged(
+    event = MirrorStatusChanged(
         tenant_uuid=link.tenant_uuid,
         meeting_uuid=link.meeting_uuid,
         sequence=told.sequence,
@@ -138,7 +137,7 @@ def said(link: Link, told: Told, outbox_due_at: datetime) -> dict[str, Any]:
 
 
 def _saying(
-    event: SyncChanged | CopyChanged | CopyRemoved,
+    event: MirrorStatusChanged | MirroredEventChanged | MirroredEventDeleted,
     link: Link,
     correlation_id: str,
     fields: Document,

@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaError
 from chassis.kafka.wire import encode, envelope_for
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from contracts.envelope import Message
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
-from contracts.enums import SyncFailureCode
-from contracts.times import utc_now
+from contracts.values.enums import SyncFailureCode
+from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import Connections, Effects, Provider, Providers, Vault, VaultError
 from calendar_sync.application.ports import Account, GrantRevokedError, ProviderUnavailableError

@@ -5,10 +5,10 @@ from functools import partial
 from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import encode, envelope_for
-from contracts.calendar import CalendarCommand, DisconnectCalendar, PreferModal, SyncCalendar
-from contracts.envelope import Envelope, Message
-from contracts.replies import Reply
-from contracts.topics import CALENDAR_SYNC
+from contracts.messages.calendar_commands import CalendarCommand, DisconnectCalendar, SetModalPreference, SyncCalendar
+from contracts.messages.replies import Reply
+from contracts.transport.envelope import Envelope, Message
+from contracts.transport.topics import CALENDAR_SYNC
 
 from calendar_sync.application.connecting import Connecting
 from calendar_sync.application.syncing import Syncing
@@ -30,7 +30,7 @@ class CalendarCommands:
             with handling(received):
                 answer = partial(self._reply, received.envelope)
                 match received.body:
-                    case DisconnectCalendar() | PreferModal() as command:
+                    case DisconnectCalendar() | SetModalPreference() as command:
                         await answer(await self._connecting.carry_out(command))
                     case SyncCalendar() as command:
                         await self._syncing.carry_out(command, answer)

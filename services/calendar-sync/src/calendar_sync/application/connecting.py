@@ -10,21 +10,20 @@ from datetime import timedelta
 
 import structlog
 from chassis.context import current_context, working_on
-from contracts.calendar import (
+from contracts.api.calendar import (
     Authorization,
-    BeginConsent,
-    CompleteConsent,
-    ConsentOutcome,
-    ConsentResult,
-    DisconnectCalendar,
+    AuthorizationOutcome,
+    AuthorizationResult,
+    CompleteAuthorization,
+    ConnectionView,
     GetConnection,
-    PreferModal,
+    StartAuthorization,
 )
-from contracts.calendar import Connection as ConnectionView
-from contracts.enums import SyncFailureCode
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply, ReplyError
-from contracts.times import utc_now
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import DisconnectCalendar, SetModalPreference
+from contracts.messages.replies import Outcome, Reply, ReplyError
+from contracts.values.enums import SyncFailureCode
+from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import (
     Begun,
@@ -47,10 +46,16 @@ _HOLD = timedelta(minutes=2)
 _LONGEST_WAIT = timedelta(seconds=10)
 
 _TROUBLE = {
-    ConsentResult.DECLINED: (SyncFailureCode.PERMISSION_DENIED, "Access to the calendar was declined."),
-    ConsentResult.INCOMPLETE: (SyncFailureCode.PERMISSION_DENIED, "Not every permission that is needed was granted."),
-    ConsentResult.REFUSED: (SyncFailureCode.INVALID_REQUEST, "The calendar provider refused the connection."),
-    ConsentResult.UNAVAILABLE: (SyncFailureCode.PROVIDER_UNAVAILABLE, "The calendar provider could not be reached."),
+    AuthorizationResult.DECLINED: (SyncFailureCode.PERMISSION_DENIED, "Access to the calendar was declined."),
+    AuthorizationResult.INCOMPLETE: (
+        SyncFailureCode.PERMISSION_DENIED,
+        "Not every permission that is needed was granted.",
+    ),
+    AuthorizationResult.REFUSED: (SyncFailureCode.INVALID_REQUEST, "The calendar provider refused the connection."),
+    AuthorizationResult.UNAVAILABLE: (
+        SyncFailureCode.PROVIDER_UNAVAILABLE,
+        "The calendar provider could not be reached.",
+    ),
 }
 """What a consent that failed leaves behind for the user to read."""
 
@@ -90,11 +95,11 @@ class Connecting:
 
     # --- consent ------------------------------------------------------------------------------------------------
 
-    async def begin(self, query: BeginConsent) -> Reply:
+    async def begin(self, query: StartAuthorization) -> Reply:
         """Where the user's browser goes to consent.
 
         Raises:
-            Refusal: 409 while a calendar is connected, 503 while the provider is away.
+            ApiError: 409 while a calendar is connected, 503 while the provider is away.
         """
         actor = query.actor
         connection = await self._connections.find(actor.tenant_uuid, actor.user_id)
@@ -107,7 +112,7 @@ class Connecting:
         try:
             begun = await self._providers[query.provider].begin(state=state, login_hint=actor.email)
         except ProviderUnavailableError as error:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
 
         def change(connection: Connection) -> Effects:
             now = utc_now()
@@ -125,24 +130,24 @@ class Connecting:
         await self._connections.change(actor.tenant_uuid, actor.user_id, change)
         return _ok(Authorization(authorization_url=begun.authorization_url))
 
-    async def complete(self, question: CompleteConsent) -> Reply:
+    async def complete(self, question: CompleteAuthorization) -> Reply:
         """The browser came back: redeem its code, once, and be connected."""
         claimed = await self._claim(question)
         if claimed is None:
-            return _ok(ConsentOutcome(result=ConsentResult.EXPIRED))
+            return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
         connection = claimed.connection
         with working_on(replace(current_context(), tenant=connection.tenant_uuid)):
             try:
                 granted = await self._redeemed(question, claimed)
                 await self._connected(claimed, granted)
-                result = ConsentResult.CONNECTED
+                result = AuthorizationResult.CONNECTED
             except ConsentFailedError as failed:
                 result = failed.result
                 await self._not_connected(connection, result)
             log.info("consent ended", provider=question.provider, result=result.value)
-        return _ok(ConsentOutcome(result=result))
+        return _ok(AuthorizationOutcome(result=result))
 
-    async def _claim(self, question: CompleteConsent) -> _Claimed | None:
+    async def _claim(self, question: CompleteAuthorization) -> _Claimed | None:
         state_hash = _hashed(question.state)
         found = await self._connections.find_by_state(state_hash)
         if found is None:
@@ -157,22 +162,22 @@ class Connecting:
         connection = await self._connections.change(found.tenant_uuid, found.user_id, change)
         return _Claimed(connection, claimed[0]) if claimed else None
 
-    async def _redeemed(self, question: CompleteConsent, claimed: _Claimed) -> Granted:
+    async def _redeemed(self, question: CompleteAuthorization, claimed: _Claimed) -> Granted:
         """Raises ConsentFailedError."""
         if claimed.connection.is_connected:
-            raise ConsentFailedError(ConsentResult.ALREADY_CONNECTED)
+            raise ConsentFailedError(AuthorizationResult.ALREADY_CONNECTED)
         if question.code is None or question.error is not None:
             declined = question.error == "access_denied"  # RFC 6749 section 4.1.2.1
-            raise ConsentFailedError(ConsentResult.DECLINED if declined else ConsentResult.REFUSED)
+            raise ConsentFailedError(AuthorizationResult.DECLINED if declined else AuthorizationResult.REFUSED)
         begun = self._begun_before(claimed.consent, claimed.connection)
         if begun is None:
-            raise ConsentFailedError(ConsentResult.EXPIRED)
+            raise ConsentFailedError(AuthorizationResult.EXPIRED)
         await self._settle(claimed.connection)
         provider = self._providers[question.provider]
         try:
             return await provider.redeem(code=question.code, kept=begun.kept)
         except ProviderUnavailableError as error:
-            raise ConsentFailedError(ConsentResult.UNAVAILABLE) from error
+            raise ConsentFailedError(AuthorizationResult.UNAVAILABLE) from error
 
     async def _settle(self, connection: Connection) -> None:
         """Wait until nothing of this user's is being revoked: that could take the new grant with it.
@@ -182,7 +187,7 @@ class Connecting:
         until = utc_now() + _LONGEST_WAIT
         while not await self._connections.hold_leaving(connection.connection_id, utc_now() + _HOLD):
             if utc_now() > until:
-                raise ConsentFailedError(ConsentResult.UNAVAILABLE)
+                raise ConsentFailedError(AuthorizationResult.UNAVAILABLE)
             await asyncio.sleep(_POLL)
 
     async def _connected(self, claimed: _Claimed, granted: Granted) -> None:
@@ -201,11 +206,11 @@ class Connecting:
         connection = claimed.connection
         try:
             await self._connections.change(connection.tenant_uuid, connection.user_id, change)
-        except Refusal as refusal:
-            raise ConsentFailedError(ConsentResult.ALREADY_CONNECTED) from refusal
+        except ApiError as refusal:
+            raise ConsentFailedError(AuthorizationResult.ALREADY_CONNECTED) from refusal
         self._wake_leaving()
 
-    async def _not_connected(self, connection: Connection, result: ConsentResult) -> None:
+    async def _not_connected(self, connection: Connection, result: AuthorizationResult) -> None:
         trouble = _TROUBLE.get(result)
 
         def change(connection: Connection) -> Effects | None:
@@ -226,25 +231,25 @@ class Connecting:
 
     # --- commands -----------------------------------------------------------------------------------------------
 
-    async def carry_out(self, command: DisconnectCalendar | PreferModal) -> Reply:
+    async def carry_out(self, command: DisconnectCalendar | SetModalPreference) -> Reply:
         """Idempotent: what was decided before is only answered again."""
-        refused: list[Refusal] = []
+        refused: list[ApiError] = []
 
         def change(connection: Connection) -> Effects | None:
             refused.clear()
             try:
                 if connection.has_decided(command):
                     return None
-            except Refusal as refusal:
+            except ApiError as refusal:
                 refused.append(refusal)
                 return None
             effects = Effects()
             try:
-                if isinstance(command, PreferModal):
+                if isinstance(command, SetModalPreference):
                     connection.first_time_modal_pref = command.action
                 else:
                     effects = Effects(connection.disconnect(utc_now()), leave=True)
-            except Refusal as refusal:
+            except ApiError as refusal:
                 refused.append(refusal)
             connection.remember(command, refused[0] if refused else None)
             return effects
@@ -257,7 +262,7 @@ class Connecting:
         return _ok(connection.view())
 
 
-def _ok(data: Authorization | ConsentOutcome | ConnectionView) -> Reply:
+def _ok(data: Authorization | AuthorizationOutcome | ConnectionView) -> Reply:
     return Reply(outcome=Outcome.OK, data=data)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from contracts.calendar import ConnectionChanged, ConsentResult
-from contracts.enums import CalendarProvider
+from contracts.api.calendar import AuthorizationResult
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.values.enums import CalendarProvider
 
 from calendar_sync.domain.connection import Connection, Leaving
 from calendar_sync.domain.grant import Grant
@@ -32,7 +33,7 @@ class Granted:
 class ConsentFailedError(Exception):
     """The consent did not end in a grant that suffices; ``result`` says why."""
 
-    def __init__(self, result: ConsentResult) -> None:
+    def __init__(self, result: AuthorizationResult) -> None:
         super().__init__(result.value)
         self.result = result
 

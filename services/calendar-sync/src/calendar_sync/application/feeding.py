@@ -9,17 +9,17 @@ from datetime import timedelta
 from typing import Protocol
 
 from chassis.kafka.consumer import Batch
-from contracts.calendar import ConnectionChanged
-from contracts.channels import CalendarHinted
-from contracts.enums import ConnectionStatus, HintKind
-from contracts.times import utc_now
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
+from contracts.values.enums import ConnectionStatus, NotificationKind
+from contracts.values.times import utc_now
 
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
 from calendar_sync.domain.feed import Feed, FeedState
 
 _POLL, _LONGEST_POLL = 0.05, 0.5
 _LONGEST_WAIT = timedelta(seconds=60)
-_WATCHED = (HintKind.RENEW, HintKind.REMOVED)
+_WATCHED = (NotificationKind.RENEW, NotificationKind.REMOVED)
 
 
 class Feeds(Protocol):
@@ -49,7 +49,7 @@ class Feeds(Protocol):
 class Feeding:
     """Takes note of connections, hints and wishes."""
 
-    kinds = (ConnectionChanged, CalendarHinted)
+    kinds = (ConnectionChanged, CalendarNotificationReceived)
 
     def __init__(
         self, feeds: Feeds, accounts: Accounts, *, wake_pulls: Callable[[], None], wake_watch: Callable[[], None]
@@ -61,7 +61,7 @@ class Feeding:
         self._wake_watch = wake_watch
 
     async def handle(self, batch: Batch) -> None:
-        hinted = [received.body for received in batch if isinstance(received.body, CalendarHinted)]
+        hinted = [received.body for received in batch if isinstance(received.body, CalendarNotificationReceived)]
         for received in batch:
             if isinstance(received.body, ConnectionChanged):
                 await self._note_connection(received.body)
@@ -83,8 +83,8 @@ class Feeding:
 
     # --- hints --------------------------------------------------------------------------------------------------
 
-    async def _note_hints(self, hints: list[CalendarHinted]) -> None:
-        changed = {hint.connection_id for hint in hints if hint.kind is not HintKind.RENEW}
+    async def _note_hints(self, hints: list[CalendarNotificationReceived]) -> None:
+        changed = {hint.connection_id for hint in hints if hint.kind is not NotificationKind.RENEW}
         unwatched = {hint.connection_id for hint in hints if hint.kind in _WATCHED}
         if changed:
             await self._feeds.want(changed)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 from chassis.backoff import backoff
 from chassis.leases import Lease, Result, Update
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import Connections, Providers, Vault, VaultError
 from calendar_sync.application.ports import Account, GrantRevokedError, ProviderUnavailableError, Watches

@@ -9,12 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chassis.kafka.consumer import Batch
-from contracts.calendar import ConnectionChanged
-from contracts.enums import CalendarProvider, ConnectionStatus, ExternalSyncStatus, MeetingSource
-from contracts.envelope import Envelope
-from contracts.events import MeetingCanceled, MeetingCreated, MeetingEvent, MeetingUpdated, SyncRetryRequested
-from contracts.meetings import MeetingState
-from contracts.times import utc_now
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.meeting_events import (
+    MeetingCanceled,
+    MeetingCreated,
+    MeetingEvent,
+    MeetingUpdated,
+    SyncRetryRequested,
+)
+from contracts.transport.envelope import Envelope
+from contracts.values.enums import CalendarProvider, ConnectionStatus, ExternalSyncStatus, MeetingSource
+from contracts.values.meeting import MeetingState
+from contracts.values.times import utc_now
 
 from calendar_sync.application.ports import Account, Accounts
 from calendar_sync.domain.link import Link, Told, account_key

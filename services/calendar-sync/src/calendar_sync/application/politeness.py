@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from contracts.enums import CalendarProvider
+from contracts.values.enums import CalendarProvider
 
 from calendar_sync.application.ports import Account
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.enums import CalendarProvider, SyncFailureCode, UserType
+from contracts.values.enums import CalendarProvider, SyncFailureCode, UserType
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 from chassis.backoff import backoff
-from contracts.enums import CalendarProvider, SyncFailureCode
-from contracts.inward import CalendarOwner, ExternalEventGone, ExternalEventSeen
-from contracts.times import utc_now
+from contracts.messages.calendar_events import CalendarOwner, ExternalEventDeleted, ExternalEventUpserted
+from contracts.values.enums import CalendarProvider, SyncFailureCode
+from contracts.values.times import utc_now
 
 from calendar_sync.application.calling import Calls
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
@@ -110,7 +110,7 @@ class Copies(Protocol):
         """Have these copies compared with their events, and taken over what their hosts did."""
 
 
-News = ExternalEventSeen | ExternalEventGone
+News = ExternalEventUpserted | ExternalEventDeleted
 
 
 class Sightings(Protocol):
@@ -401,7 +401,7 @@ class _Round:
             one.event_id: self.viewpoint.meeting_of(one) for one in seen if invitations.get(one.event_id) not in ours
         }
 
-    def _seen(self, sighting: Sighting, event: SeenEvent) -> ExternalEventSeen | None:
+    def _seen(self, sighting: Sighting, event: SeenEvent) -> ExternalEventUpserted | None:
         was_gone = sighting.gone
         try:
             news = sighting.see(self.viewpoint, event, self.now)
@@ -415,7 +415,7 @@ class _Round:
 
     def _note(self, news: dict[str, list[News]], sighting: Sighting, said: News | None) -> None:
         if said is not None:
-            self.counts.removed += isinstance(said, ExternalEventGone)
+            self.counts.removed += isinstance(said, ExternalEventDeleted)
             news.setdefault(sighting.meeting_uuid, []).append(said)
 
     # --- the end of a round -------------------------------------------------------------------------------------

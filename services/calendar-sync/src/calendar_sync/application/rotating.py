@@ -4,9 +4,9 @@ Whatever is sealed with it already is left alone, so this may be broken off, rep
 """
 
 import structlog
-from contracts.calendar import Resealed, ResealSecrets
-from contracts.replies import Outcome, Reply
-from contracts.times import utc_now
+from contracts.api.calendar import ReencryptedPage, ReencryptSecrets
+from contracts.messages.replies import Outcome, Reply
+from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import Connections, Effects, Vault, VaultError
 from calendar_sync.domain.connection import Connection
@@ -21,7 +21,7 @@ class Rotating:
         self._connections = connections
         self._vault = vault
 
-    async def reseal(self, question: ResealSecrets) -> Reply:
+    async def reseal(self, question: ReencryptSecrets) -> Reply:
         """Seal the secrets of one page with the first key. No secret is lost that somebody renews meanwhile."""
         page = await self._connections.page(question.after, question.limit)
         resealed = unreadable = 0
@@ -30,7 +30,7 @@ class Rotating:
             await self._connections.change(connection.tenant_uuid, connection.user_id, anew.change)
             resealed += anew.resealed
             unreadable += anew.unreadable
-        answer = Resealed(
+        answer = ReencryptedPage(
             total=await self._connections.count(),
             seen=len(page),
             resealed=resealed,

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 
 import structlog
 from chassis.waiting import stop
-from contracts.calendar import CalendarPull, PullStatus, ResyncCalendar, SyncCalendar
-from contracts.errors import ErrorCode, Refusal
-from contracts.replies import Outcome, Reply, ReplyError
+from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import SyncCalendar
+from contracts.messages.replies import Outcome, Reply, ReplyError
 
 from calendar_sync.application.ports import Accounts, GrantRevokedError, ProviderUnavailableError, Pulled, Pulls
 
@@ -52,21 +53,21 @@ class Syncing:
         """Have all of a user's calendar read anew, and answer when that is done or takes long.
 
         Raises:
-            Refusal: 409 when none is connected, 503 when it could not be begun.
+            ApiError: 409 when none is connected, 503 when it could not be begun.
         """
         account = await self._accounts.connected(question.tenant_uuid, question.user_id)
         if account is None:
-            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED)
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         try:
             pull = await self._pulls.start_over(account)
         except ProviderUnavailableError as error:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE) from error
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
         try:
             return _done(await pull)
         except GrantRevokedError as error:
-            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED) from error
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED) from error
         except ProviderUnavailableError:
-            return Reply(outcome=Outcome.OK, data=CalendarPull(status=PullStatus.IN_PROGRESS))
+            return Reply(outcome=Outcome.OK, data=CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS))
 
     async def _answer(self, pull: Awaitable[Pulled], answer: Answer) -> None:
         try:
@@ -80,11 +81,11 @@ class Syncing:
 
 
 def _done(pulled: Pulled) -> Reply:
-    done = CalendarPull(
-        status=PullStatus.COMPLETED, imported=pulled.imported, updated=pulled.updated, removed=pulled.removed
+    done = CalendarSyncResult(
+        status=SyncRunStatus.COMPLETED, imported=pulled.imported, updated=pulled.updated, removed=pulled.removed
     )
     return Reply(outcome=Outcome.OK, data=done)
 
 
 def _refused(code: ErrorCode) -> Reply:
-    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(Refusal(code)))
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(ApiError(code)))

@@ -17,12 +17,12 @@ import structlog
 from chassis.backoff import backoff
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import encode, envelope_for
-from contracts.channels import ChannelClosed, ChannelOpened, secret_hash
-from contracts.enums import CalendarProvider
-from contracts.envelope import Message
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
-from contracts.topics import CALENDAR_SYNC
+from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated, secret_hash
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 
 from calendar_sync.application.calling import Answer, Calls
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
@@ -251,7 +251,7 @@ class Watching:
         """From now on nobody believes what these say; they are still to be stopped."""
         for channel in channels:
             if channel.state is not ChannelState.CLOSING:
-                await self._say(channel.channel_id, ChannelClosed(channel_id=channel.channel_id))
+                await self._say(channel.channel_id, ChannelDeactivated(channel_id=channel.channel_id))
                 channel.state = ChannelState.CLOSING
 
     async def _close_disbelieved(self, watched: Watched, line: "_Line") -> None:
@@ -275,7 +275,7 @@ class Watching:
     # --- telling ------------------------------------------------------------------------------------------------
 
     async def _say_opened(self, channel: Channel, account: Account) -> None:
-        opened = ChannelOpened(
+        opened = ChannelActivated(
             channel_id=channel.channel_id,
             provider=account.provider,
             connection_id=account.connection_id,
@@ -284,7 +284,7 @@ class Watching:
         )
         await self._say(channel.channel_id, opened)
 
-    async def _say(self, channel_id: str, body: ChannelOpened | ChannelClosed) -> None:
+    async def _say(self, channel_id: str, body: ChannelActivated | ChannelDeactivated) -> None:
         """Raises a KafkaError when it was not acknowledged: then nothing that follows from it is done."""
         envelope = envelope_for(body, source=CALENDAR_SYNC, subject=channel_id)
         await self._publisher.publish(encode(Message(envelope, body), key=channel_id))

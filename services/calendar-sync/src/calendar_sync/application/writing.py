@@ -14,10 +14,10 @@ from typing import Protocol
 
 import structlog
 from chassis.backoff import backoff
-from contracts.enums import CalendarProvider, ExternalSyncStatus, SyncFailureCode, SyncOperation
-from contracts.ids import uuid8_hex
-from contracts.inward import CopyChanged, CopyRemoved
-from contracts.times import utc_now
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
+from contracts.values.enums import CalendarProvider, ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.values.ids import uuid8_hex
+from contracts.values.times import utc_now
 
 from calendar_sync.application.calling import Answer, Calls
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
@@ -121,7 +121,7 @@ class Attempt:
     key: str | None = None
     copy: Copy | None = None
     """The copy as it is now, to be kept under ``key``."""
-    change: CopyChanged | CopyRemoved | None = None
+    change: MirroredEventChanged | MirroredEventDeleted | None = None
     """What its host did to it, to be told."""
     again_in: float | None = None
     pause_account: bool = False

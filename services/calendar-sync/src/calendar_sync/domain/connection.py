@@ -1,19 +1,26 @@
 """A user's calendar connection: its state and what may happen to it. Pure: no clock, no database, no provider.
 
-Methods that change something return the event that tells so where others must know, and raise a ``Refusal`` where the
+Methods that change something return the event that tells so where others must know, and raise a ``ApiError`` where the
 state forbids it. Secrets are in here only sealed.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
-from contracts.calendar import CalendarCommand, ConnectionChanged
-from contracts.calendar import Connection as ConnectionView
-from contracts.commands import Actor
-from contracts.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode, UserType
-from contracts.errors import ErrorCode, Refusal
-from contracts.repeats import Decided, carried_out_before
-from contracts.times import Instant
+from contracts.api.calendar import ConnectionView
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import CalendarCommand
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.command import Actor
+from contracts.transport.idempotency import CommandRecord, is_duplicate
+from contracts.values.enums import (
+    CalendarProvider,
+    ConnectionStatus,
+    FirstTimeModalPreference,
+    SyncFailureCode,
+    UserType,
+)
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -76,7 +83,7 @@ class Connection(BaseModel):
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
     consents: list[Consent] = Field(default_factory=list)
     leaving: list[Leaving] = Field(default_factory=list)
-    decided: list[Decided] = Field(default_factory=list)
+    decided: list[CommandRecord] = Field(default_factory=list)
 
     @property
     def connection_id(self) -> str:
@@ -89,9 +96,9 @@ class Connection(BaseModel):
     # --- connecting ---------------------------------------------------------------------------------------------
 
     def may_connect(self) -> None:
-        """Raises a Refusal while a calendar is connected."""
+        """Raises a ApiError while a calendar is connected."""
         if self.is_connected:
-            raise Refusal(ErrorCode.CALENDAR_ALREADY_CONNECTED)
+            raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
 
     def begun(self, request_id: str, now: datetime) -> Consent | None:
         """The consent that this request began before, while it is good."""
@@ -151,10 +158,10 @@ class Connection(BaseModel):
         """The user ends it; the grant is put aside to be revoked.
 
         Raises:
-            Refusal: there is nothing to end.
+            ApiError: there is nothing to end.
         """
         if not self.is_connected or self.provider is None or self.calendar_email is None or self.grant is None:
-            raise Refusal(ErrorCode.CALENDAR_NOT_CONNECTED)
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         leaving = Leaving(
             provider=self.provider,
             calendar_email=self.calendar_email,
@@ -195,13 +202,13 @@ class Connection(BaseModel):
         """Whether this very command was carried out here before.
 
         Raises:
-            Refusal: it was refused before, or its id was used for a different request.
+            ApiError: it was refused before, or its id was used for a different request.
         """
-        return carried_out_before(self.decided, command)
+        return is_duplicate(self.decided, command)
 
-    def remember(self, command: CalendarCommand, refusal: Refusal | None) -> None:
+    def remember(self, command: CalendarCommand, refusal: ApiError | None) -> None:
         """Keep what was decided, the latest commands only."""
-        decided = Decided.of(command, refusal)
+        decided = CommandRecord.of(command, refusal)
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
 
     # --- what is told -------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from contracts.enums import MeetingStatus
-from contracts.meetings import MeetingState, ParticipantState
-from contracts.times import Instant
+from contracts.values.enums import MeetingStatus
+from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.alias_generators import to_camel
 

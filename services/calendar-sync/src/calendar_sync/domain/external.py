@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.enums import RsvpStatus
+from contracts.values.enums import RsvpStatus
 
 from calendar_sync.domain.event import EventContent
 

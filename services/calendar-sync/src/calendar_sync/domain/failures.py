@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/errors.
 
 from dataclasses import dataclass
 
-from contracts.enums import SyncFailureCode
+from contracts.values.enums import SyncFailureCode
 
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
 

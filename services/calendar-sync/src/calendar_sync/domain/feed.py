@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from contracts.enums import CalendarProvider
-from contracts.times import Instant
+from contracts.values.enums import CalendarProvider
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -40,7 +40,7 @@ class Channel(BaseModel):
 
     channel_id: str
     secret_hash: str
-    """What of its secret may be known (``contracts.channels``)."""
+    """What of its secret may be known (``contracts.messages.calendar_channels``)."""
     remote_id: str | None = None
     """Google's resourceId, Graph's subscription id: what the provider stops it by; None until it has answered."""
     generation: int

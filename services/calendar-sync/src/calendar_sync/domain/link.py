@@ -21,10 +21,10 @@ that ended; so when people stop, writing stops, and then the event says what the
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from contracts.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
-from contracts.ids import uuid8_hex
-from contracts.meetings import MeetingState
-from contracts.times import Instant
+from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
+from contracts.values.ids import uuid8_hex
+from contracts.values.meeting import MeetingState
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 

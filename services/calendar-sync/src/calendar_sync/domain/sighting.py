@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from contracts.enums import CalendarProvider, RsvpStatus
-from contracts.inward import (
+from contracts.messages.calendar_events import (
     CalendarOwner,
-    EventTexts,
-    ExternalEventGone,
-    ExternalEventSeen,
-    Guest,
-    imported_meeting_uuid,
+    EventAttendee,
+    EventDetails,
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    meeting_uuid_of_external_event,
 )
-from contracts.times import Instant, to_instant
+from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.times import Instant, to_instant
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -46,7 +46,7 @@ class Viewpoint:
     def meeting_of(self, event: SeenEvent) -> str:
         """The meeting that an external event is. One without an iCalUID is known by this account only."""
         ical_uid = event.ical_uid or f"{self.account}:{event.event_id}"
-        return imported_meeting_uuid(self.tenant_uuid, ical_uid, event.original_start)
+        return meeting_uuid_of_external_event(self.tenant_uuid, ical_uid, event.original_start)
 
 
 class Sighting(BaseModel):
@@ -85,7 +85,7 @@ class Sighting(BaseModel):
     def sighting_id(self) -> str:
         return f"{self.connection_id}:{self.meeting_uuid}"
 
-    def see(self, viewpoint: Viewpoint, event: SeenEvent, now: datetime) -> ExternalEventSeen | None:
+    def see(self, viewpoint: Viewpoint, event: SeenEvent, now: datetime) -> ExternalEventUpserted | None:
         """The event is there, and says this; None when that was said before.
 
         Raises:
@@ -100,12 +100,12 @@ class Sighting(BaseModel):
         self.starts_at, self.ends_at = when.starts_at, when.ends_at
         return None if known else seen.model_copy(update={"sequence": self._next(now), "at": now})
 
-    def vanish(self, now: datetime) -> ExternalEventGone | None:
+    def vanish(self, now: datetime) -> ExternalEventDeleted | None:
         """The event is not there any more; None when that was said before."""
         if self.gone:
             return None
         self.gone = True
-        return ExternalEventGone(
+        return ExternalEventDeleted(
             tenant_uuid=self.tenant_uuid,
             meeting_uuid=self.meeting_uuid,
             user_id=self.user_id,
@@ -129,9 +129,9 @@ def invited_to(event: SeenEvent) -> str | None:
     return match[1] if match else None
 
 
-def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> ExternalEventSeen:
+def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> ExternalEventUpserted:
     """What there is to say, without when it is said. Raises ValueError."""
-    return ExternalEventSeen(
+    return ExternalEventUpserted(
         tenant_uuid=viewpoint.tenant_uuid,
         meeting_uuid=meeting_uuid,
         owner=viewpoint.owner,
@@ -149,10 +149,10 @@ def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> External
     )
 
 
-def _texts(event: SeenEvent) -> EventTexts:
+def _texts(event: SeenEvent) -> EventDetails:
     """Raises ValueError for times that cannot be said."""
     start, end, zone = _local(event.content.when)
-    texts = EventTexts(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
+    texts = EventDetails(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
     if event.private:
         return texts.model_copy(update={"title": PRIVATE_TITLE})
     content, link = event.content, event.meeting_link
@@ -180,9 +180,9 @@ def _local(when: When) -> tuple[datetime, datetime, str]:
     return when.starts_at.replace(tzinfo=None), when.ends_at.replace(tzinfo=None), "UTC"
 
 
-def _guests(owner: CalendarOwner, attendees: tuple[Attendee, ...]) -> list[Guest]:
+def _guests(owner: CalendarOwner, attendees: tuple[Attendee, ...]) -> list[EventAttendee]:
     guests = {
-        one.email.casefold(): Guest(email=one.email, name=_cut(one.name, _LONGEST_NAME), rsvp_status=one.answer)
+        one.email.casefold(): EventAttendee(email=one.email, name=_cut(one.name, _LONGEST_NAME), rsvp_status=one.answer)
         for one in attendees
         if not one.is_owner and not one.is_organizer and 0 < len(one.email) <= _LONGEST_ADDRESS
     }

@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.ids import uuid8_hex
-from contracts.inward import CopyChanged, CopyRemoved
-from contracts.meetings import MeetingState, Scheduled
+from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
+from contracts.values.ids import uuid8_hex
+from contracts.values.meeting import MeetingState, ScheduleFields
 
 from calendar_sync.domain.event import EventContent, When, copy_of, normalised, own_words
 from calendar_sync.domain.link import Copy, Link
 
 
-def take_over(link: Link, copy: Copy, theirs: EventContent, now: datetime, until: datetime) -> CopyChanged | None:
+def take_over(
+    link: Link, copy: Copy, theirs: EventContent, now: datetime, until: datetime
+) -> MirroredEventChanged | None:
     """What the host changed in the event, which was just read as ``theirs``; None when there is nothing to tell.
 
     ``copy`` stands as after the telling, waiting for an answer ``until`` then. A time that no meeting can have is not
@@ -41,7 +43,7 @@ def take_over(link: Link, copy: Copy, theirs: EventContent, now: datetime, until
     if not conceded:
         return None
     copy.concedes(theirs, conceded, wanted, now, until)
-    return CopyChanged(
+    return MirroredEventChanged(
         change_id=_id(link, copy, copy.etag or ""),
         tenant_uuid=link.tenant_uuid,
         meeting_uuid=link.meeting_uuid,
@@ -52,9 +54,9 @@ def take_over(link: Link, copy: Copy, theirs: EventContent, now: datetime, until
     )
 
 
-def take_over_removal(link: Link, copy: Copy, now: datetime, until: datetime) -> CopyRemoved:
+def take_over_removal(link: Link, copy: Copy, now: datetime, until: datetime) -> MirroredEventDeleted:
     """The host removed the event; ``copy`` stands as after the telling."""
-    removed = CopyRemoved(
+    removed = MirroredEventDeleted(
         change_id=_id(link, copy, "removed"),
         tenant_uuid=link.tenant_uuid,
         meeting_uuid=link.meeting_uuid,
@@ -104,9 +106,9 @@ def _in_zone(when: When, zone: str) -> dict[str, Any]:
     return {"start_date_time": start, "end_date_time": end, "timezone": zone, "all_day": False}
 
 
-def _scheduled(given: dict[str, Any]) -> Scheduled | None:
+def _scheduled(given: dict[str, Any]) -> ScheduleFields | None:
     try:
-        scheduled = Scheduled.model_validate(given)
+        scheduled = ScheduleFields.model_validate(given)
         scheduled.schedule.checked()
     except (ValueError, OverflowError):
         return None

@@ -16,10 +16,10 @@ from chassis.leases import Lease, Result, due, work_indexes
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.tracing import SpanKind, span
-from contracts.deliveries import DeliveryEvent, MailDelivered, MailFailed
-from contracts.envelope import Message
-from contracts.times import utc_now
-from contracts.topics import INVITATIONS
+from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
+from contracts.transport.envelope import Message
+from contracts.transport.topics import INVITATIONS
+from contracts.values.times import utc_now
 from prometheus_client import Counter
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError

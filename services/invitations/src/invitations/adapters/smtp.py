@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from chassis.waiting import stop
-from contracts.enums import DeliveryFailureCode
-from contracts.text import one_line
+from contracts.values.enums import DeliveryFailureCode
+from contracts.values.text import one_line
 
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.backoff import backoff
-from contracts.enums import DeliveryFailureCode, MailKind
-from contracts.times import utc_now
+from contracts.values.enums import DeliveryFailureCode, MailKind
+from contracts.values.times import utc_now
 
 from invitations.domain.guest import Failure, Guest, Told
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from chassis.fair_queue import FairQueue
-from contracts.meetings import MeetingState
+from contracts.values.meeting import MeetingState
 
 _TENANT_SPACING, _HOST_SPACING = timedelta(seconds=1), timedelta(seconds=10)
 """Far above what one mail takes. Ten hosts with a backlog each move their tenant as fast as one host alone would."""

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.kafka.consumer import Batch
-from contracts.enums import MailKind
-from contracts.events import MeetingEvent
-from contracts.times import utc_now
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.values.enums import MailKind
+from contracts.values.times import utc_now
 
 from invitations.application.fair_order import FairOrder
 from invitations.domain.guest import Guest, News

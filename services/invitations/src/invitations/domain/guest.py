@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from contracts.enums import DeliveryFailureCode, MailKind, MeetingStatus
-from contracts.meetings import MeetingState, ParticipantState
-from contracts.times import Instant
+from contracts.values.enums import DeliveryFailureCode, MailKind, MeetingStatus
+from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from contracts.enums import MeetingSource
-from contracts.envelope import Envelope
-from contracts.events import (
+from contracts.messages.meeting_events import (
     InvitationResent,
     MeetingCanceled,
     MeetingCreated,
@@ -12,7 +10,9 @@ from contracts.events import (
     MeetingUpdated,
     ParticipantResponded,
 )
-from contracts.meetings import ParticipantState
+from contracts.transport.envelope import Envelope
+from contracts.values.enums import MeetingSource
+from contracts.values.meeting import ParticipantState
 
 from invitations.domain.guest import News
 

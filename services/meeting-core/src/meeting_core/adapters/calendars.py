@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.mongo import Collection, Document, Query
-from contracts.commands import Actor
-from contracts.enums import UserType
-from contracts.filters import INSTANT, LOCAL_DATE_TIME, Condition, Kind, Operator, SortKey
+from contracts.api.filters import INSTANT, LOCAL_DATE_TIME, Condition, FieldType, Operator, SortKey
+from contracts.messages.command import Actor
+from contracts.values.enums import UserType
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from meeting_core.application.listing import Listed
@@ -190,7 +190,7 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
     return {"$nor": [clause]} if negative else clause
 
 
-def _stored(kind: Kind, value: Any) -> Any:
+def _stored(kind: FieldType, value: Any) -> Any:
     """A value as documents hold it: wall times as ISO 8601 text, which sorts like them, instants to the millisecond."""
     if kind is LOCAL_DATE_TIME:
         return value.isoformat()

@@ -6,8 +6,8 @@ Every read and write is by ``_id``, which is also the shard key.
 from collections.abc import Sequence
 
 from chassis.mongo import Collection
-from contracts.calendar import ConnectionChanged
-from contracts.enums import ConnectionStatus
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.values.enums import ConnectionStatus
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 

@@ -2,7 +2,7 @@
 
 from chassis.mongo import Collection, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from contracts.times import utc_now
+from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from contracts.availability import Busy
-from contracts.queries import CheckAvailability
-from contracts.replies import Outcome, Reply
+from contracts.api.availability import Busy
+from contracts.api.queries import CheckAvailability
+from contracts.messages.replies import Outcome, Reply
 
 
 class BusyTimes(Protocol):

@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
-from contracts.commands import (
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.meetings import ResendInvitation
+from contracts.messages.command import Command
+from contracts.messages.meeting_commands import (
     AnswerInvitation,
     CancelMeeting,
-    Command,
     CreateMeeting,
     HideMeeting,
-    ResendInvitations,
+    RequestInvitationResend,
     RetrySync,
     UpdateMeeting,
 )
-from contracts.errors import ErrorCode, Refusal
-from contracts.events import MeetingEvent
-from contracts.meetings import ResendInvitation
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.model import Contract
-from contracts.replies import Outcome, Reply, ReplyError
 
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
@@ -55,7 +55,7 @@ def decide(work: Work, command: Command, now: datetime, *, resend_cooldown: time
         _check_seen(work, meeting, command)
         if meeting is None or not meeting.has_decided(command):
             meeting = _carry_out(kind, work, meeting, command, now)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
     return Reply(outcome=Outcome.OK, version=meeting.version, data=kind.answer(meeting, command))
 
@@ -63,12 +63,12 @@ def decide(work: Work, command: Command, now: datetime, *, resend_cooldown: time
 def _check_seen(work: Work, meeting: Meeting | None, command: Command) -> None:
     """Who does not see a meeting learns nothing of its state and leaves no trace in it."""
     if meeting is None and work.meeting is not None:  # another tenant's
-        raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+        raise ApiError(ErrorCode.MEETING_NOT_FOUND)
     if meeting is None:
         return
     actor = getattr(command, "actor", None)
     if actor is not None and not meeting.admits(actor.user_id):
-        raise Refusal(ErrorCode.FORBIDDEN)
+        raise ApiError(ErrorCode.FORBIDDEN)
     if actor is None and isinstance(command, AnswerInvitation):
         meeting.participant(command.participant_uuid)
 
@@ -77,7 +77,7 @@ def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Comman
     try:
         _check_version(meeting, command)
         carried, event = kind.carry_out(meeting, command, _Circumstances(now, work.synced))
-    except Refusal as refusal:
+    except ApiError as refusal:
         if meeting is not None:
             work.remember(meeting, command, refusal)
         raise
@@ -91,7 +91,7 @@ def _check_version(meeting: Meeting | None, command: Command) -> None:
     if meeting is None or command.expected_versions is None:
         return
     if not any(map(meeting.is_still_as_in, command.expected_versions)):
-        raise Refusal(ErrorCode.VERSION_STALE)
+        raise ApiError(ErrorCode.VERSION_STALE)
 
 
 def _create(meeting: Meeting | None, command: CreateMeeting, given: _Circumstances) -> Carried:
@@ -121,7 +121,9 @@ def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, given
     return found, found.answer(respondent, command.status, given.now)
 
 
-def _resend(cooldown: timedelta, meeting: Meeting | None, command: ResendInvitations, given: _Circumstances) -> Carried:
+def _resend(
+    cooldown: timedelta, meeting: Meeting | None, command: RequestInvitationResend, given: _Circumstances
+) -> Carried:
     found = _existing(meeting)
     return found, found.resend(command.actor, command.participant_uuid, given.now, cooldown)
 
@@ -133,7 +135,7 @@ def _retry_sync(meeting: Meeting | None, command: RetrySync, _given: _Circumstan
 
 def _existing(meeting: Meeting | None) -> Meeting:
     if meeting is None:
-        raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+        raise ApiError(ErrorCode.MEETING_NOT_FOUND)
     return meeting
 
 
@@ -146,7 +148,7 @@ def _own_answer(meeting: Meeting, command: AnswerInvitation) -> Contract:
     return Viewer(meeting, command.actor).participant(respondent)
 
 
-def _resent(meeting: Meeting, command: ResendInvitations) -> ResendInvitation | list[ResendInvitation]:
+def _resent(meeting: Meeting, command: RequestInvitationResend) -> ResendInvitation | list[ResendInvitation]:
     def told(one: Participant) -> ResendInvitation:
         mailed = meeting.was_mailed_again_by(command, one)
         resent_at = one.last_invitation_resent_at if mailed else None
@@ -169,6 +171,6 @@ def _kinds(resend_cooldown: timedelta) -> dict[type[Command], _Kind]:
         CancelMeeting: _Kind(_cancel, _full_view),
         HideMeeting: _Kind(_hide, _nothing),
         AnswerInvitation: _Kind(_answer_invitation, _own_answer),
-        ResendInvitations: _Kind(partial(_resend, resend_cooldown), _resent),
+        RequestInvitationResend: _Kind(partial(_resend, resend_cooldown), _resent),
         RetrySync: _Kind(_retry_sync, _full_view),
     }

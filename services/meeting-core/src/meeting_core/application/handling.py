@@ -8,15 +8,20 @@ from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.waiting import all_of
-from contracts.calendar import ConnectionChanged
-from contracts.commands import CancelMeeting, CreateMeeting, UpdateMeeting
-from contracts.deliveries import DeliveryEvent
-from contracts.envelope import Envelope, Message
-from contracts.inward import CopyChanged, CopyRemoved, ExternalEventGone, ExternalEventSeen
-from contracts.replies import Reply
-from contracts.sync import SyncChanged
-from contracts.times import utc_now
-from contracts.topics import MEETING_CORE
+from contracts.messages.calendar_events import (
+    ConnectionChanged,
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    MirroredEventChanged,
+    MirroredEventDeleted,
+    MirrorStatusChanged,
+)
+from contracts.messages.invitation_events import DeliveryEvent
+from contracts.messages.meeting_commands import CancelMeeting, CreateMeeting, UpdateMeeting
+from contracts.messages.replies import Reply
+from contracts.transport.envelope import Envelope, Message
+from contracts.transport.topics import MEETING_CORE
+from contracts.values.times import utc_now
 
 from meeting_core.application.noting import note_copy, note_gone, note_mail, note_seen, note_sync
 from meeting_core.application.work import Work
@@ -86,13 +91,13 @@ class Handling:
                 match received.body:
                     case DeliveryEvent() as mail:
                         note_mail(work, mail)
-                    case SyncChanged() as news:
+                    case MirrorStatusChanged() as news:
                         note_sync(work, news)
-                    case ExternalEventSeen() as seen:
+                    case ExternalEventUpserted() as seen:
                         note_seen(work, seen, now)
-                    case ExternalEventGone() as gone:
+                    case ExternalEventDeleted() as gone:
                         note_gone(work, gone, now)
-                    case CopyChanged() | CopyRemoved() as change:
+                    case MirroredEventChanged() | MirroredEventDeleted() as change:
                         note_copy(work, change, now)
                     case command:
                         reply = self._decide(work, command, now)

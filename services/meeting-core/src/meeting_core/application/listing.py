@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from contracts.commands import Actor
-from contracts.filters import Condition, SortKey
-from contracts.meetings import MeetingSummary, Page
-from contracts.queries import ListCalendar, SearchMeetings
-from contracts.replies import Outcome, Reply
+from contracts.api.filters import Condition, SortKey
+from contracts.api.meetings import MeetingSummary, Page
+from contracts.api.queries import ListCalendar, SearchMeetings
+from contracts.messages.command import Actor
+from contracts.messages.replies import Outcome, Reply
 
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.deliveries import DeliveryEvent
-from contracts.enums import MeetingSource
-from contracts.errors import Refusal
-from contracts.events import MeetingEvent
-from contracts.inward import CopyChanged, CopyRemoved, ExternalEventGone, ExternalEventSeen
-from contracts.sync import SyncChanged
+from contracts.api.errors import ApiError
+from contracts.messages.calendar_events import (
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    MirroredEventChanged,
+    MirroredEventDeleted,
+    MirrorStatusChanged,
+)
+from contracts.messages.invitation_events import DeliveryEvent
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.values.enums import MeetingSource
 
 from meeting_core.application.work import Work
 from meeting_core.domain.imported import Imported
@@ -22,14 +27,14 @@ def note_mail(work: Work, mail: DeliveryEvent) -> None:
         work.say(meeting, event)
 
 
-def note_sync(work: Work, news: SyncChanged) -> None:
+def note_sync(work: Work, news: MirrorStatusChanged) -> None:
     """How the copy in the host's calendar stands; what is known or out of date changes nothing."""
     meeting = work.of_tenant(news.tenant_uuid)
     if meeting is not None and (event := meeting.note_sync(news)) is not None:
         work.say(meeting, event)
 
 
-def note_seen(work: Work, seen: ExternalEventSeen, now: datetime) -> None:
+def note_seen(work: Work, seen: ExternalEventUpserted, now: datetime) -> None:
     """An event in a user's external calendar is a meeting here; what is known or out of date changes nothing."""
     if work.meeting is None:
         imported = Imported().seen(seen)
@@ -41,7 +46,7 @@ def note_seen(work: Work, seen: ExternalEventSeen, now: datetime) -> None:
         _stand_in(work, meeting, meeting.imported.seen(seen), now)
 
 
-def note_gone(work: Work, gone: ExternalEventGone, now: datetime) -> None:
+def note_gone(work: Work, gone: ExternalEventDeleted, now: datetime) -> None:
     """The event has left a user's external calendar; what is known or out of date changes nothing."""
     meeting = work.of_tenant(gone.tenant_uuid)
     if meeting is not None and meeting.imported is not None:
@@ -58,7 +63,7 @@ def _stand_in(work: Work, meeting: Meeting, imported: Imported | None, now: date
         work.say(meeting, event)
 
 
-def note_copy(work: Work, change: CopyChanged | CopyRemoved, now: datetime) -> None:
+def note_copy(work: Work, change: MirroredEventChanged | MirroredEventDeleted, now: datetime) -> None:
     """What the host did to their calendar's copy is done to the meeting, once.
 
     Where it cannot be, or the meeting says the same already, an event has the copy put right.
@@ -78,10 +83,10 @@ class _Told:
     fingerprint: str = ""
 
 
-def _done(meeting: Meeting, change: CopyChanged | CopyRemoved, now: datetime) -> MeetingEvent | None:
+def _done(meeting: Meeting, change: MirroredEventChanged | MirroredEventDeleted, now: datetime) -> MeetingEvent | None:
     try:
-        if isinstance(change, CopyRemoved):
+        if isinstance(change, MirroredEventDeleted):
             return meeting.take_back(change.user_id, now)
         return meeting.take_over(change, now)
-    except Refusal:
+    except ApiError:
         return None

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from contracts.errors import ErrorCode, Refusal
-from contracts.queries import GetInvitation, GetMeeting
-from contracts.replies import Outcome, Reply
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.queries import GetInvitation, GetMeeting
+from contracts.messages.replies import Outcome, Reply
 
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer, invitation_of
@@ -28,9 +28,9 @@ class Queries:
     async def get_meeting(self, query: GetMeeting) -> Reply:
         meeting = await self._meetings.find(query.actor.tenant_uuid, query.meeting_uuid)
         if meeting is None:
-            raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+            raise ApiError(ErrorCode.MEETING_NOT_FOUND)
         if not meeting.admits(query.actor.user_id):
-            raise Refusal(ErrorCode.FORBIDDEN)
+            raise ApiError(ErrorCode.FORBIDDEN)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=Viewer(meeting, query.actor).full())
 
     async def get_invitation(self, query: GetInvitation) -> Reply:
@@ -39,6 +39,6 @@ class Queries:
         else:
             meeting = await self._meetings.find(query.tenant_uuid, query.meeting_uuid)
         if meeting is None:
-            raise Refusal(ErrorCode.MEETING_NOT_FOUND)
+            raise ApiError(ErrorCode.MEETING_NOT_FOUND)
         participant = meeting.participant(query.participant_uuid)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=invitation_of(meeting, participant))

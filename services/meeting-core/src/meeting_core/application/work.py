@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.kafka.wire import Outgoing, encode, envelope_for
-from contracts.envelope import Message
-from contracts.errors import Refusal
-from contracts.events import MeetingEvent
-from contracts.repeats import Repeatable
-from contracts.topics import MEETING_CORE
+from contracts.api.errors import ApiError
+from contracts.messages.meeting_events import MeetingEvent
+from contracts.transport.envelope import Message
+from contracts.transport.idempotency import IdempotentCommand
+from contracts.transport.topics import MEETING_CORE
 
 from meeting_core.domain.meeting import Meeting
 
@@ -52,7 +52,7 @@ class Work:
         self.touched = True
 
     def remember(
-        self, meeting: Meeting, command: Repeatable, refusal: Refusal | None = None, *, changed: bool = False
+        self, meeting: Meeting, command: IdempotentCommand, refusal: ApiError | None = None, *, changed: bool = False
     ) -> None:
         """Note what was decided, so that a repeat is answered the same."""
         meeting.remember(command, refusal, changed=changed)

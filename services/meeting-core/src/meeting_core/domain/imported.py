@@ -8,10 +8,16 @@ from datetime import timedelta
 from typing import Self
 from urllib.parse import urlsplit
 
-from contracts.enums import LocationType, MeetingSource, ParticipantType, RsvpStatus, UserType
-from contracts.inward import CalendarOwner, EventTexts, ExternalEventGone, ExternalEventSeen, Guest
-from contracts.meetings import Hosted, MeetingContent
-from contracts.text import many_lines, one_line
+from contracts.messages.calendar_events import (
+    CalendarOwner,
+    EventAttendee,
+    EventDetails,
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+)
+from contracts.values.enums import LocationType, MeetingSource, ParticipantType, RsvpStatus, UserType
+from contracts.values.meeting import HostFields, MeetingContent
+from contracts.values.text import many_lines, one_line
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -19,7 +25,7 @@ from meeting_core.domain.participants import MAX_PARTICIPANTS, Participant
 
 BUSY = "Busy"
 """All that others learn of a private event."""
-LONGEST_TITLE, LONGEST_LINE, LONGEST_TEXT = 255, 2_048, 8_000
+LONGEST_TITLE, LONGEST_LINE, MAX_TEXT_LENGTH = 255, 2_048, 8_000
 _LONGEST_ADDRESS = 254
 """Octets (RFC 5321 section 4.5.3.1.3, less the angle brackets)."""
 _LONGEST_NAME = 100
@@ -55,10 +61,10 @@ class Sighting(BaseModel):
     organizes: bool
     organizer_email: str | None = None
     organizer_name: str | None = None
-    guests: list[Guest] = Field(default_factory=list)
+    guests: list[EventAttendee] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, seen: ExternalEventSeen) -> Self:
+    def of(cls, seen: ExternalEventUpserted) -> Self:
         """What is kept of it: nothing that a platform user could not have written as well."""
         sighting = cls(
             owner=_owner(seen.owner),
@@ -106,7 +112,7 @@ class Imported(BaseModel):
 
     # --- what is heard ------------------------------------------------------------------------------------------
 
-    def seen(self, event: ExternalEventSeen) -> Self | None:
+    def seen(self, event: ExternalEventUpserted) -> Self | None:
         """With what this calendar says now; None when that, or something newer, was heard before."""
         user_id = event.owner.user_id
         if event.sequence <= self._heard(user_id):
@@ -120,7 +126,7 @@ class Imported(BaseModel):
             return self.model_copy(update={"sightings": [*self.sightings, sighting], "gone": gone})
         return self._with(before, sighting.after(before))
 
-    def left(self, event: ExternalEventGone) -> Self | None:
+    def left(self, event: ExternalEventDeleted) -> Self | None:
         """Without this calendar; None when that, or something newer, was heard before."""
         if event.sequence <= self._heard(event.user_id):
             return None
@@ -143,10 +149,10 @@ class Imported(BaseModel):
         return self._telling.content
 
     @property
-    def hosted(self) -> Hosted:
+    def hosted(self) -> HostFields:
         """Whose it is on the platform: the organiser's, else whose calendar it was seen in first."""
         host, telling = self._host.owner, self._telling
-        return Hosted(
+        return HostFields(
             host_uuid=host.user_id,
             host_type=host.user_type,
             host_name=host.name,
@@ -234,7 +240,7 @@ class _Known:
             rsvp_status=sighting.answer,
         )
 
-    def guest(self, guest: Guest) -> Participant:
+    def guest(self, guest: EventAttendee) -> Participant:
         before = self._others.pop(guest.email.casefold(), None)
         answer = guest.rsvp_status
         if before is not None and answer is RsvpStatus.UNKNOWN:
@@ -258,7 +264,7 @@ def _owner(owner: CalendarOwner) -> CalendarOwner:
     return owner.model_copy(update={"name": _line(owner.name, _LONGEST_NAME), "email": email})
 
 
-def _content(event: EventTexts) -> MeetingContent:
+def _content(event: EventDetails) -> MeetingContent:
     location, link = _line(event.location, LONGEST_LINE), _web_link(event.meeting_link)
     place = location or (None if link else _line(event.meeting_link, LONGEST_LINE))
     online = link is not None or _web_link(place) is not None
@@ -270,18 +276,18 @@ def _content(event: EventTexts) -> MeetingContent:
         all_day=event.all_day,
         location_type=LocationType.ONLINE if online else LocationType.IN_PERSON,
         location_detail=place,
-        description=many_lines(event.description, longest=LONGEST_TEXT) or None,
+        description=many_lines(event.description, longest=MAX_TEXT_LENGTH) or None,
         meeting_link=link,
     )
     backwards = content.schedule.duration < timedelta(0)
     return content.model_copy(update={"end_date_time": event.start_date_time}) if backwards else content
 
 
-def _guests(guests: Sequence[Guest]) -> Iterator[Guest]:
+def _guests(guests: Sequence[EventAttendee]) -> Iterator[EventAttendee]:
     """Those who have an address, as many as a meeting can have."""
     for guest in guests[:MAX_PARTICIPANTS]:
         if email := _address(guest.email):
-            yield Guest(email=email, name=_line(guest.name, _LONGEST_NAME), rsvp_status=guest.rsvp_status)
+            yield EventAttendee(email=email, name=_line(guest.name, _LONGEST_NAME), rsvp_status=guest.rsvp_status)
 
 
 def _line(text: str | None, longest: int) -> str | None:

@@ -1,25 +1,19 @@
 """The meeting: its state and what may happen to it. Pure: no clock, no database, no bus.
 
 Every method either changes the meeting and returns the event that tells so, or returns None because nothing changed, or
-raises a ``Refusal``. One change is one new version and one event.
+raises a ``ApiError``. One change is one new version and one event.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from contracts.commands import Actor, CreateMeeting, MeetingChanges, UpdateMeeting
-from contracts.deliveries import DeliveryEvent, MailFailed
-from contracts.enums import (
-    ExternalSyncStatus,
-    MeetingSource,
-    MeetingStatus,
-    RsvpStatus,
-    SyncFailureCode,
-    SyncOperation,
-)
-from contracts.errors import ErrorCode, Refusal
-from contracts.events import (
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_events import ExternalEventUpserted, MirroredEventChanged, MirrorStatusChanged
+from contracts.messages.command import Actor
+from contracts.messages.invitation_events import DeliveryEvent, MailFailed
+from contracts.messages.meeting_commands import CreateMeeting, MeetingChanges, UpdateMeeting
+from contracts.messages.meeting_events import (
     InvitationDelivered,
     InvitationFailed,
     InvitationResent,
@@ -31,16 +25,22 @@ from contracts.events import (
     ParticipantResponded,
     SyncRetryRequested,
 )
-from contracts.inward import CopyChanged, ExternalEventSeen
-from contracts.meetings import Hosted, MeetingContent, MeetingState
-from contracts.repeats import Decided, Repeatable, carried_out_before
-from contracts.sync import SyncChanged
-from contracts.text import many_lines, one_line
-from contracts.times import Instant
+from contracts.transport.idempotency import CommandRecord, IdempotentCommand, is_duplicate
+from contracts.values.enums import (
+    ExternalSyncStatus,
+    MeetingSource,
+    MeetingStatus,
+    RsvpStatus,
+    SyncFailureCode,
+    SyncOperation,
+)
+from contracts.values.meeting import HostFields, MeetingContent, MeetingState
+from contracts.values.text import many_lines, one_line
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from meeting_core.domain.imported import LONGEST_LINE, LONGEST_TEXT, LONGEST_TITLE, Imported
+from meeting_core.domain.imported import LONGEST_LINE, LONGEST_TITLE, MAX_TEXT_LENGTH, Imported
 from meeting_core.domain.participants import (
     MAX_PARTICIPANTS,
     LastMail,
@@ -85,7 +85,7 @@ class Meeting(BaseModel):
     changed_in: int = 1
     """The version of the last change that somebody made; later ones only noted what services did."""
     content: MeetingContent
-    hosted: Hosted
+    hosted: HostFields
     status: MeetingStatus = MeetingStatus.ACTIVE
     source: MeetingSource = MeetingSource.INTERNAL
     ical_sequence: int = 0
@@ -94,7 +94,7 @@ class Meeting(BaseModel):
     participants: list[Participant] = Field(default_factory=list)
     calendar: list[str] = Field(default_factory=list)
     sync: SyncState = Field(default_factory=SyncState)
-    decided: list[Decided] = Field(default_factory=list)
+    decided: list[CommandRecord] = Field(default_factory=list)
     imported: Imported | None = None
     """The external calendars that the meeting was made in; None when it was made here."""
 
@@ -107,12 +107,12 @@ class Meeting(BaseModel):
         """The participant of this participantUuid.
 
         Raises:
-            Refusal: there is none, or not any longer.
+            ApiError: there is none, or not any longer.
         """
         for one in self.participants:
             if one.participant_uuid == participant_uuid:
                 return one
-        raise Refusal(ErrorCode.PARTICIPANT_NOT_FOUND)
+        raise ApiError(ErrorCode.PARTICIPANT_NOT_FOUND)
 
     def participant_of(self, user_id: str) -> Participant | None:
         return next((one for one in self.participants if one.participant_entity_uuid == user_id), None)
@@ -172,7 +172,7 @@ class Meeting(BaseModel):
             tenant_uuid=actor.tenant_uuid,
             version=1,
             content=command.content,
-            hosted=Hosted(
+            hosted=HostFields(
                 host_uuid=actor.user_id,
                 host_type=actor.user_type,
                 host_name=actor.name,
@@ -209,11 +209,11 @@ class Meeting(BaseModel):
         self._must_be_editable_by(actor)
         return self._call_off(now, synced=synced)
 
-    def take_over(self, change: CopyChanged, now: datetime) -> MeetingUpdated | None:
+    def take_over(self, change: MirroredEventChanged, now: datetime) -> MeetingUpdated | None:
         """Change what the host changed in their calendar's copy; a mere change of texts is not told to guests.
 
         Raises:
-            Refusal: they are not the host, the meeting is canceled, or it cannot be then.
+            ApiError: they are not the host, the meeting is canceled, or it cannot be then.
         """
         self._must_be_editable_by_host(change.user_id)
         return self._revise(
@@ -228,7 +228,7 @@ class Meeting(BaseModel):
         """Call the meeting off, because the host deleted their calendar's copy.
 
         Raises:
-            Refusal: they are not the host, or the meeting is canceled.
+            ApiError: they are not the host, or the meeting is canceled.
         """
         self._must_be_editable_by_host(user_id)
         return self._call_off(now, synced=True)
@@ -243,7 +243,7 @@ class Meeting(BaseModel):
         """Take the canceled meeting off the actor's calendar; once it is off, nothing changes."""
         self._must_admit(actor)
         if self.status is not MeetingStatus.CANCELED:
-            raise Refusal(ErrorCode.MEETING_NOT_CANCELED)
+            raise ApiError(ErrorCode.MEETING_NOT_CANCELED)
         if actor.user_id not in self.calendar:
             return None
         self.calendar.remove(actor.user_id)
@@ -253,7 +253,7 @@ class Meeting(BaseModel):
     def answer(self, participant: Participant, status: RsvpStatus, now: datetime) -> ParticipantResponded | None:
         """Record a participant's answer; the last one counts, the same one again changes nothing."""
         if self.status is MeetingStatus.CANCELED:
-            raise Refusal(ErrorCode.MEETING_CANCELED)
+            raise ApiError(ErrorCode.MEETING_CANCELED)
         if participant.rsvp_status is status:
             return None
         answered = participant.model_copy(update={"rsvp_status": status})
@@ -269,13 +269,13 @@ class Meeting(BaseModel):
         """Who answers: the participant the actor is, or the one a mail link names.
 
         Raises:
-            Refusal: the actor is no participant, or the participant is not (any longer) in the meeting.
+            ApiError: the actor is no participant, or the participant is not (any longer) in the meeting.
         """
         if actor is not None:
             self._must_admit(actor)
             participant = self.participant_of(actor.user_id)
             if participant is None:
-                raise Refusal(ErrorCode.FORBIDDEN, message="Only participants can answer an invitation")
+                raise ApiError(ErrorCode.FORBIDDEN, message="Only participants can answer an invitation")
             return participant
         return self.participant(participant_uuid)
 
@@ -323,10 +323,10 @@ class Meeting(BaseModel):
         """Have a failed sync tried again."""
         self._must_be_editable_by(actor)
         if not self.has_retryable_sync:
-            raise Refusal(ErrorCode.SYNC_NOT_RETRYABLE)
+            raise ApiError(ErrorCode.SYNC_NOT_RETRYABLE)
         return self.put_copy_right()
 
-    def note_sync(self, news: SyncChanged) -> MeetingSyncChanged | None:
+    def note_sync(self, news: MirrorStatusChanged) -> MeetingSyncChanged | None:
         """Take note of how the copy in the host's calendar stands, unless that is known or out of date."""
         before = self.sync
         if news.sequence <= before.heard or news.meeting_version < before.wanted_in:
@@ -354,7 +354,9 @@ class Meeting(BaseModel):
     # --- what external calendars say ----------------------------------------------------------------------------
 
     @classmethod
-    def seen_outside(cls, seen: ExternalEventSeen, imported: Imported, now: datetime) -> tuple[Self, MeetingCreated]:
+    def seen_outside(
+        cls, seen: ExternalEventUpserted, imported: Imported, now: datetime
+    ) -> tuple[Self, MeetingCreated]:
         """The meeting that was first seen in an external calendar."""
         meeting = cls(
             meeting_uuid=seen.meeting_uuid,
@@ -398,20 +400,20 @@ class Meeting(BaseModel):
 
     # --- repeats ------------------------------------------------------------------------------------------------
 
-    def has_decided(self, command: Repeatable) -> bool:
+    def has_decided(self, command: IdempotentCommand) -> bool:
         """Whether this very command was carried out here before.
 
         Raises:
-            Refusal: it was refused before, or its id was used for a different request.
+            ApiError: it was refused before, or its id was used for a different request.
         """
-        return carried_out_before(self.decided, command)
+        return is_duplicate(self.decided, command)
 
-    def remember(self, command: Repeatable, refusal: Refusal | None, *, changed: bool) -> None:
+    def remember(self, command: IdempotentCommand, refusal: ApiError | None, *, changed: bool) -> None:
         """Keep what was decided, the latest commands only."""
-        decided = Decided.of(command, refusal, version=self.version if changed else None)
+        decided = CommandRecord.of(command, refusal, version=self.version if changed else None)
         self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
 
-    def was_mailed_again_by(self, command: Repeatable, participant: Participant) -> bool:
+    def was_mailed_again_by(self, command: IdempotentCommand, participant: Participant) -> bool:
         """Whether this command, or a later one, had the participant mailed again; False: they were skipped."""
         made = next((one.version for one in self.decided if one.command_id == command.command_id), None)
         return made is not None and (participant.mailed_again_in_version or 0) >= made
@@ -441,23 +443,23 @@ class Meeting(BaseModel):
 
     def _must_admit(self, actor: Actor) -> None:
         if not self.admits(actor.user_id):
-            raise Refusal(ErrorCode.FORBIDDEN)
+            raise ApiError(ErrorCode.FORBIDDEN)
 
     def _must_be_editable_by(self, actor: Actor) -> None:
         if self.source is not MeetingSource.INTERNAL:
-            raise Refusal(ErrorCode.MEETING_READ_ONLY)
+            raise ApiError(ErrorCode.MEETING_READ_ONLY)
         if not self.is_managed_by(actor.user_id):
-            raise Refusal(ErrorCode.FORBIDDEN)
+            raise ApiError(ErrorCode.FORBIDDEN)
         self._must_be_active()
 
     def _must_be_editable_by_host(self, user_id: str) -> None:
         if user_id != self.hosted.host_uuid:
-            raise Refusal(ErrorCode.FORBIDDEN)
+            raise ApiError(ErrorCode.FORBIDDEN)
         self._must_be_active()
 
     def _must_be_active(self) -> None:
         if self.status is MeetingStatus.CANCELED:
-            raise Refusal(ErrorCode.MEETING_CANCELED)
+            raise ApiError(ErrorCode.MEETING_CANCELED)
 
     def _revise(
         self,
@@ -531,7 +533,7 @@ def _merged(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:
     return content.model_copy(update={name: None if value == "" else value for name, value in given.items()})
 
 
-def _copied(content: MeetingContent, change: CopyChanged) -> MeetingContent:
+def _copied(content: MeetingContent, change: MirroredEventChanged) -> MeetingContent:
     """The content after what the host changed in their calendar's copy, cut to what a meeting can say.
 
     The copy shows the meeting's link where the meeting names no place: that it does so still is no change of place.
@@ -548,7 +550,7 @@ def _copied(content: MeetingContent, change: CopyChanged) -> MeetingContent:
             timezone=change.timezone,
             all_day=change.all_day,
             location_detail=None if place is None else one_line(place, longest=LONGEST_LINE),
-            description=None if change.description is None else many_lines(change.description, longest=LONGEST_TEXT),
+            description=None if change.description is None else many_lines(change.description, longest=MAX_TEXT_LENGTH),
         ),
     )
 
@@ -562,12 +564,12 @@ def _check_schedule(content: MeetingContent) -> None:
     try:
         content.schedule.checked()
     except ValueError as problem:
-        raise Refusal(ErrorCode.VALIDATION_FAILED, details=[f"endDateTime: {problem}"]) from problem
+        raise ApiError(ErrorCode.VALIDATION_FAILED, details=[f"endDateTime: {problem}"]) from problem
 
 
 def _limited(participants: list[Participant]) -> list[Participant]:
     if len(participants) > MAX_PARTICIPANTS:
-        raise Refusal(ErrorCode.VALIDATION_FAILED, details=[f"participants: at most {MAX_PARTICIPANTS} are allowed"])
+        raise ApiError(ErrorCode.VALIDATION_FAILED, details=[f"participants: at most {MAX_PARTICIPANTS} are allowed"])
     return participants
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from contracts.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
-from contracts.ids import new_participant_uuid
-from contracts.meetings import Invitee, ParticipantState
-from contracts.times import Instant
+from contracts.values.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
+from contracts.values.ids import new_participant_uuid
+from contracts.values.meeting import Invitee, ParticipantState
+from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 

@@ -1,10 +1,8 @@
 """How one viewer sees a meeting. The ``can*`` flags say exactly what the endpoints would allow this viewer now."""
 
-from contracts.commands import Actor
-from contracts.enums import MeetingStatus, UserType
-from contracts.meetings import Invitation, MeetingSummary
-from contracts.meetings import Meeting as MeetingView
-from contracts.meetings import Participant as ParticipantView
+from contracts.api.meetings import Invitation, MeetingSummary, MeetingView, ParticipantView
+from contracts.messages.command import Actor
+from contracts.values.enums import MeetingStatus, UserType
 
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
-from contracts.channels import CalendarHinted
-from contracts.envelope import Message
-from contracts.topics import WEBHOOK_INGEST
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
+from contracts.transport.envelope import Message
+from contracts.transport.topics import WEBHOOK_INGEST
 
 
 class HintPublisher:
@@ -15,11 +15,11 @@ class HintPublisher:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    async def publish(self, hints: Sequence[CalendarHinted]) -> None:
+    async def publish(self, hints: Sequence[CalendarNotificationReceived]) -> None:
         """Raises a KafkaError when one was not acknowledged; hints may repeat."""
         await self._publisher.publish_together(map(_record, hints))
 
 
-def _record(hint: CalendarHinted) -> Outgoing:
+def _record(hint: CalendarNotificationReceived) -> Outgoing:
     envelope = envelope_for(hint, source=WEBHOOK_INGEST, subject=hint.connection_id)
     return encode(Message(envelope, hint), key=hint.channel_id)

@@ -7,9 +7,9 @@ from typing import Any
 
 from chassis import metrics
 from chassis.throttle import Throttle, client_network
-from contracts.enums import CalendarProvider, HintKind
-from contracts.errors import ErrorBody, ErrorCode, Refusal
-from contracts.times import utc_now
+from contracts.api.errors import ApiError, ErrorBody, ErrorCode
+from contracts.values.enums import CalendarProvider, NotificationKind
+from contracts.values.times import utc_now
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
@@ -73,12 +73,12 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         channel_id = headers.get("x-goog-channel-id")
         if not channel_id:
             ingest.strangers.admit(client_network(request))
-            raise Refusal(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
+            raise ApiError(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
         secret = headers.get("x-goog-channel-token", "")
-        hint = ingest.channels.hint(channel_id, secret, CalendarProvider.GOOGLE, HintKind.CHANGED, utc_now())
+        hint = ingest.channels.hint(channel_id, secret, CalendarProvider.GOOGLE, NotificationKind.CHANGED, utc_now())
         if hint is None:
             ingest.strangers.admit(client_network(request))
-            raise Refusal(ErrorCode.WEBHOOK_NOT_RECOGNISED)
+            raise ApiError(ErrorCode.WEBHOOK_NOT_RECOGNISED)
         if headers.get("x-goog-resource-state") != _FIRST_MESSAGE:
             ingest.hints.take(hint)
         return Response()
@@ -116,7 +116,7 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
 def _bounded(validation_token: str) -> str:
     if len(validation_token) > _LONGEST_TOKEN:
         details = [f"validationToken: must have at most {_LONGEST_TOKEN} characters"]
-        raise Refusal(ErrorCode.VALIDATION_FAILED, details=details)
+        raise ApiError(ErrorCode.VALIDATION_FAILED, details=details)
     return validation_token
 
 

@@ -10,7 +10,7 @@ from chassis import metrics
 from chassis.backoff import backoff
 from chassis.outages import is_outage
 from chassis.waiting import stop
-from contracts.channels import CalendarHinted
+from contracts.messages.calendar_notifications import CalendarNotificationReceived
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ _Key = tuple[str, str]
 class Bus(Protocol):
     """Where hints go."""
 
-    async def publish(self, hints: Sequence[CalendarHinted]) -> None:
+    async def publish(self, hints: Sequence[CalendarNotificationReceived]) -> None:
         """Raises an outage when the bus does not take them."""
 
 
@@ -36,10 +36,10 @@ class Hints:
         self._bus = bus
         self._most = most
         self._rest = rest
-        self._waiting: dict[_Key, CalendarHinted] = {}
+        self._waiting: dict[_Key, CalendarNotificationReceived] = {}
         self._stirred = asyncio.Event()
 
-    def take(self, hint: CalendarHinted) -> None:
+    def take(self, hint: CalendarNotificationReceived) -> None:
         """Take a hint; returns at once."""
         key = (hint.channel_id, hint.kind)
         if key not in self._waiting and len(self._waiting) >= self._most:

@@ -6,14 +6,14 @@ https://learn.microsoft.com/graph/change-notifications-lifecycle-events
 
 from typing import Any
 
-from contracts.enums import HintKind
 from contracts.model import Contract
+from contracts.values.enums import NotificationKind
 from pydantic import Field
 
 _LIFECYCLE = {
-    "reauthorizationRequired": HintKind.RENEW,
-    "subscriptionRemoved": HintKind.REMOVED,
-    "missed": HintKind.MISSED,
+    "reauthorizationRequired": NotificationKind.RENEW,
+    "subscriptionRemoved": NotificationKind.REMOVED,
+    "missed": NotificationKind.MISSED,
 }
 
 
@@ -32,9 +32,9 @@ class GraphNotification(Contract):
         return self.client_state.partition(".")[2]
 
     @property
-    def kind(self) -> HintKind:
+    def kind(self) -> NotificationKind:
         """A lifecycle event that is not known yet is worth a pull, like a change."""
-        return _LIFECYCLE.get(self.lifecycle_event or "", HintKind.CHANGED)
+        return _LIFECYCLE.get(self.lifecycle_event or "", NotificationKind.CHANGED)
 
 
 class GraphNotifications(Contract):

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 import orjson
-from contracts.errors import ErrorBody
-from contracts.ids import ForeignId
+from contracts.api.errors import ErrorBody
+from contracts.messages.replies import Reply
 from contracts.model import Contract
-from contracts.replies import Reply
+from contracts.values.ids import ForeignId
 from fastapi import Path, Response
 from pydantic import Field
 
@@ -27,7 +27,7 @@ def answer(reply: Reply, status: int = 200) -> Response:
     """What a reply says, as an answer with the meeting's version as its ETag.
 
     Raises:
-        Refusal: the reply tells of one.
+        ApiError: the reply tells of one.
     """
     if reply.error is not None:
         raise reply.error.refusal

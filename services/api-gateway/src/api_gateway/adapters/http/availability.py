@@ -1,6 +1,6 @@
 """The availability endpoint."""
 
-from contracts.availability import Availabilities
+from contracts.api.availability import Availabilities
 from fastapi import APIRouter
 
 from api_gateway.adapters.http.answers import errors

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from chassis.error_answers import retry_headers
-from contracts.calendar import Authorization, CalendarPull, Connection, ConsentResult, PullStatus
-from contracts.errors import Refusal
+from contracts.api.calendar import Authorization, AuthorizationResult, CalendarSyncResult, ConnectionView, SyncRunStatus
+from contracts.api.errors import ApiError
+from contracts.messages.replies import Reply
 from contracts.model import Contract
-from contracts.replies import Reply
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
@@ -50,9 +50,9 @@ _BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
 class ResultRoute(PageRoute):
     """A public route for people who come from a provider."""
 
-    def refused(self, request: Request, refusal: Refusal) -> Response:
+    def refused(self, request: Request, refusal: ApiError) -> Response:
         code = refusal.code.status
-        result = ConsentResult.UNAVAILABLE if code in (429, 503) else ConsentResult.EXPIRED
+        result = AuthorizationResult.UNAVAILABLE if code in (429, 503) else AuthorizationResult.EXPIRED
         return _page(request, result, status=code, headers=retry_headers(refusal))
 
 
@@ -67,7 +67,7 @@ def calendar_routes(backend: Backend) -> APIRouter:
 def _for_callers(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=CallerRoute)
 
-    @router.get("/connection", response_model=Connection, responses=errors())
+    @router.get("/connection", response_model=ConnectionView, responses=errors())
     async def get_connection(caller: CurrentCaller) -> Response:
         """The caller's calendar connection and modal preference."""
         return answer(await backend.calendar.connection(caller))
@@ -77,21 +77,21 @@ def _for_callers(backend: Backend) -> APIRouter:
         """Begin to connect a calendar: send the user's browser to `authorizationUrl` to consent."""
         return answer(await backend.calendar.begin(wish, provider.provider))
 
-    @router.post("/disconnect", response_model=Connection, responses=errors(409) | _ACCEPTED)
+    @router.post("/disconnect", response_model=ConnectionView, responses=errors(409) | _ACCEPTED)
     async def disconnect_calendar(wish: CurrentWish) -> Response:
         """Disconnect: nothing further is written or read, and access is given back."""
         return _outcome(await backend.calendar.disconnect(wish))
 
-    @router.post("/sync", response_model=CalendarPull, responses=errors(409))
+    @router.post("/sync", response_model=CalendarSyncResult, responses=errors(409))
     async def pull_calendar(wish: CurrentWish) -> Response:
         """Pull what changed in the calendar; `IN_PROGRESS` when that takes longer than the request may."""
         reply = await backend.calendar.sync(wish)
         if reply is None:
-            in_progress = CalendarPull(status=PullStatus.IN_PROGRESS)
+            in_progress = CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS)
             return Response(in_progress.model_dump_json(), media_type="application/json")
         return answer(reply)
 
-    @router.put("/connection/preferences", response_model=Connection, responses=errors(409) | _ACCEPTED)
+    @router.put("/connection/preferences", response_model=ConnectionView, responses=errors(409) | _ACCEPTED)
     async def set_preferences(wish: CurrentWish, body: PreferencesBody) -> Response:
         """Set the first-time modal preference."""
         return _outcome(await backend.calendar.prefer(wish, body.action))
@@ -106,13 +106,13 @@ def _for_browsers(backend: Backend) -> APIRouter:
     async def connected(request: Request, provider: str = "") -> Response:
         """The page that says that a calendar is connected."""
         name = next((_NAMES[one] for one in ProviderName if one == provider), None)
-        return _page(request, ConsentResult.CONNECTED, calendar=name)
+        return _page(request, AuthorizationResult.CONNECTED, calendar=name)
 
     @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_CROWDED)
     async def not_connected(request: Request, reason: str = "") -> Response:
         """The page that says why no calendar was connected."""
-        failures = [one for one in ConsentResult if one is not ConsentResult.CONNECTED]
-        return _page(request, next((one for one in failures if one == reason), ConsentResult.EXPIRED))
+        failures = [one for one in AuthorizationResult if one is not AuthorizationResult.CONNECTED]
+        return _page(request, next((one for one in failures if one == reason), AuthorizationResult.EXPIRED))
 
     @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
     async def complete_consent(
@@ -125,7 +125,7 @@ def _for_browsers(backend: Backend) -> APIRouter:
         result = await backend.calendar.complete(provider.provider, state=state, code=code, error=error)
         to = (
             f"{_SUCCESS}?{urlencode({'provider': provider})}"
-            if result is ConsentResult.CONNECTED
+            if result is AuthorizationResult.CONNECTED
             else f"{_FAILED}?{urlencode({'reason': result})}"
         )
         return Response(status_code=302, headers={"Location": to, **HEADERS})
@@ -142,7 +142,7 @@ def _outcome(reply: Reply | None) -> Response:
 
 def _page(
     request: Request,
-    result: ConsentResult,
+    result: AuthorizationResult,
     *,
     calendar: str | None = None,
     status: int = 200,

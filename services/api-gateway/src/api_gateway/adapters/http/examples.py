@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from contracts.availability import Availabilities
-from contracts.calendar import Authorization, CalendarPull, Connection
-from contracts.errors import ErrorBody, ErrorCode
-from contracts.meetings import Meeting, MeetingSummary, Page, Participant, ResendInvitation
+from contracts.api.availability import Availabilities
+from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView
+from contracts.api.errors import ErrorBody, ErrorCode
+from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
 from contracts.model import Contract
 
 from api_gateway.adapters.http.answers import Accepted
@@ -119,18 +119,18 @@ REQUESTS: dict[type[Contract], dict[str, Any]] = {
 """What callers send, as they send it; what an example leaves out may be left out."""
 
 ANSWERS: tuple[Contract, ...] = (
-    Meeting.model_validate(_CREATE | _STATE | _PEOPLE),
+    MeetingView.model_validate(_CREATE | _STATE | _PEOPLE),
     _SUMMARY,
     Page[MeetingSummary](content=[_SUMMARY], page=0, size=20, total_elements=1, total_pages=1),
-    Participant.model_validate(_PARTICIPANT),
+    ParticipantView.model_validate(_PARTICIPANT),
     ResendInvitation.model_validate(
         {"email": "jane.roe@example.com", "lastInvitationResentAt": "2026-06-10T08:30:00.000Z"}
     ),
     Availabilities.model_validate({"availabilities": [{"userUuid": _STAFF, "status": "AVAILABLE"}]}),
     Accepted(meeting_uuid=_MEETING),
     Authorization.model_validate({"authorizationUrl": "https://accounts.google.com/o/oauth2/v2/auth?client_id=…"}),
-    Connection.model_validate(_CONNECTION),
-    CalendarPull.model_validate({"status": "COMPLETED", "imported": 2, "updated": 1, "removed": 0}),
+    ConnectionView.model_validate(_CONNECTION),
+    CalendarSyncResult.model_validate({"status": "COMPLETED", "imported": 2, "updated": 1, "removed": 0}),
     CalendarAccepted(),
 )
 """What callers are answered, every field of it."""

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from chassis.error_answers import retry_headers
 from chassis.languages import when
-from contracts.enums import MeetingStatus, RsvpStatus
-from contracts.errors import ErrorCode, Refusal
-from contracts.meetings import Invitation, Participant
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.meetings import Invitation, ParticipantView
 from contracts.model import Contract
-from contracts.times import utc_now
+from contracts.values.enums import MeetingStatus, RsvpStatus
+from contracts.values.times import utc_now
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -39,7 +39,7 @@ Token = Annotated[str | None, Query(description="of the mailed link; whether it 
 class LinkRoute(PageRoute):
     """A route that mailed links lead to."""
 
-    def refused(self, request: Request, refusal: Refusal) -> Response:
+    def refused(self, request: Request, refusal: ApiError) -> Response:
         headers = retry_headers(refusal)
         return page("refusal.html", language_asked(request), status=refusal.code.status, headers=headers)
 
@@ -74,7 +74,7 @@ def guest_routes(backend: Backend) -> APIRouter:
 def _for_programs(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=PublicJsonRoute)
 
-    @router.put(_PATH, response_model=Participant, responses=errors(404, 409, 412, public=True) | ACCEPTED)
+    @router.put(_PATH, response_model=ParticipantView, responses=errors(404, 409, 412, public=True) | ACCEPTED)
     async def answer_as_participant(
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,

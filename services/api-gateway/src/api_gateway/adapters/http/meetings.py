@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from contracts.meetings import Meeting, MeetingSummary, Page, Participant, ResendInvitation
-from contracts.queries import GetMeeting, ListCalendar
+from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
+from contracts.api.queries import GetMeeting, ListCalendar
 from fastapi import APIRouter, Query, Response
 
 from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, answer, errors, outcome
@@ -19,7 +19,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
     """Create, read, change, answer, cancel and hide meetings, and do again what did not reach its aim."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
 
-    @router.post("", status_code=201, response_model=Meeting, responses=errors(409) | ACCEPTED)
+    @router.post("", status_code=201, response_model=MeetingView, responses=errors(409) | ACCEPTED)
     async def create_meeting(wish: CurrentWish, body: CreateMeetingBody) -> Response:
         """Create a meeting. The caller becomes its host; the invitations go out by themselves."""
         return outcome(await backend.meetings.create(wish, body), 201)
@@ -29,17 +29,17 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """The meetings on the caller's calendar, the latest start first."""
         return answer(await backend.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))
 
-    @router.get("/{meetingUuid}", response_model=Meeting, responses=errors(404))
+    @router.get("/{meetingUuid}", response_model=MeetingView, responses=errors(404))
     async def get_meeting(caller: CurrentCaller, meeting_uuid: MeetingUuid) -> Response:
         """One meeting in full, for its host, creator and participants."""
         return answer(await backend.core.ask(GetMeeting(actor=caller.actor(), meeting_uuid=meeting_uuid)))
 
-    @router.put("/{meetingUuid}", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.put("/{meetingUuid}", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
     async def update_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid, body: UpdateMeetingBody) -> Response:
         """Change a meeting: what is omitted or null stays, an empty string clears, a list replaces its kind."""
         return outcome(await backend.meetings.update(wish, meeting_uuid, body))
 
-    @router.post("/{meetingUuid}/cancel", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.post("/{meetingUuid}/cancel", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
     async def cancel_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Cancel a meeting; its participants are told."""
         return outcome(await backend.meetings.cancel(wish, meeting_uuid))
@@ -54,7 +54,7 @@ def meeting_routes(backend: Backend) -> APIRouter:
         """Take a canceled meeting off the caller's calendar."""
         return outcome(await backend.meetings.hide(wish, meeting_uuid), 204)
 
-    @router.put("/{meetingUuid}/rsvp", response_model=Participant, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.put("/{meetingUuid}/rsvp", response_model=ParticipantView, responses=errors(404, 409, 412) | ACCEPTED)
     async def answer_invitation(wish: CurrentWish, meeting_uuid: MeetingUuid, body: RsvpBody) -> Response:
         """Accept or decline as the participant that the caller is."""
         return outcome(await backend.meetings.answer(wish, meeting_uuid, body))
@@ -84,7 +84,7 @@ def _add_repeats(router: APIRouter, backend: Backend) -> None:
         """Mail one participant their invitation again, with the same skips."""
         return outcome(await backend.meetings.resend(wish, meeting_uuid, participant_uuid))
 
-    @router.post("/{meetingUuid}/sync", response_model=Meeting, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.post("/{meetingUuid}/sync", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
     async def retry_sync(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Try a failed sync with the host's external calendar again; the meeting is PENDING until it is known how."""
         return outcome(await backend.meetings.retry_sync(wish, meeting_uuid))

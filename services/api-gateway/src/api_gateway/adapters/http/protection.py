@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 from chassis.context import Context, current_context, working_on
 from chassis.throttle import client_network
-from contracts.errors import ErrorCode, Refusal
+from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
@@ -49,11 +49,11 @@ class Gatekeeper:
         """The caller, proved by the bearer token.
 
         Raises:
-            Refusal: 401 without a valid token, 400 without the headers, 403 when they contradict each other.
+            ApiError: 401 without a valid token, 400 without the headers, 403 when they contradict each other.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.casefold() != "bearer" or not token.strip():
-            raise Refusal(ErrorCode.AUTHENTICATION_REQUIRED)
+            raise ApiError(ErrorCode.AUTHENTICATION_REQUIRED)
         claims = await self._tokens.claims(token.strip())
         return identify(request.headers, claims, self._names)
 
@@ -69,12 +69,12 @@ def require_json(request: Request) -> JsonRequest:
     """The request as one whose body, where there is one, is JSON.
 
     Raises:
-        Refusal: 415, its content type says that the body is something else.
+        ApiError: 415, its content type says that the body is something else.
     """
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if has_body and media_type != "application/json" and not media_type.endswith("+json"):
-        raise Refusal(ErrorCode.UNSUPPORTED_MEDIA_TYPE, details=["content-type: must be application/json"])
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, details=["content-type: must be application/json"])
     return JsonRequest(request.scope, request.receive)
 
 
@@ -98,7 +98,7 @@ async def _conditions(
     if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
 ) -> Conditions:
     if idempotency_key is not None and not _is_key(idempotency_key):
-        raise Refusal(
+        raise ApiError(
             ErrorCode.HEADER_MISSING, details=[f"Idempotency-Key: must be 1-{_LONGEST_KEY} printable ASCII characters"]
         )
     return Conditions(idempotency_key, _versions(if_match))

@@ -6,8 +6,8 @@ from typing import Any
 
 from chassis.error_answers import EXPECTED, refusal_of
 from chassis.throttle import client_network
-from contracts.enums import Language
-from contracts.errors import Refusal
+from contracts.api.errors import ApiError
+from contracts.values.enums import Language
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
@@ -51,7 +51,7 @@ class PageRoute(PublicRoute, ABC):
     """A public route for people, who are told of a refusal by a page too."""
 
     @abstractmethod
-    def refused(self, request: Request, refusal: Refusal) -> Response:
+    def refused(self, request: Request, refusal: ApiError) -> Response:
         """The page that tells of a refusal."""
 
     def get_route_handler(self) -> Handler:

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from contracts.meetings import MeetingSummary, Page
+from contracts.api.meetings import MeetingSummary, Page
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from chassis.languages import LOCALES, tag, translations
-from contracts.enums import Language
+from contracts.values.enums import Language
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup

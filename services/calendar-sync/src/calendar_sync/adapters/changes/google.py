@@ -7,8 +7,8 @@ Every list of a synchronisation must have the same parameters but the window, wh
 changes outside of it come all the same. Deleted events come by themselves with a cursor.
 """
 
-from contracts.enums import CalendarProvider, RsvpStatus
-from contracts.times import parse_instant
+from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.times import parse_instant
 
 from calendar_sync.adapters.calendars.google import DEPLOYMENT, MEETING, read_content
 from calendar_sync.adapters.changes import reading

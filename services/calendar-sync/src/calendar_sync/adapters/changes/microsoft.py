@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from contracts.enums import CalendarProvider, RsvpStatus
-from contracts.times import parse_instant, utc_now
+from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.times import parse_instant, utc_now
 
 from calendar_sync.adapters.calendars.microsoft import DEPLOYMENT, MARKER, calendar_path, marker_of, read_content
 from calendar_sync.adapters.changes import reading

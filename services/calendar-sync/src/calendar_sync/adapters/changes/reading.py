@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from chassis import metrics
-from contracts.enums import CalendarProvider, RsvpStatus, SyncFailureCode
+from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
 
 from calendar_sync.domain.event import EventContent
 from calendar_sync.domain.external import ChangesPage, CursorLostError, Found

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import structlog
-from contracts.calendar import ConsentResult
-from contracts.times import utc_now
+from contracts.api.calendar import AuthorizationResult
+from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 from calendar_sync.adapters.oauth.calling import Threads, ask, check_available
@@ -68,9 +68,9 @@ class GoogleOAuth:
         token = await self._threads.run(self._fetch_token, code, kept)
         scopes: list[str] = token.get("scope") or []  # oauthlib has split it
         if EVENTS not in scopes or EMAIL not in scopes:
-            raise ConsentFailedError(ConsentResult.INCOMPLETE)
+            raise ConsentFailedError(AuthorizationResult.INCOMPLETE)
         if "refresh_token" not in token:
-            raise ConsentFailedError(ConsentResult.REFUSED)
+            raise ConsentFailedError(AuthorizationResult.REFUSED)
         grant = Grant(token["access_token"], _ends(token["expires_in"]), token["refresh_token"])
         return Granted(grant, await self._email(grant.access_token), scopes)
 
@@ -113,7 +113,9 @@ class GoogleOAuth:
             except OAuth2Error as error:
                 log.warning("google refuses a code", error=error.error)
                 expired = error.error == "invalid_grant"
-                raise ConsentFailedError(ConsentResult.EXPIRED if expired else ConsentResult.REFUSED) from None
+                raise ConsentFailedError(
+                    AuthorizationResult.EXPIRED if expired else AuthorizationResult.REFUSED
+                ) from None
             except RequestException as error:
                 raise ProviderUnavailableError(type(error).__name__) from None
         return token
@@ -160,7 +162,7 @@ class GoogleOAuth:
         answer = await ask(self._http, "GET", self._userinfo_url, headers={"Authorization": f"Bearer {access_token}"})
         email = answer.json().get("email") if answer.status_code == 200 else None
         if not isinstance(email, str):
-            raise ConsentFailedError(ConsentResult.REFUSED)
+            raise ConsentFailedError(AuthorizationResult.REFUSED)
         return email.lower()
 
 

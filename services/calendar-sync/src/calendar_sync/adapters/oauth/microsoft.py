@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import structlog
-from contracts.calendar import ConsentResult
-from contracts.times import utc_now
+from contracts.api.calendar import AuthorizationResult
+from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 from calendar_sync.adapters.oauth.calling import Threads, ask, check_available
@@ -102,7 +102,7 @@ class MicrosoftOAuth:
         result, cache = await self._threads.run(self._redeem, code, json.loads(kept))
         granted = str(result.get("scope", "")).split()
         if not set(map(_bare, SCOPES)) <= set(map(_bare, granted)):
-            raise ConsentFailedError(ConsentResult.INCOMPLETE)
+            raise ConsentFailedError(AuthorizationResult.INCOMPLETE)
         grant = _grant(result, cache)
         return Granted(grant, await self._email(grant.access_token), granted)
 
@@ -152,7 +152,7 @@ class MicrosoftOAuth:
         if "error" in result:
             log.warning("microsoft refuses a code", error=result["error"], codes=result.get("error_codes"))
             expired = result["error"] == "invalid_grant"
-            raise ConsentFailedError(ConsentResult.EXPIRED if expired else ConsentResult.REFUSED)
+            raise ConsentFailedError(AuthorizationResult.EXPIRED if expired else AuthorizationResult.REFUSED)
         return result, cache.serialize()
 
     def _renew(self, grant: Grant) -> Grant:
@@ -179,7 +179,7 @@ class MicrosoftOAuth:
         person = answer.json() if answer.status_code == 200 else {}
         email = person.get("mail") or person.get("userPrincipalName")  # personal accounts may lack the first
         if not isinstance(email, str):
-            raise ConsentFailedError(ConsentResult.REFUSED)
+            raise ConsentFailedError(AuthorizationResult.REFUSED)
         return email.lower()
 
 

@@ -9,9 +9,9 @@ from chassis import metrics
 from chassis.context import Context, working_on
 from chassis.leases import Lease, Result
 from chassis.mongo import Collection
-from contracts.enums import CalendarProvider
-from contracts.ids import uuid7_hex
-from contracts.times import utc_now
+from contracts.values.enums import CalendarProvider
+from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel
 
 from calendar_sync.adapters.feeds import PULL, WATCH, to_feed

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
-from contracts.times import format_instant, parse_instant
+from contracts.values.times import format_instant, parse_instant
 
 from calendar_sync.adapters.clients.microsoft import GraphClient, Json
 from calendar_sync.application.watching import Opened

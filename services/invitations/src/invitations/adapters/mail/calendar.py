@@ -8,8 +8,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from contracts.enums import MailKind, RsvpStatus
-from contracts.text import one_line
+from contracts.values.enums import MailKind, RsvpStatus
+from contracts.values.text import one_line
 from icalendar import Calendar, Event, vCalAddress
 from icalendar.parser import Contentline
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from contracts.enums import DeliveryFailureCode, Language, MailKind
-from contracts.text import one_line
+from contracts.values.enums import DeliveryFailureCode, Language, MailKind
+from contracts.values.text import one_line
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
 from invitations.adapters.mail.letter import Letters

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from contracts.enums import RsvpStatus
+from contracts.values.enums import RsvpStatus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from invitations.adapters.mail.wording import Wording

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
-from contracts.enums import RsvpStatus
 from contracts.rsvp_tokens import RsvpKeys, expiry_of, sign
+from contracts.values.enums import RsvpStatus
 
 from invitations.domain.guest import Guest
 

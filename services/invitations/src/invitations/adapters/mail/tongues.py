@@ -10,9 +10,9 @@ from gettext import NullTranslations
 from pathlib import Path
 
 from chassis.languages import tag, translations, when
-from contracts.enums import Language
-from contracts.meetings import MeetingState
-from contracts.times import Schedule
+from contracts.values.enums import Language
+from contracts.values.meeting import MeetingState
+from contracts.values.times import Schedule
 
 CATALOGUES = Path(__file__).with_name("locales")
 

@@ -5,8 +5,8 @@ Internal notes and the meeting's password are not in here, because they are not 
 
 from dataclasses import dataclass
 
-from contracts.enums import LocationType, MailKind, RsvpStatus
-from contracts.text import many_lines, one_line
+from contracts.values.enums import LocationType, MailKind, RsvpStatus
+from contracts.values.text import many_lines, one_line
 
 from invitations.adapters.mail.tongues import Tongue
 from invitations.domain.guest import Guest

@@ -9,7 +9,7 @@ JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ApiError:
     """An OAuth error, the AADSTS code behind it, and what it says."""
 
     error: str
@@ -44,38 +44,38 @@ class Refusal:
 class LoginError(Exception):
     """A refusal of the sign-in page or the token endpoint."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: ApiError) -> None:
         super().__init__(f"{refusal.error} AADSTS{refusal.code}")
         self.refusal = refusal
 
 
 def refused(error: str, code: int, text: str, status: int = 400) -> LoginError:
     """A refusal that has nothing special about it."""
-    return LoginError(Refusal(error, code, text, status))
+    return LoginError(ApiError(error, code, text, status))
 
 
 _STEP_UP = '{"access_token":{"capolids":{"essential":true,"values":["9edf0d9b-8b2c-4e7b-9d0c-0d9b8a6f1c22"]}}}'
 
 REFUSALS = {
-    "revoked": Refusal(
+    "revoked": ApiError(
         "invalid_grant",
         50173,
         "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have "
         "changed or reset their password.",
         suberror="bad_token",
     ),
-    "inactive": Refusal(
+    "inactive": ApiError(
         "invalid_grant", 700082, "The refresh token has expired due to inactivity.", suberror="bad_token"
     ),
-    "disabled": Refusal("invalid_grant", 50057, "The user account is disabled.", suberror="user_account_disabled"),
-    "consent": Refusal(
+    "disabled": ApiError("invalid_grant", 50057, "The user account is disabled.", suberror="user_account_disabled"),
+    "consent": ApiError(
         "invalid_grant",
         65001,
         "The user or administrator has not consented to use the application. Send an interactive authorization request "
         "for this user and resource.",
         suberror="consent_required",
     ),
-    "interaction": Refusal(
+    "interaction": ApiError(
         "interaction_required",
         50076,
         "Due to a configuration change made by your administrator, or because you moved to a new location, you must "

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from simulators.common.faults import Fault
 from simulators.microsoft import faults
 from simulators.microsoft.forms import fields
-from simulators.microsoft.login.errors import REFUSALS, LoginError, Refusal, refused
+from simulators.microsoft.login.errors import REFUSALS, ApiError, LoginError, refused
 from simulators.microsoft.login.grants import ACCESS_LIFE, OPENID_SCOPES, Credential, read_scopes
 from simulators.microsoft.login.keys import JsonObject, client_info
 from simulators.microsoft.world import World
@@ -120,6 +120,6 @@ def _needed(form: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _transient(fault: Fault) -> Refusal:
+def _transient(fault: Fault) -> ApiError:
     text = "A transient error has occurred. Please try again."
-    return Refusal(fault.reason or "temporarily_unavailable", 90033, text, fault.status)
+    return ApiError(fault.reason or "temporarily_unavailable", 90033, text, fault.status)

@@ -1,0 +1,25 @@
+"""Whether people have time: nothing but that is said about their meetings."""
+
+from pydantic import Field
+
+from contracts.model import Contract
+from contracts.values.enums import AvailabilityStatus
+
+
+class Busy(Contract):
+    """Who of those asked about has no time."""
+
+    user_uuids: list[str]
+
+
+class UserAvailability(Contract):
+    """Whether one person has time."""
+
+    user_uuid: str = Field(examples=["TS019C06688AA57248B9EA5325DBDFC48E"])
+    status: AvailabilityStatus = Field(description="`UNKNOWN`: not a staff member of this tenant")
+
+
+class Availabilities(Contract):
+    """One entry for each person asked about, in the order asked."""
+
+    availabilities: list[UserAvailability]

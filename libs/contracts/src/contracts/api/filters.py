@@ -1,0 +1,252 @@
+"""The filter language of meeting lists: which fields can be asked about, with which operators, by which operands.
+
+``FILTER_FIELDS`` is the one table. The gateway's validation, its OpenAPI description, the reference page and
+meeting-core's database query are made from it; only where a field is stored is meeting-core's own affair.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from contracts.model import Contract
+from contracts.values.enums import (
+    ExternalSyncStatus,
+    LocationType,
+    MeetingSource,
+    MeetingStatus,
+    ParticipantType,
+    RsvpStatus,
+    SyncFailureCode,
+    SyncOperation,
+    UserType,
+)
+from contracts.values.times import Instant, LocalDateTime
+
+MAX_FILTERS = 50
+MAX_VALUES = 1_000
+MAX_SORT_KEYS = 10
+MAX_TEXT_LENGTH = 8_000
+_GREATEST_NUMBER = 2**53  # beyond it, JSON numbers are not exact (RFC 8259 section 6)
+
+
+class Operator(StrEnum):
+    """What can be asked about a field. Callers may write it in any case."""
+
+    EQUALS = "EQUALS"
+    NOT_EQUALS = "NOT_EQUALS"
+    IN = "IN"
+    NOT_IN = "NOT_IN"
+    CONTAINS = "CONTAINS"
+    STARTS_WITH = "STARTS_WITH"
+    ENDS_WITH = "ENDS_WITH"
+    RANGE = "RANGE"
+    GREATER_THAN = "GREATER_THAN"
+    GREATER_THAN_OR_EQUAL = "GREATER_THAN_OR_EQUAL"
+    LESS_THAN = "LESS_THAN"
+    LESS_THAN_OR_EQUAL = "LESS_THAN_OR_EQUAL"
+    IS_NULL = "IS_NULL"
+    IS_NOT_NULL = "IS_NOT_NULL"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Operator | None":
+        return cls.__members__.get(value.upper()) if isinstance(value, str) else None
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names under which callers give what it compares with."""
+        return _OPERANDS.get(self, ("value",))
+
+
+_OPERANDS: dict[Operator, tuple[str, ...]] = {
+    Operator.IN: ("values",),
+    Operator.NOT_IN: ("values",),
+    Operator.RANGE: ("min", "max"),
+    Operator.IS_NULL: (),
+    Operator.IS_NOT_NULL: (),
+}
+_MATCHING = (Operator.EQUALS, Operator.NOT_EQUALS, Operator.IN, Operator.NOT_IN)
+_WITHIN_TEXT = (Operator.CONTAINS, Operator.STARTS_WITH, Operator.ENDS_WITH)
+_ORDERING = (
+    Operator.RANGE,
+    Operator.GREATER_THAN,
+    Operator.GREATER_THAN_OR_EQUAL,
+    Operator.LESS_THAN,
+    Operator.LESS_THAN_OR_EQUAL,
+)
+_PRESENCE = (Operator.IS_NULL, Operator.IS_NOT_NULL)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """A kind of values: how an operand of it is written in JSON, and which operators make sense."""
+
+    name: str
+    written: str
+    operators: tuple[Operator, ...]
+    adapter: TypeAdapter[Any]
+
+    def read(self, raw: object) -> Any:
+        """The operand that a JSON value is.
+
+        Raises:
+            ValueError: it is none of this kind; says how one is written.
+        """
+        try:
+            return self.adapter.validate_python(raw)
+        except ValidationError as error:
+            raise ValueError(f"must be {self.written}") from error
+
+
+TEXT = FieldType(
+    "text",
+    f"text of at most {MAX_TEXT_LENGTH} characters, without NUL",
+    (*_MATCHING, *_WITHIN_TEXT, *_ORDERING, *_PRESENCE),
+    TypeAdapter(Annotated[str, StringConstraints(strict=True, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]),
+)
+NUMBER = FieldType(
+    "number",
+    "a number",
+    (*_MATCHING, *_ORDERING, *_PRESENCE),
+    TypeAdapter(
+        Annotated[StrictInt | StrictFloat, Field(ge=-_GREATEST_NUMBER, le=_GREATEST_NUMBER, allow_inf_nan=False)]
+    ),
+)
+BOOLEAN = FieldType("boolean", "true or false", (*_MATCHING, *_PRESENCE), TypeAdapter(StrictBool))
+LOCAL_DATE_TIME = FieldType(
+    "local date-time",
+    "a local date-time like 2026-06-15T15:00:00 of the years 1900 to 2199, without offset or Z",
+    (*_MATCHING, *_ORDERING, *_PRESENCE),
+    TypeAdapter(LocalDateTime),
+)
+INSTANT = FieldType(
+    "instant",
+    "an instant like 2026-06-15T10:30:00.123Z, with Z or an offset",
+    (*_MATCHING, *_ORDERING, *_PRESENCE),
+    TypeAdapter(Instant),
+)
+
+
+def _choice(values: type[StrEnum]) -> FieldType:
+    """One of the names as they are: what a newer peer may send is no name that a caller may ask about."""
+    adapter = TypeAdapter(Annotated[str, StringConstraints(strict=True, pattern=f"^({'|'.join(values)})$")])
+    return FieldType("choice", f"one of {', '.join(values)}", (*_MATCHING, *_PRESENCE), adapter)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A field that callers can ask about. ``note`` tells what the name and the kind do not."""
+
+    name: str
+    kind: FieldType
+    sortable: bool = True
+    note: str = ""
+
+    @property
+    def of_participant(self) -> bool:
+        """Whether a meeting has many values of it, one for each participant."""
+        return self.name.startswith("participants.")
+
+
+_WALL_TIME = "compares the wall time as given; sorts by the instant"
+_STAFF_ONLY = "null for CLIENT callers"
+_MANAGERS_ONLY = "null unless the caller is host or creator"
+
+FILTER_FIELDS: dict[str, FilterField] = {
+    field.name: field
+    for field in (
+        FilterField("meetingUuid", TEXT),
+        FilterField("tenantUuid", TEXT),
+        FilterField("title", TEXT),
+        FilterField("startDateTime", LOCAL_DATE_TIME, note=_WALL_TIME),
+        FilterField("endDateTime", LOCAL_DATE_TIME, note=_WALL_TIME),
+        FilterField("timezone", TEXT),
+        FilterField("allDay", BOOLEAN),
+        FilterField("locationType", _choice(LocationType)),
+        FilterField("locationDetail", TEXT),
+        FilterField("description", TEXT),
+        FilterField("internalNotes", TEXT, sortable=False, note=_STAFF_ONLY),
+        FilterField("meetingInformation", TEXT),
+        FilterField("meetingLink", TEXT),
+        FilterField("meetingPassword", TEXT),
+        FilterField("meetingProvider", TEXT),
+        FilterField("status", _choice(MeetingStatus)),
+        FilterField("source", _choice(MeetingSource)),
+        FilterField("hostUuid", TEXT),
+        FilterField("hostType", _choice(UserType)),
+        FilterField("hostName", TEXT),
+        FilterField("hostEmail", TEXT),
+        FilterField("createdByUuid", TEXT),
+        FilterField("createdByType", _choice(UserType)),
+        FilterField("createdAt", INSTANT),
+        FilterField("updatedAt", INSTANT),
+        FilterField("durationMinutes", NUMBER),
+        FilterField("attendeeCount", NUMBER),
+        FilterField("organizerEmail", TEXT),
+        FilterField("organizerName", TEXT),
+        FilterField("externallyOrganized", BOOLEAN),
+        FilterField("showExternalCalendarIcon", BOOLEAN),
+        FilterField("externalSyncStatus", _choice(ExternalSyncStatus)),
+        FilterField("lastSyncOperation", _choice(SyncOperation)),
+        FilterField("syncFailedAt", INSTANT, sortable=False, note=_MANAGERS_ONLY),
+        FilterField("syncFailureCode", _choice(SyncFailureCode), sortable=False, note=_MANAGERS_ONLY),
+        FilterField("syncFailureReason", TEXT, sortable=False, note=_MANAGERS_ONLY),
+        FilterField("participants.participantUuid", TEXT, sortable=False),
+        FilterField("participants.participantEntityUuid", TEXT, sortable=False),
+        FilterField("participants.participantType", _choice(ParticipantType), sortable=False),
+        FilterField("participants.email", TEXT, sortable=False),
+        FilterField("participants.name", TEXT, sortable=False),
+        FilterField("participants.rsvpStatus", _choice(RsvpStatus), sortable=False),
+    )
+}
+
+
+class Condition(Contract):
+    """What every meeting of a list fulfils. ``operands`` are as many as the operator takes, in the types of JSON."""
+
+    field: str
+    operator: Operator
+    operands: list[Any] = Field(default_factory=list)
+
+    @property
+    def about(self) -> FilterField:
+        return FILTER_FIELDS[self.field]
+
+    @property
+    def values(self) -> list[Any]:
+        """The operands as values of the field's kind."""
+        return [self.about.kind.read(operand) for operand in self.operands]
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if self.field not in FILTER_FIELDS or self.operator not in self.about.kind.operators:
+            raise ValueError("no such condition")
+        names, given = self.operator.operands, len(self.operands)
+        if not (1 <= given <= MAX_VALUES if names == ("values",) else given == len(names)):
+            raise ValueError("the operator takes another number of operands")
+        for operand in self.operands:
+            self.about.kind.read(operand)
+        return self
+
+
+class SortKey(Contract):
+    """A field to sort by."""
+
+    field: str
+    descending: bool = False
+
+    @model_validator(mode="after")
+    def _is_sortable(self) -> Self:
+        if self.field not in FILTER_FIELDS or not FILTER_FIELDS[self.field].sortable:
+            raise ValueError("no such sort key")
+        return self

@@ -1,0 +1,16 @@
+"""Authenticated notifications: a calendar changed. Neither provider includes the change itself."""
+
+from contracts.model import Contract
+from contracts.transport.registry import message
+from contracts.transport.topics import CALENDAR_NOTIFICATIONS
+from contracts.values.enums import CalendarProvider, NotificationKind
+
+
+@message("calendar.notification.received.v1", CALENDAR_NOTIFICATIONS)
+class CalendarNotificationReceived(Contract):
+    """A provider hinted, believably, that something about a connected calendar is new."""
+
+    channel_id: str
+    connection_id: str
+    provider: CalendarProvider
+    kind: NotificationKind = NotificationKind.CHANGED

@@ -1,0 +1,95 @@
+"""Meeting events: what happened, for every service of the platform. Each carries the whole public state after it.
+
+Per meeting, events are in order and gapless: ``ce_sequence`` is the meeting's version, and each version has one event.
+"""
+
+from pydantic import Field
+
+from contracts.model import Contract
+from contracts.transport.registry import message
+from contracts.transport.topics import MEETING_EVENTS
+from contracts.values.enums import DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
+from contracts.values.meeting import MeetingState, ParticipantState
+
+
+class MeetingEvent(Contract):
+    """A change of a meeting, with the state it led to."""
+
+    meeting: MeetingState
+
+
+@message("meetings.meeting.created.v1", MEETING_EVENTS)
+class MeetingCreated(MeetingEvent):
+    """A meeting was created."""
+
+
+@message("meetings.meeting.updated.v1", MEETING_EVENTS)
+class MeetingUpdated(MeetingEvent):
+    """A meeting's content or people changed."""
+
+    changed: list[str] = Field(description="the changed fields, by their wire names; `participants` for people")
+    rescheduled: bool = Field(
+        description="time, zone or place is new: every answer is UNKNOWN again, unless the meeting is imported"
+    )
+    added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
+    removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
+    silent: bool = Field(default=False, description="guests are not told; whatever they are told next says it, too")
+
+
+@message("meetings.meeting.canceled.v1", MEETING_EVENTS)
+class MeetingCanceled(MeetingEvent):
+    """A meeting was canceled."""
+
+
+@message("meetings.participant.responded.v1", MEETING_EVENTS)
+class ParticipantResponded(MeetingEvent):
+    """A participant accepted or declined."""
+
+    participant_uuid: str
+    rsvp_status: RsvpStatus
+
+
+@message("meetings.invitation.resent.v1", MEETING_EVENTS)
+class InvitationResent(MeetingEvent):
+    """The host asked that participants be mailed their invitation again; the mails follow."""
+
+    participant_uuids: list[str] = Field(description="whom to mail; never those who were skipped")
+
+
+@message("meetings.meeting.removed-from-calendar.v1", MEETING_EVENTS)
+class MeetingRemovedFromCalendar(MeetingEvent):
+    """A person took a canceled meeting off their calendar."""
+
+    user_uuid: str
+
+
+@message("meetings.invitation.delivered.v1", MEETING_EVENTS)
+class InvitationDelivered(MeetingEvent):
+    """A mail about the meeting was sent to a participant."""
+
+    participant_uuid: str
+    kind: MailKind
+
+
+@message("meetings.invitation.failed.v1", MEETING_EVENTS)
+class InvitationFailed(MeetingEvent):
+    """A mail about the meeting could not be sent to a participant, and will not be tried again by itself."""
+
+    participant_uuid: str
+    kind: MailKind
+    failure_code: DeliveryFailureCode
+    failure_reason: str
+
+
+@message("meetings.sync.changed.v1", MEETING_EVENTS)
+class MeetingSyncChanged(MeetingEvent):
+    """The meeting's copy in its host's external calendar stands differently; how, says its ``externalSyncStatus``."""
+
+    operation: SyncOperation | None = None
+    failure_code: SyncFailureCode | None = None
+    failure_reason: str | None = None
+
+
+@message("meetings.sync.retry-requested.v1", MEETING_EVENTS)
+class SyncRetryRequested(MeetingEvent):
+    """The host asked that a failed sync be tried again."""

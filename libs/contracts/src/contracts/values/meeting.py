@@ -1,0 +1,108 @@
+"""A meeting's fields: its content, and its public state in events."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.model import Contract
+from contracts.values.enums import (
+    ExternalSyncStatus,
+    GuestLanguage,
+    LocationType,
+    MeetingSource,
+    MeetingStatus,
+    ParticipantType,
+    RsvpStatus,
+    UserType,
+)
+from contracts.values.times import Instant, LocalDateTime, Schedule, TimeZoneName
+
+MeetingUuid = Annotated[str, Field(examples=["M019A16FF372A70B5A9307B00CE85E4DA"])]
+
+
+class ScheduleFields(Contract):
+    """When a meeting is: wall-clock times in an IANA zone, as the caller gave them."""
+
+    start_date_time: LocalDateTime
+    end_date_time: LocalDateTime
+    timezone: TimeZoneName
+    all_day: bool = False
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.start_date_time, self.end_date_time, self.timezone, self.all_day)
+
+
+class DescriptionFields(Contract):
+    """What every participant may know about a meeting's subject and place."""
+
+    title: str | None = Field(default=None, examples=["Quarterly portfolio review"])
+    location_type: LocationType
+    location_detail: str | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    description: str | None = Field(default=None, examples=["Review Q2 performance and rebalancing plan."])
+    meeting_information: str | None = None
+    meeting_link: str | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    meeting_provider: str | None = Field(default=None, description="a free label", examples=["GOOGLE_MEET"])
+
+
+class MeetingContent(DescriptionFields, ScheduleFields):
+    """Everything about a meeting that its host decides, people aside."""
+
+    internal_notes: str | None = Field(default=None, description="staff only; null for CLIENT callers")
+    meeting_password: str | None = None
+
+
+class Invitee(Contract):
+    """A person to invite. ``participant_entity_uuid`` is the platform's id; external guests have none."""
+
+    participant_type: ParticipantType
+    participant_entity_uuid: str | None = None
+    email: str | None = None
+    name: str | None = None
+    language: GuestLanguage = None
+    country_code: str | None = None
+    phone: str | None = None
+
+
+class ParticipantState(Contract):
+    """A participant as other services see it."""
+
+    participant_uuid: str
+    participant_entity_uuid: str | None = None
+    participant_type: ParticipantType
+    email: str | None = None
+    name: str | None = None
+    language: GuestLanguage = None
+    rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
+
+
+class HostFields(Contract):
+    """Whose meeting it is."""
+
+    host_uuid: str
+    host_type: UserType
+    host_name: str | None = None
+    host_email: str | None = None
+    created_by_uuid: str
+    created_by_type: UserType
+    organizer_email: str | None = Field(default=None, description="of an externally organised meeting; else the host's")
+    organizer_name: str | None = None
+    externally_organized: bool = Field(
+        default=False, description="imported, with the organiser elsewhere; read-only here"
+    )
+
+
+class MeetingState(HostFields, DescriptionFields, ScheduleFields):
+    """The whole public state of a meeting. Internal notes, the meeting password and RSVP tokens are never in it."""
+
+    meeting_uuid: MeetingUuid
+    tenant_uuid: str
+    starts_at: Instant
+    ends_at: Instant
+    status: MeetingStatus
+    source: MeetingSource
+    ical_sequence: int = Field(description="iCalendar SEQUENCE (RFC 5545 section 3.8.7.4)")
+    created_at: Instant
+    updated_at: Instant
+    participants: list[ParticipantState]
+    external_sync_status: ExternalSyncStatus
