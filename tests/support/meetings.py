@@ -95,6 +95,7 @@ def meeting(seed: int) -> Meeting:
         participants=people,
         calendar=sorted(calendar),
         sync=chance.sync_state(),
+        guests_hidden=chance.of((True, False, False)),
     )
 
 

@@ -150,6 +150,13 @@ async def test_an_invitation_says_who_invites_and_who_answered(desk: Desk, googl
     assert [one.email for one in event.attendees if one.is_owner] == [desk.email]
 
 
+async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:
+    guests = [{"email": "other@example.com"}]
+    desk.make(summary="Open", attendees=guests)
+    desk.make(summary="Hidden", attendees=guests, guestsCanSeeOtherGuests=False)
+    assert {one.content.title: one.guests_hidden for one in await desk.reader.seen()} == {"Open": False, "Hidden": True}
+
+
 async def test_only_our_deployments_marker_is_believed(desk: Desk) -> None:
     ours = {"private": {"meetingId": "M1", "deployment": "tests", "generation": "1"}}
     desk.make(summary="Ours", extendedProperties=ours)

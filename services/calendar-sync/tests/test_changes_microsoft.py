@@ -184,6 +184,14 @@ async def test_an_invitation_says_who_invites_and_who_is_invited(desk: Desk) -> 
     assert found
 
 
+async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:
+    guests = [{"emailAddress": {"address": "other@example.com", "name": "Other"}, "type": "required"}]
+    desk.make(subject="Open", attendees=guests)
+    desk.make(subject="Hidden", attendees=guests, hideAttendees=True, recurrence=daily(TOMORROW, 2))
+    hidden = [(one.content.title, one.guests_hidden) for one in await desk.reader.seen()]
+    assert sorted(hidden) == [("Hidden", True), ("Hidden", True), ("Open", False)]
+
+
 async def test_an_event_without_a_uid_has_none(desk: Desk) -> None:
     desk.make(without_uid=True, subject=None)
     (event,) = await desk.reader.seen()

@@ -53,7 +53,7 @@ def test_a_field_is_of_the_kind_that_it_is_shown_as(field: FilterField) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_stored_is_what_a_host_is_shown(seed: int) -> None:
-    meeting = any_meeting(seed)
+    meeting = any_meeting(seed).model_copy(update={"guests_hidden": False})
     host = HOST.model_copy(update={"user_id": meeting.hosted.host_uuid, "user_type": UserType.TENANT_STAFF})
     view = Viewer(meeting, host).full().model_dump(by_alias=True)
     document = to_document(meeting)

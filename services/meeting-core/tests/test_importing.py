@@ -159,6 +159,42 @@ def test_of_a_private_event_nothing_is_known_but_its_time() -> None:
     assert meeting.busy == ["TS-A"]
 
 
+def test_guests_who_do_not_see_each_other_in_their_calendars_do_not_here() -> None:
+    guests = [EventAttendee(email="alice@example.com"), EventAttendee(email="bob@example.com")]
+    told = (organised("TS-A", guests=guests, guests_hidden=True), seen("TS-B", guests_hidden=True), seen("TS-C"))
+    meeting = after(*told)
+    host, guest = Viewer(meeting, A).full(), Viewer(meeting, B).full()
+    assert ({one.email for one in host.participants}, host.attendee_count) == (set(people(meeting)), 4)
+    assert ([one.participant_entity_uuid for one in guest.participants], guest.attendee_count) == (["TS-B"], 1)
+    assert Viewer(meeting, B).summary(4).attendee_count == 1
+    assert Viewer(meeting, A).summary(4).attendee_count == 4
+
+
+def test_a_guest_whose_calendar_was_seen_first_does_not_see_a_hidden_list_either() -> None:
+    guests = [EventAttendee(email="alice@example.com")]
+    view = Viewer(after(seen("TS-A", guests=guests, guests_hidden=True)), A).full()
+    assert (view.host_uuid, view.participants, view.attendee_count) == ("TS-A", [], 1)
+
+
+def test_a_hidden_guest_list_is_on_no_event() -> None:
+    guests = [EventAttendee(email="alice@example.com"), EventAttendee(email="bob@example.com")]
+    desk = note(Desk(), organised("TS-A", 1, guests=guests, guests_hidden=True), seen("TS-B", 1, guests_hidden=True))
+    note(desk, organised("TS-A", 2, guests=guests[:1], guests_hidden=True), gone("TS-B"), gone("TS-A", 3))
+    assert len(desk.work.said) == 5
+    said = " ".join(str(record.value) for record in desk.work.said)
+    assert "TS-B" in said
+    assert "alice" not in said
+    assert "bob" not in said
+
+
+def test_a_list_that_is_hidden_later_is_hidden_from_then_on() -> None:
+    guests = [EventAttendee(email="alice@example.com")]
+    desk = note(Desk(), organised("TS-A", 1, guests=guests), seen("TS-B", 1))
+    assert len(Viewer(desk.meeting, B).full().participants) == 2
+    note(desk, organised("TS-A", 2, guests=guests, guests_hidden=True))
+    assert [one.email for one in Viewer(desk.meeting, B).full().participants] == ["ts-b@example.com"]
+
+
 def test_an_event_says_what_the_organisers_calendar_says_and_else_the_newest_that_is_not_private() -> None:
     desk = note(Desk(), seen("TS-A", 5, private=True), seen("TS-B", 3, title="From B"), seen("TS-C", 4, title="From C"))
     assert desk.meeting.content.title == "From C"

@@ -55,9 +55,9 @@ _HOLDS: dict[Operator, Callable[..., bool]] = {
 
 
 def shown(meeting: Meeting, viewer: Actor) -> dict[str, Any]:
-    """What the viewer gets from ``GET /meetings/{id}``."""
+    """What the viewer gets from ``GET /meetings/{id}``; of a hidden guest list nobody can ask how long it is."""
     view: dict[str, Any] = Viewer(meeting, viewer).full().model_dump(mode="json")
-    return view
+    return view | ({"attendee_count": 1, "attendeeCount": 1} if meeting.guests_hidden else {})
 
 
 def values(view: dict[str, Any], field: FilterField) -> list[Any]:

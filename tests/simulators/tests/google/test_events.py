@@ -283,6 +283,13 @@ def test_a_guests_copy_follows_the_organizers_and_carries_the_answer_back(guest:
     assert get(guest, event["id"])["status"] == "cancelled"
 
 
+def test_a_hidden_guest_list_shows_each_guest_only_themselves(guest: Any, host: Any) -> None:
+    guests = [{"email": GUEST}, {"email": OUTSIDER}]
+    event = insert(host, {"attendees": guests, "guestsCanSeeOtherGuests": False})
+    assert [one["email"] for one in get(guest, event["id"])["attendees"]] == [GUEST]
+    assert len(get(host, event["id"])["attendees"]) == 2
+
+
 def test_a_guest_cannot_change_what_belongs_to_the_organizer(google: Google, guest: Any, host: Any) -> None:
     event = insert(host, {"attendees": [{"email": GUEST}, {"email": OUTSIDER}]})
     for change in (

@@ -109,6 +109,13 @@ def test_a_guest_has_a_copy_of_its_own_and_answers_from_it(microsoft: Microsoft,
     assert graph.get(f"/me/events/{made['id']}").json()["attendees"][0]["status"]["response"] == "declined"
 
 
+def test_a_hidden_guest_list_shows_each_guest_only_themselves(microsoft: Microsoft, graph: httpx.Client) -> None:
+    guest = microsoft.graph(GUEST)
+    made = create(graph, GUEST, "other@example.com", hideAttendees=True)
+    assert [one["emailAddress"]["address"] for one in copy_of(guest)["attendees"]] == [GUEST]
+    assert len(graph.get(f"/me/events/{made['id']}").json()["attendees"]) == 2
+
+
 def test_an_answer_written_into_the_organisers_copy_is_no_answer(graph: httpx.Client) -> None:
     made = create(graph, "a@x.org")
     said = [guests("a@x.org")[0] | {"status": {"response": "accepted", "time": "2026-06-01T00:00:00Z"}}]

@@ -191,7 +191,7 @@ FILTER_FIELDS: dict[str, FilterField] = {
         FilterField("createdAt", INSTANT),
         FilterField("updatedAt", INSTANT),
         FilterField("durationMinutes", NUMBER),
-        FilterField("attendeeCount", NUMBER),
+        FilterField("attendeeCount", NUMBER, note="1 where the guests do not see each other"),
         FilterField("organizerEmail", TEXT),
         FilterField("organizerName", TEXT),
         FilterField("externallyOrganized", BOOLEAN),

@@ -90,6 +90,7 @@ class ExternalEventUpserted(Contract):
     organizer_email: str | None = None
     organizer_name: str | None = None
     guests: list[EventAttendee] = Field(default_factory=list)
+    guests_hidden: bool = Field(default=False, description="the organiser does not let the guests see each other")
 
 
 @message("calendar.external-event.deleted.v1", CALENDAR_EVENTS)

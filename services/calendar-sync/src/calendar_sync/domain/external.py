@@ -45,6 +45,8 @@ class SeenEvent:
     answer: RsvpStatus = RsvpStatus.UNKNOWN
     """The owner's own; UNKNOWN for the organizer."""
     attendees: tuple[Attendee, ...] = ()
+    guests_hidden: bool = False
+    """Whether the organizer does not let the attendees see each other."""
     marked_meeting: str | None = None
     """The meeting whose copy it is, if our deployment's marker is to be believed. Its owner can write one, too."""
 

@@ -146,6 +146,7 @@ def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> External
         organizer_email=None if event.private else _cut(event.organizer_email, _LONGEST_ADDRESS),
         organizer_name=None if event.private else _cut(event.organizer_name, _LONGEST_NAME),
         guests=[] if event.private else _guests(viewpoint.owner, event.attendees),
+        guests_hidden=event.guests_hidden,
     )
 
 

@@ -128,7 +128,7 @@ class CalendarReader:
             skip=skip,
             limit=limit,
         )
-        return [Listed(Meeting.model_validate(document), document["attendeeCount"]) for document in documents]
+        return [Listed(Meeting.model_validate(document), document["participantCount"]) for document in documents]
 
     async def count(self, viewer: Actor, conditions: Sequence[Condition]) -> int:
         query = matching(conditions, viewer)
@@ -181,13 +181,22 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
         [_stored(field.kind, one) for one in condition.values]
     )
     path = PATHS[field.name]
+    clause: Query
     if field.of_participant:
-        clause: Query = {"participants": {"$elemMatch": {path.removeprefix("participants."): test}}}
+        clause = _any_participant({path.removeprefix("participants."): test}, viewer)
     else:
         clause = {path: test}
     if field.name in _SEEN_BY:
         clause = {"$and": [_SEEN_BY[field.name](viewer), clause]}
     return {"$nor": [clause]} if negative else clause
+
+
+def _any_participant(fits: Query, viewer: Actor) -> Query:
+    """Some participant whom the viewer sees fits: only they themselves where the guests do not see each other."""
+    themselves = {"participants": {"$elemMatch": {"$and": [fits, {"participantEntityUuid": viewer.user_id}]}}}
+    organized_here = {"hosted.hostUuid": viewer.user_id, "hosted.externallyOrganized": False}
+    seen = {"$or": [{"guestsHidden": {"$ne": True}}, organized_here]}
+    return {"$or": [{"$and": [seen, {"participants": {"$elemMatch": fits}}]}, themselves]}
 
 
 def _stored(kind: FieldType, value: Any) -> Any:

@@ -10,6 +10,7 @@ from meeting_core.adapters.busy import BUSY_INDEX, length_class
 from meeting_core.adapters.calendars import CALENDAR_INDEXES
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 
 INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
@@ -79,7 +80,9 @@ def to_document(meeting: Meeting) -> Document:
         "busy": meeting.busy,
         "lengthClass": length_class(schedule.duration),
         "durationMinutes": meeting.duration_minutes,
-        "attendeeCount": len(meeting.participants),
+        # Filters and sort orders must not tell guests what they do not see.
+        "attendeeCount": ATTENDEES_OF_HIDDEN_LIST if meeting.guests_hidden else len(meeting.participants),
+        "participantCount": len(meeting.participants),
         "showExternalCalendarIcon": meeting.is_on_outside_calendar,
     }
 

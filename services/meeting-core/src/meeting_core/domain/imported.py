@@ -62,6 +62,7 @@ class Sighting(BaseModel):
     organizer_email: str | None = None
     organizer_name: str | None = None
     guests: list[EventAttendee] = Field(default_factory=list)
+    guests_hidden: bool = False
 
     @classmethod
     def of(cls, seen: ExternalEventUpserted) -> Self:
@@ -79,6 +80,7 @@ class Sighting(BaseModel):
             organizer_email=_address(seen.organizer_email),
             organizer_name=_line(seen.organizer_name, _LONGEST_NAME),
             guests=list(_guests(seen.guests)),
+            guests_hidden=seen.guests_hidden,
         )
         return sighting.discreet() if seen.private else sighting
 
@@ -178,6 +180,11 @@ class Imported(BaseModel):
                 named.add(guest.email.casefold())
                 people.append(known.guest(guest))
         return people[:MAX_PARTICIPANTS]
+
+    @property
+    def guests_hidden(self) -> bool:
+        """Whether the guests do not see each other in their calendars, and so not here."""
+        return any(one.guests_hidden for one in self.sightings)
 
     @property
     def calendar(self) -> list[str]:

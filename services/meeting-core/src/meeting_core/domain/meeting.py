@@ -95,6 +95,8 @@ class Meeting(BaseModel):
     calendar: list[str] = Field(default_factory=list)
     sync: SyncState = Field(default_factory=SyncState)
     decided: list[CommandRecord] = Field(default_factory=list)
+    guests_hidden: bool = False
+    """Whether the guests do not see each other: an external organiser's wish."""
     imported: Imported | None = None
     """The external calendars that the meeting was made in; None when it was made here."""
 
@@ -120,6 +122,17 @@ class Meeting(BaseModel):
     def admits(self, user_id: str) -> bool:
         """Only host, creator and participants see a meeting."""
         return self.is_managed_by(user_id) or self.participant_of(user_id) is not None
+
+    def shows_guests_to(self, user_id: str) -> bool:
+        """Whether this person sees all participants, not only themselves: whose calendar organises it always does."""
+        organizes = user_id == self.hosted.host_uuid and not self.hosted.externally_organized
+        return organizes or not self.guests_hidden
+
+    def participants_for(self, user_id: str) -> list[Participant]:
+        """The participants whom this person sees."""
+        if self.shows_guests_to(user_id):
+            return self.participants
+        return [one for one in self.participants if one.participant_entity_uuid == user_id]
 
     @property
     def is_editable(self) -> bool:
@@ -369,6 +382,7 @@ class Meeting(BaseModel):
             updated_at=now,
             participants=imported.participants(()),
             calendar=imported.calendar,
+            guests_hidden=imported.guests_hidden,
             imported=imported,
         )
         return meeting, MeetingCreated(meeting=meeting.state())
@@ -390,10 +404,11 @@ class Meeting(BaseModel):
         changed = [*_differing(self.content, imported.content), *_differing(self.hosted, imported.hosted)]
         changed += ["source"] if self.source is not imported.source else []
         changed += ["status"] if self.status is MeetingStatus.CANCELED else []
+        changed += ["guests_hidden"] if self.guests_hidden is not imported.guests_hidden else []
         if not changed and not people.changed:
             return None
         self.content, self.hosted, self.source = imported.content, imported.hosted, imported.source
-        self.participants = people.now
+        self.participants, self.guests_hidden = people.now, imported.guests_hidden
         self.status = MeetingStatus.ACTIVE
         self._changed(now)
         return self._updated(changed, people, silent=True)
@@ -435,7 +450,7 @@ class Meeting(BaseModel):
             ical_sequence=self.ical_sequence,
             created_at=self.created_at,
             updated_at=self.updated_at,
-            participants=[one.state() for one in self.participants],
+            participants=[one.state() for one in self._told(self.participants)],
             external_sync_status=self.sync.status,
         )
 
@@ -496,10 +511,14 @@ class Meeting(BaseModel):
             meeting=self.state(),
             changed=[*wire_names, "participants"] if people.changed else wire_names,
             rescheduled=not _MOVING.isdisjoint(changed),
-            added=[one.participant_uuid for one in people.added],
-            removed=[one.state() for one in people.removed],
+            added=[one.participant_uuid for one in self._told(people.added)],
+            removed=[one.state() for one in self._told(people.removed)],
             silent=silent,
         )
+
+    def _told(self, people: list[Participant]) -> list[Participant]:
+        """Those of them whom events name: of a hidden list only people of the platform, whose calendars it is on."""
+        return [one for one in people if one.participant_entity_uuid] if self.guests_hidden else people
 
     def _call_off(self, now: datetime, *, synced: bool) -> MeetingCanceled:
         self.status = MeetingStatus.CANCELED

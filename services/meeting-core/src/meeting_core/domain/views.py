@@ -7,6 +7,8 @@ from contracts.values.enums import MeetingStatus, UserType
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
 
+ATTENDEES_OF_HIDDEN_LIST = 1
+
 
 class Viewer:
     """What one person may do with and see of one meeting; without an actor, a guest who came by a mail link."""
@@ -16,6 +18,8 @@ class Viewer:
         manages = meeting.is_managed_by(user_id)
         self._meeting = meeting
         self._participant = meeting.participant_of(user_id)
+        self._people = meeting.participants_for(user_id)
+        self._sees_guests = meeting.shows_guests_to(user_id)
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
         self.may_edit = manages and meeting.is_editable
         self.sees_sync_failure = manages
@@ -36,8 +40,8 @@ class Viewer:
             created_at=meeting.created_at,
             updated_at=meeting.updated_at,
             duration_minutes=meeting.duration_minutes,
-            attendee_count=len(meeting.participants),
-            participants=[self.participant(one) for one in meeting.participants],
+            attendee_count=self._attendee_count(len(meeting.participants)),
+            participants=[self.participant(one) for one in self._people],
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
@@ -70,7 +74,7 @@ class Viewer:
             host_uuid=meeting.hosted.host_uuid,
             host_name=meeting.hosted.host_name,
             duration_minutes=meeting.duration_minutes,
-            attendee_count=len(meeting.participants) if attendees is None else attendees,
+            attendee_count=self._attendee_count(len(meeting.participants) if attendees is None else attendees),
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
@@ -104,6 +108,10 @@ class Viewer:
             delivery_failure_code=mail.failure_code if mail else None,
             delivery_failure_reason=mail.failure_reason if mail else None,
         )
+
+    def _attendee_count(self, participants: int) -> int:
+        """How many attend; of a hidden guest list no more than that the viewer does."""
+        return participants if self._sees_guests else ATTENDEES_OF_HIDDEN_LIST
 
     def _hidden_from_clients(self) -> dict[str, None]:
         return {"internal_notes": None} if self._is_client else {}

@@ -75,6 +75,7 @@ class GoogleChanges:
             organized_by_owner=by_owner,
             answer=RsvpStatus.UNKNOWN if by_owner else own,
             attendees=attendees,
+            guests_hidden=event.get("guestsCanSeeOtherGuests") is False,
             marked_meeting=self._marked(event),
         )
 

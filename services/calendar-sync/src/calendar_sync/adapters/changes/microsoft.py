@@ -149,6 +149,7 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found 
         organized_by_owner=by_owner,
         answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
         attendees=tuple(_attendees(event, reading.address(organizer.get("address")) or "")),
+        guests_hidden=event.get("hideAttendees") is True,
         marked_meeting=marks.get(event["id"]),
     )
 

@@ -68,13 +68,21 @@ def whole(resource: Json, revision: int, calendar: Calendar, viewer: Viewer) -> 
         if key in event:
             event[key] = _marked(event[key], calendar)
     if "attendees" in event:
-        event["attendees"] = [_marked(guest, calendar) for guest in event["attendees"]]
+        event["attendees"] = [_marked(guest, calendar) for guest in _visible_guests(resource, calendar)]
         if viewer.max_attendees is not None and len(event["attendees"]) > viewer.max_attendees:
             event["attendees"] = [guest for guest in event["attendees"] if guest.get("self")]
             event["attendeesOmitted"] = True
     address = base64.urlsafe_b64encode(f"{resource['id']} {calendar.id}".encode()).decode().rstrip("=")
     event["htmlLink"] = f"https://www.google.com/calendar/event?eid={address}"
     return event
+
+
+def _visible_guests(resource: Json, calendar: Calendar) -> list[Json]:
+    """The guests that this copy shows: of a hidden list only its owner (Event.guestsCanSeeOtherGuests)."""
+    guests: list[Json] = resource["attendees"]
+    if resource.get("guestsCanSeeOtherGuests", True) or resource["organizer"].get("email") == calendar.id:
+        return guests
+    return [guest for guest in guests if guest["email"] == calendar.owner]
 
 
 def _marked(person: dict[str, Any], calendar: Calendar) -> dict[str, Any]:

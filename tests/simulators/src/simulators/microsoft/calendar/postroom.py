@@ -92,7 +92,7 @@ class PostRoom:
                 organizer=event.organizer,
                 is_organizer=False,
                 response="notResponded",
-                attendees=[entry.model_copy() for entry in event.attendees],
+                attendees=_listed_for(event, guest),
             )
             self._exchange.add(mailbox, twin)
             return
@@ -101,7 +101,7 @@ class PostRoom:
             shared["showAs"] = "tentative"
         self._exchange.retime(mailbox, twin, event.timing.model_copy(deep=True))
         twin.properties |= shared
-        twin.attendees = [entry.model_copy() for entry in event.attendees]
+        twin.attendees = _listed_for(event, guest)
         self._exchange.note(mailbox, twin, "updated")
 
     def _twin(self, mailbox: Account, event: Event) -> Event | None:
@@ -109,3 +109,9 @@ class PostRoom:
             if candidate.ical_uid == event.ical_uid and candidate.ical_uid is not None:
                 return candidate
         return None
+
+
+def _listed_for(event: Event, guest: Attendee) -> list[Attendee]:
+    """The guests that this guest's copy shows: of a hidden list only themselves (event resource, hideAttendees)."""
+    shown = [guest] if event.properties["hideAttendees"] else event.attendees
+    return [entry.model_copy() for entry in shown]
