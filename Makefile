@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-MEMBERS := libs/contracts libs/chassis services/api-gateway services/meeting-core services/invitations \
+MEMBERS := libs/contracts libs/chassis libs/client services/api-gateway services/meeting-core services/invitations \
            services/calendar-sync services/webhook-ingest tests/simulators deploy/local deploy/operator
 
 .PHONY: setup lock
@@ -22,7 +22,7 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=
 lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGRADE=1 takes newer versions
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev \
-	  $(foreach m,contracts chassis local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
+	  $(foreach m,contracts chassis client local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
 
 .PHONY: run
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
@@ -35,7 +35,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/contracts/src libs/chassis/src services/*/src tests/simulators/src deploy/*/src docs/generate
+	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src deploy/*/src docs/generate
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds

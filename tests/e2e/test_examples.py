@@ -24,7 +24,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def subscriber(platform: Platform, database: Path, tmp_path: Path) -> Iterator[Process]:
-    command = [sys.executable, str(EXAMPLE), str(database), "--kafka", platform.addresses.kafka]
+    command = [sys.executable, str(EXAMPLE), str(database), platform.addresses.kafka]
     process = Process("subscriber", command, log=tmp_path / "subscriber.log")
     process.start()
     yield process

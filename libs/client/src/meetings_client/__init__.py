@@ -1,0 +1,46 @@
+"""The Meetings API for Python services: `MeetingsClient` calls it, `Subscriber` follows its events."""
+
+from meetings_client.bodies import ExternalAttendee, MeetingUpdate, NewMeeting
+from meetings_client.caller import Caller
+from meetings_client.client import MeetingsClient, VersionedMeeting
+from meetings_client.errors import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    MeetingsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PreconditionFailedError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from meetings_client.inbox import Inbox, SqliteInbox
+from meetings_client.retry import RetryPolicy
+from meetings_client.subscriber import MeetingMessage, Subscriber
+
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "Caller",
+    "ConflictError",
+    "ExternalAttendee",
+    "ForbiddenError",
+    "Inbox",
+    "InvalidRequestError",
+    "MeetingMessage",
+    "MeetingUpdate",
+    "MeetingsClient",
+    "MeetingsError",
+    "NewMeeting",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PreconditionFailedError",
+    "RetryPolicy",
+    "SqliteInbox",
+    "Subscriber",
+    "TooManyRequestsError",
+    "UnavailableError",
+    "VersionedMeeting",
+]
