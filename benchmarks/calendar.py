@@ -22,6 +22,7 @@ from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import Caller, calling
+from tests.support.crowd import NO_MAIL_LIMITS
 from tests.support.outside import Json, Outside, outsides, sees_sync
 
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks" / "calendar.md"
@@ -30,6 +31,7 @@ SLOW = 30.0
 ENVIRONMENT = {
     "google": {"GOOGLE_QUOTA_PER_MINUTE": "0"},  # 600 a minute of one user are spent at ten creates a second
     "calendar-sync": {"CALENDAR_TIMEOUT": str(SLOW + 10)},
+    "meeting-core": NO_MAIL_LIMITS,
 }
 
 

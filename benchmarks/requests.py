@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Measured, Request, measure, request
+from tests.support.crowd import NO_MAIL_LIMITS
 
 _REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "requests.md"
 _CLIENTS = (1, 32, 128)
@@ -141,7 +142,13 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="meetings-bench-") as folder,
-        Platform.start(Path(folder), port_offset=options.port_offset, kafka=options.kafka, report=print) as platform,
+        Platform.start(
+            Path(folder),
+            port_offset=options.port_offset,
+            kafka=options.kafka,
+            env_overrides={"meeting-core": NO_MAIL_LIMITS},
+            report=print,
+        ) as platform,
     ):
         port = free_port()
         baseline = _baseline(platform, Path(folder), port)

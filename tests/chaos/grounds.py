@@ -15,6 +15,7 @@ from localrun.processes import Process
 from pymongo import MongoClient
 
 from tests.chaos.links import Link, Links
+from tests.support.crowd import NO_MAIL_LIMITS
 
 SERVICES = ("api-gateway", "meeting-core", "invitations", "calendar-sync", "webhook-ingest")
 OWNERS = ("meeting-core", "invitations", "calendar-sync")
@@ -22,7 +23,7 @@ OWNERS = ("meeting-core", "invitations", "calendar-sync")
 SETTINGS: dict[str, dict[str, str]] = {
     "google": {"GOOGLE_QUOTA_PER_MINUTE": "0"},
     "api-gateway": {"PUBLIC_REQUESTS_PER_ADDRESS": "1000000", "DIRECTORY_CACHE_SECONDS": "5"},
-    "meeting-core": {"KAFKA_SESSION_TIMEOUT_MS": "6000", "OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"},
+    "meeting-core": {"KAFKA_SESSION_TIMEOUT_MS": "6000", "OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"} | NO_MAIL_LIMITS,
     "invitations": {
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
         "OUTBOX_GRACE": "2",

@@ -24,17 +24,19 @@ from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, calling, path_of
+from tests.support.crowd import NO_MAIL_LIMITS
 from tests.support.gateway import body
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.waiting import until
 
 ENVIRONMENT = {
+    "meeting-core": NO_MAIL_LIMITS,
     "invitations": {
         "DELIVERY_LEASE": "3",
         "DELIVERY_RETRY_FIRST": "0.2",
         "DELIVERY_RETRY_MOST": "2",
         "UPDATE_WINDOW": "1",
-    }
+    },
 }
 GUESTS = 5
 _CLIENTS = 4

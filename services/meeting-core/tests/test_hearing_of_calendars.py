@@ -18,9 +18,11 @@ from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.deciding import decide
 from meeting_core.application.handling import Handling
+from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.domain.meeting import Meeting
 from meeting_core.settings import Settings
 from pydantic import SecretStr
@@ -54,7 +56,8 @@ class Core:
         self.meetings = meetings
         self.publisher = FailingPublisher()
         writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60))
-        self._handling = Handling(writer, StoredHosts(hosts), self.publisher, decide)
+        budgets = MailBudgetRepository(hosts, MailAllowance())
+        self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, decide)
 
     async def hear(self, *told: Contract) -> None:
         """These messages come in one batch."""

@@ -12,7 +12,7 @@ from contracts.messages.replies import Outcome, Reply
 from contracts.values.enums import ParticipantType, RsvpStatus
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
-from meeting_core.application.deciding import decide
+from meeting_core.application.deciding import Rules, decide
 
 from tests.support.commands import (
     CLIENT,
@@ -79,7 +79,7 @@ def test_one_is_mailed_again_and_the_time_shows_in_the_meeting() -> None:
 def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: bool) -> None:
     desk = Desk(create(guest(JANE)), resend())
     later = desk.now + timedelta(seconds=seconds)
-    assert told(decide(desk.work, resend(), later, resend_cooldown=COOLDOWN)) == {JANE: mailed}
+    assert told(decide(desk.work, resend(), later, rules=Rules(resend_cooldown=COOLDOWN))) == {JANE: mailed}
     assert desk.meeting.version == (3 if mailed else 2)
     assert len(desk.events) == (3 if mailed else 2)
     [jane] = desk.meeting.participants
@@ -88,7 +88,7 @@ def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: b
 
 def test_the_cooldown_is_a_setting() -> None:
     desk = Desk(create(guest(JANE)), resend())
-    assert told(decide(desk.work, resend(), desk.now, resend_cooldown=timedelta())) == {JANE: True}
+    assert told(decide(desk.work, resend(), desk.now, rules=Rules(resend_cooldown=timedelta()))) == {JANE: True}
 
 
 def test_each_recipient_has_their_own_cooldown() -> None:

@@ -16,15 +16,18 @@ from contracts.api.queries import CheckAvailability, GetInvitation, GetMeeting, 
 from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
+from meeting_core.adapters import mail_budgets
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.availability import Availability
-from meeting_core.application.deciding import decide
+from meeting_core.application.deciding import Rules, decide
 from meeting_core.application.handling import Handling
 from meeting_core.application.listing import Listing
 from meeting_core.application.queries import Queries
+from meeting_core.domain.guest_limits import GuestLimits
 from meeting_core.settings import Settings
 
 
@@ -37,6 +40,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             database = await started.enter_async_context(open_database(settings))
             meetings = database.collection("meetings")
             await meetings.create_indexes(INDEXES)
+            budgets = database.collection("mailBudgets")
+            await budgets.create_indexes(mail_budgets.INDEXES)
 
             queries = Queries(MeetingReader(meetings))
             listing = Listing(CalendarReader(meetings))
@@ -61,8 +66,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             handling = Handling(
                 MeetingWriter(meetings, outbox),
                 StoredHosts(database.collection("hosts")),
+                MailBudgetRepository(budgets, settings.mail_allowance, settings.mails_by_tenant),
                 publisher,
-                partial(decide, resend_cooldown=timedelta(seconds=settings.resend_cooldown)),
+                partial(decide, rules=rules(settings)),
             )
             consumer = Consumer(
                 settings,
@@ -77,3 +83,13 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             yield
 
     return service_app(health, lifespan)
+
+
+def rules(settings: Settings) -> Rules:
+    """The rules of these settings."""
+    return Rules(
+        resend_cooldown=timedelta(seconds=settings.resend_cooldown),
+        guests=GuestLimits(
+            externals_of_client=settings.externals_of_client, addresses_per_mailbox=settings.addresses_per_mailbox
+        ),
+    )

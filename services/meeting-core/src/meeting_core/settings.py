@@ -3,6 +3,8 @@
 from chassis.settings import DatabaseSettings
 from pydantic import Field
 
+from meeting_core.domain.mail_budget import MailAllowance
+
 
 class Settings(DatabaseSettings):
     service_name: str = "meeting-core"
@@ -11,3 +13,26 @@ class Settings(DatabaseSettings):
     resend_cooldown: float = Field(
         default=60, ge=0, description="seconds after a resend in which its recipient is skipped"
     )
+
+    externals_of_client: int = Field(
+        default=5, ge=0, description="external guests of a meeting to which a `CLIENT` invites some; 0 = no limit"
+    )
+    addresses_per_mailbox: int = Field(
+        default=3, ge=0, description="addresses of one mailbox (`a+1@…`, `a+2@…`) in one meeting; 0 = no limit"
+    )
+    mails_per_client: int = Field(
+        default=200, ge=0, description="mails to guests that one `CLIENT` may cause in an hour; 0 = no limit"
+    )
+    mails_per_user: int = Field(default=3_000, ge=0, description="the same for one staff member")
+    mails_per_tenant: int = Field(default=30_000, ge=0, description="the same for all users of one tenant")
+    mails_by_tenant: dict[str, MailAllowance] = Field(
+        default_factory=dict,
+        description='tenants with other limits, as JSON: `{"T…": {"perClient": 50, "perUser": 500, "perTenant": 0}}`',
+    )
+
+    @property
+    def mail_allowance(self) -> MailAllowance:
+        """The allowance of tenants that have none of their own."""
+        return MailAllowance(
+            per_client=self.mails_per_client, per_user=self.mails_per_user, per_tenant=self.mails_per_tenant
+        )

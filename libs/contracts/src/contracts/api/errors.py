@@ -42,6 +42,8 @@ class ErrorCode(Enum):
     BODY_TOO_LARGE = _Error("BE0413", 413, "The request body is too large")
     UNSUPPORTED_MEDIA_TYPE = _Error("BE0415", 415, "The content type is not supported")
     TOO_MANY_REQUESTS = _Error("BE0429", 429, "Too many requests")
+    USER_MAIL_LIMIT = _Error("BE0431", 429, "This user has caused too many mails to guests; try again later")
+    TENANT_MAIL_LIMIT = _Error("BE0432", 429, "This tenant has caused too many mails to guests; try again later")
     INTERNAL_ERROR = _Error("BE0500", 500, "Something went wrong on our side")
     SERVICE_UNAVAILABLE = _Error("BE0503", 503, "Temporarily unavailable, nothing was accepted")
 

@@ -11,6 +11,9 @@ from contracts.transport.topics import MEETING_EVENTS
 from contracts.values.enums import DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState, ParticipantState
 
+UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
+"""Wire names of what changes without any guest being told; of the participants each sees only themselves."""
+
 
 class MeetingEvent(Contract):
     """A change of a meeting, with the state it led to."""
@@ -34,6 +37,11 @@ class MeetingUpdated(MeetingEvent):
     added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
     removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
     silent: bool = Field(default=False, description="guests are not told; whatever they are told next says it, too")
+
+    @property
+    def is_seen_by_guests(self) -> bool:
+        """Whether something changed that every guest can see."""
+        return not UNSEEN_BY_GUESTS.issuperset(self.changed)
 
 
 @message("meetings.meeting.canceled.v1", MEETING_EVENTS)

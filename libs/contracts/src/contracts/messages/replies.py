@@ -25,14 +25,22 @@ class ReplyError(Contract):
     code: str = Field(examples=["BE0420"])
     message: str
     details: list[str] | None = None
+    retry_after: int | None = Field(default=None, description="seconds after which the same command may succeed")
 
     @classmethod
     def of(cls, refusal: ApiError) -> "ReplyError":
-        return cls(code=refusal.code.code, message=refusal.message, details=refusal.details)
+        return cls(
+            code=refusal.code.code,
+            message=refusal.message,
+            details=refusal.details,
+            retry_after=refusal.retry_after,
+        )
 
     @property
     def refusal(self) -> ApiError:
-        return ApiError(ErrorCode.of(self.code), details=self.details, message=self.message)
+        return ApiError(
+            ErrorCode.of(self.code), details=self.details, message=self.message, retry_after=self.retry_after
+        )
 
 
 @message("gateway.command.replied.v1", GATEWAY_REPLIES)

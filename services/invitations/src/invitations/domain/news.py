@@ -16,9 +16,6 @@ from contracts.values.meeting import ParticipantState
 
 from invitations.domain.guest import News
 
-_UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
-"""Wire names of what changes without any guest being told; of the participants each sees only themselves."""
-
 
 def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
     """The news for each guest whom the event concerns.
@@ -73,6 +70,6 @@ def _sees_change(person: ParticipantState, event: MeetingEvent) -> bool:
         case MeetingCreated() | MeetingCanceled():
             return True
         case MeetingUpdated():
-            return person.participant_uuid in event.added or not _UNSEEN_BY_GUESTS.issuperset(event.changed)
+            return person.participant_uuid in event.added or event.is_seen_by_guests
         case _:
             return False

@@ -1,14 +1,14 @@
 """Deciding a command: refused, done, or done already. Pure, apart from the work in hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import ResendInvitation
-from contracts.messages.command import Command
+from contracts.messages.command import ActorCommand, Command
 from contracts.messages.meeting_commands import (
     AnswerInvitation,
     CancelMeeting,
@@ -18,17 +18,28 @@ from contracts.messages.meeting_commands import (
     RetrySync,
     UpdateMeeting,
 )
-from contracts.messages.meeting_events import MeetingEvent
+from contracts.messages.meeting_events import MeetingCreated, MeetingEvent, MeetingUpdated
 from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.model import Contract
 
 from meeting_core.application.work import Work
+from meeting_core.domain.guest_limits import GuestLimits
+from meeting_core.domain.mail_budget import MailBudgets, mails_caused_by
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
 from meeting_core.domain.views import Viewer
 
 RESEND_COOLDOWN = timedelta(seconds=60)
 Carried = tuple[Meeting, MeetingEvent | None]
+_Check = Callable[[Command, MeetingEvent | None, datetime], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What operators may set."""
+
+    resend_cooldown: timedelta = RESEND_COOLDOWN
+    guests: GuestLimits = field(default_factory=GuestLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +58,20 @@ class _Kind:
     answer: Callable[[Meeting, Any], Contract | list[ResendInvitation] | None]
 
 
-def decide(work: Work, command: Command, now: datetime, *, resend_cooldown: timedelta = RESEND_COOLDOWN) -> Reply:
+_DEFAULT_RULES, _UNLIMITED = Rules(), MailBudgets()
+
+
+def decide(
+    work: Work, command: Command, now: datetime, budgets: MailBudgets = _UNLIMITED, *, rules: Rules = _DEFAULT_RULES
+) -> Reply:
     """Carry a command out on the meeting in hand, unless it was decided before, and answer it."""
-    kind = _kinds(resend_cooldown)[type(command)]
+    kind = _kinds(rules.resend_cooldown)[type(command)]
     meeting = work.meeting if command.tenant is None else work.of_tenant(command.tenant)
     try:
         _check_seen(work, meeting, command)
         if meeting is None or not meeting.has_decided(command):
-            meeting = _carry_out(kind, work, meeting, command, now)
+            check = partial(_check_mails, rules.guests, budgets)
+            meeting = _carry_out(kind, work, meeting, command, now, check=check)
     except ApiError as refusal:
         return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
     return Reply(outcome=Outcome.OK, version=meeting.version, data=kind.answer(meeting, command))
@@ -73,18 +90,40 @@ def _check_seen(work: Work, meeting: Meeting | None, command: Command) -> None:
         meeting.participant(command.participant_uuid)
 
 
-def _carry_out(kind: _Kind, work: Work, meeting: Meeting | None, command: Command, now: datetime) -> Meeting:
+def _carry_out(
+    kind: _Kind, work: Work, meeting: Meeting | None, command: Command, now: datetime, *, check: _Check
+) -> Meeting:
     try:
         _check_version(meeting, command)
-        carried, event = kind.carry_out(meeting, command, _Circumstances(now, work.synced))
+        # A copy, so that a change that is refused for its consequences has changed nothing.
+        subject = None if meeting is None else meeting.model_copy()
+        carried, event = kind.carry_out(subject, command, _Circumstances(now, work.synced))
+        check(command, event, now)
     except ApiError as refusal:
-        if meeting is not None:
+        if meeting is not None and refusal.retry_after is None:
             work.remember(meeting, command, refusal)
         raise
-    if event is not None:
+    if event is None:
+        work.keep(carried)
+    else:
         work.say(carried, event)
     work.remember(carried, command, changed=event is not None)
     return carried
+
+
+def _check_mails(
+    guests: GuestLimits, budgets: MailBudgets, command: Command, event: MeetingEvent | None, now: datetime
+) -> None:
+    """Whether the caller may invite these guests, and cause so many mails."""
+    if not isinstance(command, ActorCommand):
+        return
+    match event:
+        case MeetingCreated():
+            people = event.meeting.participants
+            guests.check(command.actor.user_type, people, {person.participant_uuid for person in people})
+        case MeetingUpdated():
+            guests.check(command.actor.user_type, event.meeting.participants, event.added)
+    budgets.charge(command.actor, mails_caused_by(event), now)
 
 
 def _check_version(meeting: Meeting | None, command: Command) -> None:

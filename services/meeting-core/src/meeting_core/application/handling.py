@@ -1,6 +1,7 @@
 """Handling a batch: read its meetings once, decide each message in order, write once, then tell."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,8 +17,9 @@ from contracts.messages.calendar_events import (
     MirroredEventDeleted,
     MirrorStatusChanged,
 )
+from contracts.messages.command import Actor
 from contracts.messages.invitation_events import DeliveryEvent
-from contracts.messages.meeting_commands import CancelMeeting, CreateMeeting, UpdateMeeting
+from contracts.messages.meeting_commands import CancelMeeting, CreateMeeting, RequestInvitationResend, UpdateMeeting
 from contracts.messages.replies import Reply
 from contracts.transport.envelope import Envelope, Message
 from contracts.transport.topics import MEETING_CORE
@@ -25,8 +27,9 @@ from contracts.values.times import utc_now
 
 from meeting_core.application.noting import note_copy, note_gone, note_mail, note_seen, note_sync
 from meeting_core.application.work import Work
+from meeting_core.domain.mail_budget import MailBudgets
 
-Decide = Callable[[Work, Any, datetime], Reply]
+Decide = Callable[[Work, Any, datetime, MailBudgets], Reply]
 Host = tuple[str, str]
 """Tenant and user."""
 
@@ -58,12 +61,25 @@ class Hosts(Protocol):
         """Those of them who have one connected."""
 
 
+class MailBudgetStore(Protocol):
+    """Where mail budgets are kept."""
+
+    async def load(self, actors: Iterable[Actor]) -> MailBudgets:
+        """The budgets that commands of these actors draw on."""
+
+    async def save(self, budgets: MailBudgets) -> None:
+        """Add what was spent."""
+
+
 class Handling:
     """Carries out batches of messages about meetings, and takes note of their hosts' connections."""
 
-    def __init__(self, meetings: Meetings, hosts: Hosts, publisher: Publisher, decide: Decide) -> None:
+    def __init__(
+        self, meetings: Meetings, hosts: Hosts, budgets: MailBudgetStore, publisher: Publisher, decide: Decide
+    ) -> None:
         self._meetings = meetings
         self._hosts = hosts
+        self._budgets = budgets
         self._publisher = publisher
         self._decide = decide
 
@@ -81,7 +97,10 @@ class Handling:
             await self._handle(about_meetings)
 
     async def _handle(self, batch: Batch) -> None:
-        works = await self._meetings.load({received.body.meeting_uuid for received in batch})
+        works, budgets = await asyncio.gather(
+            self._meetings.load({received.body.meeting_uuid for received in batch}),
+            self._budgets.load(_inviting_actors(batch)),
+        )
         await self._ask_who_is_synced(batch, works)
         now = utc_now()
         replies: list[Outgoing] = []
@@ -100,10 +119,10 @@ class Handling:
                     case MirroredEventChanged() | MirroredEventDeleted() as change:
                         note_copy(work, change, now)
                     case command:
-                        reply = self._decide(work, command, now)
+                        reply = self._decide(work, command, now, budgets)
                         if received.envelope.reply_to is not None:
                             replies.append(_record(received.envelope, reply))
-        await self._meetings.save(list(works.values()))
+        await all_of(self._meetings.save(list(works.values())), self._budgets.save(budgets))
         await all_of(self._publisher.publish_together(replies), self._meetings.tell(list(works.values())))
 
     async def _ask_who_is_synced(self, batch: Batch, works: dict[str, Work]) -> None:
@@ -121,6 +140,14 @@ class Handling:
         connected = await self._hosts.connected(set(hosts.values()))
         for meeting_uuid, host in hosts.items():
             works[meeting_uuid].synced = host in connected
+
+
+def _inviting_actors(batch: Batch) -> Iterable[Actor]:
+    """Whose commands may cause mails."""
+    for received in batch:
+        match received.body:
+            case CreateMeeting(actor=actor) | UpdateMeeting(actor=actor) | RequestInvitationResend(actor=actor):
+                yield actor
 
 
 def _record(command: Envelope, reply: Reply) -> Outgoing:
