@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from chassis.kafka.wire import Received
 from chassis.leases import Leases
-from chassis.mongo import Collection, Document, open_database
+from chassis.mongo import Collection, ConflictError, Document, open_database
 from chassis.settings import DatabaseSettings
 from contracts.messages.command import Command
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, SequenceConflictError, to_guest
+from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, to_guest
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Heard, Listening
 from pydantic import SecretStr
@@ -131,9 +131,9 @@ async def test_a_faster_writer_is_noticed_whether_it_inserted_or_updated(ear: Ea
     await ear.hear(create(jane()))
     guest = to_guest(await ear.stored())
     book = GuestBook(guests)
-    with pytest.raises(SequenceConflictError):
+    with pytest.raises(ConflictError):
         await book.save([Heard(guest, stored_sequence=None)])
-    with pytest.raises(SequenceConflictError):
+    with pytest.raises(ConflictError):
         await book.save([Heard(guest, stored_sequence=guest.sequence + 1)])
 
 

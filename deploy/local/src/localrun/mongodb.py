@@ -18,7 +18,7 @@ from localrun.ports import free_port
 from localrun.problem import LocalRunError
 from localrun.processes import READY_SECONDS, Process, ProcessFailedError, accepts_connections
 
-_REPLICA_SET = "rs0"
+REPLICA_SET = "rs0"
 _ALREADY_INITIALIZED = 23  # MongoDB error code of a second replSetInitiate
 
 _OWN_SERVER = "set MONGODB_URI to the address of a MongoDB of your own (a replica set)"
@@ -67,18 +67,28 @@ def mongod(data_dir: Path, port: int, *, log: Path, test_commands: bool = False)
     small (the default is half of the machine's memory), the diagnostic recorder is off, and no socket file is left in
     /tmp. Raises `LocalRunError` when no binary is found.
     """
+    command = _command(data_dir, port, test_commands=test_commands)
+    return Mongod("mongodb", command, log=log, ready=_primary(port))
+
+
+def member(name: str, data_dir: Path, port: int, *, log: Path) -> Mongod:
+    """A mongod that waits to be made a member of a replica set of several, with failpoints; else as `mongod`."""
+    command = _command(data_dir, port, test_commands=True)
+    return Mongod(name, command, log=log, ready=lambda: accepts_connections(port))
+
+
+def _command(data_dir: Path, port: int, *, test_commands: bool) -> list[str]:
     data_dir.mkdir(parents=True, exist_ok=True)
-    command = [
-        _binary(), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1", "--port", str(port), "--replSet", _REPLICA_SET,
+    return [
+        _binary(), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1", "--port", str(port), "--replSet", REPLICA_SET,
         "--wiredTigerCacheSizeGB", "1", "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
         *(["--setParameter", "enableTestCommands=1"] if test_commands else []),
     ]  # fmt: skip
-    return Mongod("mongodb", command, log=log, ready=_primary(port))
 
 
 def uri(port: int) -> str:
     """The connection URI of a mongod started by this module."""
-    return f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
 
 
 def _binary() -> str:
@@ -116,7 +126,7 @@ def _primary(port: int) -> Callable[[], bool]:
 def _initiate(client: MongoClient[dict[str, Any]], host: str) -> None:
     """Make it the replica set's one member; when its data was made at another port, tell it the new address."""
     try:
-        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [{"_id": 0, "host": host}]})
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": host}]})
     except OperationFailure as refusal:
         if refusal.code != _ALREADY_INITIALIZED:
             raise

@@ -1,18 +1,21 @@
-"""MongoDB behind one gate.
+"""MongoDB behind one gate. What is read and what is written is what a majority of the members has.
+
+A write is acknowledged by a majority. One that is not may still be there on the primary, and be rolled back later:
+reads do not see it (read concern "majority"), so nothing is answered, published or committed because of it.
 
 PyMongo's asynchronous pool serves waiters unfairly when saturated (p99 of 300-600 ms at 100 concurrent operations); a
 first-in-first-out gate in front of it keeps the tail short at the same throughput.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pymongo import AsyncMongoClient, IndexModel
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import AutoReconnect, BulkWriteError, PyMongoError, WriteConcernError
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
@@ -20,6 +23,21 @@ from chassis.waiting import stop
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]
+
+_DUPLICATE_KEY = 11000
+_READ_CONCERN = "majority"
+
+
+class ConflictError(Exception):
+    """Other writers were faster with some documents: read them again.
+
+    Their writes may not have reached a majority yet. Until they have, reads do not show them, and conflicts go on.
+    """
+
+    def __init__(self, ids: Iterable[Any] = ()) -> None:
+        """``ids``: of the documents, where they are known."""
+        super().__init__("another writer was faster")
+        self.ids = frozenset(ids)
 
 
 class Collection:
@@ -44,12 +62,12 @@ class Collection:
             return found
 
     async def insert_one(self, document: Document) -> None:
-        async with self._gate:
-            await self._raw.insert_one(document)
+        """Raises ConflictError when a document with this id, or another unique key of it, is there."""
+        await self.bulk_write([InsertOne(document)])
 
-    async def update_one(self, query: Query, update: Any, **options: Any) -> UpdateResult:
-        async with self._gate:
-            return await self._raw.update_one(query, update, **options)
+    async def update_one(self, query: Query, update: Any, *, upsert: bool = False) -> BulkWriteResult:
+        """Raises ConflictError when nothing matches, and an upsert meets a document with this id."""
+        return await self.bulk_write([UpdateOne(query, update, upsert=upsert)])
 
     async def update_many(self, query: Query, update: Any, **options: Any) -> UpdateResult:
         async with self._gate:
@@ -63,10 +81,20 @@ class Collection:
         """Unordered: one write that fails does not hold up the others.
 
         Raises:
-            pymongo.errors.BulkWriteError: with the failed writes in its details, after all others were tried.
+            ConflictError: some inserts or upserts met a document that is there; a majority has all others.
+            pymongo.errors.WriteConcernError: no majority has them (yet).
+            pymongo.errors.BulkWriteError: some failed otherwise; all others were tried.
         """
-        async with self._gate:
-            return await self._raw.bulk_write(writes, ordered=False)
+        try:
+            async with self._gate:
+                return await self._raw.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            details = error.details
+            if unconfirmed := details["writeConcernErrors"]:
+                raise WriteConcernError(unconfirmed[-1]["errmsg"], unconfirmed[-1]["code"]) from error
+            if all(failed["code"] == _DUPLICATE_KEY for failed in details["writeErrors"]):
+                raise ConflictError([_id_of(failed["op"]) for failed in details["writeErrors"]]) from error
+            raise
 
     async def count(self, query: Query, *, hint: str) -> int:
         """How many documents match, exactly, by the index of this name.
@@ -75,7 +103,7 @@ class Collection:
         With a query it is as exact (https://www.mongodb.com/docs/manual/reference/command/count/), but the driver does
         not repeat it by itself.
         """
-        command = {"count": self._raw.name, "query": query, "hint": hint}
+        command = {"count": self._raw.name, "query": query, "hint": hint, "readConcern": {"level": _READ_CONCERN}}
         async with self._gate:
             try:
                 return int((await self._raw.database.command(command))["n"])
@@ -85,6 +113,11 @@ class Collection:
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         async with self._gate:
             await self._raw.create_indexes(indexes)
+
+
+def _id_of(failed: Mapping[str, Any]) -> Any:
+    """The id in a failed insert (a document) or upsert (its query), as the driver reports it."""
+    return failed.get("q", failed).get("_id")
 
 
 class Database:
@@ -119,11 +152,12 @@ class Database:
 
 @asynccontextmanager
 async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
-    """The service's database. Writes are acknowledged by a majority and journaled; times come back aware, in UTC."""
+    """The service's database; times come back aware, in UTC."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         settings.mongodb_uri,
         tz_aware=True,
         w="majority",
+        readConcernLevel=_READ_CONCERN,
         retryWrites=True,
         maxPoolSize=settings.mongodb_concurrency + 2,
         serverSelectionTimeoutMS=5_000,

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from chassis.backoff import backoff
 from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import due, work_indexes
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.outages import is_outage
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.messages.calendar_events import ConnectionChanged
@@ -24,7 +24,7 @@ from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.enums import CalendarProvider, ConnectionStatus
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from calendar_sync.application.consents import Change, Effects
 from calendar_sync.domain.connection import Connection, Leaving, connection_id
@@ -48,10 +48,6 @@ INDEXES = [
 
 _MOST_CONFLICTS = 20
 _PATIENCE = timedelta(seconds=30)
-
-
-class ConnectionConflictError(Exception):
-    """Others wrote this connection again and again while it was to be changed."""
 
 
 class StoredConnections:
@@ -95,7 +91,7 @@ class StoredConnections:
                 await self.tell(written)
                 return to_connection(written)
             await asyncio.sleep(backoff(attempt, first=0.005, most=0.1))
-        raise ConnectionConflictError
+        raise ConflictError([connection_id(tenant_uuid, user_id)])
 
     async def tell(self, document: Document) -> None:
         """Publish what the document has to say; while the bus is away, the sweeper does it later."""
@@ -115,7 +111,7 @@ class StoredConnections:
                 document["outboxDueAt"] = self._outbox.due_at(utc_now())
             try:
                 await self._collection.insert_one(document)
-            except DuplicateKeyError:
+            except ConflictError:
                 return None
             return document
         update: dict[str, Any] = {"$set": fields}

@@ -15,12 +15,12 @@ import structlog
 from chassis import metrics
 from chassis.context import Context, working_on
 from chassis.leases import Lease, Result, due, work_indexes
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.waiting import stop
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from calendar_sync.application.ports import Account
 from calendar_sync.application.pulling import Ended, Pace, Pulled, Pulling, PutOff
@@ -78,7 +78,7 @@ class StoredFeeds:
                 },
                 upsert=True,
             )
-        except DuplicateKeyError:
+        except ConflictError:
             log.info("a feed of a newer connection is there")
 
     async def end(self, tenant_uuid: str, user_id: str, state: FeedState) -> None:

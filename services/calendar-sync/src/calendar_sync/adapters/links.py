@@ -7,6 +7,7 @@ work for each provider by itself, so that one that is slow keeps no worker from 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiokafka.errors import KafkaError
 from chassis.context import Context, working_on
 from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import Lease, Result, due, work_indexes
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.tracing import span
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted, MirrorStatusChanged
@@ -25,7 +26,6 @@ from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from calendar_sync.application.noting import News
 from calendar_sync.application.pulling import KnownCopy, Look
@@ -47,7 +47,6 @@ INDEXES = [
 ]
 """The shard key of a sharded cluster is {_id: 1}, the meetingUuid: every write names it."""
 
-_DUPLICATE_KEY = 11000
 _PAGE = 200
 
 
@@ -59,12 +58,8 @@ class LinkBook:
         self._outbox = outbox
 
     async def save(self, news: Sequence[News]) -> None:
-        try:
+        with suppress(ConflictError):  # newer news is known: its document does not match, and the upsert meets it
             await self._collection.bulk_write([_noted(one) for one in news])
-        except BulkWriteError as error:
-            # Newer news is known: its document does not match, and the upsert meets it.
-            if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise
 
     async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
         await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, due(WORK[provider], utc_now()))

@@ -6,13 +6,12 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 from chassis.kafka.wire import encode, envelope_for
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from calendar_sync.application.pulling import News
 from calendar_sync.application.writing import LeaseLostError
@@ -32,7 +31,6 @@ INDEXES = [
 """The shard key of a sharded cluster is {_id: 1}, which begins with the connection's id: every write names it."""
 
 _PAGE = 200
-_DUPLICATE_KEY = 11000
 
 
 class StoredSightings:
@@ -76,9 +74,7 @@ class StoredSightings:
             return
         try:
             written = await self._collection.bulk_write([self._write(*one) for one in said])
-        except BulkWriteError as error:
-            if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise
+        except ConflictError as error:
             raise LeaseLostError from error
         if written.matched_count + written.upserted_count < len(said):
             raise LeaseLostError

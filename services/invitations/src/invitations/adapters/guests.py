@@ -13,7 +13,7 @@ import structlog
 from chassis.context import Context, working_on
 from chassis.kafka.wire import encode, envelope_for
 from chassis.leases import Lease, Result, due, work_indexes
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.tracing import SpanKind, span
 from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
@@ -22,7 +22,6 @@ from contracts.transport.topics import INVITATIONS
 from contracts.values.times import utc_now
 from prometheus_client import Counter
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from invitations.application.delivering import Delivered, NotNow, Outcome
 from invitations.application.listening import Heard
@@ -50,11 +49,6 @@ _OUGHT = {
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 """Mail servers like to repeat it, and logs hold no personal data."""
-_DUPLICATE_KEY = 11000
-
-
-class SequenceConflictError(Exception):
-    """Another consumer has told some of these guests since they were read (an overlap during a rebalance)."""
 
 
 class GuestBook:
@@ -70,14 +64,9 @@ class GuestBook:
     async def save(self, heard: list[Heard]) -> None:
         if not heard:
             return
-        try:
-            result = await self._collection.bulk_write([_write(one) for one in heard])
-        except BulkWriteError as error:
-            if all(failed["code"] == _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise SequenceConflictError from error
-            raise
+        result = await self._collection.bulk_write([_write(one) for one in heard])
         if result.inserted_count + result.matched_count != len(heard):
-            raise SequenceConflictError
+            raise ConflictError
 
 
 def to_guest(document: Document) -> Guest:

@@ -4,16 +4,14 @@ Every read and write is by ``_id``, which is also the shard key.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from chassis.mongo import Collection
+from chassis.mongo import Collection, ConflictError
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.values.enums import ConnectionStatus
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 from meeting_core.application.handling import Host
-
-_DUPLICATE_KEY = 11000
 
 
 class StoredHosts:
@@ -42,12 +40,8 @@ class StoredHosts:
             )
             for host, (sequence, change) in newest.items()
         ]
-        try:
+        with suppress(ConflictError):  # a newer change is known: its document does not match, and the upsert meets it
             await self._collection.bulk_write(writes)
-        except BulkWriteError as error:
-            # A newer change is known: its document does not match, and the upsert meets it.
-            if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise
 
     async def connected(self, hosts: set[Host]) -> set[Host]:
         found = await self._collection.find(

@@ -1,10 +1,9 @@
 """The collection of meetings: one document per meeting holds state, version, decided commands and outbox."""
 
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, ConflictError, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne
-from pymongo.errors import BulkWriteError
 
 from meeting_core.adapters.busy import BUSY_INDEX, length_class
 from meeting_core.adapters.calendars import CALENDAR_INDEXES
@@ -15,13 +14,7 @@ from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
-
-_DUPLICATE_KEY = 11000
 _STATE = {"outbox": 0, "decided": 0, "imported": 0}  # what only the command side needs
-
-
-class VersionConflictError(Exception):
-    """Another writer changed some meetings since they were read (an overlap during a rebalance)."""
 
 
 class MeetingWriter:
@@ -43,14 +36,9 @@ class MeetingWriter:
         writes = [self._write(work.meeting, work) for work in works if work.meeting is not None and work.touched]
         if not writes:
             return
-        try:
-            result = await self._collection.bulk_write(writes)
-        except BulkWriteError as error:
-            if all(failed["code"] == _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise VersionConflictError from error
-            raise
+        result = await self._collection.bulk_write(writes)
         if result.inserted_count + result.matched_count != len(writes):
-            raise VersionConflictError
+            raise ConflictError
 
     async def tell(self, works: list[Work]) -> None:
         await self._outbox.flush([_pending(work.meeting, work) for work in works if work.meeting is not None])

@@ -44,7 +44,7 @@ class Meetings(Protocol):
         """Write what was touched, all in one go.
 
         Raises:
-            VersionConflictError: another writer was faster with some; all others are written.
+            ConflictError: another writer was faster with some; all others are written.
         """
 
     async def tell(self, works: list[Work]) -> None:
