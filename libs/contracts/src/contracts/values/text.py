@@ -5,23 +5,23 @@ import unicodedata
 _JOINERS = "\u200c\u200d"  # they shape words of some scripts, and emoji
 
 
-def one_line(text: str | None, *, longest: int = 255) -> str:
+def sanitize_line(text: str | None, *, max_length: int = 255) -> str:
     """The text as one line: no control, no line break, no character that turns reading direction or hides.
 
-    Runs of white space become one space; what is longer than ``longest`` characters ends in an ellipsis.
+    Runs of white space become one space; what is longer than ``max_length`` characters ends in an ellipsis.
     """
-    return _cut(" ".join(_harmless(text or "", line_break=" ").split()), longest)
+    return _cut(" ".join(_harmless(text or "", line_break=" ").split()), max_length)
 
 
-def many_lines(text: str | None, *, longest: int | None = None) -> str:
-    """The text with its line breaks, as ``\\n``, and otherwise as harmless, and as long, as ``one_line``."""
+def sanitize_text(text: str | None, *, max_length: int | None = None) -> str:
+    """The text with its line breaks, as ``\\n``, and otherwise as harmless, and as long, as ``sanitize_line``."""
     lines = (text or "").replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
     harmless = "\n".join(_harmless(line, line_break="") for line in lines).strip()
-    return harmless if longest is None else _cut(harmless, longest)
+    return harmless if max_length is None else _cut(harmless, max_length)
 
 
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+def _cut(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[: max_length - 1].rstrip() + "…"
 
 
 def _harmless(text: str, *, line_break: str) -> str:

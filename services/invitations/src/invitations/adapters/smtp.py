@@ -15,7 +15,7 @@ import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from chassis.waiting import stop
 from contracts.values.enums import DeliveryFailureCode
-from contracts.values.text import one_line
+from contracts.values.text import sanitize_line
 
 from invitations.application.delivering import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls
@@ -183,8 +183,8 @@ def _verdict(reply: SMTPResponseException, code: DeliveryFailureCode) -> Undeliv
 def _said(error: Exception) -> str:
     """The server's words, or else the kind of error, as one line."""
     if isinstance(error, SMTPResponseException):
-        return one_line(f"{error.code} {error.message}", longest=_LONGEST_REASON)
-    return one_line(f"{type(error).__name__}: {error}", longest=_LONGEST_REASON)
+        return sanitize_line(f"{error.code} {error.message}", max_length=_LONGEST_REASON)
+    return sanitize_line(f"{type(error).__name__}: {error}", max_length=_LONGEST_REASON)
 
 
 async def _quit(connection: _Connection) -> None:

@@ -17,7 +17,7 @@ from contracts.messages.calendar_events import (
 )
 from contracts.values.enums import LocationType, MeetingSource, ParticipantType, RsvpStatus, UserType
 from contracts.values.meeting import HostFields, MeetingContent
-from contracts.values.text import many_lines, one_line
+from contracts.values.text import sanitize_line, sanitize_text
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -267,7 +267,7 @@ def _person(before: Participant | None, **person: object) -> Participant:
 
 
 def _owner(owner: CalendarOwner) -> CalendarOwner:
-    email = one_line(owner.email, longest=_LONGEST_ADDRESS)
+    email = sanitize_line(owner.email, max_length=_LONGEST_ADDRESS)
     return owner.model_copy(update={"name": _line(owner.name, _LONGEST_NAME), "email": email})
 
 
@@ -283,7 +283,7 @@ def _content(event: EventDetails) -> MeetingContent:
         all_day=event.all_day,
         location_type=LocationType.ONLINE if online else LocationType.IN_PERSON,
         location_detail=place,
-        description=many_lines(event.description, longest=MAX_TEXT_LENGTH) or None,
+        description=sanitize_text(event.description, max_length=MAX_TEXT_LENGTH) or None,
         meeting_link=link,
     )
     backwards = content.schedule.duration < timedelta(0)
@@ -298,19 +298,19 @@ def _guests(guests: Sequence[EventAttendee]) -> Iterator[EventAttendee]:
 
 
 def _line(text: str | None, longest: int) -> str | None:
-    return one_line(text, longest=longest) or None
+    return sanitize_line(text, max_length=longest) or None
 
 
 def _address(text: str | None) -> str | None:
     """The text, if it can be an address: half of one would be somebody else's."""
-    address = one_line(text, longest=_LONGEST_ADDRESS + 1)
+    address = sanitize_line(text, max_length=_LONGEST_ADDRESS + 1)
     whole = len(address.encode()) <= _LONGEST_ADDRESS and " " not in address
     return address if whole and "@" in address else None
 
 
 def _web_link(text: str | None) -> str | None:
     """The text, if it is a whole http(s) link."""
-    link = one_line(text, longest=LONGEST_LINE + 1)
+    link = sanitize_line(text, max_length=LONGEST_LINE + 1)
     try:
         parts = urlsplit(link)
     except ValueError:

@@ -35,7 +35,7 @@ from contracts.values.enums import (
     SyncOperation,
 )
 from contracts.values.meeting import HostFields, MeetingContent, MeetingState
-from contracts.values.text import many_lines, one_line
+from contracts.values.text import sanitize_line, sanitize_text
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -563,13 +563,15 @@ def _copied(content: MeetingContent, change: MirroredEventChanged) -> MeetingCon
     return _merged(
         content,
         MeetingChanges(
-            title=None if change.title is None else one_line(change.title, longest=LONGEST_TITLE),
+            title=None if change.title is None else sanitize_line(change.title, max_length=LONGEST_TITLE),
             start_date_time=change.start_date_time,
             end_date_time=change.end_date_time,
             timezone=change.timezone,
             all_day=change.all_day,
-            location_detail=None if place is None else one_line(place, longest=LONGEST_LINE),
-            description=None if change.description is None else many_lines(change.description, longest=MAX_TEXT_LENGTH),
+            location_detail=None if place is None else sanitize_line(place, max_length=LONGEST_LINE),
+            description=None
+            if change.description is None
+            else sanitize_text(change.description, max_length=MAX_TEXT_LENGTH),
         ),
     )
 

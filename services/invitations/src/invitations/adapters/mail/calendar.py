@@ -9,7 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contracts.values.enums import MailKind, RsvpStatus
-from contracts.values.text import one_line
+from contracts.values.text import sanitize_line
 from icalendar import Calendar, Event, vCalAddress
 from icalendar.parser import Contentline
 
@@ -133,6 +133,6 @@ def _attendee(guest: Guest, recipient: str) -> vCalAddress:
 
 def _party(address: str, name: str | None) -> vCalAddress:
     party = vCalAddress(f"mailto:{address}")
-    if named := one_line(name).translate(_NOT_IN_PARAMETERS):
+    if named := sanitize_line(name).translate(_NOT_IN_PARAMETERS):
         party.params["CN"] = named
     return party

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from contracts.values.enums import DeliveryFailureCode, Language, MailKind
-from contracts.values.text import one_line
+from contracts.values.text import sanitize_line
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
 from invitations.adapters.mail.letter import Letters
@@ -55,7 +55,7 @@ class MailComposer:
             Parts(
                 sender=Party(name=words.host or self._sender.name, address=self._sender.address),
                 reply_to=_reachable(words.host, guest.meeting.organizer_email or guest.meeting.host_email),
-                recipient=Party(name=one_line(guest.person.name), address=recipient),
+                recipient=Party(name=sanitize_line(guest.person.name), address=recipient),
                 subject=words.subject,
                 message_id=message_id,
                 follows=(told.first_message_id, told.message_id) if told else (),

@@ -1,8 +1,8 @@
 """Putting a mail together: headers and parts (MIME RFC 2045 to 2047, iMIP RFC 6047).
 
 The layout is the one that Gmail, Outlook and Apple Mail all take for an invitation: mixed{alternative{plain, html,
-calendar}, attachment}. It is always the same, so the bytes are written directly: the standard library's message classes
-take four times as long. What strangers may have written comes in as ``one_line`` text, or goes into an encoded body.
+calendar}, attachment}. It is always the same, so the bytes are written directly: the standard library's message
+classes take four times as long. Untrusted text comes in sanitized to one line, or goes into an encoded body.
 """
 
 import base64

@@ -6,7 +6,7 @@ Internal notes and the meeting's password are not in here, because they are not 
 from dataclasses import dataclass
 
 from contracts.values.enums import LocationType, MailKind, RsvpStatus
-from contracts.values.text import many_lines, one_line
+from contracts.values.text import sanitize_line, sanitize_text
 
 from invitations.adapters.mail.tongues import Tongue
 from invitations.domain.guest import Guest
@@ -44,8 +44,8 @@ class Wording:
 def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
     """The words of the mail of this kind to this guest."""
     meeting, say = guest.meeting, tongue.say
-    host = one_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
-    title = one_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
+    host = sanitize_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
+    title = sanitize_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
     return Wording(
         language=tongue.tag,
         subject=_subject(kind, title, tongue),
@@ -53,13 +53,13 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
         note=_note(guest, kind, tongue),
         title=title,
         when=tongue.when(meeting),
-        where=one_line(meeting.location_detail, longest=2048)
+        where=sanitize_line(meeting.location_detail, max_length=2048)
         or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
         link=_web_link(meeting.meeting_link),
-        provider=one_line(meeting.meeting_provider, longest=60),
+        provider=sanitize_line(meeting.meeting_provider, max_length=60),
         host=host,
-        description=many_lines(meeting.description),
-        information=many_lines(meeting.meeting_information),
+        description=sanitize_text(meeting.description),
+        information=sanitize_text(meeting.meeting_information),
         accept=say("Accept"),
         decline=say("Decline"),
         labels={
@@ -114,5 +114,5 @@ def _note(guest: Guest, kind: MailKind, tongue: Tongue) -> str:
 
 def _web_link(text: str | None) -> str:
     """The text when it is a web address, and only then."""
-    link = one_line(text, longest=2048)
+    link = sanitize_line(text, max_length=2048)
     return link if link.startswith(("https://", "http://")) else ""
