@@ -10,6 +10,8 @@ from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Request
 
 _WINDOW = 60.0
+_ROUNDING = 1e-6
+"""Seconds by which sums of floating-point intervals may be off."""
 _IPV6_HOST_BITS = 64
 
 
@@ -37,7 +39,7 @@ class Throttle:
             return
         now = self._clock()
         used_up_to = max(now, self._used_up_to.get(key, now)) + self._interval
-        if used_up_to - now > _WINDOW:
+        if used_up_to - now > _WINDOW + _ROUNDING:
             raise ApiError(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(used_up_to - now - _WINDOW))
         self._used_up_to[key] = used_up_to
 
