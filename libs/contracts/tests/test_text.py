@@ -207,6 +207,7 @@ def test_an_address_and_its_form_on_the_wire(given: str, address: str, wire: str
         "jane@ab--cd.com",
         f"jane@{'a' * 64}.com",
         f"jane@{'a.' * 125}com",
+        f"jane@{'ñ' * 50}.{'ñ' * 50}.{'ñ' * 50}.com",
         f"{'a' * 65}@example.com",
         f"{'é' * 33}@example.com",
         ".jane@example.com",

@@ -98,6 +98,11 @@ async def test_a_text_is_a_text(api: Gateway, field: str, value: Any) -> None:
         "http:example.com",
         "https://[::1",
         " https://example.com/",
+        "https://user:secret@example.com/",
+        "https://zoom.us@evil.example/",
+        "https:\\\\example.com/",
+        "https://example.com:65536/",
+        "https://example.com/\u202egpj",
     ],
 )
 async def test_a_link_is_an_http_link(api: Gateway, link: str) -> None:
@@ -110,6 +115,26 @@ async def test_a_link_is_an_http_link(api: Gateway, link: str) -> None:
 )
 async def test_links_that_are_links(api: Gateway, link: str) -> None:
     assert await api.details(meetingLink=link) == []
+
+
+async def test_the_scheme_of_a_link_is_written_in_lower_case(api: Gateway) -> None:
+    assert await api.details(meetingLink="Https://zoom.us/J/1") == []
+    assert api.bus.commands[0].content.meeting_link == "https://zoom.us/J/1"
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("Jane@EXAMPLE.com", "Jane@example.com"),
+        ("x@faß.de", "x@faß.de"),
+        ("x@xn--fa-hia.de", "x@xn--fa-hia.de"),
+        ("x@example。com", "x@example.com"),
+        (" jane@example.com ", "jane@example.com"),
+    ],
+)
+async def test_an_address_is_kept_as_it_was_written(api: Gateway, given: str, address: str) -> None:
+    assert await api.details(externalAttendees=[{"email": given}]) == []
+    assert api.bus.commands[0].invitees[0].email == address
 
 
 @pytest.mark.parametrize("value", ["PHONE", "online", "", 1, None])
@@ -234,6 +259,10 @@ async def test_each_person_is_asked_for_once_and_the_caller_never(api: Gateway) 
         "jane@example..com",
         "a" * 65 + "@example.com",
         "jane@" + "a" * 250 + ".com",
+        "josé@example.com",
+        "jane@💩.la",
+        "jane@example.com.",
+        '"jane"@example.com',
         None,
         7,
         ...,

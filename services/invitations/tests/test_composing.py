@@ -314,6 +314,25 @@ def test_the_buttons_ask_before_they_act_and_carry_a_good_token(composer: MailCo
         assert verify(token, keys, **good, now=week_after - timedelta(seconds=1)) == TENANT
 
 
+def test_a_link_is_one_in_whatever_case_its_scheme_is(composer: MailComposer) -> None:
+    mail = compose(composer, guest(meeting_link="Https://zoom.us/j/1"))
+    assert 'href="https://zoom.us/j/1"' in mail.text("text/html")
+    assert mail.event["URL"] == "https://zoom.us/j/1"
+
+
+@pytest.mark.parametrize("words", ["=?utf-8?Q?a=0D=0ABcc:_b@example.com?=", "=?utf-8?B?YQ0KYg==?= and more"])
+def test_what_looks_like_an_encoded_word_is_taken_literally(composer: MailComposer, words: str) -> None:
+    to = guest(title=words, person={"name": words})
+    to = to.model_copy(update={"meeting": to.meeting.model_copy(update={"organizer_name": words})})
+    mail = compose(composer, to)
+    assert mail.header("Subject") == f"Invitation: {words}"
+    for name in ("To", "From", "Reply-To"):
+        [party] = mail.message[name].addresses
+        assert party.display_name == words
+    assert mail.event["SUMMARY"] == words
+    assert mail.event["ATTENDEE"].params["CN"] == words
+
+
 def test_only_web_addresses_become_links(composer: MailComposer) -> None:
     mail = compose(composer, guest(meeting_link="javascript:alert(1)"))
     assert "javascript:" not in mail.text("text/html")
@@ -351,10 +370,20 @@ def test_what_is_no_address_is_not_mailed(composer: MailComposer, address: str) 
     assert refusal.value.code is DeliveryFailureCode.ADDRESS_REJECTED
 
 
-def test_an_international_domain_goes_over_the_wire_in_ascii(composer: MailComposer) -> None:
-    mail = composer.compose(guest(person={"email": "jane@bücher.example"}), MailKind.INVITATION, now=NOW)
-    assert mail.recipient == "jane@xn--bcher-kva.example"
-    assert ReadMail.of(mail.content).header("To") == "Jane Roe <jane@xn--bcher-kva.example>"
+@pytest.mark.parametrize(
+    ("address", "wire"),
+    [
+        ("jane@bücher.example", "jane@xn--bcher-kva.example"),
+        ("x@faß.de", "x@xn--fa-hia.de"),  # under IDNA 2003 it would be fass.de, somebody else's
+        ("x@xn--fa-hia.de", "x@xn--fa-hia.de"),
+    ],
+)
+def test_an_international_domain_goes_over_the_wire_in_ascii(composer: MailComposer, address: str, wire: str) -> None:
+    mail = composer.compose(guest(person={"email": address}), MailKind.INVITATION, now=NOW)
+    assert mail.recipient == wire
+    read = ReadMail.of(mail.content)
+    assert read.header("To") == f"Jane Roe <{wire}>"
+    assert read.event["ATTENDEE"] == f"mailto:{wire}"
 
 
 _HOSTILE = st.text(

@@ -114,7 +114,7 @@ def test_a_guest_who_turns_out_to_be_an_owner_is_one_person() -> None:
     before = {one.email: one.participant_uuid for one in desk.meeting.participants}
     note(desk, seen("TS-B", 2, answer=ACCEPTED))
     found = {one.email: one for one in desk.meeting.participants}
-    assert found["ts-b@example.com"].participant_uuid == before["TS-B@Example.com"]
+    assert found["ts-b@example.com"].participant_uuid == before["TS-B@example.com"]
     assert found["ts-b@example.com"].participant_entity_uuid == "TS-B"
     event = desk.events[-1]
     assert isinstance(event, MeetingUpdated)
@@ -216,7 +216,7 @@ def test_an_event_says_what_the_organisers_calendar_says_and_else_the_newest_tha
         ({"meeting_link": "tel:+15551234567", "location": None}, LocationType.IN_PERSON, "tel:+15551234567", None),
         ({"meeting_link": "https://" + "x" * 3000}, LocationType.IN_PERSON, "Plaza de Armas", None),
         ({"meeting_link": "https://[", "location": "http://"}, LocationType.IN_PERSON, "http://", None),
-        ({"meeting_link": "https://a.co/\u202egpj"}, LocationType.ONLINE, "Plaza de Armas", "https://a.co/gpj"),
+        ({"meeting_link": "https://a.co/\u202egpj"}, LocationType.IN_PERSON, "Plaza de Armas", None),
     ],
 )
 def test_places_and_links(said: dict[str, Any], kind: LocationType, place: str | None, link: str | None) -> None:
@@ -277,7 +277,8 @@ def test_very_many_calendars_fit_into_one_document() -> None:
 def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_record() -> None:
     def strangers(mark: str) -> list[EventAttendee]:
         return [
-            EventAttendee(email=f"{mark}{number:03}@" + "ñ" * 124, name="\U0001f600" * 300) for number in range(600)
+            EventAttendee(email=f"{mark}{number:03}@{'.'.join(['ñ' * 40] * 3)}.com", name="\U0001f600" * 300)
+            for number in range(600)
         ]
 
     words = dict.fromkeys(("title", "location", "description"), "\U0001f600" * 9_000)

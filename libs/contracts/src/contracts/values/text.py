@@ -179,7 +179,12 @@ def _parsed(address: str) -> _Parsed:
         raise ValueError("must be an e-mail address") from error
     local, ascii_domain = found.local_part, found.ascii_domain
     domain = ascii_domain if address.rpartition("@")[2].isascii() else found.domain
-    too_long = len(local.encode()) > _MAX_LOCAL_PART or len(f"{local}@{ascii_domain}".encode()) > MAX_EMAIL
+    canonical, on_the_wire = f"{local}@{domain}", f"{local}@{ascii_domain}"
+    too_long = len(local.encode()) > _MAX_LOCAL_PART or max(map(_octets, (canonical, on_the_wire))) > MAX_EMAIL
     if too_long or not _ASCII_DOMAIN.fullmatch(ascii_domain):
         raise ValueError("must be an e-mail address")
-    return _Parsed(f"{local}@{domain}", ascii_domain, f"{local}@{ascii_domain}" if local.isascii() else None)
+    return _Parsed(canonical, ascii_domain, on_the_wire if local.isascii() else None)
+
+
+def _octets(text: str) -> int:
+    return len(text.encode())

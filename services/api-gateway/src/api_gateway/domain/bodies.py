@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from contracts.messages.meeting_commands import MeetingChanges
 from contracts.model import Contract
 from contracts.values.enums import Language, LocationType, RsvpStatus
+from contracts.values.limits import MAX_PARTICIPANTS
 from contracts.values.meeting import MeetingContent
 from contracts.values.times import LocalDateTime, TimeZoneName
 from pydantic import Field, StrictBool, model_validator
@@ -21,8 +22,6 @@ from api_gateway.domain.text import (
     WebLink,
     check_guest_phone,
 )
-
-_MOST_PEOPLE = 500
 
 
 class ExternalAttendee(Contract):
@@ -79,8 +78,8 @@ class _People(Contract):
     def _not_too_many(self) -> Self:
         """Looks nobody up in vain. Who is the same person, and so the exact number, shows later."""
         ids = {*(self.contact_ids or ()), *(self.staff_ids or ())}
-        if len(ids) > _MOST_PEOPLE + 1:  # one may be the caller's own, which is ignored
-            raise wrong("participants", f"at most {_MOST_PEOPLE} are allowed")
+        if len(ids) > MAX_PARTICIPANTS + 1:  # one may be the caller's own, which is ignored
+            raise wrong("participants", f"at most {MAX_PARTICIPANTS} are allowed")
         return self
 
 

@@ -8,10 +8,10 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.command import Actor
 from contracts.values.enums import UserType
 from contracts.values.ids import ForeignId
+from contracts.values.limits import MAX_EMAIL
 from pydantic import TypeAdapter, ValidationError
 
 _foreign_id = TypeAdapter(ForeignId)
-_LONGEST_EMAIL = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
         )
     except (ValidationError, ValueError) as error:
         raise ApiError(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error
-    if len(email) > _LONGEST_EMAIL or "@" not in email:
+    if len(email) > MAX_EMAIL or "@" not in email:
         raise ApiError(ErrorCode.HEADER_MISSING, details=["x-user-email: must be an e-mail address"])
     _prove(caller, headers.get("x-partner-uuid"), claims, names)
     return caller

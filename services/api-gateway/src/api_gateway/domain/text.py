@@ -1,12 +1,12 @@
-"""What text from outside may be: bounded, without control characters, links that are links."""
+"""What text in a body may be: bounded, without control characters, links and addresses by the rules of contracts."""
 
 import unicodedata
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import phonenumbers
 from contracts.values.ids import ForeignId
-from email_validator import EmailNotValidError, validate_email
+from contracts.values.limits import MAX_EMAIL, MAX_LINE, MAX_TEXT, MAX_TITLE
+from contracts.values.text import deliverable_address, email_address, web_link
 from pydantic import AfterValidator, Field, StringConstraints
 
 _LAYOUT = frozenset("\n\r\t")
@@ -24,21 +24,14 @@ def _lines(value: str) -> str:
     return value
 
 
-def _web_link(value: str) -> str:
-    try:
-        link = urlsplit(value)
-    except ValueError as error:
-        raise ValueError("must be a link") from error
-    if value and (link.scheme not in ("http", "https") or not link.hostname or " " in value):
-        raise ValueError("must be an http(s) link")
-    return value
+def _web_link_or_empty(value: str) -> str:
+    return web_link(value) if value else ""
 
 
-def _email(value: str) -> str:
-    try:
-        return validate_email(value, check_deliverability=False, test_environment=True, strict=True).normalized
-    except EmailNotValidError as error:
-        raise ValueError("must be an e-mail address") from error
+def _mailable(value: str) -> str:
+    """Refuse here what no invitation could be sent to."""
+    deliverable_address(value)
+    return email_address(value)
 
 
 def check_guest_phone(country_code: str, phone: str) -> None:
@@ -55,11 +48,11 @@ def check_guest_phone(country_code: str, phone: str) -> None:
         raise ValueError("is not a possible telephone number")
 
 
-Title = Annotated[str, StringConstraints(max_length=255), AfterValidator(_one_line)]
-Line = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_one_line)]
-Text = Annotated[str, StringConstraints(max_length=8000), AfterValidator(_lines)]
-WebLink = Annotated[Line, AfterValidator(_web_link)]
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_one_line), AfterValidator(_email)]
+Title = Annotated[str, StringConstraints(max_length=MAX_TITLE), AfterValidator(_one_line)]
+Line = Annotated[str, StringConstraints(max_length=MAX_LINE), AfterValidator(_one_line)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
+WebLink = Annotated[Line, AfterValidator(_web_link_or_empty)]
+Email = Annotated[str, StringConstraints(max_length=MAX_EMAIL), AfterValidator(_one_line), AfterValidator(_mailable)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^\+?[1-9][0-9]{0,3}$"), Field(examples=["+1"])]
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9 ().-]{1,32}$"), Field(examples=["5551234567"])]
 Ids = list[ForeignId]

@@ -15,6 +15,7 @@ from contracts.messages.calendar_events import (
     meeting_uuid_of_external_event,
 )
 from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.text import email_key
 from contracts.values.times import Instant, to_instant
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -25,9 +26,6 @@ from calendar_sync.domain.external import Attendee, SeenEvent, Window
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 _MOST_GUESTS = 500
-_LONGEST_NAME = 200
-_LONGEST_ADDRESS = 320
-_LONGEST_LINK = 2_000
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 PRIVATE_TITLE = "Busy"
 _OUR_UID = re.compile(r"(M[0-9A-F]{32})@.+")
@@ -143,8 +141,8 @@ def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> External
         busy=event.opaque and event.answer is not RsvpStatus.DECLINED,
         answer=event.answer,
         organized_by_owner=event.organized_by_owner,
-        organizer_email=None if event.private else _cut(event.organizer_email, _LONGEST_ADDRESS),
-        organizer_name=None if event.private else _cut(event.organizer_name, _LONGEST_NAME),
+        organizer_email=None if event.private else event.organizer_email,
+        organizer_name=None if event.private else event.organizer_name,
         guests=[] if event.private else _guests(viewpoint.owner, event.attendees),
         guests_hidden=event.guests_hidden,
     )
@@ -156,13 +154,13 @@ def _texts(event: SeenEvent) -> EventDetails:
     texts = EventDetails(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
     if event.private:
         return texts.model_copy(update={"title": PRIVATE_TITLE})
-    content, link = event.content, event.meeting_link
+    content = event.content
     return texts.model_copy(
         update={
             "title": content.title or None,
             "location": content.location or None,
             "description": content.description or None,
-            "meeting_link": link if link and len(link) <= _LONGEST_LINK else None,
+            "meeting_link": event.meeting_link,
         }
     )
 
@@ -183,13 +181,9 @@ def _local(when: When) -> tuple[datetime, datetime, str]:
 
 def _guests(owner: CalendarOwner, attendees: tuple[Attendee, ...]) -> list[EventAttendee]:
     guests = {
-        one.email.casefold(): EventAttendee(email=one.email, name=_cut(one.name, _LONGEST_NAME), rsvp_status=one.answer)
+        email_key(one.email): EventAttendee(email=one.email, name=one.name, rsvp_status=one.answer)
         for one in attendees
-        if not one.is_owner and not one.is_organizer and 0 < len(one.email) <= _LONGEST_ADDRESS
+        if not one.is_owner and not one.is_organizer
     }
-    guests.pop(owner.email.casefold(), None)
+    guests.pop(email_key(owner.email), None)
     return sorted(guests.values(), key=lambda guest: guest.email)[:_MOST_GUESTS]
-
-
-def _cut(text: str | None, longest: int) -> str | None:
-    return text[:longest] if text else None

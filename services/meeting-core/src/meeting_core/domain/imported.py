@@ -6,7 +6,6 @@ Whatever a calendar says was written by strangers: it is cleaned and cut here, b
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Self
-from urllib.parse import urlsplit
 
 from contracts.messages.calendar_events import (
     CalendarOwner,
@@ -16,18 +15,16 @@ from contracts.messages.calendar_events import (
     ExternalEventUpserted,
 )
 from contracts.values.enums import LocationType, MeetingSource, ParticipantType, RsvpStatus, UserType
+from contracts.values.limits import MAX_LINE, MAX_PARTICIPANTS, MAX_TEXT, MAX_TITLE
 from contracts.values.meeting import HostFields, MeetingContent
-from contracts.values.text import sanitize_line, sanitize_text
+from contracts.values.text import email_address, email_key, sanitize_line, sanitize_text, web_link
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from meeting_core.domain.participants import MAX_PARTICIPANTS, Participant
+from meeting_core.domain.participants import Participant
 
 BUSY = "Busy"
 """All that others learn of a private event."""
-LONGEST_TITLE, LONGEST_LINE, MAX_TEXT_LENGTH = 255, 2_048, 8_000
-_LONGEST_ADDRESS = 254
-"""Octets (RFC 5321 section 4.5.3.1.3, less the angle brackets)."""
 _LONGEST_NAME = 100
 """So that an event that tells of 500 people who came and 500 who went stays below Kafka's 1 MB."""
 _MOST_TELLING = 8
@@ -173,11 +170,11 @@ class Imported(BaseModel):
         """
         host, known = self._host, _Known(present, owners=set(self.calendar))
         people = [known.owner(one) for one in self.sightings if one is not host]
-        named = {one.owner.email.casefold() for one in self.sightings}
-        named.add((self.hosted.organizer_email or "").casefold())
+        named = {email_key(one.owner.email) for one in self.sightings}
+        named.add(email_key(self.hosted.organizer_email))
         for guest in self._telling.guests:
-            if guest.email.casefold() not in named:
-                named.add(guest.email.casefold())
+            if email_key(guest.email) not in named:
+                named.add(email_key(guest.email))
                 people.append(known.guest(guest))
         return people[:MAX_PARTICIPANTS]
 
@@ -232,23 +229,21 @@ class _Known:
 
     def __init__(self, present: Sequence[Participant], owners: set[str]) -> None:
         self._owners = {one.participant_entity_uuid: one for one in present if one.participant_entity_uuid in owners}
-        self._others = {
-            (one.email or "").casefold(): one for one in present if one.participant_entity_uuid not in owners
-        }
+        self._others = {email_key(one.email): one for one in present if one.participant_entity_uuid not in owners}
 
     def owner(self, sighting: Sighting) -> Participant:
         owner = sighting.owner
         return _person(
-            self._owners.get(owner.user_id) or self._others.pop(owner.email.casefold(), None),
+            self._owners.get(owner.user_id) or self._others.pop(email_key(owner.email), None),
             participant_entity_uuid=owner.user_id,
             participant_type=_TYPES[owner.user_type],
-            email=owner.email,
+            email=owner.email or None,
             name=owner.name,
             rsvp_status=sighting.answer,
         )
 
     def guest(self, guest: EventAttendee) -> Participant:
-        before = self._others.pop(guest.email.casefold(), None)
+        before = self._others.pop(email_key(guest.email), None)
         answer = guest.rsvp_status
         if before is not None and answer is RsvpStatus.UNKNOWN:
             answer = before.rsvp_status
@@ -267,23 +262,23 @@ def _person(before: Participant | None, **person: object) -> Participant:
 
 
 def _owner(owner: CalendarOwner) -> CalendarOwner:
-    email = sanitize_line(owner.email, max_length=_LONGEST_ADDRESS)
+    email = _address(owner.email) or ""
     return owner.model_copy(update={"name": _line(owner.name, _LONGEST_NAME), "email": email})
 
 
 def _content(event: EventDetails) -> MeetingContent:
-    location, link = _line(event.location, LONGEST_LINE), _web_link(event.meeting_link)
-    place = location or (None if link else _line(event.meeting_link, LONGEST_LINE))
+    location, link = _line(event.location, MAX_LINE), _web_link(event.meeting_link)
+    place = location or (None if link else _line(event.meeting_link, MAX_LINE))
     online = link is not None or _web_link(place) is not None
     content = MeetingContent(
-        title=_line(event.title, LONGEST_TITLE),
+        title=_line(event.title, MAX_TITLE),
         start_date_time=event.start_date_time,
         end_date_time=event.end_date_time,
         timezone=event.timezone,
         all_day=event.all_day,
         location_type=LocationType.ONLINE if online else LocationType.IN_PERSON,
         location_detail=place,
-        description=sanitize_text(event.description, max_length=MAX_TEXT_LENGTH) or None,
+        description=sanitize_text(event.description, max_length=MAX_TEXT) or None,
         meeting_link=link,
     )
     backwards = content.schedule.duration < timedelta(0)
@@ -302,18 +297,14 @@ def _line(text: str | None, longest: int) -> str | None:
 
 
 def _address(text: str | None) -> str | None:
-    """The text, if it can be an address: half of one would be somebody else's."""
-    address = sanitize_line(text, max_length=_LONGEST_ADDRESS + 1)
-    whole = len(address.encode()) <= _LONGEST_ADDRESS and " " not in address
-    return address if whole and "@" in address else None
+    try:
+        return email_address(text or "")
+    except ValueError:
+        return None
 
 
 def _web_link(text: str | None) -> str | None:
-    """The text, if it is a whole http(s) link."""
-    link = sanitize_line(text, max_length=LONGEST_LINE + 1)
     try:
-        parts = urlsplit(link)
+        return web_link((text or "").strip())
     except ValueError:
         return None
-    whole = len(link) <= LONGEST_LINE and " " not in link
-    return link if whole and parts.scheme in ("http", "https") and parts.hostname else None

@@ -34,15 +34,15 @@ from contracts.values.enums import (
     SyncFailureCode,
     SyncOperation,
 )
+from contracts.values.limits import MAX_LINE, MAX_PARTICIPANTS, MAX_TEXT, MAX_TITLE
 from contracts.values.meeting import HostFields, MeetingContent, MeetingState
 from contracts.values.text import sanitize_line, sanitize_text
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from meeting_core.domain.imported import LONGEST_LINE, LONGEST_TITLE, MAX_TEXT_LENGTH, Imported
+from meeting_core.domain.imported import Imported
 from meeting_core.domain.participants import (
-    MAX_PARTICIPANTS,
     LastMail,
     Participant,
     Replacement,
@@ -563,15 +563,13 @@ def _copied(content: MeetingContent, change: MirroredEventChanged) -> MeetingCon
     return _merged(
         content,
         MeetingChanges(
-            title=None if change.title is None else sanitize_line(change.title, max_length=LONGEST_TITLE),
+            title=None if change.title is None else sanitize_line(change.title, max_length=MAX_TITLE),
             start_date_time=change.start_date_time,
             end_date_time=change.end_date_time,
             timezone=change.timezone,
             all_day=change.all_day,
-            location_detail=None if place is None else sanitize_line(place, max_length=LONGEST_LINE),
-            description=None
-            if change.description is None
-            else sanitize_text(change.description, max_length=MAX_TEXT_LENGTH),
+            location_detail=None if place is None else sanitize_line(place, max_length=MAX_LINE),
+            description=None if change.description is None else sanitize_text(change.description, max_length=MAX_TEXT),
         ),
     )
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from contracts.values.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
 from contracts.values.ids import new_participant_uuid
 from contracts.values.meeting import Invitee, ParticipantState
+from contracts.values.text import email_key
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
-MAX_PARTICIPANTS = 500
 _STORED = ConfigDict(
     alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
 )
@@ -150,14 +150,14 @@ def _as_participant(invitee: Invitee, present: Participant | None) -> Participan
 
 def _without_doubles(people: Iterable[Participant], host_email: str | None) -> list[Participant]:
     people = list(people)
-    platform = {_address(one) for one in people if not one.is_external} | {(host_email or "").casefold()}
+    platform = {_address(one) for one in people if not one.is_external} | {email_key(host_email)}
     return [one for one in people if not (one.is_external and _address(one) in platform)]
 
 
 def _identity(person: Participant | Invitee) -> str:
-    return person.participant_entity_uuid or f"mailto:{(person.email or '').casefold()}"
+    return person.participant_entity_uuid or f"mailto:{email_key(person.email)}"
 
 
 def _address(person: Participant) -> str | None:
     """The mail address for comparison; without one, something no other person has."""
-    return person.email.casefold() if person.email else person.participant_uuid
+    return email_key(person.email) if person.email else person.participant_uuid

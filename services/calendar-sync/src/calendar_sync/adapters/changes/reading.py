@@ -9,6 +9,8 @@ from typing import Any
 import structlog
 from chassis import metrics
 from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
+from contracts.values.limits import MAX_NAME
+from contracts.values.text import email_address, sanitize_line, web_link
 
 from calendar_sync.domain.event import EventContent
 from calendar_sync.domain.external import ChangesPage, CursorLostError, Found
@@ -18,9 +20,6 @@ log = structlog.get_logger()
 
 Json = dict[str, Any]
 MOST_ATTENDEES = 500
-_LONGEST_ADDRESS = 320
-_LONGEST_NAME = 255
-_LONGEST_URL = 2048
 _LONGEST_UID = 1024
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
@@ -111,14 +110,15 @@ def takes_time(content: EventContent) -> bool:
 
 def address(value: object) -> str | None:
     """A mail address, or None for what is none: Exchange also gives directory names, Google ids of profiles."""
-    if not isinstance(value, str) or "@" not in value or len(value) > _LONGEST_ADDRESS:
+    try:
+        return email_address(value) if isinstance(value, str) else None
+    except ValueError:
         return None
-    return value.strip()
 
 
 def name(value: object) -> str | None:
     """What somebody is called."""
-    return (value.strip()[:_LONGEST_NAME] or None) if isinstance(value, str) else None
+    return (sanitize_line(value, max_length=MAX_NAME) or None) if isinstance(value, str) else None
 
 
 def uid(value: object) -> str | None:
@@ -139,8 +139,10 @@ def instance(original_start: datetime) -> str:
 def url(*values: object) -> str | None:
     """The first of these that is a web address."""
     for value in values:
-        if isinstance(value, str) and value.startswith(("https://", "http://")) and len(value) <= _LONGEST_URL:
-            return value
+        try:
+            return web_link(value.strip() if isinstance(value, str) else "")
+        except ValueError:
+            continue
     return None
 
 

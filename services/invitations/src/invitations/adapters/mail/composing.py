@@ -1,11 +1,10 @@
 """Composing the mail that a guest is owed."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from contracts.values.enums import DeliveryFailureCode, Language, MailKind
-from contracts.values.text import sanitize_line
+from contracts.values.text import deliverable_address, sanitize_line
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
 from invitations.adapters.mail.letter import Letters
@@ -15,13 +14,6 @@ from invitations.adapters.mail.tongues import Tongue
 from invitations.adapters.mail.wording import wording
 from invitations.application.delivering import Mail, UndeliverableError
 from invitations.domain.guest import Guest
-
-_ADDRESS = re.compile(
-    r"(?=.{1,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-)
-"""A dot-atom address (RFC 5322 section 3.4.1) at a host name. Quoted local parts and non-ASCII ones do not go by mail
-servers without SMTPUTF8, and nobody has one."""
 
 
 class MailComposer:
@@ -77,19 +69,16 @@ class MailComposer:
 
 
 def deliverable(address: str | None) -> str:
-    """The address as it goes over the wire, its domain in ASCII (RFC 5890).
+    """Return the address as it goes over the wire, its domain in ASCII.
 
     Raises:
         UndeliverableError: it is no address that mail can go to.
     """
-    local, _, domain = (address or "").rpartition("@")
     try:
-        ascii_address = f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        ascii_address = ""
-    if not _ADDRESS.fullmatch(ascii_address):
-        raise UndeliverableError(DeliveryFailureCode.ADDRESS_REJECTED, "not an address that mail can be sent to")
-    return ascii_address
+        return deliverable_address(address or "")
+    except ValueError:
+        reason = "not an address that mail can be sent to"
+        raise UndeliverableError(DeliveryFailureCode.ADDRESS_REJECTED, reason) from None
 
 
 def _reachable(name: str, address: str | None) -> Party | None:

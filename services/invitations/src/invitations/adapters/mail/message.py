@@ -34,7 +34,7 @@ class Party:
 
 @lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other, by the same host
 def _mailbox(party: Party) -> str:
-    if party.name.isascii():
+    if _is_literal(party.name):
         return formataddr((party.name, party.address))
     return f"{_encoded(party.name)} <{party.address}>"
 
@@ -90,7 +90,7 @@ def _headers(parts: Parts) -> dict[str, str]:
         "From": str(parts.sender),
         **({} if parts.reply_to is None else {"Reply-To": str(parts.reply_to)}),
         "To": str(parts.recipient),
-        "Subject": parts.subject if parts.subject.isascii() else _encoded(parts.subject),
+        "Subject": parts.subject if _is_literal(parts.subject) else _encoded(parts.subject),
         "Date": format_datetime(parts.date),
         "Message-ID": parts.message_id,
         **({"In-Reply-To": follows[-1], "References": f"{_CRLF} ".join(follows)} if follows else {}),
@@ -112,6 +112,11 @@ def _quoted_printable(text: str) -> str:
     return binascii.b2a_qp("\r\n".join(text.splitlines()).encode()).decode()
 
 
+def _is_literal(text: str) -> bool:
+    """Whether a header may hold the text as it is: readers would decode what looks like an encoded word."""
+    return text.isascii() and "=?" not in text
+
+
 def _encoded(text: str) -> str:
-    """Text that is not ASCII, as encoded words (RFC 2047) on lines that are short enough."""
+    """The text as encoded words (RFC 2047) on lines that are short enough."""
     return Header(text, _BASE64, header_name="Reply-To").encode(linesep=_CRLF)

@@ -6,7 +6,8 @@ Internal notes and the meeting's password are not in here, because they are not 
 from dataclasses import dataclass
 
 from contracts.values.enums import LocationType, MailKind, RsvpStatus
-from contracts.values.text import sanitize_line, sanitize_text
+from contracts.values.limits import MAX_LINE
+from contracts.values.text import sanitize_line, sanitize_text, web_link
 
 from invitations.adapters.mail.tongues import Tongue
 from invitations.domain.guest import Guest
@@ -53,7 +54,7 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
         note=_note(guest, kind, tongue),
         title=title,
         when=tongue.when(meeting),
-        where=sanitize_line(meeting.location_detail, max_length=2048)
+        where=sanitize_line(meeting.location_detail, max_length=MAX_LINE)
         or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
         link=_web_link(meeting.meeting_link),
         provider=sanitize_line(meeting.meeting_provider, max_length=60),
@@ -113,6 +114,7 @@ def _note(guest: Guest, kind: MailKind, tongue: Tongue) -> str:
 
 
 def _web_link(text: str | None) -> str:
-    """The text when it is a web address, and only then."""
-    link = sanitize_line(text, max_length=2048)
-    return link if link.startswith(("https://", "http://")) else ""
+    try:
+        return web_link(text or "")
+    except ValueError:
+        return ""
