@@ -28,13 +28,13 @@ from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from chassis.mongo import Collection, Document
+from chassis.redaction import describe_error
 
 log = structlog.get_logger()
 
 Update = Mapping[str, Mapping[str, Any]]
 """A MongoDB update by its operators, such as ``{"$set": {…}}``."""
 
-_LONGEST_ERROR = 200
 _LOOK_PAST_LANES = 4
 """How many candidates are looked at for each that is wanted, since many may be of one lane."""
 
@@ -201,13 +201,13 @@ class Leases:
         waits: Update = {}
         if outage is not None:
             since, error = f"{self.name}.waits.since", f"{self.name}.waits.error"
-            waits = {"$min": {since: utc_now()}, "$set": {error: _described(outage)}}
+            waits = {"$min": {since: utc_now()}, "$set": {error: describe_error(outage)}}
         ending = _merged(self._due(_in(again_in)), marked, waits)
         await self._collection.bulk_write([self._ending(lease, ending)])
 
     async def give_up(self, lease: Lease, error: Exception) -> None:
         """End the lease and leave the work, visibly, until it is wanted again."""
-        gave_up = {"at": utc_now(), "error": _described(error)}
+        gave_up = {"at": utc_now(), "error": describe_error(error)}
         ended: Update = {
             "$set": {f"{self.name}.gaveUp": gave_up, f"{self.name}.attempts": 0},
             "$unset": {f"{self.name}.waits": ""},
@@ -373,10 +373,6 @@ async def _overdue(collection: Collection, name: str) -> float:
     begun: list[datetime] = [due_first[name]["dueAt"]] if due_first else []
     begun += [waits_first[name]["waits"]["since"]] if waits_first else []
     return max([0.0, *((utc_now() - at).total_seconds() for at in begun)])
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
 
 
 def _merged(*updates: Update) -> dict[str, dict[str, Any]]:

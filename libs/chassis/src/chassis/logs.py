@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line, with the correlation id and tenant of whatever is being handled.
 
-Log ids, never names, addresses or contents.
+Log ids, never names, addresses or contents; errors and tracebacks are redacted here.
 """
 
 import logging
@@ -9,6 +9,7 @@ import sys
 import structlog
 
 from chassis.context import context_of_work
+from chassis.redaction import format_exc_info, redact
 
 
 def configure_logging(service: str, level: str) -> None:
@@ -18,7 +19,7 @@ def configure_logging(service: str, level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(format_exc_info),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -29,7 +30,7 @@ def configure_logging(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, _redact_tasks],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -47,6 +48,13 @@ def _add_context(_logger: object, _method: str, event: structlog.typing.EventDic
     context = context_of_work()
     if context is not None:
         event["correlation_id"], event["tenant"] = context.correlation_id, context.tenant
+    return event
+
+
+def _redact_tasks(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """asyncio tells of a task that failed by the text of its error."""
+    if event["logger"] == "asyncio":
+        event["event"] = redact(event["event"])
     return event
 
 

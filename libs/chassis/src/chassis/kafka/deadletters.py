@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import structlog
 from contracts.transport.topics import Topic
 from contracts.values.times import format_instant, utc_now
-from pydantic import ValidationError
 
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, Record
+from chassis.redaction import describe_error
 
 log = structlog.get_logger()
-_LONGEST_ERROR = 500
 
 
 class DeadLetters:
@@ -38,7 +37,7 @@ class DeadLetters:
             "dlt-partition": str(record.partition),
             "dlt-offset": str(record.offset),
             "dlt-group": self._group,
-            "dlt-error": describe(error),
+            "dlt-error": describe_error(error),
             "dlt-at": format_instant(utc_now()),
         }
         kept = [(name, value) for name, value in record.headers if not name.startswith("dlt-")]
@@ -50,15 +49,4 @@ class DeadLetters:
                 [*kept, *((name, value.encode()) for name, value in origin.items())],
             )
         )
-        log.error("parked", exc_info=None if isinstance(error, ValueError) else error, **origin)
-
-
-def describe(error: Exception) -> str:
-    """What went wrong, without the input that caused it: that may hold names, addresses or secrets."""
-    if isinstance(error, ValidationError):
-        places = (
-            f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        return f"ValidationError: {'; '.join(places)}"[:_LONGEST_ERROR]
-    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+        log.error("parked", exc_info=error, **origin)

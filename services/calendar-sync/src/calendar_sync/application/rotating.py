@@ -4,6 +4,7 @@ Whatever is sealed with it already is left alone, so this may be broken off, rep
 """
 
 import structlog
+from chassis.redaction import describe_error
 from contracts.api.calendar import ReencryptedPage, ReencryptSecrets
 from contracts.messages.replies import Outcome, Reply
 from contracts.values.times import utc_now
@@ -57,7 +58,7 @@ class _Anew:
         try:
             anew = self._vault.renewed(sealed, self._owner)
         except VaultError as error:
-            log.warning("a secret cannot be sealed anew", connection=self._owner, error=str(error))
+            log.warning("a secret cannot be sealed anew", connection=self._owner, error=describe_error(error))
             self.unreadable += 1
             return sealed
         self.resealed += anew != sealed
