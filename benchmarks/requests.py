@@ -13,7 +13,7 @@ import platform as machine
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +81,12 @@ _HEADINGS = ["operation", "clients", "per s", "baseline", "ratio", "p50 ms", "ra
 
 
 async def compare(
-    platform_url: str, baseline_url: str, headers: dict[str, str], seconds: float, rounds: int
+    platform_url: str,
+    baseline_url: str,
+    headers: dict[str, str],
+    seconds: float,
+    rounds: int,
+    processes: tuple[Mapping[str, int], Mapping[str, int]],
 ) -> list[Row]:
     """Measure every operation at every number of clients, both ways in turn."""
     urls = (platform_url, baseline_url)
@@ -91,7 +96,9 @@ async def compare(
             runs: tuple[list[Measured], list[Measured]] = ([], [])
             for _ in range(rounds):
                 for side, url in enumerate(urls):
-                    runs[side].append(await measure(url, makers[side], clients=clients, seconds=seconds))
+                    runs[side].append(
+                        await measure(url, makers[side], clients=clients, seconds=seconds, processes=processes[side])
+                    )
             rows.append(Row(name, clients, _median(runs[0]), _median(runs[1])))
             if failures := sum(run.failures for side in runs for run in side):
                 raise SystemExit(f"{failures} requests of {name} at {clients} clients were not answered as expected")
@@ -118,6 +125,7 @@ def _median(runs: list[Measured]) -> Measured:
         p50=statistics.median(run.p50 for run in runs),
         p99=statistics.median(run.p99 for run in runs),
         failures=0,
+        cpu={name: statistics.median(run.cpu[name] for run in runs) for name in runs[0].cpu},
     )
 
 
@@ -160,13 +168,16 @@ def main() -> None:
                 platform.processes[reacting].stop()
             headers = _headers(platform)
             urls = (str(platform.addresses.gateway), f"http://127.0.0.1:{port}")
-            rows = asyncio.run(compare(*urls, headers, options.seconds, options.rounds))
+            measured = {name: platform.processes[name].pid for name in ("api-gateway", "meeting-core")}
+            pids = (measured, {"baseline": baseline.pid})
+            rows = asyncio.run(compare(*urls, headers, options.seconds, options.rounds, pids))
         except BaseException:
             print(baseline.tail())
             raise
         finally:
             baseline.stop()
     _show(rows)
+    print("\n".join(_cpu_lines(rows)))
     print(f"five services idle: {memory:.0f} MB resident (target ≤ 500)")
     _REPORT.parent.mkdir(exist_ok=True)
     _REPORT.write_text(_report(rows, memory, options))
@@ -188,6 +199,18 @@ def _resident(pid: int) -> float:
     own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return own / 1024 + sum(_resident(int(child)) for child in children)
+
+
+def _cpu_lines(rows: list[Row]) -> list[str]:
+    """A table in Markdown of CPU milliseconds per request."""
+    head = ["operation", "clients", "api-gateway", "meeting-core", "both", "baseline", "ratio"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        gateway, core = row.platform.cpu["api-gateway"], row.platform.cpu["meeting-core"]
+        baseline = row.baseline.cpu["baseline"]
+        numbers = [f"{value:.2f}" for value in (gateway, core, gateway + core, baseline, (gateway + core) / baseline)]
+        lines.append([row.operation, str(row.clients), *numbers])
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _show(rows: list[Row]) -> None:
@@ -212,7 +235,9 @@ The load generator, Kafka and MongoDB share the cores.
 """
     lines = [_HEADINGS, ["---"] * len(_HEADINGS), *(row.cells for row in rows)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{head}{table}\n\nThe five services idle: {memory:.0f} MB resident (target ≤ 500).\n"
+    cpu = "\n".join(_cpu_lines(rows))
+    resident = f"The five services idle: {memory:.0f} MB resident (target ≤ 500)."
+    return f"{head}{table}\n\nCPU milliseconds per request:\n\n{cpu}\n\n{resident}\n"
 
 
 if __name__ == "__main__":

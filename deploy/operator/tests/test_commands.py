@@ -67,7 +67,7 @@ def calendar_sync(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
     desk, app = CalendarSync(), service_app(Health(), lifespan)
     settings = Settings(internal_token=SecretStr("internal"))
-    app.include_router(query_routes(settings, {ReencryptSecrets: desk.reseal, ResyncCalendar: desk.resync}))
+    app.router.routes.extend(query_routes(settings, {ReencryptSecrets: desk.reseal, ResyncCalendar: desk.resync}))
     with running(app) as url:
         monkeypatch.setenv("CALENDAR_SYNC_URL", url)
         monkeypatch.setenv("INTERNAL_TOKEN", "internal")

@@ -14,7 +14,7 @@ from operate.problem import Problem, service_errors
 from operate.settings import Settings
 
 Answer = TypeVar("Answer", bound=Contract)
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 """Seconds; reading a calendar may take long."""
 _PAGE = 100
 
@@ -50,5 +50,5 @@ class CalendarDesk:
 async def open_calendar_desk(settings: Settings) -> AsyncIterator[CalendarDesk]:
     """calendar-sync, where the settings say it is."""
     url = settings.calendar_sync_url
-    async with open_query_client(settings, url, patience=_PATIENCE) as client:
+    async with open_query_client(settings, url, read_timeout=_TIMEOUT) as client:
         yield CalendarDesk(client, url)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 from aiokafka.errors import KafkaError
 from chassis.queries import QueryUnavailableError
-from httpx import HTTPStatusError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
@@ -41,10 +40,8 @@ def service_errors(name: str, url: str) -> Iterator[None]:
     try:
         yield
     except QueryUnavailableError as error:
-        cause = error.__cause__
-        if isinstance(cause, HTTPStatusError) and cause.response.status_code == 401:
+        if error.status == 401:
             raise Problem(f"{name} does not know this INTERNAL_TOKEN.") from error
-        what = cause.response.status_code if isinstance(cause, HTTPStatusError) else type(cause).__name__
-        raise Problem(f"{name} at {url} does not answer ({what}). Is it up? `meetings status` says more.") from error
+        raise Problem(f"{name} at {url} does not answer ({error}). Is it up? `meetings status` says more.") from error
     except ValidationError as error:
         raise Problem(f"{name} at {url} answers something else; is it of another version?") from error

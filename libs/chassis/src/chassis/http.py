@@ -1,18 +1,16 @@
 """The HTTP side of a service: health, metrics, the internal query API's guard, and a server that drains."""
 
-import hmac
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from types import FrameType
-from typing import Annotated
 
 import structlog
 import uvicorn
 from contracts.values.ids import uuid7_hex
-from fastapi import FastAPI, Header, HTTPException, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
@@ -65,17 +63,6 @@ def add_operations(app: FastAPI, health: Health) -> None:
 
 def _health_answer(problems: dict[str, str]) -> Response:
     return JSONResponse({"problems": problems}, status_code=503 if problems else 200)
-
-
-def internal_only(settings: ServiceSettings) -> Callable[..., Awaitable[None]]:
-    """A dependency that admits only callers who know the internal token."""
-    expected = settings.internal_token.get_secret_value().encode()
-
-    async def check(x_internal_token: Annotated[str, Header()] = "") -> None:
-        if not hmac.compare_digest(x_internal_token.encode(), expected):
-            raise HTTPException(status_code=401, detail="internal token required")
-
-    return check
 
 
 class Correlation:

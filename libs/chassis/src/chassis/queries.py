@@ -1,40 +1,51 @@
-"""Queries between services: POST a question as JSON, get a ``Reply``. Internal, never exposed."""
+"""Queries between services over internal HTTP: POST a query as JSON, receive a ``Reply``. Never exposed.
 
+Client and routes use aiohttp and Starlette directly: on this path, which every read takes, `httpx` and FastAPI's
+dependency resolution took more CPU time than the query itself (docs/benchmarks/requests.md).
+"""
+
+import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import aiohttp
 from contracts.api.errors import ApiError
 from contracts.api.queries import InternalQuery
 from contracts.messages.replies import Outcome, Reply, ReplyError
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from httpx_aiohttp import HttpxAiohttpClient
 from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from yarl import URL
 
 from chassis.context import Context, current_context, working_on
-from chassis.http import internal_only, outgoing_headers
+from chassis.http import INTERNAL_TOKEN_HEADER, outgoing_headers
 from chassis.settings import ServiceSettings
 from chassis.tracing import SpanKind, span
 
 PREFIX = "/internal/queries"
+_MAX_CONNECTIONS = 256
 Answerer = Callable[[Any], Awaitable[Reply]]
 
 
-def query_routes(settings: ServiceSettings, answerers: dict[type[InternalQuery], Answerer]) -> APIRouter:
-    """A route for each kind of query; a ``ApiError`` becomes a rejecting reply."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(internal_only(settings))])
-    for kind, answerer in answerers.items():
-        router.add_api_route(f"/{kind.name}", _endpoint(kind, answerer), methods=["POST"])
-    return router
+def query_routes(settings: ServiceSettings, answerers: dict[type[InternalQuery], Answerer]) -> list[Route]:
+    """A route for each kind of query, guarded by the internal token; an ``ApiError`` becomes a rejecting reply."""
+    token = settings.internal_token.get_secret_value().encode()
+    return [
+        Route(f"{PREFIX}/{kind.name}", _endpoint(kind, answerer, token), methods=["POST"])
+        for kind, answerer in answerers.items()
+    ]
 
 
-def _endpoint(kind: type[InternalQuery], answer: Answerer) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(kind: type[InternalQuery], answer: Answerer, token: bytes) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if not hmac.compare_digest(request.headers.get(INTERNAL_TOKEN_HEADER, "").encode(), token):
+            return Response("internal token required", 401)
         try:
             query = kind.model_validate_json(await request.body())
-        except ValidationError as error:
-            raise HTTPException(400, "not a query of this kind") from error
+        except ValidationError:
+            return Response("not a query of this kind", 400)
         try:
             with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
                 reply = await answer(query)
@@ -46,35 +57,45 @@ def _endpoint(kind: type[InternalQuery], answer: Answerer) -> Callable[[Request]
 
 
 class QueryUnavailableError(Exception):
-    """The owner of the data could not be asked, or did not answer in time."""
+    """The owner of the data could not be asked, or did not answer in time; ``status`` is its HTTP status, if any."""
+
+    def __init__(self, reason: str = "", *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class QueryClient:
     """Asks one service."""
 
-    def __init__(self, settings: ServiceSettings, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: ServiceSettings, http: aiohttp.ClientSession, base_url: str) -> None:
         self._settings = settings
         self._http = http
+        self._prefix = URL(base_url + PREFIX)
 
     async def ask(self, query: InternalQuery) -> Reply:
         """Raises QueryUnavailableError when there is no answer."""
         try:
             with span(f"ask {query.name}", SpanKind.CLIENT):
-                answer = await self._http.post(
-                    f"{PREFIX}/{query.name}",
-                    content=query.model_dump_json(),
+                async with self._http.post(
+                    self._prefix / query.name,
+                    data=query.model_dump_json().encode(),
                     headers=outgoing_headers(self._settings),
-                )
-            answer.raise_for_status()
-            return Reply.model_validate_json(answer.content)
-        except (httpx.HTTPError, ValidationError) as error:
-            raise QueryUnavailableError from error
+                    raise_for_status=True,
+                ) as answer:
+                    return Reply.model_validate_json(await answer.read())
+        except aiohttp.ClientResponseError as error:
+            raise QueryUnavailableError(str(error.status), status=error.status) from error
+        except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
+            raise QueryUnavailableError(type(error).__name__) from error
 
 
 @asynccontextmanager
-async def open_query_client(settings: ServiceSettings, base_url: str, *, patience: float) -> AsyncIterator[QueryClient]:
-    """A client for the service at ``base_url``; ``patience`` is how many seconds it waits to connect and for data."""
-    # httpx's own connection pool looks through all its connections for every request (decision 17).
-    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-    async with HttpxAiohttpClient(base_url=base_url, timeout=patience, limits=limits) as http:
-        yield QueryClient(settings, http)
+async def open_query_client(
+    settings: ServiceSettings, base_url: str, *, read_timeout: float
+) -> AsyncIterator[QueryClient]:
+    """A client for the service at ``base_url``; ``read_timeout``: seconds to wait to connect, and for data."""
+    limits = aiohttp.ClientTimeout(total=None, connect=read_timeout, sock_read=read_timeout)
+    connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS)
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(timeout=limits, connector=connector, cookie_jar=jar) as http:
+        yield QueryClient(settings, http, base_url.rstrip("/"))

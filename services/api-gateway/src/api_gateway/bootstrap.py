@@ -53,7 +53,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 concurrency=settings.directory_concurrency,
             )
             backend.core = await started.enter_async_context(
-                open_query_client(settings, settings.meeting_core_url, patience=settings.query_timeout)
+                open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
             )
             publisher = await started.enter_async_context(
                 open_publisher(settings, request_timeout=settings.publish_timeout)
@@ -77,9 +77,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             backend.availability = AvailabilityChecks(directory, backend.core)
             calendar_sync = [
                 await started.enter_async_context(
-                    open_query_client(settings, settings.calendar_sync_url, patience=patience)
+                    open_query_client(settings, settings.calendar_sync_url, read_timeout=timeout)
                 )
-                for patience in (settings.query_timeout, settings.consent_timeout)
+                for timeout in (settings.query_timeout, settings.consent_timeout)
             ]
             backend.calendar = CalendarConnections(requests, directory, *calendar_sync)
             yield

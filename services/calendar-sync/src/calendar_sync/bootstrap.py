@@ -177,7 +177,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=watches.wake)
             syncing = Syncing(accounts, feeding)
             await started.enter_async_context(syncing.running())
-            app.include_router(
+            app.router.routes.extend(
                 query_routes(
                     settings,
                     {

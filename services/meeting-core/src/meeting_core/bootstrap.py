@@ -46,7 +46,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             queries = Queries(MeetingReader(meetings))
             listing = Listing(CalendarReader(meetings))
             availability = Availability(BusyReader(meetings))
-            app.include_router(
+            app.router.routes.extend(
                 query_routes(
                     settings,
                     {
