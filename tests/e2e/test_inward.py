@@ -402,3 +402,33 @@ async def test_calendars_are_read_without_any_notification(free_port_offset: int
                     await office.shows(title, in_days(2))
                     office.owner.deletes(event)
                     await office.lacks(title)
+
+
+@pytest.mark.timeout(240)
+async def test_notifications_are_accepted_after_the_broker_lost_everything(
+    free_port_offset: int, tmp_path: Path
+) -> None:
+    """The local run's broker keeps its topics in memory; without notifications the next poll is minutes away."""
+    addresses = {"google": new_address(), "outlook": new_address()}
+    with (
+        Platform.start(tmp_path / "platform", port_offset=free_port_offset) as first,
+        outsides(first) as both,
+    ):
+        for person, outside in zip(first.addresses.people, (both["google"], both["outlook"]), strict=False):
+            async with calling(first.addresses.gateway, person) as user:
+                office = Office(user, Owner(outside, addresses[outside.name]))
+                await office.connect()
+                title = new_title()
+                office.owner.makes(title, in_days(2))
+                await office.shows(title, in_days(2))
+    with (
+        Platform.start(tmp_path / "platform", port_offset=free_port_offset) as second,
+        outsides(second) as both,
+    ):
+        for person, outside in zip(second.addresses.people, (both["google"], both["outlook"]), strict=False):
+            async with calling(second.addresses.gateway, person) as user:
+                office = Office(user, Owner(outside, addresses[outside.name]))
+                for day in (2, 3):
+                    title = new_title()
+                    office.owner.makes(title, in_days(day))
+                    await office.shows(title, in_days(day))

@@ -9,9 +9,10 @@ import httpx
 from chassis.health import Health
 from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
-from chassis.kafka.publisher import open_publisher
+from chassis.kafka.publisher import Publisher, open_publisher
+from chassis.kafka.republisher import Republisher
 from chassis.leases import Leases
-from chassis.mongo import Collection, open_database
+from chassis.mongo import Collection, Database, open_database
 from chassis.outbox import Outbox
 from chassis.queries import query_routes
 from chassis.workers import Workers
@@ -23,6 +24,7 @@ from contracts.api.calendar import (
     StartAuthorization,
 )
 from contracts.transport.topics import (
+    CALENDAR_CHANNELS,
     CALENDAR_COMMANDS,
     CALENDAR_EVENTS,
     CALENDAR_NOTIFICATIONS,
@@ -64,6 +66,7 @@ from calendar_sync.application.leaving import TakingLeave
 from calendar_sync.application.noting import Noting
 from calendar_sync.application.politeness import MANNERS, Politeness
 from calendar_sync.application.pulling import Changes, Pace, Pulling
+from calendar_sync.application.republication import StateRepublisher
 from calendar_sync.application.rotating import Rotating
 from calendar_sync.application.syncing import Syncing
 from calendar_sync.application.watching import Bell, Watching
@@ -155,10 +158,6 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
 
             # Reading inwards
-            sightings = database.collection("sightings")
-            await sightings.create_indexes(SIGHTING_INDEXES)
-            sighting_outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
-            await started.enter_async_context(sighting_outbox.swept())
             feeds = StoredFeeds(feed_documents, rest=settings.pull_rest)
             await started.enter_async_context(measured(feeds.measure, channels.measure))
             pulls = pulling_workers(
@@ -167,7 +166,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 Pulling(
                     changes(settings, clients),
                     copies=CopyBook(links, wake=lambda provider: desks[provider].wake()),
-                    sightings=StoredSightings(sightings, sighting_outbox),
+                    sightings=await stored_sightings(settings, database, publisher, started),
                     accounts=accounts,
                     calls=calls,
                     pace=pace(settings),
@@ -175,6 +174,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
             await started.enter_async_context(pulls.running())
             feeding = Feeding(feeds, accounts, wake_pulls=pulls.wake, wake_watch=watches.wake)
+            topics = republisher(settings, database, StateRepublisher(connections, feeds, publisher))
+            await started.enter_async_context(topics.running())
             syncing = Syncing(accounts, feeding)
             await started.enter_async_context(syncing.running())
             app.router.routes.extend(
@@ -283,6 +284,23 @@ def pulling_workers(settings: Settings, feeds: Collection, pulling: Pulling) -> 
         per_lane=settings.pull_concurrency // 2,
         drain=settings.drain_timeout / 2,
     )
+
+
+async def stored_sightings(
+    settings: Settings, database: Database, publisher: Publisher, started: AsyncExitStack
+) -> StoredSightings:
+    """Where sightings are kept; ``started`` stops publishing what they say."""
+    sightings = database.collection("sightings")
+    await sightings.create_indexes(SIGHTING_INDEXES)
+    outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
+    await started.enter_async_context(outbox.swept())
+    return StoredSightings(sightings, outbox)
+
+
+def republisher(settings: Settings, database: Database, state: StateRepublisher) -> Republisher:
+    """Completes the topics whose records the database has."""
+    topics = {CALENDAR_CHANNELS: state.republish_channels, CALENDAR_EVENTS: state.republish_connections}
+    return Republisher(settings, database.collection("topics"), topics)
 
 
 def pace(settings: Settings) -> Pace:

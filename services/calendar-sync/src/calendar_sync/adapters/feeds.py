@@ -45,6 +45,7 @@ INDEXES = [
 """The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""
 
 _MEASURE = 15.0
+_PAGE = 200
 
 
 class StoredFeeds:
@@ -136,6 +137,15 @@ class StoredFeeds:
     async def find(self, connection_id: str) -> Feed | None:
         document = await self._collection.find_one({"_id": connection_id})
         return None if document is None else to_feed(document)
+
+    async def pages(self) -> AsyncIterator[list[Feed]]:
+        """Pages of the feeds that are open."""
+        after = ""
+        while found := await self._collection.find(
+            {"_id": {"$gt": after}, "state": FeedState.OPEN}, sort={"_id": ASCENDING}, limit=_PAGE
+        ):
+            yield [to_feed(document) for document in found]
+            after = found[-1]["_id"]
 
     async def measure(self) -> None:
         """The age of what is known of the calendar that was not read for longest."""

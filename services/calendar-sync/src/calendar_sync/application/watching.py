@@ -275,13 +275,7 @@ class Watching:
     # --- telling ------------------------------------------------------------------------------------------------
 
     async def _say_opened(self, channel: Channel, account: Account) -> None:
-        opened = ChannelActivated(
-            channel_id=channel.channel_id,
-            provider=account.provider,
-            connection_id=account.connection_id,
-            secret_hash=channel.secret_hash,
-            expires_at=channel.expires_at,
-        )
+        opened = channel.activated(account.provider, account.connection_id)
         await self._say(channel.channel_id, opened)
 
     async def _say(self, channel_id: str, body: ChannelActivated | ChannelDeactivated) -> None:

@@ -78,6 +78,8 @@ class Connection(BaseModel):
     """Rises whenever the grant is replaced, by whomever."""
     connected_at: Instant | None = None
     last_synced_at: Instant | None = None
+    ended_because: SyncFailureCode | None = None
+    """Why the connection ended, unless the user ended it; an attempt to connect again that fails does not change it."""
     last_error_code: SyncFailureCode | None = None
     last_error_reason: str | None = None
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
@@ -125,7 +127,7 @@ class Connection(BaseModel):
         self.provider, self.calendar_email, self.scopes = provider, email, scopes
         self.generation += 1
         self.replace_grant(grant)
-        self.connected_at, self.last_synced_at = now, None
+        self.connected_at, self.last_synced_at, self.ended_because = now, None, None
         self.consents = []
         # Revoking an old grant of the same account now would take the new one with it.
         self.leaving = [one for one in self.leaving if (one.provider, one.calendar_email) != (provider, email)]
@@ -176,7 +178,8 @@ class Connection(BaseModel):
         """The provider has ended it, for a ``reason`` that is shown to the user; None when it was over before."""
         if not self.is_connected or self.provider is None:
             return None
-        self.trouble(SyncFailureCode.TOKEN_REVOKED, reason)
+        self.ended_because = SyncFailureCode.TOKEN_REVOKED
+        self.trouble(self.ended_because, reason)
         return self._end(self.provider, now)
 
     def _end(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
@@ -184,6 +187,10 @@ class Connection(BaseModel):
         self.scopes = []
         self.replace_grant(None)
         return self._changed(provider, now)
+
+    def current_event(self, now: datetime) -> ConnectionChanged | None:
+        """The event that says how the connection is now; None for one that was never made."""
+        return None if self.provider is None else self._changed(self.provider, now)
 
     def _changed(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
         return ConnectionChanged(
@@ -193,7 +200,7 @@ class Connection(BaseModel):
             status=self.status,
             generation=self.generation,
             at=now,
-            error_code=self.last_error_code,
+            error_code=self.ended_because,
         )
 
     # --- repeats ------------------------------------------------------------------------------------------------

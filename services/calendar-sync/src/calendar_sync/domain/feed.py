@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from contracts.messages.calendar_channels import ChannelActivated
 from contracts.values.enums import CalendarProvider
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,6 +54,16 @@ class Channel(BaseModel):
     def serves(self, generation: int, now: datetime) -> bool:
         """Whether it may be good. One whose opening was not answered is not: it can be neither renewed nor stopped."""
         return self.state is ChannelState.OPEN and self.generation == generation and self.expires_at > now
+
+    def activated(self, provider: CalendarProvider, connection_id: str) -> ChannelActivated:
+        """The event by which webhook-ingest accepts its notifications."""
+        return ChannelActivated(
+            channel_id=self.channel_id,
+            provider=provider,
+            connection_id=connection_id,
+            secret_hash=self.secret_hash,
+            expires_at=self.expires_at,
+        )
 
     def after(self, share: float) -> datetime:
         """When this share of its life is over."""

@@ -1,0 +1,97 @@
+"""Publishes state again when its topic has lost records.
+
+A compacted topic is only as old as its broker's disk. Where a database has the truth, the topic can be made complete
+again: after a broker came back without its data, or a topic was deleted and created anew.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from contracts.transport.topics import Topic
+from pymongo.errors import PyMongoError
+
+from chassis.mongo import Collection
+from chassis.settings import ServiceSettings
+from chassis.waiting import stop
+
+log = structlog.get_logger()
+
+Republish = Callable[[], Awaitable[None]]
+Ends = dict[str, int]
+
+
+class Republisher:
+    """Remembers in the database where each topic ended; an earlier end is proof that records are lost.
+
+    Only for topics that this service alone writes: whatever it publishes while it does not look is above the end that
+    it remembers.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        collection: Collection,
+        topics: Mapping[Topic, Republish],
+        *,
+        interval: float = 2,
+    ) -> None:
+        """``collection`` keeps one document per topic; ``interval``: seconds between two looks."""
+        self._collection = collection
+        self._topics = topics
+        self._interval = interval
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers, client_id=settings.service_name, group_id=None
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look again and again until this is left."""
+        async with self._consumer:
+            partitions = [partition for topic in self._topics for partition in _partitions(topic)]
+            self._consumer.assign(partitions)
+            self._consumer.pause(*partitions)  # only their ends are wanted
+            checking = asyncio.create_task(self._check_for_ever())
+            try:
+                yield
+            finally:
+                await stop(checking)
+
+    async def check(self) -> None:
+        """Republish what lost records since the last look.
+
+        Raises:
+            KafkaError: the topics cannot be read or written now; what is lost is found by the next look.
+            PyMongoError: the same of the database.
+        """
+        for topic, republish in self._topics.items():
+            remembered, ends = await self._remembered(topic), await self._ends(topic)
+            if any(ends.get(partition, 0) < end for partition, end in remembered.items()):
+                log.warning("a topic has lost records, so its state is published again", topic=topic.name)
+                await republish()
+                ends = await self._ends(topic)
+            if ends != remembered:
+                await self._collection.update_one({"_id": topic.name}, {"$set": {"ends": ends}}, upsert=True)
+
+    async def _ends(self, topic: Topic) -> Ends:
+        found = await self._consumer.end_offsets(_partitions(topic))
+        return {str(partition.partition): offset for partition, offset in found.items()}
+
+    async def _remembered(self, topic: Topic) -> Ends:
+        document = await self._collection.find_one({"_id": topic.name})
+        return {} if document is None else document["ends"]
+
+    async def _check_for_ever(self) -> None:
+        while True:
+            try:
+                await self.check()
+            except (KafkaError, PyMongoError) as error:
+                log.info("topics cannot be looked at now", error=type(error).__name__)
+            await asyncio.sleep(self._interval)
+
+
+def _partitions(topic: Topic) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
