@@ -15,13 +15,18 @@ from tests.support.topics import TopicLog
 
 pytestmark = pytest.mark.e2e
 
-PEDRO = "C019B9D18B57F7C4A8E02D6F13B9A57C0"  # without an address, so that no delivery is told of
+PEDRO = "C019B9D18B57F7C4A8E02D6F13B9A57C0"  # without an address: only that a mail failed is said in between
+_FAILED = "meetings.invitation.failed.v1"
 
 
 async def events_of(told: TopicLog, meeting: Json, count: int) -> list[Record]:
     """Everything said about a meeting, once there are ``count`` events."""
     key = meeting["meetingUuid"].encode()
-    return await told.some(count, lambda record: record.key == key, what=f"{count} events of {meeting['meetingUuid']}")
+    return await told.some(
+        count,
+        lambda record: record.key == key and Envelope.from_headers(record.headers).type != _FAILED,
+        what=f"{count} events of {meeting['meetingUuid']}",
+    )
 
 
 async def test_each_change_is_told_once_in_order_with_the_state_it_led_to(told: TopicLog, valentina: Caller) -> None:
@@ -40,7 +45,8 @@ async def test_each_change_is_told_once_in_order_with_the_state_it_led_to(told: 
         "meetings.meeting.canceled.v1",
         "meetings.meeting.removed-from-calendar.v1",
     ]
-    assert [envelope.sequence for envelope in envelopes] == [1, 2, 3, 4, 5]
+    sequences = [envelope.sequence or 0 for envelope in envelopes]
+    assert sequences == sorted(set(sequences))
     assert len({record.partition for record in records}) == 1
     bodies = [json.loads(record.value or b"") for record in records]
     assert [one["meeting"]["title"] for one in bodies] == ["One", "Two", "Two", "Two", "Two"]

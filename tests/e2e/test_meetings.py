@@ -10,6 +10,7 @@ import pytest
 from tests.support.callers import MEETINGS, Caller, done, path_of, refused
 from tests.support.example import EXAMPLE
 from tests.support.gateway import body
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -127,6 +128,17 @@ async def test_people_are_replaced_by_kind_and_who_stays_stays_the_same(valentin
     assert after[ANA]["participantUuid"] == before["ana.gonzalez@mail.example.com"]
     assert after[None]["participantUuid"] == before["jane.roe@example.com"]
     assert (after[PEDRO]["email"], after[PEDRO]["canResend"]) == (None, False)
+
+
+async def test_a_guest_who_cannot_be_mailed_is_visible_as_such(valentina: Caller) -> None:
+    meeting = await valentina.creates(contactIds=[PEDRO])
+
+    async def failure() -> str | None:
+        [guest] = (await valentina.sees(meeting))["participants"]
+        code: str | None = guest["deliveryFailureCode"]
+        return code
+
+    assert await until(failure, what="the failed delivery") == "ADDRESS_REJECTED"
 
 
 async def test_whoever_is_the_same_person_is_one_participant(valentina: Caller) -> None:

@@ -70,12 +70,14 @@ class Guestbook:
     def owed(self, email: str = JANE) -> MailKind | None:
         return self.of(email).owed()
 
-    def tell(self, email: str = JANE) -> MailKind | None:
-        """Mail the guest what they are owed; what that was."""
+    def tell(self, email: str = JANE, *, sent_to: str | None = None) -> MailKind | None:
+        """Mail the guest what they are owed, at an address as it goes over the wire; what that was."""
         guest = self.of(email)
         kind = guest.owed()
         if kind is not None:
-            self.guests[guest.participant_uuid] = guest.model_copy(update={"told": told(guest, kind)})
+            mailed = told(guest, kind)
+            mailed = mailed.model_copy(update={"address": sent_to or mailed.address})
+            self.guests[guest.participant_uuid] = guest.model_copy(update={"told": mailed})
         return kind
 
 

@@ -1,11 +1,12 @@
 """Who an id is, asked of a simulated platform over a socket with the caller's own authority."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.directory import Directory, as_contact
 from api_gateway.domain.caller import Caller, identify
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.values.enums import Language, ParticipantType
@@ -69,6 +70,26 @@ async def test_people_are_who_the_directory_says(directory: Directory) -> None:
         ParticipantType.TENANT_STAFF,
     )
     assert daniel.name == "Daniel Price"
+
+
+@pytest.mark.parametrize(
+    ("preferred", "primary", "address"),
+    [
+        (" ana@mail.example.com ", None, "ana@mail.example.com"),
+        ("ana@mail.example.com\t\n", None, "ana@mail.example.com"),
+        ("\u00a0ana@MAIL.example.com", None, "ana@mail.example.com"),
+        ("Ana <ana@mail.example.com>", "ana@example.com", "ana@example.com"),
+        ("n/a", "ana@faß.de", "ana@faß.de"),
+        ("josé@example.com", "jose@example.com", "jose@example.com"),
+        ("josé@example.com", None, "josé@example.com"),
+        ("ana@example.com, b@example.com", "", None),
+    ],
+)
+def test_addresses_of_the_directory_are_trimmed_and_checked(
+    preferred: str, primary: str | None, address: str | None
+) -> None:
+    raw = json.dumps({"preferredEmail": preferred, "primaryEmail": primary}).encode()
+    assert as_contact("C1", raw).email == address
 
 
 async def test_a_contact_is_reached_at_the_preferred_address_else_the_primary_else_not_at_all(

@@ -123,11 +123,18 @@ def test_a_new_address_is_invited_like_a_new_guest(book: Guestbook) -> None:
     assert book.owed() is None
 
 
-def test_who_has_no_address_is_owed_nothing_until_there_is_one() -> None:
+def test_a_domain_in_unicode_is_the_one_that_was_mailed_in_ascii() -> None:
+    book = Guestbook(create(jane(email="jane@bücher.example")))
+    assert book.tell("jane@bücher.example", sent_to="jane@xn--bcher-kva.example") is MailKind.INVITATION
+    book.hear(update(title="New"))
+    assert book.owed("jane@bücher.example") is MailKind.UPDATE
+
+
+def test_who_has_no_address_is_owed_mails_that_fail_until_there_is_one() -> None:
     nobody = contact().model_copy(update={"email": None})
     book = Guestbook(create(nobody))
     [guest] = book.guests.values()
-    assert guest.owed() is None
+    assert (guest.owed(), guest.address) == (MailKind.INVITATION, None)
     book.hear(update(title="New"))
     book.hear(update(contacts=[contact(email="found@example.com")]))
     assert book.owed("found@example.com") is MailKind.INVITATION

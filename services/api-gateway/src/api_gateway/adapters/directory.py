@@ -3,20 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import TypeVar
 
 import httpx
 from cachetools import TTLCache
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.model import Contract
 from contracts.values.enums import Language, ParticipantType, UserType
+from contracts.values.limits import MAX_NAME
 from contracts.values.meeting import Invitee
-from pydantic import TypeAdapter, ValidationError
+from contracts.values.text import deliverable_address, email_address, sanitize_line
+from pydantic import ValidationError
 
 from api_gateway.domain.caller import Caller
-from api_gateway.domain.text import Email
 
-_email = TypeAdapter(Email)
 _STAFF_TYPES = {"TS": ParticipantType.TENANT_STAFF, "PS": ParticipantType.PARTNER_STAFF}
 _MOST_CACHED = 20_000
 _FAILURES_TO_OPEN = 5
@@ -34,7 +35,7 @@ class _Person(Contract):
     @property
     def name(self) -> str | None:
         parts = (self.first_name, self.middle_name, self.paternal_last_name, self.maternal_last_name)
-        return " ".join(part.strip() for part in parts if part and part.strip()) or None
+        return sanitize_line(" ".join(part for part in parts if part), max_length=MAX_NAME) or None
 
 
 class _Contact(_Person):
@@ -107,7 +108,7 @@ class Directory:
 
     async def contact(self, caller: Caller, contact_id: str) -> Invitee | None:
         """A client of the firm; None when the caller knows no such contact."""
-        return await self._cached(caller, f"/api/contacts/{contact_id}", lambda raw: _as_contact(contact_id, raw))
+        return await self._cached(caller, f"/api/contacts/{contact_id}", lambda raw: as_contact(contact_id, raw))
 
     async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
         """A staff member of the tenant or a partner; None when there is none, or none that is active."""
@@ -137,7 +138,7 @@ class Directory:
         return read(answer.content)
 
 
-def _as_contact(contact_id: str, raw: bytes) -> Invitee:
+def as_contact(contact_id: str, raw: bytes) -> Invitee:
     contact = _Contact.model_validate_json(raw)
     return Invitee(
         participant_type=ParticipantType.CONTACT,
@@ -163,13 +164,13 @@ def _as_staff(staff_id: str, tenant: str, raw: bytes) -> Invitee | None:
     )
 
 
-def _address(*candidates: Any) -> str | None:
-    """The first usable address: a guest without one is skipped at sending, not refused."""
-    for candidate in candidates:
-        try:
-            return _email.validate_python(candidate)
-        except ValidationError:
-            continue
+def _address(*candidates: str | None) -> str | None:
+    """The first that mail can go to, or else that is an address at all. Without one, the delivery fails visibly."""
+    for rule in (deliverable_address, email_address):
+        for candidate in candidates:
+            with suppress(ValueError):
+                rule((candidate or "").strip())
+                return email_address((candidate or "").strip())
     return None
 
 

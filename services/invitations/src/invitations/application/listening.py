@@ -82,7 +82,7 @@ class Listening:
             before.guest = before.guest.after(news)
         before.touched = True
         guest = before.guest
-        if guest.asked_in == news.sequence and guest.address is not None:
+        if guest.asked_in == news.sequence:
             pause = self._update_window if guest.owed() is MailKind.UPDATE else timedelta(0)
             before.mail_at = min(now + pause, before.mail_at or now + pause)
             before.start_at = before.start_at or self._order.start_of(guest.meeting, before.mail_at)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from contracts.values.enums import DeliveryFailureCode, MailKind, MeetingStatus
 from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.text import email_key
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -139,13 +140,16 @@ class Guest(BaseModel):
         return self.told.address if self.told and self.is_over else self.person.email
 
     def owed(self) -> MailKind | None:
-        """The mail that would tell what they ought to know; None when they were told, or there is no way to."""
+        """The mail that would tell what they ought to know; None when they were told.
+
+        A guest without an address is owed mails like others: that they fail is how their host learns of it.
+        """
         told = self.told
-        if self.address is None or (told is not None and told.sequence >= self.asked_in):
+        if told is not None and told.sequence >= self.asked_in:
             return None
         if self.is_over:
             return MailKind.CANCELLATION if told is not None or self.uncertain else None
-        if told is None or told.address != self.address:
+        if told is None or email_key(told.address) != email_key(self.address):
             return MailKind.INVITATION
         return MailKind.UPDATE if self.changed_in > told.sequence else MailKind.REMINDER
 
