@@ -1,7 +1,7 @@
 """Answering by a mailed link, with stand-ins for the bus and the core: what is asked, recorded, refused and shown."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.rsvp_tokens import RsvpKeys, sign
 from contracts.values.enums import Language, MeetingStatus, RsvpStatus
 from contracts.values.times import utc_now
+from invitations.adapters.mail.links import RsvpLinks
 
 from tests.support.gateway import RSVP_TOKEN_KEYS, Gateway, gateway
+from tests.support.guests import guest
 
 MEETING, GUEST, TENANT = "M1", "MP1", "T1"
 PATH = f"/api/v1/meetings/{MEETING}/participants/{GUEST}/rsvp"
@@ -114,6 +116,41 @@ async def test_head_records_nothing(api: Gateway, query: str) -> None:
     answer = await api.client.head(f"{PATH}?status=ACCEPTED&token={TOKEN}{query}")
     assert answer.status_code == 200
     assert api.bus.commands == []
+
+
+def damaged(link: str) -> Iterator[str]:
+    """Every way in which mail programs and scanners are known to damage or wrap a link."""
+    yield from (link[:end] for end in range(len("http://gateway/"), len(link)))
+    for entity in ("&amp;", "&#38;", "&amp;amp;", "%26", ";", "&&", " & ", "%0D%0A&"):
+        yield link.replace("&", entity)
+    for equals in ("%3D", "=3D", "&#61;", " = "):
+        yield link.replace("=", equals)
+    for name in ("confirm", "token", "status"):
+        yield link.replace(f"{name}=", f"amp;{name}=")
+        yield link.replace(f"{name}=", f"{name.upper()}=")
+        yield link.replace(f"{name}=", f" {name}=")
+    yield from (link.lower(), link.upper(), link.title(), link.swapcase(), link.replace("?", "%3F"))
+    yield from (f"{link} ", f"{link}%20", f"{link}.", f"{link}>", f"{link})", f"{link}%0D%0A", link.replace("?", "? "))
+    yield from (f"{link}&utm_source=mail", f"{link}&data=05%7C01", f"{link}#x", link.replace("?", "?url=x&"))
+    yield f"{link}&status=ACCEPTED"
+    recording = link.replace("confirm=1&", "")
+    yield from (f"{recording}&utm_source=mail", f"{recording}&amp;confirm=1", f"{recording}&status=DECLINED")
+
+
+@pytest.mark.parametrize("status", [ACCEPTED, DECLINED])
+async def test_no_damaged_form_of_a_mailed_link_records_anything(status: RsvpStatus) -> None:
+    """Not even where a token may be missing."""
+    links = RsvpLinks("http://gateway", KEYS, grace=HOUR).of(
+        guest().model_copy(update={"meeting_uuid": MEETING, "participant_uuid": GUEST}), now=utc_now()
+    )
+    async with public(per_guest=0, per_address=0) as api:
+        assert heading(await api.client.get(links[status])).startswith("Do you ")
+        for link in damaged(links[status]):
+            answer = await api.client.get(link)
+            assert api.bus.commands == [], link
+            assert answer.status_code in (200, 400, 401, 403, 404), link
+        assert (await api.client.get(f"{PATH}?status={status}")).status_code == 200
+        assert [command.status for command in api.bus.commands] == [status]
 
 
 async def test_options_records_nothing(api: Gateway) -> None:
@@ -249,7 +286,22 @@ async def test_one_guests_link_can_be_used_only_so_often_and_strangers_do_not_us
     assert len(running.bus.commands) == 2
 
 
+async def test_who_comes_without_a_token_does_not_use_up_what_the_guest_may_ask() -> None:
+    async with public(per_guest=2) as running:
+        tokenless = [await put(running) for _ in range(3)]
+        guests = [await put(running, {"token": TOKEN}) for _ in range(3)]
+    assert [answer.status_code for answer in tokenless] == [200, 200, 429]
+    assert [answer.status_code for answer in guests] == [200, 200, 429]
+
+
 # --- what is shown -----------------------------------------------------------------------------------------------
+
+
+async def test_a_page_shows_text_in_the_order_in_which_it_was_written(api: Gateway) -> None:
+    api.core.outcome = invited(title="invoice\u202egpj.exe \u2066", host_name="Ana\u202d\u200f")
+    answer = await opened(api, confirm=True)
+    assert "<bdi>invoicegpj.exe</bdi>" in answer.text
+    assert "<bdi>Ana\u200f</bdi>" in answer.text
 
 
 async def test_a_recorded_answer_is_shown_with_the_way_to_change_it(api: Gateway) -> None:

@@ -46,12 +46,13 @@ class Guests:
 
         Raises:
             ApiError: 403 for a token that does not hold, whatever is wrong with it, or for none where one is required;
-                429 for too many requests with one guest's link.
+                429 for too many requests with one guest's link. Requests without a token are counted apart: they may be
+                anybody's, and do not use up what the guest may ask.
         """
         tenant = (
             None if token is None and not self._token_required else self._tenant(meeting_uuid, participant_uuid, token)
         )
-        self._throttle.admit((meeting_uuid, participant_uuid))
+        self._throttle.admit((meeting_uuid, participant_uuid, tenant is not None))
         return Guest(meeting_uuid, participant_uuid, tenant)
 
     async def invitation(self, guest: Guest) -> Invitation:

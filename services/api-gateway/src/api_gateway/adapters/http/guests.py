@@ -8,9 +8,11 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation, ParticipantView
 from contracts.model import Contract
 from contracts.values.enums import MeetingStatus, RsvpStatus
+from contracts.values.text import sanitize_line
 from contracts.values.times import utc_now
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from starlette.datastructures import QueryParams
 
 from api_gateway.adapters.http.answers import (
     ACCEPTED,
@@ -103,9 +105,13 @@ def _for_people(backend: Backend) -> APIRouter:
         token: Token = None,
         confirm: Annotated[bool, Query(description="ask first; the form of the links in our mails")] = False,
     ) -> Response:
-        """A page that records the answer and shows it; with `confirm=1` it records nothing and asks first."""
+        """A page that records the answer and shows it; with `confirm=1` it records nothing and asks first.
+
+        A query with anything besides `status` and `token` is a link of our mails that arrived damaged or wrapped: it
+        asks first, too.
+        """
         guest = backend.guests.admitted(meeting_uuid, participant_uuid, token)
-        if confirm or request.method == "HEAD":  # whoever only looks, such as a mail scanner, changes nothing
+        if confirm or request.method == "HEAD" or not _is_recording_form(request.query_params):
             invitation = await backend.guests.invitation(guest)
             return _page(request, invitation, "confirm", status, token)
         return await _record(request, guest, status, token)
@@ -137,18 +143,25 @@ def _for_people(backend: Backend) -> APIRouter:
     return router
 
 
+def _is_recording_form(query: QueryParams) -> bool:
+    """Whether the query is the contract's recording form and nothing else: `status`, perhaps `token`, once each."""
+    names = [name for name, _ in query.multi_items()]
+    return set(names) <= {"status", "token"} and len(names) == len(set(names))
+
+
 def _page(request: Request, invitation: Invitation, state: State, choice: Answer, token: str | None) -> Response:
     """The page of an invitation, in the guest's language or else the browser's. A canceled one has one state only."""
     if invitation.status is MeetingStatus.CANCELED:
         state = "canceled"
     language = invitation.language or language_asked(request)
+    shown = {"title": sanitize_line(invitation.title), "host_name": sanitize_line(invitation.host_name)}
     return page(
         "rsvp.html",
         language,
         status=_STATUS.get(state, 200),
         state=state,
         choice=choice,
-        invitation=invitation,
+        invitation=invitation.model_copy(update=shown),
         when=when(invitation.schedule, language),
         over=invitation.ends_at <= utc_now(),
         token=token,

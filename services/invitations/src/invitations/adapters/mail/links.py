@@ -10,7 +10,10 @@ from invitations.domain.guest import Guest
 
 
 class RsvpLinks:
-    """Makes links to the RSVP page. They ask before they act (``confirm=1``), since mail scanners open every link."""
+    """Makes links to the RSVP page, which asks before it records (``confirm=1``), since mail scanners open every link.
+
+    ``confirm`` comes first and ``status`` last: a link that is cut, wherever, either still asks or has no answer in it.
+    """
 
     def __init__(self, base_url: str, keys: RsvpKeys, *, grace: timedelta) -> None:
         """``base_url``: of the gateway. ``grace``: how long after the meeting's end a link works."""
@@ -29,6 +32,6 @@ class RsvpLinks:
         )
         path = f"/api/v1/meetings/{quote(guest.meeting_uuid)}/participants/{quote(guest.participant_uuid)}/rsvp"
         return {
-            status: f"{self._base_url}{path}?{urlencode({'status': status, 'token': token, 'confirm': 1})}"
+            status: f"{self._base_url}{path}?{urlencode({'confirm': 1, 'token': token, 'status': status})}"
             for status in (RsvpStatus.ACCEPTED, RsvpStatus.DECLINED)
         }
