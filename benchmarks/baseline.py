@@ -6,6 +6,7 @@ process. ``benchmarks.requests`` runs it with the gateway's environment, MONGODB
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
@@ -24,6 +25,7 @@ from contracts.messages.command import Command
 from contracts.messages.replies import Reply
 from contracts.values.times import utc_now
 from fastapi import FastAPI
+from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.deciding import decide
 from meeting_core.application.queries import Queries
@@ -38,7 +40,7 @@ class _Here:
         self._queries = queries
 
     async def request(self, command: Command, *, key: str) -> Reply:
-        works = await self._writer.load({key})
+        works = await self._writer.load([command])
         reply = decide(works[key], command, utc_now())
         await self._writer.save(list(works.values()))
         return _as_answered(reply)
@@ -60,10 +62,12 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             http = await started.enter_async_context(httpx.AsyncClient(base_url=settings.directory_url))
-            meetings = (await started.enter_async_context(open_database(core))).collection("meetings")
+            database = await started.enter_async_context(open_database(core))
+            meetings = database.collection("meetings")
             await meetings.create_indexes(INDEXES)
             unpublished = Outbox(meetings, cast("Publisher", None), grace=core.outbox_grace)  # nothing is published
-            here: Any = _Here(MeetingWriter(meetings, unpublished), Queries(MeetingReader(meetings)))
+            archive = CommandArchive(database.collection("processedCommands"), retention=timedelta(days=1))
+            here: Any = _Here(MeetingWriter(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
             directory = Directory(
                 http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency
             )

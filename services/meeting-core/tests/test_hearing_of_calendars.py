@@ -17,6 +17,7 @@ from contracts.values.enums import MeetingStatus, RsvpStatus
 from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
@@ -55,7 +56,8 @@ class Core:
     def __init__(self, meetings: Collection, hosts: Collection) -> None:
         self.meetings = meetings
         self.publisher = FailingPublisher()
-        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60))
+        archive = CommandArchive(hosts, retention=timedelta(days=1))
+        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60), archive)
         budgets = MailBudgetRepository(hosts, MailAllowance())
         self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, decide)
 

@@ -4,9 +4,11 @@ import pytest
 from contracts.api.errors import ErrorCode
 from contracts.messages.command import Command
 from contracts.messages.replies import Outcome
-from meeting_core.domain.meeting import REMEMBERED_COMMANDS
+from contracts.transport.idempotency import MAX_WITHOUT_KEY
+from contracts.values.enums import RsvpStatus
+from contracts.values.ids import uuid8_hex
 
-from tests.support.commands import CLIENT, OUTSIDER, Desk, answer, cancel, contact, create, hide, update
+from tests.support.commands import CLIENT, OUTSIDER, Desk, answer, cancel, contact, create, guest, hide, update
 
 
 @pytest.mark.parametrize(
@@ -60,16 +62,29 @@ def test_a_cancel_that_comes_again_is_done_and_another_one_is_refused() -> None:
 
 def test_a_create_whose_first_answer_is_long_forgotten_makes_no_second_meeting() -> None:
     command = create()
-    desk = Desk(command, *(update(title=f"Title {number}") for number in range(REMEMBERED_COMMANDS)))
-    assert len(desk.meeting.decided) == REMEMBERED_COMMANDS
+    desk = Desk(command, *(update(title=f"Title {number}") for number in range(MAX_WITHOUT_KEY)))
+    assert len(desk.meeting.processed_commands.without_key) == MAX_WITHOUT_KEY
     reply = desk.done(command)
-    assert reply.version == desk.meeting.version == REMEMBERED_COMMANDS + 1
+    assert reply.version == desk.meeting.version == MAX_WITHOUT_KEY + 1
+
+
+def test_a_key_is_remembered_whatever_else_happens_to_the_meeting() -> None:
+    keyed = update(title="Once", command_id=uuid8_hex("key"))
+    desk = Desk(create(*(guest(f"guest-{number}@example.com") for number in range(60))), keyed)
+    desk.done(update(title="Since then"))
+    participants = [one.participant_uuid for one in desk.meeting.participants]
+    for status in (RsvpStatus.ACCEPTED, RsvpStatus.DECLINED) * 5:
+        for participant_uuid in participants:
+            desk.done(answer(status, participant_uuid=participant_uuid))
+    version = desk.meeting.version
+    assert desk.done(keyed).version == version
+    assert desk.meeting.content.title == "Since then"
 
 
 def test_an_outsider_cannot_push_other_peoples_commands_out_of_memory() -> None:
     desk, command = Desk(create()), update(title="Once")
     desk.done(command)
-    for _ in range(REMEMBERED_COMMANDS):
+    for _ in range(MAX_WITHOUT_KEY):
         assert desk.refused(cancel(by=OUTSIDER)) is ErrorCode.FORBIDDEN
     desk.done(update(title="Since then"))
     assert desk.done(command).version == desk.meeting.version

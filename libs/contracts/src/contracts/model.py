@@ -1,4 +1,4 @@
-"""The base of everything that is said between services or answered to callers."""
+"""The bases of everything that is said between services or answered to callers, and of what documents hold."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -19,4 +19,12 @@ class Contract(BaseModel):
         json_schema_serialization_defaults_required=True,
         extra="ignore",
         frozen=True,
+    )
+
+
+class StoredModel(BaseModel):
+    """Part of a stored document: camelCase in the database, snake_case in Python."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
     )

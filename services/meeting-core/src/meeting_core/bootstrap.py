@@ -16,9 +16,10 @@ from contracts.api.queries import CheckAvailability, GetInvitation, GetMeeting, 
 from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
-from meeting_core.adapters import mail_budgets
+from meeting_core.adapters import command_archive, mail_budgets
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
@@ -43,6 +44,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             budgets = database.collection("mailBudgets")
             await budgets.create_indexes(mail_budgets.INDEXES)
 
+            commands = database.collection("processedCommands")
+            await commands.create_indexes(command_archive.INDEXES)
+            archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
+
             queries = Queries(MeetingReader(meetings))
             listing = Listing(CalendarReader(meetings))
             availability = Availability(BusyReader(meetings))
@@ -64,7 +69,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(outbox.swept())
 
             handling = Handling(
-                MeetingWriter(meetings, outbox),
+                MeetingWriter(meetings, outbox, archive),
                 StoredHosts(database.collection("hosts")),
                 MailBudgetRepository(budgets, settings.mail_allowance, settings.mails_by_tenant),
                 publisher,

@@ -14,6 +14,12 @@ class Settings(DatabaseSettings):
         default=60, ge=0, description="seconds after a resend in which its recipient is skipped"
     )
 
+    idempotency_retention: float = Field(
+        default=86_400,
+        ge=86_400,
+        description="how long a command with an `Idempotency-Key` is remembered, a day at least",
+    )
+
     externals_of_client: int = Field(
         default=5, ge=0, description="external guests of a meeting to which a `CLIENT` invites some; 0 = no limit"
     )

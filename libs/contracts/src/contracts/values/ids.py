@@ -22,6 +22,11 @@ def uuid8_hex(*names: str) -> str:
     return _stamp(hashlib.sha256("\0".join(names).encode()).digest()[:16], version=8)
 
 
+def is_derived(uuid_hex: str) -> bool:
+    """Whether these 32 hex digits are a UUIDv8, which is what ``uuid8_hex`` makes of names."""
+    return uuid_hex[12:13] == "8"
+
+
 def _stamp(raw: bytes, *, version: int) -> str:
     value = bytearray(raw)
     value[6] = value[6] & 0x0F | version << 4

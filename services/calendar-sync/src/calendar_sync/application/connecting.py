@@ -251,7 +251,7 @@ class Connecting:
                     effects = Effects(connection.disconnect(utc_now()), leave=True)
             except ApiError as refusal:
                 refused.append(refusal)
-            connection.remember(command, refused[0] if refused else None)
+            connection.remember(command, refused[0] if refused else None, utc_now())
             return effects
 
         actor = command.actor

@@ -5,14 +5,14 @@ state forbids it. Secrets are in here only sealed.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from contracts.api.calendar import ConnectionView
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import CalendarCommand
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.command import Actor
-from contracts.transport.idempotency import CommandRecord, is_duplicate
+from contracts.transport.idempotency import CommandRecord, ProcessedCommands
 from contracts.values.enums import (
     CalendarProvider,
     ConnectionStatus,
@@ -27,7 +27,9 @@ from pydantic.alias_generators import to_camel
 PRIMARY = "primary"
 """The account's main calendar, by the name that both providers' clients here understand."""
 
-REMEMBERED_COMMANDS = 20
+_MAX_WITH_KEY = 1_000
+"""Commands with an ``Idempotency-Key`` that one user's connection remembers of a day at most."""
+_IDEMPOTENCY_RETENTION = timedelta(days=1)
 MOST_CONSENTS = 5
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -85,7 +87,7 @@ class Connection(BaseModel):
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
     consents: list[Consent] = Field(default_factory=list)
     leaving: list[Leaving] = Field(default_factory=list)
-    decided: list[CommandRecord] = Field(default_factory=list)
+    processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
 
     @property
     def connection_id(self) -> str:
@@ -211,12 +213,13 @@ class Connection(BaseModel):
         Raises:
             ApiError: it was refused before, or its id was used for a different request.
         """
-        return is_duplicate(self.decided, command)
+        return self.processed_commands.has(command)
 
-    def remember(self, command: CalendarCommand, refusal: ApiError | None) -> None:
-        """Keep what was decided, the latest commands only."""
-        decided = CommandRecord.of(command, refusal)
-        self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
+    def remember(self, command: CalendarCommand, refusal: ApiError | None, now: datetime) -> None:
+        """Keep what was decided, under an ``Idempotency-Key`` for a day."""
+        record = CommandRecord.of(command, refusal, at=now)
+        self.processed_commands.add(record)
+        self.processed_commands.take_overflow(now, retention=_IDEMPOTENCY_RETENTION, limit=_MAX_WITH_KEY)
 
     # --- what is told -------------------------------------------------------------------------------------------
 

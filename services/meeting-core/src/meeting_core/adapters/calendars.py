@@ -100,7 +100,7 @@ _OPPOSITES = {
 }
 _UNLISTED = (
     "outbox",
-    "decided",
+    "processedCommands",
     "imported",
     "content.description",
     "content.internalNotes",

@@ -1,12 +1,17 @@
 """The collection of meetings: one document per meeting holds state, version, decided commands and outbox."""
 
+from collections.abc import Sequence
+
 from chassis.mongo import Collection, ConflictError, Document
 from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from contracts.messages.command import Command
 from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne
 
 from meeting_core.adapters.busy import BUSY_INDEX, length_class
 from meeting_core.adapters.calendars import CALENDAR_INDEXES
+from meeting_core.adapters.command_archive import CommandArchive
+from meeting_core.application.handling import AboutMeeting
 from meeting_core.application.work import Work
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
@@ -14,28 +19,40 @@ from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
-_STATE = {"outbox": 0, "decided": 0, "imported": 0}  # what only the command side needs
+_STATE = {"outbox": 0, "processedCommands": 0, "imported": 0}  # what only the command side needs
 
 
 class MeetingWriter:
     """Reads and writes meetings for the command side."""
 
-    def __init__(self, collection: Collection, outbox: Outbox) -> None:
+    def __init__(self, collection: Collection, outbox: Outbox, archive: CommandArchive) -> None:
         self._collection = collection
         self._outbox = outbox
+        self._archive = archive
 
-    async def load(self, meeting_uuids: set[str]) -> dict[str, Work]:
-        works = {meeting_uuid: Work() for meeting_uuid in meeting_uuids}
-        for document in await self._collection.find({"_id": {"$in": list(meeting_uuids)}}):
+    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, Work]:
+        works = {message.meeting_uuid: Work() for message in messages}
+        for document in await self._collection.find({"_id": {"$in": list(works)}}):
             works[document["_id"]] = Work(
                 meeting=to_meeting(document), stored_version=document["version"], unpublished=document["outbox"]
             )
+        command_ids: dict[str, list[str]] = {}
+        for message in messages:
+            if isinstance(message, Command):
+                command_ids.setdefault(message.meeting_uuid, []).append(message.command_id)
+        await self._archive.recall(
+            (meeting.processed_commands, ids)
+            for meeting_uuid, ids in command_ids.items()
+            if (meeting := works[meeting_uuid].meeting) is not None
+        )
         return works
 
     async def save(self, works: list[Work]) -> None:
-        writes = [self._write(work.meeting, work) for work in works if work.meeting is not None and work.touched]
-        if not writes:
+        touched = [(work.meeting, work) for work in works if work.meeting is not None and work.touched]
+        if not touched:
             return
+        await self._archive.save(meeting.processed_commands for meeting, _ in touched)
+        writes = [self._write(meeting, work) for meeting, work in touched]
         result = await self._collection.bulk_write(writes)
         if result.inserted_count + result.matched_count != len(writes):
             raise ConflictError

@@ -101,13 +101,13 @@ def _carry_out(
         check(command, event, now)
     except ApiError as refusal:
         if meeting is not None and refusal.retry_after is None:
-            work.remember(meeting, command, refusal)
+            work.remember(meeting, command, now, refusal=refusal)
         raise
     if event is None:
         work.keep(carried)
     else:
         work.say(carried, event)
-    work.remember(carried, command, changed=event is not None)
+    work.remember(carried, command, now, changed=event is not None)
     return carried
 
 

@@ -34,11 +34,18 @@ Host = tuple[str, str]
 """Tenant and user."""
 
 
+class AboutMeeting(Protocol):
+    """A message about one meeting."""
+
+    @property
+    def meeting_uuid(self) -> str: ...
+
+
 class Meetings(Protocol):
     """Where meetings are kept."""
 
-    async def load(self, meeting_uuids: set[str]) -> dict[str, Work]:
-        """Work on each of these meetings, also on those that do not exist."""
+    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, Work]:
+        """Work on the meetings that these messages are about, also on those that do not exist."""
 
     async def save(self, works: list[Work]) -> None:
         """Write what was touched, all in one go.
@@ -98,7 +105,7 @@ class Handling:
 
     async def _handle(self, batch: Batch) -> None:
         works, budgets = await asyncio.gather(
-            self._meetings.load({received.body.meeting_uuid for received in batch}),
+            self._meetings.load([received.body for received in batch]),
             self._budgets.load(_inviting_actors(batch)),
         )
         await self._ask_who_is_synced(batch, works)

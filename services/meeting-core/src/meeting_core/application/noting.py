@@ -72,7 +72,7 @@ def note_copy(work: Work, change: MirroredEventChanged | MirroredEventDeleted, n
     if meeting is None or meeting.source is not MeetingSource.INTERNAL or meeting.has_decided(told):
         return
     work.say(meeting, _done(meeting, change, now) or meeting.put_copy_right())
-    work.remember(meeting, told, changed=True)
+    work.remember(meeting, told, now, changed=True)
 
 
 @dataclass(frozen=True, slots=True)

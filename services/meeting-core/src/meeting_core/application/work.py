@@ -1,6 +1,7 @@
 """One meeting in hand while a batch is handled."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from chassis.kafka.wire import Outgoing, encode, envelope_for
@@ -52,8 +53,14 @@ class Work:
         self.touched = True
 
     def remember(
-        self, meeting: Meeting, command: IdempotentCommand, refusal: ApiError | None = None, *, changed: bool = False
+        self,
+        meeting: Meeting,
+        command: IdempotentCommand,
+        now: datetime,
+        *,
+        refusal: ApiError | None = None,
+        changed: bool = False,
     ) -> None:
         """Note what was decided, so that a repeat is answered the same."""
-        meeting.remember(command, refusal, changed=changed)
+        meeting.remember(command, refusal, now, changed=changed)
         self.touched = True

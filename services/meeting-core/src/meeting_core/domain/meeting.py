@@ -25,7 +25,7 @@ from contracts.messages.meeting_events import (
     ParticipantResponded,
     SyncRetryRequested,
 )
-from contracts.transport.idempotency import CommandRecord, IdempotentCommand, is_duplicate
+from contracts.transport.idempotency import CommandRecord, IdempotentCommand, ProcessedCommands
 from contracts.values.enums import (
     ExternalSyncStatus,
     MeetingSource,
@@ -54,7 +54,6 @@ from meeting_core.domain.participants import (
 _MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
 _UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
 _LASTING_FAILURES = frozenset({SyncFailureCode.INVALID_REQUEST})
-REMEMBERED_COMMANDS = 50
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 
@@ -94,7 +93,7 @@ class Meeting(BaseModel):
     participants: list[Participant] = Field(default_factory=list)
     calendar: list[str] = Field(default_factory=list)
     sync: SyncState = Field(default_factory=SyncState)
-    decided: list[CommandRecord] = Field(default_factory=list)
+    processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
     guests_hidden: bool = False
     """Whether the guests do not see each other: an external organiser's wish."""
     imported: Imported | None = None
@@ -421,16 +420,17 @@ class Meeting(BaseModel):
         Raises:
             ApiError: it was refused before, or its id was used for a different request.
         """
-        return is_duplicate(self.decided, command)
+        return self.processed_commands.has(command)
 
-    def remember(self, command: IdempotentCommand, refusal: ApiError | None, *, changed: bool) -> None:
-        """Keep what was decided, the latest commands only."""
-        decided = CommandRecord.of(command, refusal, version=self.version if changed else None)
-        self.decided = [*self.decided, decided][-REMEMBERED_COMMANDS:]
+    def remember(self, command: IdempotentCommand, refusal: ApiError | None, now: datetime, *, changed: bool) -> None:
+        """Keep what was decided."""
+        record = CommandRecord.of(command, refusal, at=now, version=self.version if changed else None)
+        self.processed_commands.add(record)
 
     def was_mailed_again_by(self, command: IdempotentCommand, participant: Participant) -> bool:
         """Whether this command, or a later one, had the participant mailed again; False: they were skipped."""
-        made = next((one.version for one in self.decided if one.command_id == command.command_id), None)
+        record = self.processed_commands.find(command.command_id)
+        made = None if record is None else record.version
         return made is not None and (participant.mailed_again_in_version or 0) >= made
 
     # --- what is told -------------------------------------------------------------------------------------------
