@@ -167,7 +167,7 @@ def main() -> None:
             for reacting in _REACTING:
                 platform.processes[reacting].stop()
             headers = _headers(platform)
-            urls = (str(platform.addresses.gateway), f"http://127.0.0.1:{port}")
+            urls = (platform.addresses.services["api-gateway"], f"http://127.0.0.1:{port}")
             measured = {name: platform.processes[name].pid for name in ("api-gateway", "meeting-core")}
             pids = (measured, {"baseline": baseline.pid})
             rows = asyncio.run(compare(*urls, headers, options.seconds, options.rounds, pids))

@@ -106,7 +106,7 @@ def empty() -> Request:
 
 async def compare(platform: Platform, empty_url: str, seconds: float, rounds: int) -> list[str]:
     """The rows of the report."""
-    ingest = str(platform.addresses.webhook_ingest)
+    ingest = platform.addresses.services["webhook-ingest"]
     channels = await open_channels(platform.addresses.kafka)
     sides: dict[str, tuple[str, Make]] = {
         "Google": (ingest, google(channels[CalendarProvider.GOOGLE])),

@@ -51,7 +51,7 @@ def test_addresses_lead_to_the_ports_that_services_listen_on() -> None:
     assert gateway["CALENDAR_SYNC_URL"] == f"http://calendar-sync:{ports['calendar-sync']}"
     edge = (ROOT / "deploy/edge/Caddyfile").read_text(encoding="utf-8")
     for door in ("api-gateway", "webhook-ingest"):
-        assert f"reverse_proxy {door}:{ports[door]}\n" in edge
+        assert f"reverse_proxy {{${door.replace('-', '_').upper()}:{door}:{ports[door]}}} {{" in edge
 
 
 def test_only_the_edge_is_published() -> None:

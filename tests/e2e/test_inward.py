@@ -350,7 +350,7 @@ async def line(platform: Platform, office: Office) -> Line:
         return next((one for one in state[name].values() if one[whose] == office.owner.email), None)
 
     channel = await until(found, what="the simulator has written its channels down")
-    return Line(platform.addresses.webhook_ingest, channel, is_google)
+    return Line(platform.addresses.services["webhook-ingest"], channel, is_google)
 
 
 async def test_a_flood_of_notifications_causes_few_pulls_and_hides_nothing(office: Office, line: Line) -> None:

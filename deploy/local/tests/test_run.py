@@ -98,7 +98,7 @@ def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path:
         for part in ("mail", "google", "microsoft"):
             assert client.get(run[part]).status_code == 200
         started = children(runner)
-        assert len(started) == 11
+        assert len(started) == 12
     assert not (state / "run.json").exists()
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
 

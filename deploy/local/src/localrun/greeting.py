@@ -12,11 +12,10 @@ from localrun.addresses import Addresses
 def greeting(addresses: Addresses, state_dir: Path) -> str:
     """Addresses, a ready token and a first `curl`, as plain text to copy from."""
     places = {
-        "API gateway": addresses.gateway,
+        "Base URL": f"{addresses.gateway} (the API and the webhooks; its description is at /docs)",
         "Mails": addresses.mail,
         "Google calendars": addresses.google,
         "Outlook calendars": addresses.microsoft,
-        "Webhooks": addresses.webhook_ingest,
         "Kafka": addresses.kafka,
         "MongoDB": addresses.mongodb,
         "Logs": f"{state_dir}/logs",
@@ -48,7 +47,7 @@ def _first_request(addresses: Addresses) -> list[str]:
         "",
         f"export TOKEN={host.token}",
         "",
-        f"curl -s {addresses.gateway}/api/v1/meetings \\",
+        f"curl -sS -w '\\n%{{http_code}}\\n' {addresses.gateway}/api/v1/meetings \\",
         *(f'  -H "{name}: {value}" \\' for name, value in headers.items()),
         f"  -d '{json.dumps(meeting)}'",
     ]

@@ -73,7 +73,7 @@ class Wiring:
                     "MONGODB_URI": self.mongodb,
                     "TOKEN_ENCRYPTION_KEYS": keys.token_encryption_keys,
                     "OAUTH_REDIRECT_BASE_URL": url(ports.gateway),
-                    "WEBHOOK_BASE_URL": url(ports.webhook_ingest),
+                    "WEBHOOK_BASE_URL": url(ports.gateway),
                     "GOOGLE_ACCOUNTS_URL": url(ports.google),
                     "GOOGLE_OAUTH_URL": url(ports.google),
                     "GOOGLE_API_URL": url(ports.google),
@@ -92,7 +92,7 @@ class Wiring:
             self._service("webhook-ingest", ports.webhook_ingest, {"REFUSED_PER_ADDRESS": "0"}),
             self._service(
                 "api-gateway",
-                ports.gateway,
+                ports.api_gateway,
                 {
                     "JWT_HS256_SECRET": self.keys.jwt_hs256_secret,
                     "JWT_JWKS_URL": f"{url(ports.platform)}/.well-known/jwks.json",

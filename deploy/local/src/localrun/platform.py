@@ -13,6 +13,7 @@ from typing import Literal
 from dotenv import dotenv_values
 
 from localrun.addresses import Addresses
+from localrun.edge import edge
 from localrun.kafka import apache_kafka, bootstrap, jars_are_here, tansu
 from localrun.keys import Keys
 from localrun.mongodb import mongod, uri
@@ -46,7 +47,7 @@ class Platform:
         """Nothing is started yet; the parameters are those of `start`."""
         self.state_dir = state_dir
         self.processes: dict[str, Process] = {}
-        """Every child by name: mongodb, kafka, the simulators, the services. Tests may kill and restart them."""
+        """Every child by name: mongodb, kafka, the edge, the simulators, the services. Tests may kill and restart them."""
 
         own_kafka, own_mongodb = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("MONGODB_URI")
         self._kafka: KafkaKind | None = None if own_kafka else kafka
@@ -116,7 +117,7 @@ class Platform:
         self._await(self._launch(self._infrastructure()))
         self._provision()
         workers = self._launch(map(self._python, self._workers))
-        self._await(self._launch(map(self._python, self._doors)))
+        self._await(self._launch([self._edge(), *map(self._python, self._doors)]))
         # The workers now wait to be let into their consumer groups: time for the simulators to load.
         self._await([*workers, *self._launch(map(self._python, self._simulators))])
 
@@ -127,8 +128,9 @@ class Platform:
         """Stop the services first, because they drain while their neighbours still answer."""
         self._report("stopping")
         self._run_json.unlink(missing_ok=True)
-        for layer in ([*self._doors, *self._workers], self._simulators):
-            stop_all([self.processes[part.name] for part in layer if part.name in self.processes])
+        services = [part.name for part in (*self._doors, *self._workers)]
+        for layer in (["edge"], services, [part.name for part in self._simulators]):
+            stop_all([self.processes[name] for name in layer if name in self.processes])
         stop_all(self.processes.values())  # what is left: broker and database
 
     @property
@@ -144,6 +146,16 @@ class Platform:
             if not jars_are_here():
                 self._report("Maven fetches Apache Kafka's jars (45 MB), this once")
             yield apache_kafka(self.state_dir / "kafka", self._ports.kafka, log=self._log("kafka"))
+
+    def _edge(self) -> Process:
+        ports = self._ports
+        return edge(
+            ports.gateway,
+            api_gateway=ports.api_gateway,
+            webhook_ingest=ports.webhook_ingest,
+            state_dir=self.state_dir,
+            log=self._log("edge"),
+        )
 
     def _python(self, part: Part) -> Process:
         return Process(
@@ -207,7 +219,6 @@ class Platform:
         ports = self._ports
         return Addresses(
             gateway=url(ports.gateway),
-            webhook_ingest=url(ports.webhook_ingest),
             mail=url(ports.mail),
             google=url(ports.google),
             microsoft=url(ports.microsoft),

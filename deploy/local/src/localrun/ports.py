@@ -20,6 +20,8 @@ class Ports:
     """The TCP ports of one run, all on 127.0.0.1. Each is a setting: the field's name in capitals with `_PORT`."""
 
     gateway: int = 8080
+    """Of the edge: the one base URL."""
+    api_gateway: int = 8090
     webhook_ingest: int = 8081
     meeting_core: int = 8091
     invitations: int = 8092
