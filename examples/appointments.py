@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from meetings_client import MeetingMessage, SqliteInbox, Subscriber
 
 STATE = Path(os.environ.get("STATE_DIR") or Path(__file__).parents[1] / ".local")  # of the local run
@@ -26,7 +27,26 @@ async def record(database: sqlite3.Connection, event: MeetingMessage) -> None:
     print(event.envelope.type, f"#{event.envelope.sequence}", meeting.meeting_uuid, flush=True)
 
 
-with contextlib.closing(sqlite3.connect(sys.argv[1])) as database, contextlib.suppress(KeyboardInterrupt):
-    database.execute(SCHEMA)
-    kafka = sys.argv[2] if len(sys.argv) > 2 else json.loads((STATE / "run.json").read_text())["kafka"]
-    asyncio.run(Subscriber(kafka, group="appointments", inbox=SqliteInbox(database)).run(record))
+def broker_of_the_local_run() -> str:
+    try:
+        return json.loads((STATE / "run.json").read_text())["kafka"]
+    except FileNotFoundError:
+        sys.exit(f"There is no local run in {STATE}. Start one with `make run`, or name a broker.")
+
+
+def main(database_file: str, kafka: str | None = None) -> None:
+    bootstrap = kafka or broker_of_the_local_run()
+    try:
+        with contextlib.closing(sqlite3.connect(database_file)) as database, contextlib.suppress(KeyboardInterrupt):
+            database.execute(SCHEMA)
+            asyncio.run(Subscriber(bootstrap, group="appointments", inbox=SqliteInbox(database)).run(record))
+    except sqlite3.Error as problem:
+        sys.exit(f"{database_file} cannot be used: {problem}")
+    except KafkaError as problem:
+        sys.exit(f"The broker at {bootstrap} does not answer: {problem!r}")
+
+
+if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

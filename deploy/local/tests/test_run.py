@@ -71,6 +71,15 @@ def accepts_a_token_of_a_key_pair(client: httpx.Client, run: dict[str, Any]) -> 
     return client.get(f"{run['gateway']}/api/v1/meetings", headers=caller).status_code == 200
 
 
+def check_first_request(printed: str) -> None:
+    """What the greeting says to run does, as it stands there, what README says."""
+    commands = printed[printed.index("export TOKEN=") : printed.index("Ctrl-C stops")]
+    ran = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True, timeout=60)
+    meeting, status = ran.stdout.splitlines()
+    assert status == "201", ran.stdout
+    assert json.loads(meeting)["attendeeCount"] == 3
+
+
 def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path: Path, eventually: Eventually) -> None:
     state = tmp_path / "state"
     meeting = {
@@ -97,6 +106,7 @@ def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path:
         assert created.json()["attendeeCount"] == 2
         for part in ("mail", "google", "microsoft"):
             assert client.get(run[part]).status_code == 200
+        check_first_request((state.parent / "output").read_text())
         started = children(runner)
         assert len(started) == 12
     assert not (state / "run.json").exists()
@@ -104,7 +114,7 @@ def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path:
 
     with running(state, eventually) as (runner, run), httpx.Client(trust_env=False, timeout=30) as client:
         kept = client.get(f"{run['gateway']}/api/v1/meetings", headers=headers(run["people"][0]))
-        assert [each["title"] for each in kept.json()["content"]] == ["Review"]
+        assert {each["title"] for each in kept.json()["content"]} == {"Quarterly portfolio review", "Review"}
         started = children(runner)
         os.kill(runner, signal.SIGKILL)
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))

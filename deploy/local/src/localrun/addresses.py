@@ -16,8 +16,8 @@ from localrun.people import Person
 class Addresses:
     """Base URLs without a slash, and the demo people.
 
-    `gateway` is the one base URL, of the API and the webhooks; `services` has those of our own services by name, where operators ask; `contacts` and `staff` are ids of the first
-    person's tenant.
+    `gateway` is the one base URL, of the API and the webhooks. `services` has those of our own services by name, where
+    operators ask; `contacts` and `staff` are ids of the first person's tenant.
     """
 
     gateway: str

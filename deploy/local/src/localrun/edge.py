@@ -1,4 +1,4 @@
-"""The edge of a local run: Caddy with the deployment's own Caddyfile, so that there is one base URL as in production."""
+"""The edge of a local run: Caddy with the deployment's Caddyfile, so that there is one base URL."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Platform:
         """Nothing is started yet; the parameters are those of `start`."""
         self.state_dir = state_dir
         self.processes: dict[str, Process] = {}
-        """Every child by name: mongodb, kafka, the edge, the simulators, the services. Tests may kill and restart them."""
+        """Every child by name: mongodb, kafka, edge, the simulators, the services. Tests may kill and restart them."""
 
         own_kafka, own_mongodb = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("MONGODB_URI")
         self._kafka: KafkaKind | None = None if own_kafka else kafka
