@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, Page, ViewportSize
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, ViewportSize
 
 PHONE, DESKTOP = ViewportSize(width=375, height=720), ViewportSize(width=1280, height=800)
 
@@ -30,13 +31,28 @@ _CONTRAST = """
 
 
 @asynccontextmanager
-async def browsing(chromium: Browser, **options: Any) -> AsyncIterator[Page]:
-    """A fresh browser in which nothing may go wrong: no error on the console, nothing loaded but pages."""
+async def browsing(chromium: Browser, *, app: str | None = None, **options: Any) -> AsyncIterator[Page]:
+    """A fresh browser in which nothing may go wrong: no error on the console, nothing loaded but pages.
+
+    The page of ``app``, a URL, is an application: it may load what its own origin serves, and be refused by its API.
+    """
     context = await chromium.new_context(**options)
     problems: list[str] = []
-    context.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    origin = None if app is None else app.split("/console")[0]
+
+    def told(message: ConsoleMessage) -> None:
+        is_refusal = origin is not None and message.location["url"].startswith(f"{origin}/")
+        if message.type == "error" and not (is_refusal and "Failed to load resource" in message.text):
+            problems.append(message.text)
+
+    def requested(request: Request) -> None:
+        is_own = origin is not None and request.url.startswith(f"{origin}/")
+        if request.resource_type != "document" and not is_own:
+            problems.append(request.url)
+
+    context.on("console", told)
     context.on("weberror", lambda error: problems.append(str(error.error)))
-    context.on("request", lambda request: None if request.resource_type == "document" else problems.append(request.url))
+    context.on("request", requested)
     yield await context.new_page()
     await context.close()
     assert problems == []
@@ -56,3 +72,10 @@ async def is_readable(page: Page) -> None:
     assert await page.locator("html").get_attribute("lang")
     assert await page.get_by_role("main").count() == await page.get_by_role("heading", level=1).count() == 1
     assert await page.title()
+
+
+async def is_accessible(page: Page) -> None:
+    """axe-core finds nothing serious or critical."""
+    found = await Axe().run(page)
+    serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    assert serious == [], [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]

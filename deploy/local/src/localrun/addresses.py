@@ -14,12 +14,13 @@ from localrun.people import Person
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Base URLs without a slash, and the demo people.
+    """Base URLs without a slash, the console, and the demo people.
 
     `gateway` is the one base URL, of the API and the webhooks. `services` has those of our own services by name, where
     operators ask; `contacts` and `staff` are ids of the first person's tenant.
     """
 
+    console: str
     gateway: str
     mail: str
     google: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class Wiring:
         """The world around the platform."""
         ports, keys = self.ports, self.keys
         return [
-            self._simulator("platform", ports.platform, {"JWT_HS256_SECRET": keys.jwt_hs256_secret}),
+            self._simulator("platform", ports.platform, {"JWT_HS256_SECRET": keys.jwt_hs256_secret} | self._console()),
             self._simulator(
                 "mail", ports.mail, {"SMTP_PORT": str(ports.mail_smtp), "MAIL_DIR": str(self.state_dir / "mail")}
             ),
@@ -119,6 +120,17 @@ class Wiring:
         else:
             common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
         return Part(name, f"{name.replace('-', '_')}.main", port, _listening(port) | common | env)
+
+    def _console(self) -> dict[str, str]:
+        """What the demo console shows: the API, the topics, and where the other pages are."""
+        ports = self.ports
+        pages = {"mail": ports.mail, "google": ports.google, "microsoft": ports.microsoft}
+        links = {name: url(port) for name, port in pages.items()} | {"docs": f"{url(ports.gateway)}/docs"}
+        return {
+            "GATEWAY_URL": url(ports.gateway),
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "CONSOLE_LINKS": json.dumps(links),
+        }
 
     def _state_file(self, name: str) -> dict[str, str]:
         return {"STATE_FILE": str(self.state_dir / f"{name}.json")}

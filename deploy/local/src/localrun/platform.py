@@ -218,6 +218,7 @@ class Platform:
     def _addresses(self) -> Addresses:
         ports = self._ports
         return Addresses(
+            console=f"{url(ports.platform)}/console/",
             gateway=url(ports.gateway),
             mail=url(ports.mail),
             google=url(ports.google),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
+import httpx
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import Field
 
@@ -13,6 +15,9 @@ from simulators.common.control import ControlModel, add_fault_routes, add_reques
 from simulators.common.faults import FaultPlan
 from simulators.common.request_log import RequestLog
 from simulators.platform import seed
+from simulators.platform.console.proxy import proxy_router
+from simulators.platform.console.routes import console_router
+from simulators.platform.console.settings import ConsoleSettings
 from simulators.platform.directory import directory_router
 from simulators.platform.errors import error_answer, install_errors
 from simulators.platform.login import login_router
@@ -39,18 +44,20 @@ class Newcomers(ControlModel):
     staff: list[Staff] = Field(default_factory=list)
 
 
-def create_app(secret: str) -> FastAPI:
-    """The application with the demo people; `secret` signs HS256 tokens."""
+def create_app(secret: str, console: ConsoleSettings | None = None) -> FastAPI:
+    """The application with the demo people; `secret` signs HS256 tokens. Without `console` it has no page."""
     people = People(seed.TENANTS, seed.CONTACTS, seed.STAFF)
     tokens = Tokens(secret)
     faults, requests = FaultPlan(_FAULTS), RequestLog()
 
-    app = FastAPI(title="Simulated platform", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Simulated platform", docs_url=None, redoc_url=None, lifespan=_lifespan(console))
     install_errors(app)
     app.include_router(login_router(people, tokens))
     app.include_router(directory_router(people, tokens))
     app.include_router(_control(people, faults, requests))
     app.get("/readyz")(_ready)
+    if console is not None:
+        app.include_router(console_router(people, tokens, console))
 
     @app.middleware("http")
     async def strike(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -70,6 +77,19 @@ def create_app(secret: str) -> FastAPI:
         return response
 
     return app
+
+
+def _lifespan(console: ConsoleSettings | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if console is None:
+            yield
+            return
+        async with httpx.AsyncClient(base_url=console.gateway_url, timeout=30, trust_env=False) as gateway:
+            app.include_router(proxy_router(gateway))
+            yield
+
+    return lifespan
 
 
 async def _ready() -> dict[str, str]:
