@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 from calendar_sync.application import writing
 from calendar_sync.application.writing import Access, Held, Marker, Remote
-from calendar_sync.domain.event import EventContent, copy_of, normalised, own_words
+from calendar_sync.domain.description import own_words
+from calendar_sync.domain.event import EventContent, copy_of
 from calendar_sync.domain.failures import CallFailedError, MissingError, StaleError, TakenError, unavailable
 from calendar_sync.domain.link import Look
+from calendar_sync.domain.text import normalised
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
 from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.meeting import MeetingState

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from calendar_sync.adapters.calendars import google, microsoft
-from calendar_sync.domain.event import EventContent, When, copy_of, normalised, own_words
+from calendar_sync.domain.event import EventContent, When, copy_of
+from calendar_sync.domain.text import normalised
 from contracts.values.enums import MeetingStatus
-from contracts.values.meeting import MeetingState
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,19 +29,20 @@ def test_a_copy_says_what_where_and_when() -> None:
     assert copy.description == "Bring the numbers.\n\nJoin: https://meet.example.com/x"
 
 
-def test_guests_stand_in_the_description_by_name() -> None:
+def test_a_copy_names_no_guest() -> None:
     meeting = meeting_state(participants=[participant("Jane Roe"), participant(None, email="ann@example.com")])
     copy = copy_of(meeting)
     assert copy is not None
-    assert copy.description.endswith("Guests:\nJane Roe\nann@example.com")
+    assert "Jane" not in copy.model_dump_json()
+    assert "ann@" not in copy.model_dump_json()
 
 
-def test_a_crowd_is_counted_and_the_description_stays_within_what_google_keeps() -> None:
-    crowd = [participant(f"Guest {number}") for number in range(500)]
-    copy = copy_of(meeting_state(description="x" * 8_000, meeting_information="y" * 8_000, participants=crowd))
+def test_a_description_stays_within_what_google_keeps() -> None:
+    copy = copy_of(meeting_state(description="x" * 8_000, meeting_information="y" * 8_000))
     assert copy is not None
-    assert "Guest 49\nand 450 more" in copy.description
     assert len(copy.description) <= 8_192
+    assert copy.description.startswith("x" * 3_900)
+    assert "y" * 3_900 in copy.description
 
 
 def test_a_canceled_meeting_has_no_copy() -> None:
@@ -111,83 +112,3 @@ def test_timed_events_read_as_they_were_written_by_both_providers(
     everything = frozenset(EventContent.model_fields)
     assert written.differs_from(google.read_content(google.written(written, everything))) == frozenset()
     assert written.differs_from(microsoft.read_content(microsoft.written(written, everything))) == frozenset()
-
-
-# --- the owner's own words --------------------------------------------------------------------------------------
-
-_WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n"), max_size=60)
-_LONG = st.integers(0, 9_000).map(lambda length: "word " * (length // 5))
-_NAMES = st.lists(st.text(st.characters(categories=["L"]), min_size=1, max_size=100), max_size=3) | st.just(
-    [f"Guest {number}" for number in range(60)]
-)
-
-
-@st.composite
-def _meetings(draw: st.DrawFn) -> MeetingState:
-    return meeting_state(
-        description=draw(st.none() | _WORDS | _LONG),
-        meeting_information=draw(st.none() | _WORDS | _LONG),
-        meeting_link=draw(st.sampled_from([None, "https://meet.example.com/x"])),
-        participants=[participant(name) for name in draw(_NAMES)],
-    )
-
-
-def _described(meeting: MeetingState) -> str:
-    copy = copy_of(meeting)
-    assert copy is not None
-    return copy.description
-
-
-@given(_meetings())
-def test_an_untouched_copy_says_the_meetings_own_words(meeting: MeetingState) -> None:
-    assert own_words(_described(meeting), meeting) == normalised(meeting.description or "")
-
-
-@given(_meetings(), st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30))
-def test_what_is_written_above_comes_before_the_meetings_own_words(meeting: MeetingState, above: str) -> None:
-    """Also before words that were cut for the calendar: none are lost."""
-    words = own_words(f"{above} — by hand\n\n{_described(meeting)}", meeting)
-    assert words == normalised(f"{above} — by hand\n\n{normalised(meeting.description or '')}")
-
-
-@given(_meetings(), st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30))
-def test_a_text_that_was_taken_over_is_composed_as_its_owner_left_it(meeting: MeetingState, above: str) -> None:
-    """So nothing is written back."""
-    theirs = normalised(f"{above} — by hand\n\n{_described(meeting)}")
-    taken = meeting.model_copy(update={"description": own_words(theirs, meeting)})
-    if len(theirs) < 7_000:
-        assert _described(taken) == theirs
-
-
-_MEETING = meeting_state(
-    description="Own words",
-    meeting_information="Ask for\nRoom 5",
-    meeting_link="https://meet.example.com/x",
-    participants=[participant("Jane Roe"), participant("Ann Other")],
-)
-_JOIN, _GUESTS = "Join: https://meet.example.com/x", "Guests:\nJane Roe\nAnn Other"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (f"Own words\n\nAsk for\nRoom 5\n\n{_JOIN}\n\n{_GUESTS}\nBelow", "Own words\n\nBelow"),
-        (f"Own words\n\nAsk for\nRoom 5\n\n{_JOIN}\nBetween\n{_GUESTS}", "Own words\n\nBetween"),
-        (f"{_GUESTS}\n\n{_JOIN}\n\nNew words", "New words"),
-        ("Guests:\nAnn Other\nJane Roe\nand me", "and me"),
-        ("Guests:\nAnn Other", ""),
-        ("Guests:\nnobody", "Guests:\nnobody"),
-        ("Own words", "Own words"),
-        ("", ""),
-        (f"Own words\n\nAsk for\nRoom 6\n\n{_JOIN}", "Own words\n\nAsk for\nRoom 6"),
-        (f"{_JOIN}\n\nOwn words\n\n{_JOIN}\n\n{_GUESTS}", f"{_JOIN}\n\nOwn words"),
-        (f"I call Jane Roe\n\n{_GUESTS}", "I call Jane Roe"),
-    ],
-)
-def test_words_are_the_owners_whatever_they_did_to_our_lines(text: str, words: str) -> None:
-    assert own_words(text, _MEETING) == words
-
-
-@given(st.text(max_size=500))
-def test_any_text_at_all_gives_words(text: str) -> None:
-    assert own_words(text, _MEETING) == normalised(own_words(text, _MEETING))

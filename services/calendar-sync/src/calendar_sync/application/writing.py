@@ -21,6 +21,7 @@ from contracts.values.times import utc_now
 
 from calendar_sync.application.calling import Answer, Calls
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
+from calendar_sync.domain.description import block_of
 from calendar_sync.domain.event import EventContent, copy_of
 from calendar_sync.domain.failures import (
     CONFLICT,
@@ -176,6 +177,7 @@ class Writing:
             return Attempt(elsewhere=account.provider)
         key = account_key(account.provider, account.calendar_email)
         copy = link.copies.get(key) or Copy(provider=account.provider, calendar_email=account.calendar_email)
+        copy.remember_block(block_of(link.wanted))
         work = _Work(link, account, key, copy, copy_of(link.wanted), number)
         markers = _Markers(link.meeting_uuid, self._deployment, key)
         gap = _Gap(self._calls, self._calendar, account, copy, markers, intentions)

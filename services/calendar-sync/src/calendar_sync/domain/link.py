@@ -34,6 +34,7 @@ from calendar_sync.domain.failures import Failure
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 _MOST_ASKED = 20
+_MAX_BLOCKS = 5
 _EVERYTHING = frozenset(EventContent.model_fields)
 
 
@@ -71,6 +72,8 @@ class Copy(BaseModel):
     asking: list[EventContent] = Field(default_factory=list)
     """What was asked for since, with nobody knowing yet whether it was done."""
     attempted_at: Instant | None = None
+    blocks: list[str] = Field(default_factory=list)
+    """The lines that we added to its descriptions, newest last: what an editor that was open for long brings back."""
     conceded: Conceded | None = None
     looked: str = ""
     """The token of the last ``Look`` that was taken."""
@@ -84,6 +87,11 @@ class Copy(BaseModel):
         """From now on the platform knows that the event says this in these fields; all, if nothing was known."""
         self.returned = content if self.returned is None else self.returned.with_those_of(content, fields)
         self.echo = self.returned.fingerprint
+
+    def remember_block(self, block: str) -> None:
+        """These lines are about to be written."""
+        if block and block not in self.blocks[-1:]:
+            self.blocks = [*(known for known in self.blocks if known != block), block][-_MAX_BLOCKS:]
 
     def asks(self, content: EventContent, fields: Collection[str], now: datetime) -> None:
         """These fields are about to be asked for. After very many unanswered wishes, nothing is known of the event."""

@@ -10,8 +10,10 @@ from contracts.messages.calendar_events import MirroredEventChanged, MirroredEve
 from contracts.values.ids import uuid8_hex
 from contracts.values.meeting import MeetingState, ScheduleFields
 
-from calendar_sync.domain.event import EventContent, When, copy_of, normalised, own_words
+from calendar_sync.domain.description import own_words
+from calendar_sync.domain.event import EventContent, When, copy_of
 from calendar_sync.domain.link import Copy, Link
+from calendar_sync.domain.text import normalised
 
 
 def take_over(
@@ -28,7 +30,8 @@ def take_over(
     changed = copy.theirs_in(theirs, _without_news_of_lines(copy, wanted, meeting), now)
     told: dict[str, Any] = {name: getattr(theirs, name) for name in changed & {"title", "location"}}
     if "description" in changed:
-        words, known = (own_words(text, meeting) for text in (theirs.description, copy.returned.description))
+        texts = (theirs.description, copy.returned.description)
+        words, known = (own_words(text, meeting, copy.blocks) for text in texts)
         if words == known:
             copy.says(theirs, {"description"})
         else:
@@ -73,8 +76,11 @@ def _id(link: Link, copy: Copy, state: str) -> str:
 
 
 def _without_news_of_lines(copy: Copy, wanted: EventContent, meeting: MeetingState) -> EventContent:
-    """What is wanted; but news in nothing but our own lines, such as another guest, takes no words from the host."""
-    if copy.asked is None or own_words(copy.asked.description, meeting) != normalised(meeting.description or ""):
+    """What is wanted; but news in nothing but our own lines, such as another link, takes no words from the host."""
+    if copy.asked is None:
+        return wanted
+    asked = own_words(copy.asked.description, meeting, copy.blocks)
+    if asked != normalised(meeting.description or ""):
         return wanted
     return wanted.with_those_of(copy.asked, {"description"})
 

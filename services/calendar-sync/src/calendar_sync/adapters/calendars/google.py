@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.adapters.html_text import html_of_text, text_of_html
 from calendar_sync.application.writing import Access, Held, Marker, Remote
 from calendar_sync.domain.event import EventContent, When
 from calendar_sync.domain.failures import CallFailedError, MissingError, unavailable
 
 Json = dict[str, Any]
-_TEXTS = {"title": "summary", "location": "location", "description": "description"}
+_TEXTS = {"title": "summary", "location": "location"}
+_MAX_DESCRIPTION = 8_192
+"""Google cuts longer ones."""
 MEETING, DEPLOYMENT, NUMBER = "meetingId", "deployment", "generation"
 """The keys of the marker in an event's private extended properties."""
 
@@ -63,6 +66,8 @@ class GoogleCalendar:
 def written(content: EventContent, fields: frozenset[str]) -> Json:
     """These fields as Google takes them; the other form of a time is null, so that a patch can change between both."""
     body: Json = {name: getattr(content, field) for field, name in _TEXTS.items() if field in fields}
+    if "description" in fields:
+        body["description"] = _description(content.description)
     if "when" in fields:
         when = content.when
         for name, moment in (("start", when.starts_at), ("end", when.ends_at)):
@@ -71,6 +76,12 @@ def written(content: EventContent, fields: frozenset[str]) -> Json:
             else:
                 body[name] = {"dateTime": moment.isoformat(), "timeZone": when.zone or "UTC", "date": None}
     return body
+
+
+def _description(text: str) -> str:
+    """Google shows a description as HTML; what is too long as HTML is written as it is."""
+    escaped = html_of_text(text)
+    return escaped if len(escaped) <= _MAX_DESCRIPTION else text
 
 
 def _remote(event: Json, *, ours: bool) -> Remote:
@@ -92,7 +103,7 @@ def read_content(event: Json) -> EventContent:
         title=event.get("summary") or "",
         when=_NEVER if event.get("status") == "cancelled" else _read_when(event),
         location=event.get("location") or "",
-        description=event.get("description") or "",
+        description=text_of_html(event.get("description") or ""),
     )
 
 

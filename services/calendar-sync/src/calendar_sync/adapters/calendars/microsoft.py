@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calendar_sync.adapters.clients.microsoft import GraphClient
+from calendar_sync.adapters.html_text import text_of_html, tidied
 from calendar_sync.application.writing import Access, Held, Marker, Remote
 from calendar_sync.domain.connection import PRIMARY
 from calendar_sync.domain.event import EventContent, When
@@ -109,8 +110,14 @@ def read_content(event: Json) -> EventContent:
             starts_at=_instant(event["start"]), ends_at=_instant(event["end"]), all_day=bool(event.get("isAllDay"))
         ),
         location=(event.get("location") or {}).get("displayName") or "",
-        description=(event.get("body") or {}).get("content") or "",
+        description=_text(event.get("body") or {}),
     )
+
+
+def _text(body: Json) -> str:
+    """We ask for text, but are not always given it; Exchange makes it of HTML, with links twice."""
+    content = body.get("content") or ""
+    return tidied(content) if body.get("contentType") == "text" else text_of_html(content)
 
 
 def _instant(value: Json) -> datetime:
