@@ -108,6 +108,19 @@ async def test_whole_days_are_dates_in_the_calendars_zone(desk: Desk) -> None:
     assert first.original_start == day
 
 
+async def test_a_whole_day_that_ends_when_it_begins_is_one_day(desk: Desk) -> None:
+    event_id = desk.make(
+        start={"date": f"{TOMORROW:%Y-%m-%d}"}, end={"date": f"{TOMORROW + timedelta(days=1):%Y-%m-%d}"}
+    )
+    desk.google.control(
+        "PATCH", f"accounts/{desk.email}/events/{event_id}/stored", {"end": {"date": f"{TOMORROW:%Y-%m-%d}"}}
+    )
+    (event,) = await desk.reader.seen()
+    when = event.content.when
+    assert (when.starts_at, when.ends_at, when.all_day) == (TOMORROW, TOMORROW + timedelta(days=1), True)
+    assert event.imported
+
+
 @pytest.mark.parametrize(
     ("fields", "opaque", "private", "imported"),
     [

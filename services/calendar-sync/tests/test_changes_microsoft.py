@@ -36,14 +36,21 @@ class Desk:
         self.calendar = MicrosoftCalendar(client)
         self.reader = Reader(MicrosoftChanges(client, deployment="tests"), self.access, WINDOW)
 
-    def make(self, *, organizer: str | None = None, without_uid: bool = False, **fields: Any) -> Json:
+    def make(
+        self,
+        *,
+        organizer: str | None = None,
+        without_uid: bool = False,
+        zone_label: str | None = None,
+        **fields: Any,
+    ) -> Json:
         """A new event, tomorrow at ten in Santiago unless said otherwise."""
         event = {
             "subject": "Lunch",
             "start": {"dateTime": f"{TOMORROW:%Y-%m-%d}T10:00:00", "timeZone": SANTIAGO},
             "end": {"dateTime": f"{TOMORROW:%Y-%m-%d}T11:00:00", "timeZone": SANTIAGO},
         } | fields
-        body = {"event": event, "organizer": organizer, "withoutUid": without_uid}
+        body = {"event": event, "organizer": organizer, "withoutUid": without_uid, "zoneLabel": zone_label}
         made: Json = self.microsoft.control("POST", f"accounts/{self.email}/events", body)
         return made
 
@@ -140,6 +147,49 @@ async def test_whole_days_are_dates_wherever_they_were_made(desk: Desk) -> None:
     desk.change(second.event_id, subject="Holiday")
     again = {event.event_id: event for event in await desk.reader.seen()}[second.event_id]
     assert (again.original_start, again.content.title) == (second.original_start, "Holiday")
+
+
+def whole_day(zone: str = SANTIAGO) -> Json:
+    midnights = [{"dateTime": f"{TOMORROW + timedelta(days=n):%Y-%m-%d}T00:00:00", "timeZone": zone} for n in (0, 1)]
+    return {"isAllDay": True, "start": midnights[0], "end": midnights[1]}
+
+
+LABELS = [None, "tzone://Microsoft/Utc", "tzone://Microsoft/Custom", "Customized Time Zone", "Nowhere/At_All"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+async def test_a_whole_day_without_a_zone_is_the_mailboxs_own_day(desk: Desk, label: str | None) -> None:
+    desk.microsoft.control("POST", "accounts", {"email": desk.email, "timeZone": SANTIAGO})
+    desk.make(zone_label=label, **whole_day("UTC"))
+    (event,) = await desk.reader.seen()
+    when = event.content.when
+    assert (when.starts_at, when.ends_at, when.zone) == (TOMORROW, TOMORROW + timedelta(days=1), "America/Santiago")
+
+
+async def test_a_whole_day_with_a_zone_keeps_it(desk: Desk) -> None:
+    desk.microsoft.control("POST", "accounts", {"email": desk.email, "timeZone": "Tokyo Standard Time"})
+    desk.make(**whole_day())
+    hours = [{"dateTime": f"{TOMORROW:%Y-%m-%d}T{hour}:00:00", "timeZone": "UTC"} for hour in (10, 11)]
+    desk.make(subject="Timed", start=hours[0], end=hours[1])
+    zones = {event.content.title: event.content.when.zone for event in await desk.reader.seen()}
+    assert zones == {"Lunch": "America/Santiago", "Timed": "UTC"}
+    assert desk.requests("mailboxSettings.get") == 0, "nobody had to be asked"
+
+
+async def test_instances_of_whole_days_in_a_custom_zone_keep_their_names(desk: Desk) -> None:
+    desk.microsoft.control("POST", "accounts", {"email": desk.email, "timeZone": "Tokyo Standard Time"})
+    desk.make(zone_label="tzone://Microsoft/Custom", recurrence=daily(TOMORROW, 3), **whole_day("Tokyo Standard Time"))
+    before = {event.event_id: event.original_start for event in await desk.reader.seen()}
+    assert sorted(before.values()) == [f"{TOMORROW + timedelta(days=n):%Y-%m-%d}" for n in (0, 1, 2)]
+    desk.change(sorted(before)[1], subject="Holiday")
+    assert {event.event_id: event.original_start for event in await desk.reader.seen()} == before
+
+
+async def test_a_mailbox_whose_settings_cannot_be_had_is_read_all_the_same(desk: Desk) -> None:
+    desk.microsoft.fault("error", account=desk.email, operation="mailboxSettings.get", status=403)
+    desk.make(**whole_day("UTC"))
+    (event,) = await desk.reader.seen()
+    assert (event.content.when.starts_at, event.content.when.zone) == (TOMORROW, "UTC")
 
 
 @pytest.mark.parametrize(

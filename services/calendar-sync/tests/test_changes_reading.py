@@ -2,10 +2,12 @@
 
 import copy
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from calendar_sync.adapters.calendars import google as google_calendar
+from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
 from calendar_sync.adapters.changes.google import GoogleChanges
 from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
 from calendar_sync.adapters.changes.uids import plain_uid
@@ -115,9 +117,36 @@ async def test_one_event_that_cannot_be_read_keeps_no_other_back(changes: Any, e
 
 
 @PROVIDERS
-async def test_an_event_that_ends_before_it_begins_cannot_be_read(changes: Any, event: Json) -> None:
-    read = await page(changes(event | {"start": event["end"], "end": event["start"]}))
-    assert (read.found, read.unread) == ([], ["e1"])
+@pytest.mark.parametrize("end", ["missing", "backwards"])
+async def test_a_time_that_ends_before_it_begins_or_never_takes_no_time(changes: Any, event: Json, end: str) -> None:
+    ends = {"start": event["end"], "end": event["start"] if end == "backwards" else None}
+    (found,) = (await page(changes(event | ends))).found
+    assert isinstance(found, SeenEvent)
+    assert found.content.when.starts_at == found.content.when.ends_at
+    assert not found.imported
+
+
+@pytest.mark.parametrize("end", ["2026-06-15", "2026-06-14", None])
+@pytest.mark.parametrize("read", [google_calendar.read_content, microsoft_calendar.read_content])
+def test_a_whole_day_that_ends_no_later_than_it_begins_is_one_day(read: Any, end: str | None) -> None:
+    graph = read is microsoft_calendar.read_content
+    midnight = {"dateTime": "2026-06-15T00:00:00.0000000", "timeZone": "UTC"} if graph else {"date": "2026-06-15"}
+    last = end and ({"dateTime": f"{end}T00:00:00.0000000", "timeZone": "UTC"} if graph else {"date": end})
+    when = read({"isAllDay": True, "start": midnight, "end": last}).when
+    day = datetime(2026, 6, 15, tzinfo=UTC)
+    assert (when.starts_at, when.ends_at, when.all_day) == (day, day + timedelta(days=1), True)
+
+
+async def test_a_bare_occurrence_that_names_no_series_is_looked_up() -> None:
+    bare = {name: GRAPH[name] for name in ("id", "start", "end")} | {"type": "occurrence"}
+
+    class Client(Answering):
+        async def call(self, _method: str, path: str, *_: Any, **__: Any) -> Any:
+            return GRAPH if path == "/me/events/e1" else {"value": [bare], "@odata.deltaLink": "c"}
+
+    (found,) = (await page(MicrosoftChanges(Client(None), deployment="tests"))).found  # type: ignore[arg-type]
+    assert isinstance(found, SeenEvent)
+    assert (found.content.title, found.series_id) == ("Lunch", "s1")
 
 
 async def test_graph_says_which_series_may_have_lost_instances() -> None:

@@ -156,3 +156,10 @@ def test_every_zone_that_is_offered_is_taken(graph: httpx.Client) -> None:
     for entry in found:
         answer = graph.get("/me/events", headers={"Prefer": f'outlook.timezone="{entry["alias"]}"'})
         assert answer.status_code == 200, entry
+
+
+def test_the_zone_of_the_mailbox_is_in_its_settings(microsoft: Microsoft, graph: httpx.Client) -> None:
+    microsoft.control("POST", "accounts", {"email": HOST, "timeZone": "Pacific SA Standard Time"})
+    assert graph.get("/me/mailboxSettings").json()["timeZone"] == "Pacific SA Standard Time"
+    blind = microsoft.graph_with(microsoft.consent(HOST, "Calendars.ReadWrite")["access_token"])
+    refused(blind.get("/me/mailboxSettings"), 403, "ErrorAccessDenied")

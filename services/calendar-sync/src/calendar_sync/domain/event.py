@@ -6,7 +6,7 @@ Texts are normalised the same way on both sides, so that two events are the same
 import hashlib
 import json
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from contracts.values.enums import MeetingStatus
 from contracts.values.meeting import MeetingState
@@ -43,6 +43,20 @@ class When(BaseModel):
     @classmethod
     def _whole_seconds(cls, value: datetime) -> datetime:
         return value.replace(microsecond=0)
+
+    @classmethod
+    def days(cls, first: datetime, end: datetime | None) -> "When":
+        """Whole days from one midnight to before another; an end that is none, or no later, means one day.
+
+        Providers give such ends although RFC 5545 section 3.6.1 has them exclusive, and one day where there is none.
+        """
+        one_day = first + timedelta(days=1)
+        return cls(starts_at=first, ends_at=max(end or one_day, one_day), all_day=True)
+
+    @classmethod
+    def span(cls, starts_at: datetime, ends_at: datetime | None, zone: str | None = None) -> "When":
+        """From one instant to another; an end that is none, or earlier, is the start (RFC 5545 section 3.6.1)."""
+        return cls(starts_at=starts_at, ends_at=max(ends_at or starts_at, starts_at), zone=zone)
 
     def same_as(self, other: "When") -> bool:
         """Whether both mean the same time; the zone counts where both know one."""

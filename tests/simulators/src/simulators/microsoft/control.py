@@ -32,13 +32,15 @@ class NewCalendar(ControlModel):
 class NewEvent(ControlModel):
     """An event as Graph takes it; with ``organizer``, a meeting that this address invited the account to.
 
-    ``withoutUid`` leaves ``iCalUId`` null, as it is now and then.
+    ``withoutUid`` leaves ``iCalUId`` null, as it is now and then. ``zoneLabel`` is what the event's original zones say,
+    such as ``tzone://Microsoft/Custom``.
     """
 
     event: JsonObject
     calendar_id: str | None = None
     organizer: str | None = None
     without_uid: bool = False
+    zone_label: str | None = None
 
 
 class Move(ControlModel):
@@ -152,6 +154,7 @@ def _add_events(routes: APIRouter, world: World) -> None:
         event = world.exchange.create(account, calendar, body.event, organizer)
         if body.without_uid:
             event.ical_uid = None
+        event.zone_label = body.zone_label
         return _event_json(event)
 
     @routes.patch("/accounts/{email}/events/{event_id}")

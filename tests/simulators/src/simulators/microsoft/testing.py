@@ -23,7 +23,7 @@ from simulators.microsoft.settings import Settings
 JsonObject = dict[str, Any]
 ModelT = TypeVar("ModelT", bound=Parsable)
 
-SCOPES = ("Calendars.ReadWrite", "User.Read")
+SCOPES = ("Calendars.ReadWrite", "User.Read", "MailboxSettings.Read")
 REDIRECT = "http://127.0.0.1:1/callback"
 LOGIN_HOST = "https://login.microsoftonline.com"
 

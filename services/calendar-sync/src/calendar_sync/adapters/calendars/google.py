@@ -109,14 +109,11 @@ def read_content(event: Json) -> EventContent:
 
 def _read_when(event: Json) -> When:
     start, end = event.get("start") or {}, event.get("end") or {}
-    if start.get("date") and end.get("date"):
-        return When(starts_at=_midnight(start["date"]), ends_at=_midnight(end["date"]), all_day=True)
-    if start.get("dateTime") and end.get("dateTime"):
-        return When(
-            starts_at=datetime.fromisoformat(start["dateTime"]),
-            ends_at=datetime.fromisoformat(end["dateTime"]),
-            zone=start.get("timeZone"),
-        )
+    if start.get("date"):
+        return When.days(_midnight(start["date"]), _midnight(end["date"]) if end.get("date") else None)
+    if start.get("dateTime"):
+        ends_at = datetime.fromisoformat(end["dateTime"]) if end.get("dateTime") else None
+        return When.span(datetime.fromisoformat(start["dateTime"]), ends_at, start.get("timeZone"))
     raise ValueError("an event has no time")
 
 

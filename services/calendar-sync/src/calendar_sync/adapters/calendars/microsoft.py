@@ -106,9 +106,7 @@ def read_content(event: Json) -> EventContent:
     """What an event of Graph's says, in UTC and as text."""
     return EventContent(
         title=event.get("subject") or "",
-        when=When(
-            starts_at=_instant(event["start"]), ends_at=_instant(event["end"]), all_day=bool(event.get("isAllDay"))
-        ),
+        when=_read_when(event),
         location=(event.get("location") or {}).get("displayName") or "",
         description=_text(event.get("body") or {}),
     )
@@ -118,6 +116,11 @@ def _text(body: Json) -> str:
     """We ask for text, but are not always given it; Exchange makes it of HTML, with links twice."""
     content = body.get("content") or ""
     return tidied(content) if body.get("contentType") == "text" else text_of_html(content)
+
+
+def _read_when(event: Json) -> When:
+    starts_at, ends_at = _instant(event["start"]), _instant(event["end"]) if event.get("end") else None
+    return When.days(starts_at, ends_at) if event.get("isAllDay") else When.span(starts_at, ends_at)
 
 
 def _instant(value: Json) -> datetime:

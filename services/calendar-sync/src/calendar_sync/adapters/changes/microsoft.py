@@ -35,6 +35,8 @@ _NOT_BUSY = frozenset({"free", "workingElsewhere"})
 _ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
 _OURS = re.compile(r"[0-9a-f]{32}")
 """What the transaction id of a copy of ours looks like."""
+_OCCURRING = frozenset({"occurrence", "exception"})
+_UTC = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "Etc/UCT", "GMT", "UCT"})
 _NEW = timedelta(days=1)
 _FEW = 4
 _MARKS = {"$select": "id", "$expand": MARKER}
@@ -54,7 +56,9 @@ class MicrosoftChanges:
         items = [item for item in reading.items_of(answer) if isinstance(item, dict)]
         masters = await self._masters(access, items)
         marks = await self._marks(access, items)
-        found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks))
+        whole = [*masters.values(), *(item for item in items if not _is_bare(item) and not _is_removed(item))]
+        own_zone = await self._mailbox_zone(access) if any(map(_lacks_zone, whole)) else None
+        found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
         found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
         return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
 
@@ -66,12 +70,10 @@ class MicrosoftChanges:
         return await self._client.call("GET", path, access.token, prefer=_PAGE, params=within)
 
     async def _masters(self, access: Access, items: Sequence[Json]) -> dict[str, Json]:
-        """The masters that the items refer to, by id: most come beside them, the others are fetched."""
+        """What bare items leave out, by ``_master_id``: most masters come beside them, the others are fetched."""
         masters = {str(item.get("id")): item for item in items if _is_master(item)}
-        wanted = {
-            item["seriesMasterId"] for item in items if _is_bare(item) and isinstance(item["seriesMasterId"], str)
-        }
-        for master_id in sorted(wanted - masters.keys()):
+        wanted = {_master_id(item) for item in items if _is_bare(item)} - masters.keys() - {""}
+        for master_id in sorted(wanted):
             if (master := await self._look(access, master_id)) is not None:
                 masters[master_id] = master
         return masters
@@ -90,6 +92,18 @@ class MicrosoftChanges:
             if (event := await self._look(access, event_id, params=_MARKS)) is not None:
                 marks |= self._mark(event)
         return marks
+
+    async def _mailbox_zone(self, access: Access) -> str | None:
+        """The IANA zone of the mailbox; None when it has none that we know, or does not let us see it."""
+        try:
+            settings = await self._client.call("GET", "/me/mailboxSettings", access.token)
+        except MissingError:
+            return None
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return None
+        return iana(settings.get("timeZone"))
 
     async def _look(self, access: Access, event_id: str, **options: Any) -> Json | None:
         """The event; None when it is not there any more, or is refused: that must not end the round."""
@@ -120,16 +134,17 @@ class MicrosoftChanges:
         return {event["id"]: meeting_uuid} if meeting_uuid and deployment == self._deployment else {}
 
 
-def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found | None:
-    """What an item is; None for the master of a series."""
+def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone: str | None) -> Found | None:
+    """What an item is; None for the master of a series. ``own_zone`` is the mailbox's."""
     if _is_removed(item):
         return GoneEvent(item["id"])
     if _is_master(item):
         return None
-    event = masters[item["seriesMasterId"]] | item if _is_bare(item) else item
+    event = _whole(item, masters)
     if event.get("isCancelled"):
         return GoneEvent(event["id"])
     content = read_content(event)
+    zone = (own_zone if _lacks_zone(event) else None) or _zone(event)
     organizer = reading.part(reading.part(event, "organizer"), "emailAddress")
     by_owner = bool(event.get("isOrganizer")) or not organizer
     uid = reading.uid(event.get("iCalUId"))
@@ -137,9 +152,9 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str]) -> Found 
         event_id=event["id"],
         etag=str(event.get("@odata.etag") or ""),
         ical_uid=None if uid is None else plain_uid(uid),
-        original_start=_original_start(event, content),
+        original_start=_original_start(event, content, zone),
         series_id=str(event.get("seriesMasterId") or ""),
-        content=reading.in_zone(content, iana(event.get("originalStartTimeZone"))),
+        content=reading.in_zone(content, zone),
         meeting_link=reading.url(reading.part(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")),
         private=event.get("sensitivity") in _PRIVATE,
         opaque=event.get("showAs") not in _NOT_BUSY,
@@ -164,8 +179,15 @@ def _is_master(item: Json) -> bool:
 
 
 def _is_bare(item: Json) -> bool:
-    """Whether it is an occurrence that says no more than when it is."""
-    return bool(item.get("seriesMasterId")) and "subject" not in item and not _is_removed(item)
+    """Whether it is an occurrence that says no more than when it is, and perhaps whose."""
+    occurs = bool(item.get("seriesMasterId")) or item.get("type") in _OCCURRING
+    return occurs and "subject" not in item and not _is_removed(item)
+
+
+def _master_id(item: Json) -> str:
+    """Where the rest of a bare item is: in its master, or, where it does not name one, in the occurrence itself."""
+    found = item.get("seriesMasterId") or item.get("id")
+    return found if isinstance(found, str) else ""
 
 
 def _may_be_ours(item: Json) -> bool:
@@ -179,7 +201,26 @@ def _may_be_ours(item: Json) -> bool:
         return True
 
 
-def _original_start(event: Json, content: EventContent) -> str:
+def _whole(item: Json, masters: dict[str, Json]) -> Json:
+    """The event that an item is, with what a bare occurrence leaves out. Raises KeyError when that is not known."""
+    return masters[_master_id(item)] | item if _is_bare(item) else item
+
+
+def _zone(event: Json) -> str | None:
+    """The IANA zone in which the event was made."""
+    return iana(event.get("originalStartTimeZone"))
+
+
+def _lacks_zone(event: Json) -> bool:
+    """Whether the event does not say where it is: then it is where its mailbox is.
+
+    A whole day that an API client made is often labelled UTC, and yet means a day of the mailbox's owner.
+    """
+    zone = _zone(event)
+    return zone is None or (bool(event.get("isAllDay")) and zone in _UTC)
+
+
+def _original_start(event: Json, content: EventContent, zone: str | None) -> str:
     """Which occurrence it is. An exception says when it was to begin; any other begins as it was to."""
     if not event.get("seriesMasterId"):
         return ""
@@ -187,7 +228,6 @@ def _original_start(event: Json, content: EventContent) -> str:
     begins = content.when.starts_at if original is None else parse_instant(original)
     if not content.when.all_day:
         return reading.instance(begins)
-    zone = iana(event.get("originalStartTimeZone"))
     # The instant is midnight where the event was made; an all-day time as such stands for its day in UTC.
     return (begins if original is None or zone is None else begins.astimezone(ZoneInfo(zone))).date().isoformat()
 

@@ -101,11 +101,8 @@ def in_zone(content: EventContent, zone: str | None) -> EventContent:
 
 
 def takes_time(content: EventContent) -> bool:
-    """False for an event without length, such as a reminder. Raises ValueError for one that ends before it begins."""
-    when = content.when
-    if when.ends_at < when.starts_at:
-        raise ValueError("an event ends before it begins")
-    return when.ends_at > when.starts_at
+    """False for an event without length, such as a reminder."""
+    return content.when.ends_at > content.when.starts_at
 
 
 def address(value: object) -> str | None:

@@ -25,9 +25,11 @@ from calendar_sync.domain.grant import Grant
 
 log = structlog.get_logger()
 
-SCOPES = ("Calendars.ReadWrite", "User.Read")
-"""Least rights: the user's calendars, also to watch them, and the address to show whose they are. MSAL adds
-``openid``, ``profile`` and ``offline_access`` itself."""
+NEEDED = ("Calendars.ReadWrite", "User.Read")
+"""Least rights: the user's calendars, also to watch them, and the address to show whose they are."""
+SCOPES = (*NEEDED, "MailboxSettings.Read")
+"""What is asked for: also the mailbox's time zone, for whole days that do not say theirs. MSAL adds ``openid``,
+``profile`` and ``offline_access`` itself."""
 
 LOGIN_HOST = "https://login.microsoftonline.com"
 _REVOKED = "Access was withdrawn at Microsoft, or has expired. Connect the calendar again."
@@ -101,7 +103,7 @@ class MicrosoftOAuth:
     async def redeem(self, *, code: str, kept: str) -> Granted:
         result, cache = await self._threads.run(self._redeem, code, json.loads(kept))
         granted = str(result.get("scope", "")).split()
-        if not set(map(_bare, SCOPES)) <= set(map(_bare, granted)):
+        if not set(map(_bare, NEEDED)) <= set(map(_bare, granted)):
             raise ConsentFailedError(AuthorizationResult.INCOMPLETE)
         grant = _grant(result, cache)
         return Granted(grant, await self._email(grant.access_token), granted)

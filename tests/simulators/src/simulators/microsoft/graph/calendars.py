@@ -22,6 +22,13 @@ async def me(call: Call) -> Answer:
     return entity(call, rendering.user_json(call.account), "users/$entity")
 
 
+async def mailbox_settings(call: Call) -> Answer:
+    """The settings of the mailbox, of which only its time zone is imitated (resource mailboxSettings)."""
+    zone = call.account.time_zone
+    settings = {"timeZone": zone, "workingHours": {"timeZone": {"name": zone}}}
+    return Answer(200, {"@odata.context": odata.metadata(call.request, of_user(call, "mailboxSettings")), **settings})
+
+
 async def list_calendars(call: Call) -> Answer:
     """Every calendar of the mailbox."""
     found = [rendering.calendar_json(call.account, calendar) for calendar in call.account.calendars]

@@ -26,6 +26,7 @@ SCOPES = {
     "read": _READ,
     "read_basic": ("Calendars.ReadBasic", *_READ, "Calendars.Read.Shared", "Calendars.ReadWrite.Shared"),
     "write": ("Calendars.ReadWrite",),
+    "settings": ("MailboxSettings.Read", "MailboxSettings.ReadWrite"),
 }
 """Delegated permissions that allow an operation (each API page, "Permissions")."""
 

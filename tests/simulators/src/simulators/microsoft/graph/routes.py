@@ -23,6 +23,7 @@ class Operation(NamedTuple):
 
 _OF_A_MAILBOX = (
     Operation("me.get", "GET", "", "user", calendars.me),
+    Operation("mailboxSettings.get", "GET", "/mailboxSettings", "settings", calendars.mailbox_settings),
     Operation("calendars.list", "GET", "/calendars", "read_basic", calendars.list_calendars),
     Operation("calendars.create", "POST", "/calendars", "write", calendars.create_calendar),
     Operation("calendar.getSchedule", "POST", "/calendar/getSchedule", "read_basic", calendars.get_schedule),

@@ -84,6 +84,9 @@ class Event(BaseModel):
     departures: list[Departure] = Field(default_factory=list)
     properties: dict[str, Any] = Field(default_factory=dict)
     extended: dict[str, str] = Field(default_factory=dict)
+    zone_label: str | None = Field(
+        default=None, description="What originalStartTimeZone says where it is no supported zone, like a custom one."
+    )
     organizer: Person
     is_organizer: bool = True
     attendees: list[Attendee] = Field(default_factory=list)
