@@ -6,7 +6,7 @@ import pytest
 from localrun.platform import Platform
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import DESKTOP, PHONE, browsing, is_readable
+from tests.support.browser import DESKTOP, PHONE, browsing, is_accessible, is_readable
 from tests.support.callers import Caller, done
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,7 @@ async def consent(page: Page, host: Caller, provider: str, email: str) -> None:
     if provider == "google":
         await page.get_by_label("Use another account").check()
     await page.locator('input[name="other"]').fill(email)
+    await is_accessible(page)
 
 
 @pytest.mark.parametrize("provider", ["google", "outlook"])

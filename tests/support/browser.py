@@ -59,7 +59,10 @@ async def browsing(chromium: Browser, *, app: str | None = None, **options: Any)
 
 
 async def is_readable(page: Page) -> None:
-    """Nothing is cut off, text stands out (WCAG 1.4.3), buttons can be hit (WCAG 2.5.5), the parts are named."""
+    """Nothing is cut off, text stands out (WCAG 1.4.3), buttons can be hit (WCAG 2.5.5), the parts are named.
+
+    And axe-core finds nothing serious.
+    """
     overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow == 0
     for element in await page.locator("h1, p, dt, dd, button").all():
@@ -72,6 +75,7 @@ async def is_readable(page: Page) -> None:
     assert await page.locator("html").get_attribute("lang")
     assert await page.get_by_role("main").count() == await page.get_by_role("heading", level=1).count() == 1
     assert await page.title()
+    await is_accessible(page)
 
 
 async def is_accessible(page: Page) -> None:

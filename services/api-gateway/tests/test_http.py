@@ -35,10 +35,21 @@ def check_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any
 # --- paths and methods ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/nothing", "/api/v1/meetings/M1/nothing", "/%00", "/é", "//"])
+@pytest.mark.parametrize("path", ["/api", "/api/v1/nothing", "/api/v1/meetings/M1/nothing", "/%00", "/é", "/x//y"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_an_unknown_path_is_404(api: Gateway, method: str, path: str) -> None:
     check_error(await api.client.request(method, path), 404, "BE0404")
+
+
+async def test_the_root_leads_browsers_to_the_documentation_and_is_404_for_programs(api: Gateway) -> None:
+    check_error(await api.client.get("/"), 404, "BE0404")
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "es-CL"}
+    shown = await api.client.get("/", headers=browser)
+    assert (shown.status_code, shown.headers["content-language"]) == (200, "es")
+    assert "API de reuniones" in shown.text
+    for target in ("/docs", "/docs/filters", "/openapi.json"):
+        assert f'href="{target}"' in shown.text
+        assert (await api.client.get(target)).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["[", "a/b?c#d", "", "a b", "user:pw@host"])

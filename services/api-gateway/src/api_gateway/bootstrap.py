@@ -26,6 +26,7 @@ from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_routes
 from api_gateway.adapters.http.openapi import describe
 from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.adapters.http.root import root_routes
 from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.tokens import KeySet, TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
@@ -104,6 +105,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(availability_routes(backend))
     app.include_router(calendar_routes(backend))
     app.include_router(reference_routes())
+    app.include_router(root_routes())
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(Correlation, broken=broken)

@@ -1,7 +1,7 @@
 """What a person sees in a browser: the accounts, and each calendar, as its owner would use it."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from simulators.common.pages import Pages, same_origin
+from simulators.common.weeks import week_page
 from simulators.google.calendar.access import visible
 from simulators.google.calendar.errors import ApiError
 from simulators.google.calendar.guests import set_answer
@@ -41,8 +42,8 @@ def _add_views(routes: APIRouter, world: World, pages: Pages) -> None:
         return pages.render("accounts.html", accounts=accounts)
 
     @routes.get("/accounts/{email}")
-    async def calendar_page(email: str) -> Response:
-        return _account_page(world, pages, known(world, email))
+    async def calendar_page(email: str, week: str = "", q: str = "") -> Response:
+        return _account_page(world, pages, known(world, email), week=week, query=q)
 
 
 def _add_forms(routes: APIRouter, world: World, pages: Pages) -> None:
@@ -124,15 +125,34 @@ def _to(account: Account) -> RedirectResponse:
     return RedirectResponse(f"/accounts/{quote(account.email)}", 303)
 
 
-def _account_page(world: World, pages: Pages, account: Account, problem: str = "", status: int = 200) -> Response:
+def _account_page(
+    world: World,
+    pages: Pages,
+    account: Account,
+    *,
+    week: str = "",
+    query: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> Response:
     now = world.clock.now()
-    calendars = [(calendar, _rows(world, calendar, now)) for calendar in visible(world, account)]
+    shown = visible(world, account)
+    page = week_page(
+        [row for calendar in shown for row in _rows(world, calendar, now)],
+        day=lambda row: date.fromisoformat(row["start"][:10]),
+        changed=lambda row: str(row["event"]["updated"]),
+        text=_searched,
+        week=week,
+        query=query,
+    )
+    calendars = [(calendar, [row for row in page.rows if row["calendar_id"] == calendar.id]) for calendar in shown]
     scopes = consented(world, world.settings.google_client_id, account.email)
     channels = [channel for channel in world.state.channels.values() if channel.account == account.email]
     return pages.render(
         "account.html",
         status=status,
         account=account,
+        page=page,
         calendars=calendars,
         scopes=scopes,
         channels=channels,
@@ -142,11 +162,16 @@ def _account_page(world: World, pages: Pages, account: Account, problem: str = "
 
 
 def _rows(world: World, calendar: Calendar, now: datetime) -> list[Json]:
-    """The events around now, series as instances, deleted ones last."""
+    """The events around now, series as instances."""
     asked = {"singleEvents": True, "showDeleted": True, "orderBy": "startTime"}
     found = Query(world, calendar, asked, None, now - PAST, now + AHEAD).run()
-    rows = [_row(item.resource, calendar) for item in found if item.resource["status"] != "cancelled"]
-    return rows + [_row(item.resource, calendar) for item in found if item.resource["status"] == "cancelled"]
+    return [_row(item.resource, calendar) for item in found]
+
+
+def _searched(row: Json) -> str:
+    event = row["event"]
+    guests = [guest["email"] for guest in event.get("attendees", [])]
+    return "\n".join([event.get("summary", ""), event.get("location", ""), event.get("description", ""), *guests])
 
 
 def _row(resource: Json, calendar: Calendar) -> Json:
@@ -162,4 +187,12 @@ def _row(resource: Json, calendar: Calendar) -> Json:
         )
     mine = next((guest for guest in resource.get("attendees", []) if guest["email"] == calendar.owner), None)
     own = resource["organizer"]["email"] == calendar.id
-    return {"event": resource, "start": start, "end": end, "all_day": all_day, "mine": mine, "own": own}
+    return {
+        "event": resource,
+        "calendar_id": calendar.id,
+        "start": start,
+        "end": end,
+        "all_day": all_day,
+        "mine": mine,
+        "own": own,
+    }

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from simulators.common.pages import Pages, same_origin
+from simulators.common.weeks import week_page
 from simulators.mail.mailbox import Mail, Mailbox, Summary
 
 # The mail's HTML is a stranger's: no scripts, nothing loaded from elsewhere, an origin of its own. Its links may open
@@ -48,8 +49,16 @@ def page_router(mailbox: Mailbox) -> APIRouter:
     pages = Pages(Path(__file__).parent / "templates")
 
     @router.get("/")
-    async def inbox(to: str | None = None) -> HTMLResponse:
-        return pages.render("inbox.html", mails=mailbox.summaries(to or None), to=to or "")
+    async def inbox(week: str = "", q: str = "") -> HTMLResponse:
+        page = week_page(
+            mailbox.summaries(),
+            day=lambda mail: mail.received_at.date(),
+            changed=lambda mail: f"{mail.id:012}",
+            text=lambda mail: "\n".join([mail.subject, mail.sender, *mail.recipients]),
+            week=week,
+            query=q,
+        )
+        return pages.render("inbox.html", page=page)
 
     @router.post("/delete", dependencies=[Depends(same_origin)])
     async def delete_all() -> RedirectResponse:

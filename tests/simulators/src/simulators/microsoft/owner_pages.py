@@ -1,7 +1,7 @@
 """Pages for a person: each mailbox with its calendars, and what its owner can do there in Outlook."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from simulators.common.pages import Pages, same_origin
+from simulators.common.weeks import week_page
 from simulators.microsoft.calendar import recurrence, rendering, zones
 from simulators.microsoft.calendar.views import view
 from simulators.microsoft.forms import fields
@@ -42,8 +43,8 @@ def router(world: World, pages: Pages) -> APIRouter:
         return _to(account)
 
     @routes.get("/accounts/{email}")
-    async def mailbox(email: str) -> Response:
-        return _page(world, pages, world.account(email))
+    async def mailbox(email: str, week: str = "", q: str = "") -> Response:
+        return _page(world, pages, world.account(email), week=week, query=q)
 
     @routes.post("/accounts/{email}/events", dependencies=checked)
     async def add_event(email: str, request: Request) -> Response:
@@ -106,14 +107,27 @@ def _times(form: Mapping[str, str], zone: str, *, all_day: bool) -> JsonObject:
     }
 
 
-def _page(world: World, pages: Pages, account: Account, problem: str = "") -> Response:
+def _page(
+    world: World, pages: Pages, account: Account, *, week: str = "", query: str = "", problem: str = ""
+) -> Response:
     grants = [grant for grant in world.state.grants.values() if grant.email == account.email and not grant.refused]
     watching = [entry for entry in world.subscriptions.alive() if entry.email == account.email]
+    page = week_page(
+        [row for calendar in account.calendars for row in _rows(world, account, calendar)],
+        day=lambda row: date.fromisoformat(row["start"][:10]),
+        changed=lambda row: str(row["event"]["lastModifiedDateTime"]),
+        text=_searched,
+        week=week,
+        query=query,
+    )
     return pages.render(
         "mailbox.html",
         status=400 if problem else 200,
         account=account,
-        calendars=[(calendar, _rows(world, account, calendar)) for calendar in account.calendars],
+        page=page,
+        calendars=[
+            (calendar, [row for row in page.rows if row["calendar"] is calendar]) for calendar in account.calendars
+        ],
         mails=account.mails[-20:],
         scopes=sorted({scope for grant in grants for scope in grant.scopes}),
         subscriptions=watching,
@@ -128,11 +142,20 @@ def _rows(world: World, account: Account, calendar: Calendar) -> list[JsonObject
     return [
         {
             "event": rendering.event_json(event, shown, occurrence),
+            "calendar": calendar,
             "all_day": event.timing.all_day,
             **_span(occurrence, account.time_zone, all_day=event.timing.all_day),
         }
         for event, occurrence in view(world.exchange, account, calendar, now - _BACK, now + _AHEAD)
     ]
+
+
+def _searched(row: JsonObject) -> str:
+    event = row["event"]
+    guests = [guest["emailAddress"]["address"] for guest in event["attendees"]]
+    return "\n".join(
+        [event["subject"] or "", event["location"]["displayName"] or "", event["body"]["content"], *guests]
+    )
 
 
 def _span(occurrence: recurrence.Occurrence, zone: str, *, all_day: bool) -> dict[str, str]:

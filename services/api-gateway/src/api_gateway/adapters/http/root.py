@@ -1,0 +1,22 @@
+"""The page at the root, which leads a person with a browser to the documentation."""
+
+from contracts.api.errors import ApiError, ErrorCode
+from fastapi import APIRouter, Request, Response
+
+from api_gateway.adapters.http.public import PublicRoute, language_asked
+from api_gateway.adapters.http.search import REFERENCE_PATH
+from api_gateway.adapters.pages.rendering import page
+
+
+def root_routes() -> APIRouter:
+    """``/``, for browsers alone: to programs it is a path like any other that does not exist."""
+    router = APIRouter(route_class=PublicRoute, include_in_schema=False)
+
+    @router.get("/")
+    async def root(request: Request) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise ApiError(ErrorCode.NOT_FOUND)
+        headers = {"Vary": "Accept, Accept-Language"}
+        return page("root.html", language_asked(request), headers=headers, filters=REFERENCE_PATH)
+
+    return router
