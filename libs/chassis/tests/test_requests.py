@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from chassis.context import Context, working_on
-from chassis.kafka.publisher import Publisher
+from chassis.kafka.publisher import Publisher, UnacknowledgedError
 from chassis.kafka.requests import BusUnavailableError, Requests
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.settings import ServiceSettings
@@ -41,6 +41,17 @@ class Answering:
 class Refusing:
     async def publish(self, _outgoing: Outgoing) -> None:
         raise KafkaTimeoutError
+
+
+class Unsure:
+    """The broker does not acknowledge in time; the reply comes all the same, or never."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        await self._answering.publish(outgoing)
+        raise UnacknowledgedError
 
 
 @pytest.fixture
@@ -91,6 +102,17 @@ async def test_a_command_that_the_bus_does_not_take_is_not_accepted(
     asking = await requests(opened, settings, Refusing())
     with pytest.raises(BusUnavailableError):
         await asking.request(COMMAND, key="M1")
+
+
+async def test_a_command_without_an_acknowledgement_may_have_been_accepted(
+    opened: AsyncExitStack, settings: ServiceSettings, publisher: Publisher
+) -> None:
+    silent = await requests(opened, settings, Unsure(Answering(publisher, [])), deadline=0.2)
+    assert await silent.request(COMMAND, key="M1") is None
+    answered = await requests(opened, settings, Unsure(Answering(publisher, [Reply(outcome=Outcome.OK, version=1)])))
+    reply = await answered.request(COMMAND, key="M1")
+    assert reply is not None
+    assert reply.version == 1
 
 
 async def test_more_than_the_allowed_number_in_flight_is_refused_at_once(

@@ -346,7 +346,7 @@ async def test_a_meeting_canceled_at_the_last_moment_is_409(api: Gateway) -> Non
 async def test_an_outcome_that_is_late_is_202(api: Gateway) -> None:
     api.bus.outcome = None
     page, body = await sent(api), await put(api, {"token": TOKEN})
-    assert (page.status_code, heading(page)) == (202, "We have received your answer")
+    assert (page.status_code, heading(page)) == (202, "Your answer is on its way")
     assert (body.status_code, body.json()) == (202, {"meetingUuid": MEETING, "status": "ACCEPTED"})
 
 

@@ -62,7 +62,7 @@ class Settings(ServiceSettings):
     directory_concurrency: int = Field(default=16, description="look-ups in flight at once")
 
     command_deadline: float = Field(default=5, description="how long a caller waits for an outcome before 202")
-    publish_timeout: float = Field(default=3, description="how long the bus may take to accept a command before 503")
+    publish_timeout: float = Field(default=3, description="how long the bus may take to acknowledge a command")
     commands_in_flight: int = Field(default=1000, description="commands waiting for an outcome; beyond it 503")
     body_limit: int = Field(default=256 * 1024, description="bytes of a request body")
 

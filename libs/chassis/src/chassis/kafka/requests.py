@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from aiokafka.errors import KafkaError
 from contracts.messages.replies import Reply
 from contracts.model import Contract
-from contracts.transport.envelope import Message
+from contracts.transport.envelope import Envelope, Message
 from contracts.transport.registry import type_of
 from contracts.transport.topics import GATEWAY_REPLIES
 
 from chassis import metrics
-from chassis.kafka.publisher import Publisher
+from chassis.kafka.publisher import Publisher, UnacknowledgedError
 from chassis.kafka.tail import Tail
 from chassis.kafka.wire import Received, encode, envelope_for
 from chassis.settings import ServiceSettings
 from chassis.tracing import SpanKind, span
+
+log = structlog.get_logger()
 
 
 class BusUnavailableError(Exception):
@@ -45,10 +48,13 @@ class Requests:
         return self._replies.problem()
 
     async def request(self, command: Contract, *, key: str) -> Reply | None:
-        """Publish a command and wait for its reply; None when the deadline passes first: it will still be carried out.
+        """Publish a command and wait for its reply.
+
+        None when the deadline passes first: the command was accepted and will be carried out, or it was sent without
+        an acknowledgement and may be.
 
         Raises:
-            BusUnavailableError: the command was not accepted.
+            BusUnavailableError: the command was certainly not accepted.
         """
         if len(self._waiting) >= self._most_in_flight or self._replies.problem() is not None:
             raise BusUnavailableError
@@ -60,8 +66,8 @@ class Requests:
         reply = self._waiting[envelope.id] = asyncio.Future[Reply]()
         metrics.REPLIES_PENDING.set(len(self._waiting))
         try:
-            await self._publisher.publish(encode(Message(envelope, command), key))
             async with asyncio.timeout(self._deadline):
+                await self._send(envelope, command, key)
                 return await reply
         except TimeoutError:
             return None
@@ -70,6 +76,13 @@ class Requests:
         finally:
             del self._waiting[envelope.id]
             metrics.REPLIES_PENDING.set(len(self._waiting))
+
+    async def _send(self, envelope: Envelope, command: Contract, key: str) -> None:
+        """Publish; a command without an acknowledgement counts as accepted, since its reply may still come."""
+        try:
+            await self._publisher.publish(encode(Message(envelope, command), key))
+        except UnacknowledgedError:
+            log.warning("command not acknowledged by the broker", type=envelope.type)
 
     def _match(self, received: Received[Reply]) -> None:
         waiting = self._waiting.get(received.envelope.causation_id or "")

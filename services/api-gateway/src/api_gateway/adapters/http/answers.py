@@ -17,7 +17,7 @@ ParticipantUuid = Annotated[ForeignId, Path(alias="participantUuid", examples=["
 
 
 class Accepted(Contract):
-    """The command is durable and will be carried out; its outcome is not known yet."""
+    """The command was accepted, or may have been; its outcome is not known yet."""
 
     meeting_uuid: str
     status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
@@ -72,5 +72,9 @@ def shown_or_told(description: str) -> dict[str, Any]:
 
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Accepted, "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key"}
+    202: {
+        "model": Accepted,
+        "description": "Accepted, or sent without an acknowledgement in time: poll `Location` (404 if it did not "
+        "happen), or repeat with the same Idempotency-Key, which never does it twice",
+    }
 }

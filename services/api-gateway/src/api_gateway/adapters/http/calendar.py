@@ -26,7 +26,7 @@ _SUCCESS, _FAILED = f"{_PREFIX}/callback/success", f"{_PREFIX}/callback/oauth-fa
 
 
 class CalendarAccepted(Contract):
-    """The command is durable and will be carried out; its outcome is not known yet."""
+    """The command was accepted, or may have been; its outcome is not known yet."""
 
     status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
 
@@ -34,7 +34,8 @@ class CalendarAccepted(Contract):
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": CalendarAccepted,
-        "description": "Durably accepted; poll `Location`, or repeat with the Idempotency-Key",
+        "description": "Accepted, or sent without an acknowledgement in time: poll `Location`, or repeat with the "
+        "same Idempotency-Key",
     }
 }
 

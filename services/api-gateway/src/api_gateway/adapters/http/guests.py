@@ -54,7 +54,7 @@ class RsvpForm(Contract):
 
 
 _PAGES: dict[int | str, dict[str, Any]] = {
-    202: shown("The answer is accepted and will be recorded in a moment"),
+    202: shown("The answer was sent and should be recorded in a moment; answering again does no harm"),
     400: shown_or_told("The link is incomplete"),
     403: shown("The token does not hold, or the participant is gone"),
     404: shown("There is no such invitation"),
