@@ -24,9 +24,12 @@ lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGR
 	  $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev \
 	  $(foreach m,contracts chassis client local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
 
-.PHONY: run
+.PHONY: run tour
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
 	@$(BIN)/python -m localrun --with-parent
+
+tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, told step by step
+	@$(BIN)/python -m localrun.tour
 
 .PHONY: test lint unit e2e hostile chaos twoway bench
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure

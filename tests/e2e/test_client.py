@@ -1,6 +1,7 @@
 """The client for Python services against the running platform."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 
 import httpx
@@ -9,6 +10,7 @@ from contracts.api.filters import Condition, Operator
 from contracts.api.meetings import MeetingView
 from contracts.values.enums import (
     AvailabilityStatus,
+    CalendarProvider,
     ConnectionStatus,
     LocationType,
     MeetingStatus,
@@ -125,7 +127,19 @@ async def test_a_merge_keeps_what_others_changed_meanwhile(platform: Platform, h
     assert (merged.title, merged.description) == ("Merge merged", "by another")
 
 
-async def test_availability_connection_and_refusals(platform: Platform, host: MeetingsClient) -> None:
+async def test_a_calendar_connection_from_its_beginning(platform: Platform, host: MeetingsClient) -> None:
+    with suppress(ConflictError):  # an earlier test's
+        await host.calendar.disconnect()
+    begun = await host.calendar.connect(CalendarProvider.GOOGLE)
+    assert begun.authorization_url.startswith(platform.addresses.google)
+    assert (await host.calendar.connection()).status is not ConnectionStatus.CONNECTED
+    for call in (host.calendar.sync, host.calendar.disconnect):
+        with pytest.raises(ConflictError) as refused:
+            await call()
+        assert refused.value.code == "BE0426"
+
+
+async def test_availability_and_refusals(platform: Platform, host: MeetingsClient) -> None:
     daniel = platform.addresses.people[1].user_id
     await host.create(new("Busy", hour=14, staff=[daniel]))
     [found] = await host.check_availability(
@@ -135,7 +149,6 @@ async def test_availability_connection_and_refusals(platform: Platform, host: Me
         "America/Santiago",
     )
     assert (found.user_uuid, found.status) == (daniel, AvailabilityStatus.BUSY)
-    assert (await host.connection()).status in (ConnectionStatus.NONE, ConnectionStatus.DISCONNECTED)
     with pytest.raises(NotFoundError):
         await host.get("M0")
     with pytest.raises(InvalidRequestError) as refused:

@@ -71,13 +71,21 @@ def accepts_a_token_of_a_key_pair(client: httpx.Client, run: dict[str, Any]) -> 
     return client.get(f"{run['gateway']}/api/v1/meetings", headers=caller).status_code == 200
 
 
-def check_first_request(printed: str) -> None:
-    """What the greeting says to run does, as it stands there, what README says."""
-    commands = printed[printed.index("export TOKEN=") : printed.index("Ctrl-C stops")]
-    ran = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True, timeout=60)
+def check_first_request(state: Path) -> None:
+    """The script that the greeting names does what README says."""
+    script = state / "first-meeting.sh"
+    assert script.stat().st_mode & 0o077 == 0
+    ran = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True, timeout=60)
     meeting, status = ran.stdout.splitlines()
     assert status == "201", ran.stdout
     assert json.loads(meeting)["attendeeCount"] == 3
+
+
+def check_greeting(printed: str, run: Mapping[str, Any]) -> None:
+    """It fits a screen and begins with the console."""
+    greeting = printed[printed.index("The platform is running.") :]
+    assert greeting.splitlines()[2].strip() == run["console"]
+    assert len(greeting.splitlines()) <= 24
 
 
 def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path: Path, eventually: Eventually) -> None:
@@ -106,7 +114,8 @@ def test_a_run_serves_stops_in_order_and_the_next_one_has_the_meetings(tmp_path:
         assert created.json()["attendeeCount"] == 2
         for part in ("mail", "google", "microsoft"):
             assert client.get(run[part]).status_code == 200
-        check_first_request((state.parent / "output").read_text())
+        check_greeting((state.parent / "output").read_text(), run)
+        check_first_request(state)
         started = children(runner)
         assert len(started) == 12
     assert not (state / "run.json").exists()

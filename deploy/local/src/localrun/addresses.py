@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from localrun.people import Person
 
@@ -31,6 +31,15 @@ class Addresses:
     people: list[Person]
     contacts: list[str]
     staff: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Addresses:
+        """What `write` wrote. Raises `OSError` when there is no such file: no run has everything ready."""
+        fields = {to_snake(name): value for name, value in json.loads(path.read_text()).items()}
+        people = [
+            Person(**{to_snake(name): value for name, value in person.items()}) for person in fields.pop("people")
+        ]
+        return cls(people=people, **fields)
 
     def write(self, path: Path) -> None:
         """Write them as JSON in camelCase, in one step, readable for this user alone: there are tokens in it."""

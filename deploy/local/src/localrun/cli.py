@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
+from rich.markup import escape
 
-from localrun.greeting import greeting
+from localrun.greeting import FIRST_MEETING, first_meeting, greeting
 from localrun.paths import REPOSITORY
 from localrun.platform import KafkaKind, Platform
 from localrun.ports import Ports, variable
@@ -80,14 +81,24 @@ def _run(environ: Mapping[str, str]) -> None:
     status = console.status("starting")
     status.start()
     try:
-        with Platform.start(state_dir, kafka=kafka, environ=environ, report=report) as platform:
+        with Platform.start(
+            state_dir, kafka=kafka, environ=environ, report=report, waiting=lambda text: status.update(escape(text))
+        ) as platform:
             status.stop()
-            console.print(greeting(platform.addresses, platform.state_dir), markup=False)
+            script = platform.state_dir / FIRST_MEETING
+            script.touch(mode=0o600)  # there is a token in it
+            script.write_text(first_meeting(platform.addresses))
+            console.print(greeting(platform.addresses, _shortest(platform.state_dir)), markup=False)
             while True:
                 platform.revive()
                 time.sleep(_REVIVE_SECONDS)
     finally:
         status.stop()
+
+
+def _shortest(path: Path) -> Path:
+    """A path as a person in the repository would type it."""
+    return path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
 
 
 def _kafka(environ: Mapping[str, str]) -> KafkaKind:

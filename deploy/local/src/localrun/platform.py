@@ -43,6 +43,7 @@ class Platform:
         environ: Mapping[str, str],
         env_overrides: Mapping[str, Mapping[str, str]],
         report: Report,
+        waiting: Report,
     ) -> None:
         """Nothing is started yet; the parameters are those of `start`."""
         self.state_dir = state_dir
@@ -53,7 +54,7 @@ class Platform:
         self._kafka: KafkaKind | None = None if own_kafka else kafka
         self._mongodb = not own_mongodb
         self._ports = ports
-        self._environ, self._overrides, self._report = environ, env_overrides, report
+        self._environ, self._overrides, self._report, self._waiting = environ, env_overrides, report, waiting
         wiring = Wiring(
             ports=ports,
             keys=Keys.kept_in(state_dir / "keys.json"),
@@ -76,19 +77,27 @@ class Platform:
         env_overrides: Mapping[str, Mapping[str, str]] | None = None,
         environ: Mapping[str, str] = os.environ,
         report: Report = lambda _: None,
+        waiting: Report = lambda _: None,
     ) -> Iterator[Platform]:
         """Start everything, yield it once all parts are ready, stop everything at the end.
 
         `state_dir` keeps the data, the secrets, the logs and, while it runs, `run.json`. `port_offset` shifts the
         default ports (default: PORT_OFFSET of `environ`, else 0). `env_overrides` maps the name of a process to
         settings that win over all others. KAFKA_BOOTSTRAP_SERVERS and MONGODB_URI in `environ` win over `kafka` and a
-        mongod of our own. `report` is told each step in a sentence. Raises `LocalRunError` with the way out.
+        mongod of our own. `report` is told each step in a sentence, `waiting` what is waited for now. Raises
+        `LocalRunError` with the way out.
         """
         ports = Ports.from_environment(environ, port_offset)
         folder = state_dir.resolve()
         with held(folder, f"gateway {url(ports.gateway)}"):
             platform = cls(
-                folder, ports, kafka=kafka, environ=environ, env_overrides=env_overrides or {}, report=report
+                folder,
+                ports,
+                kafka=kafka,
+                environ=environ,
+                env_overrides=env_overrides or {},
+                report=report,
+                waiting=waiting,
             )
             try:
                 platform._start()
@@ -114,12 +123,13 @@ class Platform:
         ours = {"kafka": self._kafka is not None, "mongodb": self._mongodb}
         require_free({name: port for name, port in self._ports.by_name().items() if ours.get(name, True)})
 
-        self._await(self._launch(self._infrastructure()))
+        self._await(self._launch(self._infrastructure()), "database and broker start")
         self._provision()
         workers = self._launch(map(self._python, self._workers))
-        self._await(self._launch([self._edge(), *map(self._python, self._doors)]))
+        self._await(self._launch([self._edge(), *map(self._python, self._doors)]), "services load")
         # The workers now wait to be let into their consumer groups: time for the simulators to load.
-        self._await([*workers, *self._launch(map(self._python, self._simulators))])
+        waiters = [*workers, *self._launch(map(self._python, self._simulators))]
+        self._await(waiters, "services join their Kafka consumer groups, the simulated world loads")
 
         self.addresses = self._addresses()
         self.addresses.write(self._run_json)
@@ -175,13 +185,17 @@ class Platform:
             launched.append(process)
         return launched
 
-    def _await(self, processes: list[Process]) -> None:
+    def _await(self, processes: list[Process], doing: str) -> None:
+        missing = [process.name for process in processes]
+        self._waiting(f"{doing}; waiting for {', '.join(missing)}")
         with ThreadPoolExecutor(max_workers=max(1, len(processes))) as waiters:
             waits = {waiters.submit(process.wait_ready): process for process in processes}
             try:
                 for done in as_completed(waits):
                     done.result()
+                    missing.remove(waits[done].name)
                     self._report(f"{waits[done].name} is ready")
+                    self._waiting(f"{doing}; waiting for {', '.join(missing)}")
             except BaseException:
                 stop_all(processes)  # which also ends the other waits
                 raise
@@ -189,6 +203,7 @@ class Platform:
     def _provision(self) -> None:
         env = self._env("provision", {"KAFKA_BOOTSTRAP_SERVERS": self._wiring.kafka})
         job = Process("provision", [sys.executable, "-m", "chassis.provision"], log=self._log("provision"), env=env)
+        self._waiting("topics are created")
         job.start()
         if (status := job.wait(READY_SECONDS)) != 0:
             raise ProcessFailedError(f"Creating the topics ended with {describe_exit(status)}.{job.tail()}")

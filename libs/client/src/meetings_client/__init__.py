@@ -1,6 +1,7 @@
 """The Meetings API for Python services: `MeetingsClient` calls it, `Subscriber` follows its events."""
 
 from meetings_client.bodies import ExternalAttendee, MeetingUpdate, NewMeeting
+from meetings_client.calendar import CalendarClient
 from meetings_client.caller import Caller
 from meetings_client.client import MeetingsClient, VersionedMeeting
 from meetings_client.errors import (
@@ -23,6 +24,7 @@ from meetings_client.subscriber import MeetingMessage, Subscriber
 __all__ = [
     "ApiError",
     "AuthenticationError",
+    "CalendarClient",
     "Caller",
     "ConflictError",
     "ExternalAttendee",

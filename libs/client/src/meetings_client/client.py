@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import httpx
 from contracts.api.availability import Availabilities, UserAvailability
-from contracts.api.calendar import ConnectionView
 from contracts.api.filters import Condition, SortKey
 from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
 from contracts.values.enums import RsvpStatus
@@ -24,6 +23,7 @@ from meetings_client.bodies import (
     sort_entry,
     to_json,
 )
+from meetings_client.calendar import CalendarClient
 from meetings_client.caller import Caller
 from meetings_client.errors import PreconditionFailedError
 from meetings_client.retry import RetryPolicy
@@ -54,6 +54,8 @@ class MeetingsClient:
     def __init__(self, http: httpx.AsyncClient, caller: Caller, *, policy: RetryPolicy = _DEFAULT_POLICY) -> None:
         """``http`` has the gateway as its base URL, and may be shared by the clients of many callers."""
         self._transport = Transport(http, caller, policy)
+        self.calendar = CalendarClient(self._transport)
+        """The connection of the caller's external calendar."""
 
     @classmethod
     @asynccontextmanager
@@ -155,11 +157,6 @@ class MeetingsClient:
         )
         response = await self._transport.query("POST", "/api/v1/availability/check", json=to_json(window))
         return Availabilities.model_validate_json(response.content).availabilities
-
-    async def connection(self) -> ConnectionView:
-        """The caller's calendar connection."""
-        response = await self._transport.query("GET", "/api/v1/calendar/connection")
-        return ConnectionView.model_validate_json(response.content)
 
     async def _decided(self, method: str, path: str, **request: Any) -> MeetingView:
         response = await self._transport.command(method, path, **request)
