@@ -126,6 +126,26 @@ async def colleague(office: Office, platform: Platform) -> AsyncIterator[Office]
             await disconnect(pablo)
 
 
+async def test_a_colleague_who_declines_in_their_own_calendar_has_declined(office: Office, colleague: Office) -> None:
+    at = in_days(3)
+    meeting = await office.hosts(staffIds=[colleague.user.user_id])
+    event = colleague.owner.is_invited(meeting, at)
+    when = {"startDateTime": f"{at:%Y-%m-%dT%H:%M:%S}", "endDateTime": f"{at + LENGTH:%Y-%m-%dT%H:%M:%S}"}
+
+    async def status() -> str:
+        asked = {"userUuids": [colleague.user.user_id], **when}
+        answer = done(await office.user.post("/api/v1/availability/check", asked))
+        return str(answer["availabilities"][0]["status"])
+
+    assert await status() == "BUSY"
+    (invited,) = await colleague.shows(meeting["title"], at)
+    assert invited["meetingUuid"] == meeting["meetingUuid"], "the invitation is no second meeting"
+    assert (await colleague.synced())["imported"] == 0
+    colleague.owner.declines(event)
+    await office.sees(meeting, lambda one: one["participants"][0]["rsvpStatus"] == "DECLINED", "is declined")
+    assert await status() != "BUSY"
+
+
 # --- external events --------------------------------------------------------------------------------------------
 
 

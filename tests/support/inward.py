@@ -42,6 +42,8 @@ class ExternalCalendar:
     failing_page: str | None = None
     losing_page: str | None = None
     """Once this page is asked for, all cursors are lost."""
+    moved: set[str] = field(default_factory=set)
+    """Events that are in another calendar of the account."""
     unread: list[str] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     """Those that every page says have changed."""
@@ -58,6 +60,9 @@ class ExternalCalendar:
 
     def lose_cursors(self) -> None:
         self.epoch += 1
+
+    async def has(self, access: Access, event_id: str) -> bool:
+        return event_id in self.events or event_id in self.moved
 
     async def page(self, access: Access, *, cursor: str | None, page: str | None, window: Window) -> ChangesPage:
         self.asked.append((cursor, page))

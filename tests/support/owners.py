@@ -53,6 +53,25 @@ class Owner:
             title, at, attendees=[{"type": "required", "emailAddress": {"address": one}} for one in guests]
         )
 
+    def is_invited(self, meeting: Json, at: datetime) -> str:
+        """The platform's mail invites the owner to its meeting, and the calendar shows it. Gives the event's id."""
+        title, uid, host = str(meeting["title"]), f"{meeting['meetingUuid']}@meetings.example.com", "host@example.com"
+        if self._is_google:
+            event_id = self.makes(title, at, iCalUID=uid, attendees=[{"email": self.email}])
+            self._control("PATCH", f"events/{event_id}/stored", {"organizer": {"email": host}})
+            return event_id
+        guest = {"type": "required", "emailAddress": {"address": self.email}}
+        fields = self._fields(title, at, all_day=False, place="") | {"attendees": [guest]}
+        made: Json = self._control("POST", "events", {"event": fields, "organizer": host, "icalUid": uid})
+        return str(made["immutableId"])
+
+    def declines(self, event_id: str) -> None:
+        """Google shows what is declined; Outlook takes it out of the calendar."""
+        if self._is_google:
+            self._change(event_id, {"attendees": [{"email": self.email, "responseStatus": "declined"}]})
+        else:
+            self.deletes(event_id)
+
     def renames(self, event_id: str, title: str) -> None:
         self._change(event_id, {self._title: title})
 

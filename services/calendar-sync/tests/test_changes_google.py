@@ -153,7 +153,7 @@ async def test_an_invitation_says_who_invites_and_who_answered(desk: Desk, googl
     desk.make(by=host, attendees=guests, organizer={"email": host})
     (event,) = await desk.reader.seen()
     assert (event.organizer_email, event.organized_by_owner) == (host, False)
-    assert event.answer is RsvpStatus.ACCEPTED
+    assert (event.answer, event.answered) == (RsvpStatus.ACCEPTED, True)
     answers = {one.email: one.answer for one in event.attendees if not one.is_organizer}
     assert answers == {
         desk.email: RsvpStatus.ACCEPTED,
@@ -161,6 +161,32 @@ async def test_an_invitation_says_who_invites_and_who_answered(desk: Desk, googl
         "maybe@example.com": RsvpStatus.UNKNOWN,
     }
     assert [one.email for one in event.attendees if one.is_owner] == [desk.email]
+
+
+@pytest.mark.parametrize(
+    ("said", "answered", "answer"),
+    [
+        ("needsAction", False, RsvpStatus.UNKNOWN),
+        ("tentative", True, RsvpStatus.UNKNOWN),
+        ("declined", True, RsvpStatus.DECLINED),
+    ],
+)
+async def test_a_tentative_answer_is_one(
+    desk: Desk, google_simulator: Google, said: str, answered: bool, answer: RsvpStatus
+) -> None:
+    host = f"{uuid7_hex().lower()}@gmail.com"
+    google_simulator.connect(host)
+    desk.make(by=host, attendees=[{"email": desk.email, "responseStatus": said}])
+    (event,) = await desk.reader.seen()
+    assert (event.answered, event.answer) == (answered, answer)
+
+
+async def test_whether_an_event_is_still_there_can_be_asked(desk: Desk) -> None:
+    event_id = desk.make()
+    assert await desk.reader.changes.has(desk.access, event_id)
+    desk.delete(event_id)
+    assert not await desk.reader.changes.has(desk.access, event_id)
+    assert not await desk.reader.changes.has(desk.access, "never0was")
 
 
 async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:

@@ -234,6 +234,35 @@ async def test_an_invitation_says_who_invites_and_who_is_invited(desk: Desk) -> 
     assert found
 
 
+@pytest.mark.parametrize(
+    ("says", "answered", "answer"),
+    [
+        (None, False, RsvpStatus.UNKNOWN),
+        ("tentativelyAccept", True, RsvpStatus.UNKNOWN),
+        ("accept", True, RsvpStatus.ACCEPTED),
+    ],
+)
+async def test_a_tentative_answer_is_one(desk: Desk, says: str | None, answered: bool, answer: RsvpStatus) -> None:
+    made = desk.make(organizer="boss@example.com", attendees=[{"emailAddress": {"address": desk.email}}])
+    if says is not None:
+        graph = desk.microsoft.graph_with(desk.access.token)
+        graph.post(f"/me/events/{made['id']}/{says}", json={"sendResponse": False})
+    (event,) = await desk.reader.seen()
+    assert (event.answered, event.answer) == (answered, answer)
+
+
+async def test_whether_an_event_is_still_there_can_be_asked(desk: Desk) -> None:
+    made = desk.make()
+    event_id = made["immutableId"]
+    other = desk.microsoft.control("POST", f"accounts/{desk.email}/calendars", {"name": "Other"})
+    desk.microsoft.control(
+        "POST", f"accounts/{desk.email}/events/{event_id}/move", {"calendarId": other["calendar_id"]}
+    )
+    assert await desk.reader.changes.has(desk.access, event_id), "it was only moved"
+    desk.delete(event_id)
+    assert not await desk.reader.changes.has(desk.access, event_id)
+
+
 async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:
     guests = [{"emailAddress": {"address": "other@example.com", "name": "Other"}, "type": "required"}]
     desk.make(subject="Open", attendees=guests)

@@ -13,14 +13,14 @@ from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.pulling import Ended, KnownCopy, Look, News, Pace, Pulled, Pulling, PutOff
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.event import When
-from calendar_sync.domain.external import Attendee, GoneEvent
+from calendar_sync.domain.external import Attendee, GoneEvent, SeenEvent
 from calendar_sync.domain.failures import MissingError, UnauthorizedError, problem
 from calendar_sync.domain.feed import Cursor, Feed, FeedState
 from calendar_sync.domain.link import account_key
 from calendar_sync.domain.sighting import Sighting
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
-from contracts.messages.calendar_events import ExternalEventDeleted, ExternalEventUpserted
+from contracts.messages.calendar_events import ExternalEventDeleted, ExternalEventUpserted, InvitationAnswered
 from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
 from contracts.values.ids import new_meeting_uuid
 from contracts.values.times import utc_now
@@ -75,6 +75,7 @@ class Reader:
         kinds = {
             b"calendar.external-event.upserted.v1": ExternalEventUpserted,
             b"calendar.external-event.deleted.v1": ExternalEventDeleted,
+            b"calendar.invitation.answered.v1": InvitationAnswered,
         }
         said: list[News] = [
             kinds[dict(record.headers)["ce_type"]].model_validate_json(record.value)
@@ -486,6 +487,68 @@ async def test_our_mailed_invitation_in_a_colleagues_calendar_is_no_external_eve
     reader.copies.ours = {ours}
     reader.calendar.put(seen("a", ical_uid=f"{ours}@example.com"), seen("b", ical_uid=f"{other}@example.com"))
     assert await reader.counts() == (1, 0, 0)
+
+
+def answers(reader: Reader) -> list[tuple[bool, RsvpStatus]]:
+    return [(one.answered, one.answer) for one in reader.said() if isinstance(one, InvitationAnswered)]
+
+
+def invitation(ours: str, answer: RsvpStatus | None, *, days: float = 1) -> SeenEvent:
+    """Our invitation as a colleague's calendar shows it; ``answer`` None: not answered yet."""
+    given = {"answered": answer is not None, "answer": answer or RsvpStatus.UNKNOWN}
+    return seen("a", ical_uid=f"{ours}@example.com", days=days, **given)
+
+
+async def test_a_colleagues_answer_in_their_own_calendar_is_told_once(reader: Reader) -> None:
+    ours = new_meeting_uuid()
+    reader.copies.ours = {ours}
+    reader.calendar.put(invitation(ours, None))
+    assert await reader.counts() == (0, 0, 0)
+    assert answers(reader) == [(False, RsvpStatus.UNKNOWN)]
+    told = []
+    for answer in (RsvpStatus.ACCEPTED, RsvpStatus.ACCEPTED, RsvpStatus.DECLINED, RsvpStatus.UNKNOWN):
+        reader.calendar.put(invitation(ours, answer))
+        assert await reader.counts() == (0, 0, 0)
+        told += answers(reader)
+    assert told == [(True, RsvpStatus.ACCEPTED), (True, RsvpStatus.DECLINED), (True, RsvpStatus.UNKNOWN)]
+
+
+async def test_an_invitation_that_is_taken_off_a_calendar_is_declined(reader: Reader) -> None:
+    """Outlook removes what its owner declines; in Google, guests who delete an event decline it."""
+    ours = new_meeting_uuid()
+    reader.copies.ours = {ours}
+    reader.calendar.put(invitation(ours, RsvpStatus.ACCEPTED))
+    await reader.pull()
+    answers(reader)
+    reader.calendar.remove("a")
+    assert await reader.counts() == (0, 0, 0)
+    assert answers(reader) == [(True, RsvpStatus.DECLINED)]
+    reader.calendar.put(invitation(ours, RsvpStatus.ACCEPTED))
+    await reader.pull()
+    assert answers(reader) == [(True, RsvpStatus.ACCEPTED)]
+
+
+@pytest.mark.parametrize("how", ["moved", "over", "out of the window", "a full round shows less", "disconnected"])
+async def test_an_invitation_that_is_gone_for_another_reason_is_not_declined(reader: Reader, how: str) -> None:
+    ours = new_meeting_uuid()
+    reader.copies.ours = {ours}
+    reader.calendar.put(invitation(ours, RsvpStatus.ACCEPTED, days={"over": -1, "out of the window": 181}.get(how, 1)))
+    if how == "out of the window":
+        reader.calendar.put(invitation(ours, RsvpStatus.ACCEPTED, days=179.5))
+    await reader.pull()
+    answers(reader)
+    reader.calendar.remove("a")
+    match how:
+        case "moved":
+            reader.calendar.moved.add("a")
+        case "a full round shows less":
+            reader.calendar.lose_cursors()
+        case "disconnected":
+            reader.feed.state = FeedState.CLOSED
+            await reader.attempt()
+            reader.feed.state = FeedState.OPEN
+    await reader.pull()
+    assert answers(reader) == []
 
 
 # --- what stands in the way -------------------------------------------------------------------------------------

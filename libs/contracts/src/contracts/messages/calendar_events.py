@@ -104,6 +104,22 @@ class ExternalEventDeleted(Contract):
     at: Instant
 
 
+@message("calendar.invitation.answered.v1", CALENDAR_EVENTS)
+class InvitationAnswered(Contract):
+    """A participant's own calendar holds our invitation, and this is their answer there now; ``sequence`` as above.
+
+    ``answered`` is false while they have not answered; tentatively is an answer, and UNKNOWN.
+    """
+
+    tenant_uuid: str
+    meeting_uuid: str
+    user_id: str = Field(description="the participant's, who owns the calendar")
+    sequence: int
+    at: Instant
+    answered: bool
+    answer: RsvpStatus
+
+
 @message("calendar.mirrored-event.changed.v1", CALENDAR_EVENTS)
 class MirroredEventChanged(Contract):
     """The host changed our meeting in their own calendar. Only fields that they changed are given.

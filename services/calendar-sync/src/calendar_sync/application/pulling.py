@@ -4,14 +4,19 @@ The cursor is kept last: whoever is interrupted reads the same again, and says n
 of our own meetings: whoever writes them is asked to look at what their hosts seem to have done.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 from chassis.backoff import backoff
-from contracts.messages.calendar_events import CalendarOwner, ExternalEventDeleted, ExternalEventUpserted
+from contracts.messages.calendar_events import (
+    CalendarOwner,
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    InvitationAnswered,
+)
 from contracts.values.enums import CalendarProvider, SyncFailureCode
 from contracts.values.times import utc_now
 
@@ -62,6 +67,9 @@ class Changes(Protocol):
             MissingError: the calendar is not there.
         """
 
+    async def has(self, access: Access, event_id: str) -> bool:
+        """Whether the event is still there, perhaps in another calendar of the account."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownCopy:
@@ -110,7 +118,7 @@ class Copies(Protocol):
         """Have these copies compared with their events, and taken over what their hosts did."""
 
 
-News = ExternalEventUpserted | ExternalEventDeleted
+News = ExternalEventUpserted | ExternalEventDeleted | InvitationAnswered
 
 
 class Sightings(Protocol):
@@ -255,6 +263,7 @@ class Pulling:
         window, now = round_.window, round_.now
         async for page in self._pages(account, window, cursor=cursor):
             await round_.take_in(page)
+        await round_.note_declined(lambda event_id: self._has(account, event_id))
         if cursor is None:
             await round_.reconcile()
         elif await round_.lacks_instances():
@@ -262,6 +271,10 @@ class Pulling:
         deletions = await round_.look(feed.recent_deletions(now), brake=self._pace.brake)
         reached = Cursor(token=round_.reached, begins=window.begins, ends=window.ends, generation=feed.generation)
         return Pulled(cursor=reached, counts=round_.counts, deletions=deletions, began=now)
+
+    async def _has(self, account: Account, event_id: str) -> bool:
+        changes = self._changes[account.provider]
+        return await self._calls.make(account, lambda token: changes.has(Access(token, account.calendar_id), event_id))
 
     async def _pages(self, account: Account, window: Window, *, cursor: str | None) -> AsyncIterator[ChangesPage]:
         """All pages of a round; the last one has a cursor."""
@@ -305,6 +318,8 @@ class _Round:
     """Our meetings whose copies say something that we do not know."""
     removed: set[str] = field(default_factory=set)
     """Our meetings whose copies are missing."""
+    left: dict[str, Sighting] = field(default_factory=dict)
+    """Our invitations that seem to have been taken off the calendar, by meeting."""
     deleted: set[str] = field(default_factory=set)
     """Those of them whose hosts seem to have deleted the copy."""
 
@@ -316,7 +331,12 @@ class _Round:
         """A round of everything after this one: what it found still counts, but what it was shown may be gone since."""
         nothing_yet = _Round(self.copies, self.sightings, self.viewpoint, window, self.now)
         return replace(
-            nothing_yet, counts=self.counts, changed=self.changed, removed=self.removed, deleted=self.deleted
+            nothing_yet,
+            counts=self.counts,
+            changed=self.changed,
+            removed=self.removed,
+            deleted=self.deleted,
+            left=self.left,
         )
 
     async def take_in(self, page: ChangesPage) -> None:
@@ -367,7 +387,7 @@ class _Round:
     async def _see(self, latest: Mapping[str, Found]) -> None:
         if not latest:
             return
-        wanted = await self._wanted(latest.values())
+        wanted, invitations = await self._wanted(latest.values())
         known = await self.sightings.known(
             self.viewpoint.connection_id, event_ids=list(latest), meeting_uuids=list(wanted.values())
         )
@@ -378,10 +398,12 @@ class _Round:
             meeting_uuid = wanted.get(event_id)
             for other in held.values():
                 if other.event_id == event_id and other.meeting_uuid != meeting_uuid:
-                    self._note(news, other, other.vanish(self.now))
+                    self._leave(news, other)
             if isinstance(found, SeenEvent) and meeting_uuid is not None:
                 self.shown_meetings.add(meeting_uuid)
-                sighting = held.get(meeting_uuid) or Sighting.new(self.viewpoint, meeting_uuid)
+                new = Sighting.of_invitation if meeting_uuid in invitations else Sighting.new
+                sighting = held.get(meeting_uuid) or new(self.viewpoint, meeting_uuid)
+                self.left.pop(meeting_uuid, None)
                 if not sighting.gone or is_within(found.content.when, self.window):
                     self._note(news, sighting, self._seen(sighting, found))
                     held[meeting_uuid] = sighting
@@ -392,16 +414,21 @@ class _Round:
         ]
         await self.sightings.save([(one, news.get(one.meeting_uuid, [])) for one in changed])
 
-    async def _wanted(self, found: Iterable[Found]) -> dict[str, str]:
-        """The meetings of those events that belong on the platform and are not there without us, by event id."""
+    async def _wanted(self, found: Iterable[Found]) -> tuple[dict[str, str], set[str]]:
+        """The meetings of those events that belong on the platform, by event id, and to which of them we invited."""
         seen = [one for one in found if isinstance(one, SeenEvent) and one.imported]
         invitations = {one.event_id: meeting for one in seen if (meeting := invited_to(one)) is not None}
         ours = await self.copies.meetings(list(invitations.values())) if invitations else set()
         return {
-            one.event_id: self.viewpoint.meeting_of(one) for one in seen if invitations.get(one.event_id) not in ours
-        }
+            one.event_id: invitation
+            if (invitation := invitations.get(one.event_id)) in ours
+            else self.viewpoint.meeting_of(one)
+            for one in seen
+        }, ours
 
-    def _seen(self, sighting: Sighting, event: SeenEvent) -> ExternalEventUpserted | None:
+    def _seen(self, sighting: Sighting, event: SeenEvent) -> News | None:
+        if sighting.invitation:
+            return sighting.see_answer(self.viewpoint, event, self.now)
         was_gone = sighting.gone
         try:
             news = sighting.see(self.viewpoint, event, self.now)
@@ -412,6 +439,13 @@ class _Round:
             self.counts.imported += was_gone
             self.counts.updated += not was_gone
         return news
+
+    def _leave(self, news: dict[str, list[News]], sighting: Sighting) -> None:
+        """An event is not there any more; of an invitation that is no answer until it is sure."""
+        if sighting.invitation and not sighting.gone and sighting.ends_at > self.now:
+            self.left[sighting.meeting_uuid] = sighting.model_copy()
+        else:
+            self._note(news, sighting, sighting.vanish(self.now))
 
     def _note(self, news: dict[str, list[News]], sighting: Sighting, said: News | None) -> None:
         if said is not None:
@@ -425,13 +459,20 @@ class _Round:
         sure = self._sure
         async for page in self.sightings.held(self.viewpoint.connection_id):
             gone = [one for one in page if self._ought(one, sure) and not self._is_shown(one)]
-            self.counts.removed += len(gone)
+            self.counts.removed += sum(not one.invitation for one in gone)
             await self.sightings.save([(one, _some(one.vanish(self.now))) for one in gone])
         async for copies in self.copies.of_window(self.key, sure):
             there = self.shown_copies | self.unread
             for copy in copies:
                 if copy.event_id not in there:
                     self._miss(copy)
+
+    async def note_declined(self, has: Callable[[str], Awaitable[bool]]) -> None:
+        """Who took our invitation off their calendar declined; not who moved it, or whose window it left."""
+        for sighting in self.left.values():
+            when = When(starts_at=sighting.starts_at, ends_at=sighting.ends_at)
+            if is_within(when, self._sure) and not await has(sighting.event_id):
+                await self.sightings.save([(sighting, _some(sighting.decline(self.now)))])
 
     async def lacks_instances(self) -> bool:
         """Whether a series changed and an instance of it that we know was not shown. Only a full round says for sure.

@@ -44,6 +44,8 @@ class SeenEvent:
     organized_by_owner: bool = False
     answer: RsvpStatus = RsvpStatus.UNKNOWN
     """The owner's own; UNKNOWN for the organizer."""
+    answered: bool = False
+    """Whether they have answered; who answers tentatively is UNKNOWN, and has."""
     attendees: tuple[Attendee, ...] = ()
     guests_hidden: bool = False
     """Whether the organizer does not let the attendees see each other."""

@@ -12,6 +12,7 @@ from contracts.messages.calendar_events import (
     EventDetails,
     ExternalEventDeleted,
     ExternalEventUpserted,
+    InvitationAnswered,
     meeting_uuid_of_external_event,
 )
 from contracts.values.enums import CalendarProvider, RsvpStatus
@@ -60,6 +61,8 @@ class Sighting(BaseModel):
     """Where it was last seen; an earlier account of the same user may have shown it."""
     event_id: str = ""
     series_id: str = ""
+    invitation: bool = False
+    """Whether it is our own mailed invitation to a meeting of the platform: only its owner's answer is news."""
     digest: str = ""
     """Of what was last said."""
     gone: bool = True
@@ -83,6 +86,36 @@ class Sighting(BaseModel):
     def sighting_id(self) -> str:
         return f"{self.connection_id}:{self.meeting_uuid}"
 
+    @classmethod
+    def of_invitation(cls, viewpoint: Viewpoint, meeting_uuid: str) -> "Sighting":
+        """Of an invitation of ours that was not seen yet."""
+        return cls.new(viewpoint, meeting_uuid).model_copy(update={"invitation": True})
+
+    def see_answer(self, viewpoint: Viewpoint, event: SeenEvent, now: datetime) -> InvitationAnswered | None:
+        """The invitation is there, and answered so; None when that was said before."""
+        when, digest = event.content.when, f"{event.answered}:{event.answer}"
+        known = digest == self.digest
+        self.event_id, self.account, self.gone, self.digest = event.event_id, viewpoint.account, False, digest
+        self.starts_at, self.ends_at = when.starts_at, when.ends_at
+        return None if known else self._answered(event.answer, now, answered=event.answered)
+
+    def decline(self, now: datetime) -> InvitationAnswered | None:
+        """Its owner took the invitation off their calendar, which is how calendars decline."""
+        declined = f"{True}:{RsvpStatus.DECLINED}"
+        known, self.digest, self.gone = self.digest == declined, declined, True
+        return None if known else self._answered(RsvpStatus.DECLINED, now, answered=True)
+
+    def _answered(self, answer: RsvpStatus, now: datetime, *, answered: bool) -> InvitationAnswered:
+        return InvitationAnswered(
+            tenant_uuid=self.tenant_uuid,
+            meeting_uuid=self.meeting_uuid,
+            user_id=self.user_id,
+            sequence=self._next(now),
+            at=now,
+            answered=answered,
+            answer=answer,
+        )
+
     def see(self, viewpoint: Viewpoint, event: SeenEvent, now: datetime) -> ExternalEventUpserted | None:
         """The event is there, and says this; None when that was said before.
 
@@ -99,10 +132,12 @@ class Sighting(BaseModel):
         return None if known else seen.model_copy(update={"sequence": self._next(now), "at": now})
 
     def vanish(self, now: datetime) -> ExternalEventDeleted | None:
-        """The event is not there any more; None when that was said before."""
+        """The event is not there any more; None when that was said before, or is nothing to say."""
         if self.gone:
             return None
         self.gone = True
+        if self.invitation:
+            return None
         return ExternalEventDeleted(
             tenant_uuid=self.tenant_uuid,
             meeting_uuid=self.meeting_uuid,
@@ -124,7 +159,7 @@ def is_within(when: When, window: Window) -> bool:
 def invited_to(event: SeenEvent) -> str | None:
     """The meeting of the platform that this event may be the mailed invitation to: mails' UIDs name it."""
     match = _OUR_UID.fullmatch(event.ical_uid or "")
-    return match[1] if match else None
+    return match[1] if match and not event.original_start else None
 
 
 def _said(viewpoint: Viewpoint, meeting_uuid: str, event: SeenEvent) -> ExternalEventUpserted:

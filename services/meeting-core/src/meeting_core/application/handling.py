@@ -13,6 +13,7 @@ from contracts.messages.calendar_events import (
     ConnectionChanged,
     ExternalEventDeleted,
     ExternalEventUpserted,
+    InvitationAnswered,
     MirroredEventChanged,
     MirroredEventDeleted,
     MirrorStatusChanged,
@@ -25,7 +26,7 @@ from contracts.transport.envelope import Envelope, Message
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.times import utc_now
 
-from meeting_core.application.noting import note_copy, note_gone, note_mail, note_seen, note_sync
+from meeting_core.application.noting import note_calendar_answer, note_copy, note_gone, note_mail, note_seen, note_sync
 from meeting_core.application.work import Work
 from meeting_core.domain.mail_budget import MailBudgets
 
@@ -123,6 +124,8 @@ class Handling:
                         note_seen(work, seen, now)
                     case ExternalEventDeleted() as gone:
                         note_gone(work, gone, now)
+                    case InvitationAnswered() as answered:
+                        note_calendar_answer(work, answered, now)
                     case MirroredEventChanged() | MirroredEventDeleted() as change:
                         note_copy(work, change, now)
                     case command:

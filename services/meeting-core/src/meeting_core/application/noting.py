@@ -7,6 +7,7 @@ from contracts.api.errors import ApiError
 from contracts.messages.calendar_events import (
     ExternalEventDeleted,
     ExternalEventUpserted,
+    InvitationAnswered,
     MirroredEventChanged,
     MirroredEventDeleted,
     MirrorStatusChanged,
@@ -51,6 +52,18 @@ def note_gone(work: Work, gone: ExternalEventDeleted, now: datetime) -> None:
     meeting = work.of_tenant(gone.tenant_uuid)
     if meeting is not None and meeting.imported is not None:
         _stand_in(work, meeting, meeting.imported.left(gone), now)
+
+
+def note_calendar_answer(work: Work, answered: InvitationAnswered, now: datetime) -> None:
+    """A participant answered our invitation in their own calendar; what is known or out of date changes nothing."""
+    meeting = work.of_tenant(answered.tenant_uuid)
+    if meeting is None or meeting.source is not MeetingSource.INTERNAL:
+        return
+    event = meeting.note_calendar_answer(answered, now)
+    if event is None:
+        work.keep(meeting)
+    else:
+        work.say(meeting, event)
 
 
 def _stand_in(work: Work, meeting: Meeting, imported: Imported | None, now: datetime) -> None:

@@ -9,7 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from contracts.api.errors import ApiError, ErrorCode
-from contracts.messages.calendar_events import ExternalEventUpserted, MirroredEventChanged, MirrorStatusChanged
+from contracts.messages.calendar_events import (
+    ExternalEventUpserted,
+    InvitationAnswered,
+    MirroredEventChanged,
+    MirrorStatusChanged,
+)
 from contracts.messages.command import Actor
 from contracts.messages.invitation_events import DeliveryEvent, MailFailed
 from contracts.messages.meeting_commands import CreateMeeting, MeetingChanges, UpdateMeeting
@@ -43,6 +48,7 @@ from pydantic.alias_generators import to_camel
 
 from meeting_core.domain.imported import Imported
 from meeting_core.domain.participants import (
+    CalendarAnswer,
     LastMail,
     Participant,
     Replacement,
@@ -276,6 +282,19 @@ class Meeting(BaseModel):
         return ParticipantResponded(
             meeting=self.state(), participant_uuid=participant.participant_uuid, rsvp_status=status
         )
+
+    def note_calendar_answer(self, event: InvitationAnswered, now: datetime) -> ParticipantResponded | None:
+        """Take note of how a participant answered our invitation in their own calendar; what is known is no news."""
+        participant = self.participant_of(event.user_id)
+        if participant is None or self.status is MeetingStatus.CANCELED:
+            return None
+        before = participant.calendar_answer
+        if before is not None and event.sequence <= before.sequence:
+            return None
+        said = CalendarAnswer(sequence=event.sequence, answer=event.answer if event.answered else None)
+        noted = participant.model_copy(update={"calendar_answer": said})
+        self.participants = [noted if one is participant else one for one in self.participants]
+        return self.answer(noted, event.answer, now) if participant.hears(said) else None
 
     def respondent(self, *, actor: Actor | None, participant_uuid: str | None) -> Participant:
         """Who answers: the participant the actor is, or the one a mail link names.

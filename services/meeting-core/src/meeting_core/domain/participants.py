@@ -30,6 +30,15 @@ class LastMail(BaseModel):
     failure_reason: str | None = None
 
 
+class CalendarAnswer(BaseModel):
+    """How our invitation is answered in a participant's own calendar; None while it is not."""
+
+    model_config = _STORED
+
+    sequence: int
+    answer: RsvpStatus | None
+
+
 class Participant(BaseModel):
     """A person invited to a meeting. External guests have no ``participant_entity_uuid``."""
 
@@ -47,6 +56,8 @@ class Participant(BaseModel):
     last_invitation_resent_at: Instant | None = None
     mailed_again_in_version: int | None = None
     last_mail: LastMail | None = None
+    calendar_answer: CalendarAnswer | None = None
+    """What their own connected calendar said last; None where it has not said anything."""
 
     @property
     def is_staff(self) -> bool:
@@ -55,6 +66,16 @@ class Participant(BaseModel):
     @property
     def is_external(self) -> bool:
         return self.participant_type is ParticipantType.EXTERNAL
+
+    def hears(self, said: CalendarAnswer) -> bool:
+        """Whether what their calendar says now is their newest answer.
+
+        It is when it changed there. What it said first may be older than an answer that they gave here.
+        """
+        before = self.calendar_answer
+        if said.answer is None or said.answer is self.rsvp_status:
+            return False
+        return self.rsvp_status is RsvpStatus.UNKNOWN if before is None else said.answer is not before.answer
 
     def unanswered(self) -> "Participant":
         """The same person, asked again."""

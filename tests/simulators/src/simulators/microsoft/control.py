@@ -33,7 +33,7 @@ class NewEvent(ControlModel):
     """An event as Graph takes it; with ``organizer``, a meeting that this address invited the account to.
 
     ``withoutUid`` leaves ``iCalUId`` null, as it is now and then. ``zoneLabel`` is what the event's original zones say,
-    such as ``tzone://Microsoft/Custom``.
+    such as ``tzone://Microsoft/Custom``. ``icalUid`` is that of an invitation that came by mail.
     """
 
     event: JsonObject
@@ -41,6 +41,7 @@ class NewEvent(ControlModel):
     organizer: str | None = None
     without_uid: bool = False
     zone_label: str | None = None
+    ical_uid: str | None = None
 
 
 class Move(ControlModel):
@@ -154,6 +155,7 @@ def _add_events(routes: APIRouter, world: World) -> None:
         event = world.exchange.create(account, calendar, body.event, organizer)
         if body.without_uid:
             event.ical_uid = None
+        event.ical_uid = body.ical_uid or event.ical_uid
         event.zone_label = body.zone_label
         return _event_json(event)
 

@@ -17,6 +17,7 @@ from calendar_sync.adapters.changes.zones import iana
 from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.application.writing import Access
 from calendar_sync.domain.external import Attendee, ChangesPage, Found, GoneEvent, SeenEvent, Window
+from calendar_sync.domain.failures import MissingError
 
 _PAGE = 250
 _UNWANTED = frozenset({"workingLocation", "birthday"})
@@ -51,6 +52,13 @@ class GoogleChanges:
         found = reading.read_items(CalendarProvider.GOOGLE, answer, lambda event: self._read(event, zone))
         return reading.ending(found, answer.get("nextPageToken"), answer.get("nextSyncToken"))
 
+    async def has(self, access: Access, event_id: str) -> bool:
+        try:
+            event = await self._client.call("events.get", access.token, calendarId=access.calendar_id, eventId=event_id)
+        except MissingError:
+            return False
+        return event.get("status") != "cancelled"
+
     def _read(self, event: Json, calendar_zone: str | None) -> Found:
         if event.get("status") == "cancelled":
             return GoneEvent(event["id"])
@@ -74,6 +82,7 @@ class GoogleChanges:
             organizer_name=reading.name(organizer.get("displayName")),
             organized_by_owner=by_owner,
             answer=RsvpStatus.UNKNOWN if by_owner else own,
+            answered=not by_owner and _has_answered(event),
             attendees=attendees,
             guests_hidden=event.get("guestsCanSeeOtherGuests") is False,
             marked_meeting=self._marked(event),
@@ -97,6 +106,13 @@ def _attendees(event: Json) -> list[Attendee]:
         for one in listed
         if not one.get("resource") and (email := reading.address(one.get("email"))) is not None
     ]
+
+
+def _has_answered(event: Json) -> bool:
+    return any(
+        one.get("self") and one.get("responseStatus") in (*_ANSWERS, "tentative")
+        for one in reading.objects(event.get("attendees"))
+    )
 
 
 def _original_start(event: Json) -> str:

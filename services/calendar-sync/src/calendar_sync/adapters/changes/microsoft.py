@@ -32,6 +32,7 @@ from calendar_sync.domain.failures import CallFailedError, MissingError
 _PAGE = "odata.maxpagesize=200"
 _PRIVATE = frozenset({"private", "confidential"})
 _NOT_BUSY = frozenset({"free", "workingElsewhere"})
+_TENTATIVELY = "tentativelyAccepted"
 _ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
 _OURS = re.compile(r"[0-9a-f]{32}")
 """What the transaction id of a copy of ours looks like."""
@@ -61,6 +62,14 @@ class MicrosoftChanges:
         found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
         found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
         return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
+
+    async def has(self, access: Access, event_id: str) -> bool:
+        try:
+            path = f"/me/events/{quote(event_id, safe='=')}"
+            await self._client.call("GET", path, access.token, params={"$select": "id"})
+        except MissingError:
+            return False
+        return True
 
     async def _answer(self, access: Access, link: str | None, window: Window) -> Json:
         if link is not None:
@@ -163,6 +172,7 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone:
         organizer_name=reading.name(organizer.get("name")),
         organized_by_owner=by_owner,
         answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
+        answered=not by_owner and reading.part(event, "responseStatus").get("response") in (*_ANSWERS, _TENTATIVELY),
         attendees=tuple(_attendees(event, reading.address(organizer.get("address")) or "")),
         guests_hidden=event.get("hideAttendees") is True,
         marked_meeting=marks.get(event["id"]),
