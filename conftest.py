@@ -16,6 +16,8 @@ from localrun.platform import Platform
 from localrun.ports import Ports, require_free
 from localrun.problem import LocalRunError
 
+from tests.support.crowd import NO_MAILBOX_LIMIT
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kafka", choices=("tansu", "apache"), default="tansu", help="the broker that tests run against")
@@ -68,7 +70,8 @@ def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
     """The whole platform with all its processes, shared by a session's tests."""
     state = Path(tmp_path_factory.mktemp("platform"))
     kafka: Any = pytestconfig.getoption("kafka")
-    with Platform.start(state, port_offset=_free_offset(), kafka=kafka) as running:
+    few_people = {"invitations": NO_MAILBOX_LIMIT}
+    with Platform.start(state, port_offset=_free_offset(), kafka=kafka, env_overrides=few_people) as running:
         yield running
 
 

@@ -39,7 +39,7 @@ from invitations.adapters.guests import INDEXES, GuestBook
 from invitations.application.delivering import Delivering, Mail
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Listening
-from invitations.bootstrap import delivery_workers, mail_composer, patience, smtp_mailer
+from invitations.bootstrap import delivery_workers, mail_composer, mailbox_limit, patience, smtp_mailer
 from invitations.domain.guest import Guest
 from invitations.domain.news import news_of
 from invitations.settings import Settings, SmtpTls
@@ -95,7 +95,7 @@ async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
         guests = database.collection(f"guests-{uuid7_hex()}")
         await guests.create_indexes(INDEXES)
         outbox = Outbox(guests, publisher, grace=60)
-        delivering = Delivering(mail_composer(settings), mailer, patience(settings))
+        delivering = Delivering(mail_composer(settings), mailer, patience(settings), mailbox_limit(settings))
         workers = delivery_workers(settings, guests, outbox, delivering)
         listening = Listening(GuestBook(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
         batch = _events(mails)

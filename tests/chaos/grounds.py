@@ -15,7 +15,7 @@ from localrun.processes import Process
 from pymongo import MongoClient
 
 from tests.chaos.links import Link, Links
-from tests.support.crowd import NO_MAIL_LIMITS
+from tests.support.crowd import NO_MAIL_LIMITS, NO_MAILBOX_LIMIT
 
 SERVICES = ("api-gateway", "meeting-core", "invitations", "calendar-sync", "webhook-ingest")
 OWNERS = ("meeting-core", "invitations", "calendar-sync")
@@ -31,6 +31,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "DELIVERY_RETRY_FIRST": "0.2",
         "DELIVERY_RETRY_MOST": "2",
         "UPDATE_WINDOW": "1",
+        **NO_MAILBOX_LIMIT,
         "SMTP_TIMEOUT": "5",
     },
     "calendar-sync": {

@@ -24,7 +24,7 @@ from contracts.values.ids import uuid7_hex
 from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, calling, path_of
-from tests.support.crowd import NO_MAIL_LIMITS
+from tests.support.crowd import NO_MAIL_LIMITS, NO_MAILBOX_LIMIT
 from tests.support.gateway import body
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.waiting import until
@@ -36,6 +36,7 @@ ENVIRONMENT = {
         "DELIVERY_RETRY_FIRST": "0.2",
         "DELIVERY_RETRY_MOST": "2",
         "UPDATE_WINDOW": "1",
+        **NO_MAILBOX_LIMIT,
     },
 }
 GUESTS = 5

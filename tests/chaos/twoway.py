@@ -31,7 +31,7 @@ from localrun.platform import Platform
 from tests.chaos import outward
 from tests.chaos.outward import answers, failing, killing
 from tests.support.callers import MEETINGS, calling, done, path_of
-from tests.support.crowd import NO_MAIL_LIMITS
+from tests.support.crowd import NO_MAIL_LIMITS, NO_MAILBOX_LIMIT
 from tests.support.gateway import body
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.outside import CALENDAR, Json, Shown, expected, outsides
@@ -47,6 +47,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "DELIVERY_RETRY_MOST": "2",
         "OUTBOX_GRACE": "2",
         "UPDATE_WINDOW": "1",
+        **NO_MAILBOX_LIMIT,
     },
     "meeting-core": {"OUTBOX_GRACE": "2"} | NO_MAIL_LIMITS,
     "calendar-sync": outward.ENVIRONMENT["calendar-sync"]

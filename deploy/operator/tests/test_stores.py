@@ -8,19 +8,25 @@ from calendar_sync.adapters import connections, feeds, links, sightings
 from calendar_sync.settings import Settings as CalendarSettings
 from chassis.leases import due
 from chassis.mongo import Collection
+from contracts.api.errors import ApiError
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from invitations.adapters import guests
 from invitations.settings import Settings as InvitationsSettings
-from meeting_core.adapters import meetings
+from meeting_core.adapters import mail_budgets, meetings
+from meeting_core.adapters.mail_budgets import MailBudgetRepository
+from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.settings import Settings as CoreSettings
 from operate.settings import Settings
 from operate.stores import OUTBOXES, WORK, Place, Stores, open_stores
 
+from tests.support.commands import HOST
+
 INDEXES: dict[Place, Any] = {
     (MEETING_CORE, "meetings"): meetings.INDEXES,
+    (MEETING_CORE, "mailBudgets"): mail_budgets.INDEXES,
     (INVITATIONS, "guests"): guests.INDEXES,
     (CALENDAR_SYNC, "connections"): connections.INDEXES,
     (CALENDAR_SYNC, "links"): links.INDEXES,
@@ -108,3 +114,24 @@ async def test_calendars_are_counted_by_how_they_stand(apart: Settings) -> None:
         found = await stores.calendars()
         assert found.connections == {"CONNECTED": 2, "DISCONNECTED": 1, "NONE": 0}
         assert (found.feeds, found.watched, found.oldest_pull) == (2, 1, past)
+
+
+@pytest.mark.integration
+async def test_who_has_caused_many_mails_is_seen_and_what_is_held_back(apart: Settings) -> None:
+    async with open_stores(apart) as stores:
+        stored = await collection(stores, (MEETING_CORE, "mailBudgets"))
+        repository = MailBudgetRepository(stored, MailAllowance(per_user=100, per_tenant=1000))
+        budgets = await repository.load([HOST])
+        budgets.charge(HOST, 60, utc_now())
+        with pytest.raises(ApiError):
+            budgets.charge(HOST, 60, utc_now())
+        await repository.save(budgets)
+        invited = await collection(stores, (INVITATIONS, "guests"))
+        for name, held_back in (("a", True), ("b", True), ("c", False)):
+            await invited.insert_one({"_id": name, guests.HELD_BACK: held_back})
+        found = await stores.mail_limits()
+        assert [(one.user_id, one.limit, round(one.used, 2), one.refused) for one in found.budgets] == [
+            (HOST.user_id, 100, 0.6, 1),
+            (None, 1000, 0.06, 0),
+        ]
+        assert found.held_back == 2

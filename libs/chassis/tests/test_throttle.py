@@ -76,6 +76,14 @@ def test_no_limit_is_none() -> None:
     assert {refused(throttle, "a") for _ in range(10_000)} == {None}
 
 
+def test_a_window_may_be_longer() -> None:
+    clock = Clock()
+    throttle = Throttle(2, window=3600, clock=clock)
+    assert [throttle.wait("a") for _ in range(3)] == [0, 0, 1800]
+    clock.now += 1800
+    assert throttle.wait("a") == 0
+
+
 def asked_by(host: str | None) -> Request:
     return Request({"type": "http", "client": None if host is None else (host, 1)})
 

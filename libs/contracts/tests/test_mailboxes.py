@@ -1,7 +1,7 @@
 """Spellings of one mailbox count as one."""
 
 import pytest
-from contracts.mailboxes import mailbox_of
+from contracts.values.mailboxes import mailbox_of
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from chassis.throttle import Throttle
 from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.times import utc_now
 from invitations.adapters.mail.composing import MailComposer
@@ -20,6 +21,7 @@ from invitations.domain.guest import Failure, Guest
 from tests.support.commands import cancel, create
 from tests.support.guests import JANE, Guestbook, guest, jane
 
+UNLIMITED = Throttle(0)
 PATIENCE = Patience(first=4, most=60, give_up_after=timedelta(hours=1))
 
 
@@ -42,7 +44,7 @@ def asked(minutes_ago: float) -> Guest:
 
 async def test_what_was_taken_is_told(composer: MailComposer) -> None:
     mailer, to = StandInMailer(), guest()
-    outcome = await Delivering(composer, mailer, PATIENCE).attempt(to, number=1)
+    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(to, number=1)
     assert isinstance(outcome, Delivered)
     [mail] = mailer.sent
     told = outcome.told
@@ -54,20 +56,22 @@ async def test_what_was_taken_is_told(composer: MailComposer) -> None:
 async def test_who_is_owed_nothing_is_not_mailed(composer: MailComposer) -> None:
     mailer = StandInMailer()
     nothing = Guestbook(create(jane()), cancel()).of(JANE)
-    assert await Delivering(composer, mailer, PATIENCE).attempt(nothing, number=1) is None
+    assert await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(nothing, number=1) is None
     assert mailer.sent == []
 
 
 async def test_a_refusal_for_good_is_a_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(UndeliverableError(DeliveryFailureCode.MAIL_REJECTED, "554 No"))
-    outcome = await Delivering(composer, mailer, PATIENCE).attempt(guest(), number=1)
+    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(guest(), number=1)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.MAIL_REJECTED, "554 No")
 
 
 async def test_what_is_no_address_is_a_failure_without_asking_the_server(composer: MailComposer) -> None:
     mailer = StandInMailer()
-    outcome = await Delivering(composer, mailer, PATIENCE).attempt(guest(person={"email": "nobody"}), number=1)
+    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(
+        guest(person={"email": "nobody"}), number=1
+    )
     assert isinstance(outcome, Failure)
     assert outcome.code is DeliveryFailureCode.ADDRESS_REJECTED
     assert mailer.sent == []
@@ -78,7 +82,7 @@ async def test_a_deferral_is_tried_again_with_growing_pauses(
     composer: MailComposer, number: int, least: float, most: float
 ) -> None:
     mailer = StandInMailer(DeferredError("451 Later", uncertain=True))
-    outcome = await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=59), number=number)
+    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=59), number=number)
     assert isinstance(outcome, NotNow)
     assert least <= outcome.again_in <= most
     assert outcome.uncertain
@@ -86,7 +90,7 @@ async def test_a_deferral_is_tried_again_with_growing_pauses(
 
 async def test_patience_ends(composer: MailComposer) -> None:
     mailer = StandInMailer(DeferredError("451 Later"))
-    outcome = await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=61), number=9)
+    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=61), number=9)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.UNREACHABLE, "451 Later")
 
@@ -94,4 +98,35 @@ async def test_patience_ends(composer: MailComposer) -> None:
 async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(ConnectionRefusedError())
     with pytest.raises(ConnectionRefusedError):
-        await Delivering(composer, mailer, PATIENCE).attempt(asked(minutes_ago=600), number=1)
+        await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=600), number=1)
+
+
+def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> Delivering:
+    return Delivering(composer, mailer, PATIENCE, Throttle(mails, window=3600))
+
+
+async def test_a_mailbox_gets_so_many_mails_whatever_its_addresses_and_the_rest_waits(composer: MailComposer) -> None:
+    mailer = StandInMailer()
+    delivering = limited(composer, mailer, 3)
+    guests = [guest(person={"email": f"jane+{number}@example.com"}) for number in range(5)]
+    outcomes = [await delivering.attempt(one, number=1) for one in guests]
+    assert len(mailer.sent) == 3
+    held_back = [one for one in outcomes if isinstance(one, NotNow)]
+    assert len(held_back) == 2
+    assert all(one.held_back and 600 <= one.again_in <= 1200 for one in held_back)
+    assert isinstance(await delivering.attempt(guest(person={"email": "bo@example.com"}), number=1), Delivered)
+
+
+async def test_a_cancellation_is_never_held_back_and_waiting_for_the_mailbox_never_fails(
+    composer: MailComposer,
+) -> None:
+    mailer = StandInMailer()
+    delivering = limited(composer, mailer, 1)
+    book = Guestbook(create(jane()))
+    book.tell()
+    invited = book.of(JANE)
+    book.hear(cancel())
+    assert isinstance(await delivering.attempt(guest(), number=1), Delivered)
+    assert isinstance(await delivering.attempt(asked(minutes_ago=600), number=99), NotNow)
+    assert invited.owed() is None
+    assert isinstance(await delivering.attempt(book.of(JANE), number=1), Delivered)

@@ -11,7 +11,7 @@ from operate.health import ServiceHealth, ask_services
 from operate.lag import Lag, ask_lags
 from operate.problem import Problem, broker_errors, database_errors
 from operate.settings import Settings
-from operate.stores import CalendarsStanding, OutboxStanding, WorkStanding, open_stores
+from operate.stores import CalendarsStanding, MailLimitsStatus, OutboxStanding, WorkStanding, open_stores
 
 # The same as in deploy/observability/alerts.yml, so that both call the same things wrong.
 MOST_LAG = 1000
@@ -38,6 +38,7 @@ class Status(BaseModel):
     outboxes: list[OutboxStanding] | None = None
     work: list[WorkStanding] | None = None
     calendars: CalendarsStanding | None = None
+    mail_limits: MailLimitsStatus | None = None
     unknown: dict[str, str] = Field(default_factory=dict)
 
     @computed_field  # type: ignore[prop-decorator] # https://github.com/python/mypy/issues/1362
@@ -99,6 +100,7 @@ async def _ask_database(settings: Settings, status: Status) -> None:
             status.outboxes = await stores.outboxes()
             status.work = await stores.work()
             status.calendars = await stores.calendars()
+            status.mail_limits = await stores.mail_limits()
 
 
 def counted(letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:

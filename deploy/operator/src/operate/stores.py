@@ -6,10 +6,10 @@ Names of collections and fields belong to the services; that they are still thes
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chassis.leases import Oversight, Standing
-from chassis.mongo import Collection, Database, open_database
+from chassis.mongo import Collection, Database, Document, open_database
 from chassis.outbox import overdue, pending
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import ConnectionStatus
@@ -22,6 +22,7 @@ Place = tuple[str, str]
 """A service and a collection of its database."""
 
 _GUESTS: Place = (INVITATIONS, "guests")
+_MAIL_BUDGETS: Place = (MEETING_CORE, "mailBudgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
 _LINKS: Place = (CALENDAR_SYNC, "links")
 _FEEDS: Place = (CALENDAR_SYNC, "feeds")
@@ -77,6 +78,26 @@ class CalendarsStanding(BaseModel):
     oldest_pull: datetime | None
 
 
+class MailBudgetStatus(BaseModel):
+    """How far a user, or a whole tenant (without a user), has used up the mails they may cause in an hour."""
+
+    tenant_uuid: str
+    user_id: str | None
+    limit: int
+    used: float
+    """Share of the limit, 0 to 1."""
+    refused: int
+    """Commands refused lately."""
+    refused_at: datetime | None
+
+
+class MailLimitsStatus(BaseModel):
+    """The budgets used most, and how many mails wait because their mailbox has had too many."""
+
+    budgets: list[MailBudgetStatus]
+    held_back: int
+
+
 class Stores:
     """The databases of all services."""
 
@@ -115,6 +136,12 @@ class Stores:
             oldest_pull=oldest["staleSince"] if oldest else None,
         )
 
+    async def mail_limits(self) -> MailLimitsStatus:
+        """The ten budgets that are whole again last."""
+        found = await self._collection(_MAIL_BUDGETS).find({}, sort={"usedUpTo": -1}, limit=10)
+        held_back = await self._collection(_GUESTS).count({"heldBack": True}, hint="held back")
+        return MailLimitsStatus(budgets=list(map(_mail_budget, found)), held_back=held_back)
+
     def _collection(self, place: Place) -> Collection:
         service, name = place
         return self._databases[service].collection(name)
@@ -136,3 +163,15 @@ def _databases(settings: Settings) -> Iterator[tuple[str, str]]:
     yield MEETING_CORE, settings.meeting_core_database
     yield INVITATIONS, settings.invitations_database
     yield CALENDAR_SYNC, settings.calendar_sync_database
+
+
+def _mail_budget(document: Document) -> MailBudgetStatus:
+    unearned = (document["usedUpTo"] - utc_now()) / timedelta(hours=1)
+    return MailBudgetStatus(
+        tenant_uuid=document["tenantUuid"],
+        user_id=document["userId"],
+        limit=document["limit"],
+        used=min(1, max(0, unearned)),
+        refused=document["refused"],
+        refused_at=document.get("refusedAt"),
+    )

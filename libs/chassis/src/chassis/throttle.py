@@ -9,23 +9,31 @@ from cachetools import LRUCache
 from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Request
 
-_WINDOW = 60.0
+_MINUTE = 60.0
 _ROUNDING = 1e-6
 """Seconds by which sums of floating-point intervals may be off."""
 _IPV6_HOST_BITS = 64
 
 
 class Throttle:
-    """Admits each key ``per_minute`` times a minute, at once or spread out (generic cell rate algorithm); 0 = always.
+    """Admits each key ``limit`` times in ``window`` seconds, at once or spread out; a limit of 0 admits always.
+
+    Generic cell rate algorithm (ITU-T I.371): what was used is earned again evenly.
 
     Kept in this process's memory: each replica counts for itself, a restart forgets, and of very many keys those unused
     for longest are forgotten. It bounds the work that one caller can cause; it is no lock.
     """
 
     def __init__(
-        self, per_minute: int, *, remembered: int = 100_000, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: int,
+        *,
+        window: float = _MINUTE,
+        remembered: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._interval = _WINDOW / per_minute if per_minute else 0.0
+        self._window = window
+        self._interval = window / limit if limit else 0.0
         self._clock = clock
         self._used_up_to: LRUCache[Hashable, float] = LRUCache(remembered)
 
@@ -35,13 +43,19 @@ class Throttle:
         Raises:
             ApiError: 429, with the seconds to wait; this use does not count.
         """
+        if wait := self.wait(key):
+            raise ApiError(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(wait))
+
+    def wait(self, key: Hashable) -> float:
+        """Count one more use and return 0; or the seconds until one is possible, and this use does not count."""
         if not self._interval:
-            return
+            return 0
         now = self._clock()
         used_up_to = max(now, self._used_up_to.get(key, now)) + self._interval
-        if used_up_to - now > _WINDOW + _ROUNDING:
-            raise ApiError(ErrorCode.TOO_MANY_REQUESTS, retry_after=math.ceil(used_up_to - now - _WINDOW))
+        if used_up_to - now > self._window + _ROUNDING:
+            return used_up_to - now - self._window
         self._used_up_to[key] = used_up_to
+        return 0
 
 
 def client_network(request: Request) -> str:

@@ -12,6 +12,7 @@ from chassis.kafka.publisher import open_publisher
 from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
+from chassis.throttle import Throttle
 from chassis.workers import Workers
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
@@ -49,7 +50,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(outbox.swept())
 
             mailer = await started.enter_async_context(smtp_mailer(settings).opened())
-            workers = delivery_workers(settings, guests, outbox, Delivering(composer, mailer, patience(settings)))
+            delivering = Delivering(composer, mailer, patience(settings), mailbox_limit(settings))
+            workers = delivery_workers(settings, guests, outbox, delivering)
             await started.enter_async_context(workers.running())
 
             listening = Listening(
@@ -114,6 +116,11 @@ def _sender(settings: Settings) -> Party:
         return Party(name=name, address=deliverable(address))
     except UndeliverableError as error:
         raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
+
+
+def mailbox_limit(settings: Settings) -> Throttle:
+    """How many mails one mailbox gets."""
+    return Throttle(settings.mails_per_mailbox, window=3600)
 
 
 def patience(settings: Settings) -> Patience:

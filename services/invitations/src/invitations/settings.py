@@ -46,6 +46,12 @@ class Settings(SmtpSettings):
     rsvp_token_keys: SecretStr = Field(description="shared with the gateway; the first one signs")
     rsvp_link_grace: float = Field(default=7 * 86_400, description="how long after the meeting a link still works")
 
+    mails_per_mailbox: int = Field(
+        default=60,
+        ge=0,
+        description="mails to one mailbox (`a+1@…` and `a+2@…` are one) in an hour, for each replica; what is more "
+        "waits, and changes meanwhile go with it; 0 = no limit",
+    )
     update_window: float = Field(default=3, ge=0, description="how long an update waits for others to go with it")
     delivery_retry_first: float = Field(default=5, description="pause after the first deferral; it doubles")
     delivery_retry_most: float = Field(default=900, description="the longest pause between attempts")

@@ -7,6 +7,7 @@ import typer
 from operate.screen import awaited, err, local, out, table
 from operate.settings import Settings
 from operate.status import Status, ask_status
+from operate.stores import MailLimitsStatus
 
 commands = typer.Typer()
 
@@ -94,8 +95,31 @@ def _show_work(found: Status) -> None:
             ("connections", "read", "watched by a channel", "oldest pull"),
             [(connections, found.calendars.feeds, found.calendars.watched, local(found.calendars.oldest_pull))],
         )
+    if found.mail_limits is not None:
+        _show_mail_limits(found.mail_limits)
     for reason in found.unknown.values():
         out.print(f"unknown: {reason}", style="yellow")
+
+
+def _show_mail_limits(limits: MailLimitsStatus) -> None:
+    if limits.held_back:
+        out.print(f"{limits.held_back} mails wait because their mailbox has had too many")
+    if limits.budgets:
+        table(
+            "Mails caused",
+            ("tenant", "user", "an hour", "used", "refused", "last"),
+            (
+                (
+                    one.tenant_uuid,
+                    one.user_id or "all",
+                    one.limit,
+                    f"{one.used:.0%}",
+                    one.refused,
+                    local(one.refused_at) if one.refused_at else "",
+                )
+                for one in limits.budgets
+            ),
+        )
 
 
 def _yes(it_is: bool) -> str:

@@ -21,7 +21,7 @@ from contracts.transport.envelope import Message
 from contracts.transport.topics import INVITATIONS
 from contracts.values.times import utc_now
 from prometheus_client import Counter
-from pymongo import InsertOne, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
 from invitations.application.delivering import Delivered, NotNow, Outcome
 from invitations.application.listening import Heard
@@ -33,7 +33,13 @@ MAILS = Counter("mails", "Mails to guests by what they are about and how an atte
 WORK = "delivery"
 LANE = "domain"
 ORDER = "startAt"
-INDEXES = [OUTBOX_INDEX, *work_indexes(WORK, lane=LANE, order=ORDER)]
+HELD_BACK = "heldBack"
+"""Whether the mail that is due waits because its mailbox has had too many."""
+INDEXES = [
+    OUTBOX_INDEX,
+    *work_indexes(WORK, lane=LANE, order=ORDER),
+    IndexModel([(HELD_BACK, ASCENDING)], name="held back", partialFilterExpression={HELD_BACK: True}),
+]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
 
 _OUGHT = {
@@ -133,7 +139,7 @@ class DeliveryDesk:
                     )
                     return Result(self._said(event, {"failure": outcome.model_dump(), "uncertain": uncertain}))
                 case NotNow():
-                    MAILS.labels(outcome.kind, "deferred").inc()
+                    MAILS.labels(outcome.kind, "held-back" if outcome.held_back else "deferred").inc()
                     log.info(
                         "a mail is put off",
                         participant=guest.participant_uuid,
@@ -141,10 +147,10 @@ class DeliveryDesk:
                         seconds=round(outcome.again_in),
                         attempt=lease.attempt,
                     )
-                    doubt = {"$set": {"uncertain": uncertain or outcome.uncertain}}
-                    return Result(doubt, again_in=outcome.again_in)
+                    doubt = {"uncertain": uncertain or outcome.uncertain, HELD_BACK: outcome.held_back}
+                    return Result({"$set": doubt}, again_in=outcome.again_in)
                 case None:
-                    return Result()
+                    return Result({"$set": {HELD_BACK: False}})
 
     async def told(self, documents: Sequence[Document]) -> None:
         """Publish what these documents have to say."""
@@ -154,7 +160,7 @@ class DeliveryDesk:
         envelope = envelope_for(event, source=INVITATIONS, subject=event.meeting_uuid)
         entry = outbox_entry(encode(Message(envelope, event), event.meeting_uuid))
         return {
-            "$set": fields | {"outboxDueAt": self._outbox.due_at(utc_now())},
+            "$set": fields | {HELD_BACK: False, "outboxDueAt": self._outbox.due_at(utc_now())},
             "$push": {"outbox": entry},
             "$inc": {"version": 1},
         }

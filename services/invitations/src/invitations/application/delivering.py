@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.backoff import backoff
+from chassis.throttle import Throttle
 from contracts.values.enums import DeliveryFailureCode, MailKind
+from contracts.values.mailboxes import mailbox_of
 from contracts.values.times import utc_now
 
 from invitations.domain.guest import Failure, Guest, Told
@@ -77,6 +79,8 @@ class NotNow:
     again_in: float
     uncertain: bool
     reason: str
+    held_back: bool = False
+    """Its mailbox has had too many mails lately."""
 
 
 Outcome = Delivered | Failure | NotNow | None
@@ -95,10 +99,12 @@ class Patience:
 class Delivering:
     """Sends what guests are owed."""
 
-    def __init__(self, composer: Composer, mailer: Mailer, patience: Patience) -> None:
+    def __init__(self, composer: Composer, mailer: Mailer, patience: Patience, mailboxes: Throttle) -> None:
+        """``mailboxes``: how many mails one mailbox may get."""
         self._composer = composer
         self._mailer = mailer
         self._patience = patience
+        self._mailboxes = mailboxes
 
     async def attempt(self, guest: Guest, *, number: int) -> Outcome:
         """Send the guest the mail they are owed; ``number`` counts the attempts from 1.
@@ -109,6 +115,8 @@ class Delivering:
         kind = guest.owed()
         if kind is None:
             return None
+        if (held_back := self._hold_back(guest, kind, number)) is not None:
+            return held_back
         try:
             mail = self._composer.compose(guest, kind, now=utc_now())
             await self._mailer.send(mail)
@@ -120,6 +128,17 @@ class Delivering:
             pause = backoff(number, first=self._patience.first, most=self._patience.most)
             return NotNow(kind, pause, uncertain=deferral.uncertain, reason=deferral.reason)
         return Delivered(_told(guest, kind, mail))
+
+    def _hold_back(self, guest: Guest, kind: MailKind, number: int) -> NotNow | None:
+        """Hold a mail back while its mailbox gets too many; what changes meanwhile goes with it.
+
+        A cancellation is never held back: it takes something out of a calendar.
+        """
+        wait = self._mailboxes.wait(mailbox_of(guest.address or ""))
+        if not wait or kind is MailKind.CANCELLATION:
+            return None
+        pause = backoff(number, first=max(wait, self._patience.first), most=max(wait, self._patience.most))
+        return NotNow(kind, pause, uncertain=False, reason="too many mails to one mailbox", held_back=True)
 
 
 def _told(guest: Guest, kind: MailKind, mail: Mail) -> Told:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from contracts.api.errors import ApiError, ErrorCode
-from contracts.mailboxes import mailbox_of
 from contracts.values.enums import ParticipantType, UserType
+from contracts.values.mailboxes import mailbox_of
 from contracts.values.meeting import ParticipantState
 
 
