@@ -14,7 +14,7 @@ from invitations.adapters.mail.composing import MailComposer
 from invitations.application.delivering import UndeliverableError
 from invitations.domain.guest import Guest
 
-from tests.support.commands import HOST, answer, at, cancel, create, update
+from tests.support.commands import HOST, answer, at, cancel, contact, create, update
 from tests.support.guests import JANE, MEETING, TENANT, Guestbook, guest, jane, told
 from tests.support.mails import CalendarProgram, ReadMail
 
@@ -421,3 +421,33 @@ def test_nothing_that_strangers_write_escapes_its_place(
     event = mail.event
     assert (event["ATTENDEE"], event["ORGANIZER"]) == (f"mailto:{JANE}", "mailto:meetings@example.com")
     assert event["UID"] == f"{MEETING}@meetings.example.com"
+
+
+def test_lines_of_a_description_stay_lines_without_css(composer: MailComposer) -> None:
+    """Outlook for Windows ignores ``white-space``."""
+    mail = compose(composer, guest(description="Agenda:\n\n  1. <Q2>\n2. Fees", meeting_information="Gate 1\nFloor 2"))
+    html = mail.text("text/html")
+    assert "Agenda:<br><br>&nbsp;&nbsp;1. &lt;Q2&gt;<br>2. Fees" in html
+    assert "Gate 1<br>Floor 2" in html
+    assert "white-space:pre" not in html
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_no_mail_names_another_guest(composer: MailComposer, kind: MailKind, language: Language) -> None:
+    others = ("Boris Secret", "boris.secret@example.org", "Carla Hidden", "carla.hidden@example.org")
+    book = Guestbook(
+        create(
+            jane(language=language),
+            jane(email=others[1], name=others[0], language=language),
+            contact("C-HIDDEN", email=others[3], name=others[2]),
+        )
+    )
+    book.tell()
+    book.hear(update(title="New"))
+    if kind is MailKind.CANCELLATION:
+        book.hear(cancel())
+    mail = compose(composer, book.of(JANE), kind)
+    text = "\n".join([str(mail.message), mail.text("text/plain"), mail.text("text/html"), mail.calendar.decode()])
+    assert "Jane Roe" in text
+    assert not [one for one in others if one in text]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from contracts.values.enums import RsvpStatus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from invitations.adapters.mail.wording import Wording
 
@@ -20,6 +21,7 @@ class Letters:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        environment.filters["lines"] = _lines
         self._plain = environment.get_template("letter.txt")
         self._html = environment.get_template("letter.html")
 
@@ -30,3 +32,13 @@ class Letters:
     def html(self, wording: Wording, links: dict[RsvpStatus, str]) -> str:
         """The letter as a whole HTML document that loads nothing from anywhere."""
         return self._html.render(words=wording, links=links)
+
+
+def _lines(text: str) -> Markup:
+    """The text with its line breaks and indents, without CSS: Outlook for Windows ignores ``white-space``."""
+    return Markup("<br>").join(_indented(line) for line in text.split("\n"))
+
+
+def _indented(line: str) -> Markup:
+    text = line.lstrip(" ")
+    return Markup("&nbsp;") * (len(line) - len(text)) + escape(text)
