@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from localrun.platform import Platform
 
 from tests.support.callers import MEETINGS, Caller, refused
 from tests.support.gateway import body
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
 TOO_LARGE = 256 * 1024 + 1
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v2", f"{MEETINGS}/M1/nothing", "/internal/queries/get-meeting"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/v2", f"{MEETINGS}/M1/nothing", "/internal/queries/get-meeting"])
 async def test_an_unknown_path_has_the_standard_body(valentina: Caller, path: str) -> None:
     for method in ("GET", "POST", "PUT", "DELETE"):
         refused(await valentina.http.request(method, path), 404, "BE0404")
@@ -78,3 +82,50 @@ async def test_a_caller_who_hangs_up_in_the_middle_of_a_body_leaves_nothing_behi
     writer.close()
     await writer.wait_closed()
     assert {one["meetingUuid"] for one in await valentina.calendar()} == before
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "content_type"),
+    [
+        ("api-gateway", MEETINGS, "application/json"),
+        ("api-gateway", f"{MEETINGS}/M1/participants/MP1/rsvp", "application/x-www-form-urlencoded"),
+        ("webhook-ingest", "/api/v1/webhooks/outlook", "application/json"),
+        ("meeting-core", "/internal/queries/get-meeting", "application/json"),
+        ("calendar-sync", "/internal/queries/get-connection", "application/json"),
+    ],
+)
+async def test_who_hangs_up_in_mid_body_is_no_fault_of_ours(
+    platform: Platform, valentina: Caller, service: str, path: str, content_type: str
+) -> None:
+    """No error is counted or logged, so nobody is paged."""
+    process = platform.processes[service]
+    port, token = (process.env or {})["HTTP_PORT"], (process.env or {})["INTERNAL_TOKEN"]
+    headers = {**valentina.person.headers, "x-internal-token": token, "Content-Type": content_type}
+    request = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": "1000"}.items())
+    before, logged = await _answers(port), process.log.stat().st_size
+    for _ in range(20):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{request}\r\n{{".encode())
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.transport.abort()
+
+    async def all_seen() -> dict[str, int] | None:
+        now = await _answers(port)
+        new = {status: count - before.get(status, 0) for status, count in now.items() if count != before.get(status, 0)}
+        return new if sum(new.values()) >= 20 else None
+
+    assert set(await until(all_seen, what="20 requests are measured")) <= {"200", "400", "499"}
+    with process.log.open("rb") as log:
+        log.seek(logged)
+        assert b"unexpected error" not in log.read()
+
+
+async def _answers(port: str) -> dict[str, int]:
+    """How many POSTs a service has answered with each status."""
+    async with httpx.AsyncClient(trust_env=False) as operator:
+        text = (await operator.get(f"http://127.0.0.1:{port}/metrics")).raise_for_status().text
+    found: dict[str, int] = {}
+    for status, count in re.findall(r'http_requests_total{method="POST".*status="(\d+)"} (\S+)', text):
+        found[status] = found.get(status, 0) + int(float(count))
+    return found

@@ -1,5 +1,6 @@
 """What the webhooks answer, and which notifications are believed. No bus: the hints are looked at as they are taken."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from webhook_ingest.adapters.http import Ingest
 from webhook_ingest.bootstrap import assemble
+from webhook_ingest.domain.graph import GraphNotifications
 from webhook_ingest.settings import Settings
 
 SECRET = "the secret of a channel"
@@ -164,6 +166,25 @@ async def test_every_item_of_a_post_is_checked_by_itself(http: httpx.AsyncClient
 async def test_garbage_is_answered_200_and_changes_nothing(http: httpx.AsyncClient, taken: Taken, body: bytes) -> None:
     assert (await http.post("/outlook", content=body)).status_code == 200
     assert taken.hints == []
+
+
+@pytest.mark.parametrize("many", [b"{}", b"1", b"[]", b'{"clientState":"x"}'])
+async def test_more_items_than_providers_send_are_not_even_looked_at(
+    http: httpx.AsyncClient, taken: Taken, monkeypatch: pytest.MonkeyPatch, many: bytes
+) -> None:
+    genuine = json.dumps(item()).encode()
+    body = b'{"value":[' + genuine + (b"," + many) * (250_000 // (len(many) + 1)) + b"]}"
+    monkeypatch.setattr(GraphNotifications, "model_validate_json", lambda _: pytest.fail("read"))
+    assert (await http.post("/outlook", content=body)).status_code == 200
+    assert taken.hints == []
+
+
+async def test_as_many_items_as_fit_are_taken(http: httpx.AsyncClient, taken: Taken) -> None:
+    large = item(resourceData={"@odata.type": "#Microsoft.Graph.Event", "id": "x" * 152}, resource="y" * 200)
+    items = [large] * (250_000 // len(json.dumps(large)))
+    assert len(items) > 300
+    assert (await http.post("/outlook", json={"value": items})).status_code == 200
+    assert len(taken.hints) == len(items)
 
 
 async def test_other_paths_methods_and_sizes_get_the_standard_body(http: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
@@ -29,6 +30,8 @@ CORRELATION_HEADER = "x-correlation-id"
 TRACE_HEADER = "traceparent"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
 _LONGEST_CORRELATION = 64
+_CLIENT_CLOSED_REQUEST = 499
+"""In metrics only, as nginx has it (https://nginx.org/en/docs/dev/development_guide.html#http_requests_to_ngx_http)."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -95,6 +98,8 @@ class Correlation:
         with working_on(Context(correlation, traceparent=trace)), span(scope["method"], SpanKind.SERVER) as request:
             try:
                 await self._app(scope, receive, send_named)
+            except ClientDisconnect:  # they hung up in mid-body: nobody is left to answer, and nothing is broken
+                status = status or _CLIENT_CLOSED_REQUEST
             except Exception:
                 log.exception("unexpected error")
                 if status is not None:  # half an answer is out: breaking off tells the caller

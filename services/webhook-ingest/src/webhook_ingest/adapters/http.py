@@ -19,6 +19,9 @@ from webhook_ingest.domain.channels import Channels
 from webhook_ingest.domain.graph import GraphNotification, GraphNotifications
 
 _FIRST_MESSAGE = "sync"
+_MAX_ITEMS = 500
+"""More than Graph's items, of 600 bytes and a dozen members each, fit into a body of the limit's size."""
+_MAX_COMMAS = 20 * _MAX_ITEMS
 _GOOGLE_HEADERS = [
     {
         "name": name,
@@ -125,11 +128,17 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _items(body: bytes) -> list[GraphNotification]:
-    """The items that can be read; whatever else was posted is dropped and counted."""
+    """The items that can be read; whatever else was posted is dropped and counted.
+
+    A post of more parts than Graph puts into one is dropped without reading it: the address it came from cannot be
+    refused beforehand, since a stranger can have Graph send us forged ones from the addresses of the true ones.
+    """
     items = []
     try:
-        posted = GraphNotifications.model_validate_json(body).value
+        posted = GraphNotifications.model_validate_json(body).value if body.count(b",") <= _MAX_COMMAS else None
     except ValidationError:
+        posted = None
+    if posted is None or len(posted) > _MAX_ITEMS:
         metrics.HINTS.labels("unreadable").inc()
         return []
     for item in posted:
