@@ -21,7 +21,8 @@ def test_headers_that_the_token_proves_are_the_caller() -> None:
     assert isinstance(caller, Caller)
     assert (caller.tenant_uuid, caller.user_id) == (CLAIMS["tenantUuid"], CLAIMS["userUuid"])
     assert (caller.email, caller.user_type) == (CLAIMS["username"], UserType.TENANT_STAFF)
-    assert caller.platform_headers == HEADERS | {"authorization": "Bearer t"}
+    sent = {name.decode(): value.decode() for name, value in caller.platform_headers}
+    assert sent == HEADERS | {"authorization": "Bearer t"}
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -47,6 +48,12 @@ def test_all_missing_headers_are_named_at_once() -> None:
         ("x-user-id", "TS1\u00e9"),
         ("x-user-id", "TS1\n"),
         ("x-user-email", "nobody"),
+        ("x-user-email", "ana@example.com\x00"),
+        ("x-user-email", "ana@example.com\x85"),
+        ("x-tenant-code", "\xe9"),
+        ("x-tenant-code", "acme\x01"),
+        ("x-tenant-code", "a" * 256),
+        ("x-partner-uuid", "P\xc31"),
         ("x-user-email", "a@" + "b" * 253),
         ("x-user-type", "ADMIN"),
         ("x-user-type", "tenant_staff"),
@@ -88,6 +95,15 @@ def test_an_email_is_the_same_in_any_case() -> None:
     assert caller.email.casefold() == CLAIMS["username"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_an_email_outside_ascii_is_read_in_either_encoding_and_sent_on_as_it_came(encoding: str) -> None:
+    sent = "josé@example.com".encode(encoding)
+    headers = HEADERS | {"x-user-email": sent.decode("latin-1")}  # as servers hand headers over
+    caller = identify(headers, CLAIMS | {"username": "JOSE\u0301@example.com"}, NAMES)
+    assert caller.email == "josé@example.com"
+    assert (b"x-user-email", sent) in caller.platform_headers
+
+
 @pytest.mark.parametrize(("said", "proved"), [("CONTACT", "CONTACT"), ("CLIENT", "CONTACT"), ("CONTACT", "CLIENT")])
 def test_contact_is_read_as_client(said: str, proved: str) -> None:
     caller = identify(HEADERS | {"x-user-type": said}, CLAIMS | {"userType": proved}, NAMES)
@@ -99,6 +115,7 @@ def test_the_partner_header_is_optional_but_may_not_contradict(said: str | None,
     headers = HEADERS | ({} if said is None else {"x-partner-uuid": said})
     claims = CLAIMS | {"partnerUuid": "P1"}
     if accepted:
-        assert identify(headers, claims, NAMES).platform_headers.get("x-partner-uuid") == said
+        sent = dict(identify(headers, claims, NAMES).platform_headers).get(b"x-partner-uuid")
+        assert sent == (None if said is None else said.encode())
     else:
         assert refusal(headers, claims).code is ErrorCode.IDENTITY_MISMATCH

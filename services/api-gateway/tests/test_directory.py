@@ -1,5 +1,6 @@
 """Who an id is, asked of a simulated platform over a socket with the caller's own authority."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -157,6 +158,36 @@ async def test_a_directory_that_keeps_failing_is_left_in_peace(
         one = directory.people(caller(), [f"C{number}"], [])
         assert (await refusal(one)).code is ErrorCode.SERVICE_UNAVAILABLE
     assert await asked(platform, "contacts.get") == 5
+
+
+async def test_what_fails_for_one_caller_refuses_no_other(platform: httpx.AsyncClient, directory: Directory) -> None:
+    await platform.post("/_control/faults", json={"kind": "error", "status": 500})
+    for number in range(20):
+        assert (await refusal(directory.people(caller(), [f"C{number}"], []))).code is ErrorCode.SERVICE_UNAVAILABLE
+    await platform.delete("/_control/faults")
+    assert (await refusal(directory.people(caller(), [seed.ANA.uuid], []))).code is ErrorCode.SERVICE_UNAVAILABLE
+    assert await directory.name_of(caller(seed.DANIEL)) == "Daniel Price"
+    assert await directory.name_of(caller(seed.INGRID))
+
+
+async def test_one_tenants_many_look_ups_do_not_keep_out_anothers_few() -> None:
+    """The directory answers nothing of the first tenant until the other has been answered."""
+    answered = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["x-tenant-uuid"] == seed.INGRID.tenant_uuid:
+            return httpx.Response(404)
+        await answered.wait()
+        return httpx.Response(404)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://directory") as http:
+        directory = Directory(http, cache_seconds=60, concurrency=4)
+        many = asyncio.create_task(refusal(directory.people(caller(), [f"C{number}" for number in range(100)], [])))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await refusal(directory.people(caller(seed.INGRID), ["C1"], []))
+        answered.set()
+        assert (await many).code is ErrorCode.VALIDATION_FAILED
 
 
 async def test_an_unknown_id_is_no_failure_of_the_directory(platform: httpx.AsyncClient, directory: Directory) -> None:

@@ -150,7 +150,7 @@ def email_key(address: str | None) -> str:
 
     Case does not count (no mail provider tells mailboxes apart by it), nor whether a domain is in Unicode or Punycode.
     """
-    local, at, domain = (address or "").strip().rpartition("@")
+    local, at, domain = unicodedata.normalize("NFC", (address or "").strip()).rpartition("@")
     return f"{local.lower()}{at}{_domain_key(domain)}"
 
 

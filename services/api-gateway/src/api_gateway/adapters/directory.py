@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 import httpx
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.model import Contract
 from contracts.values.enums import Language, ParticipantType, UserType
@@ -20,6 +20,7 @@ from api_gateway.domain.caller import Caller
 
 _STAFF_TYPES = {"TS": ParticipantType.TENANT_STAFF, "PS": ParticipantType.PARTNER_STAFF}
 _MOST_CACHED = 20_000
+_MAX_TENANTS = 10_000
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 5.0
 
@@ -53,7 +54,10 @@ class _Staff(_Person):
 
 
 class _Breaker:
-    """Opens after failures in a row: then calls are refused at once for a while instead of piling up."""
+    """Opens after failures in a row: then one caller's look-ups are refused at once for a while instead of piling up.
+
+    Each caller has one of their own, since an id that the directory cannot cope with must not refuse others.
+    """
 
     def __init__(self) -> None:
         self._failures = 0
@@ -64,7 +68,7 @@ class _Breaker:
             raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
         try:
             answer = await ask()
-        except (httpx.HTTPError, ValidationError, ValueError) as error:
+        except (httpx.TransportError, httpx.HTTPStatusError, ValidationError) as error:
             self._failures += 1
             if self._failures >= _FAILURES_TO_OPEN:
                 self._closed_from = time.monotonic() + _OPEN_SECONDS
@@ -80,7 +84,9 @@ class Directory:
         self._http = http
         self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MOST_CACHED, cache_seconds)
         self._gate = asyncio.Semaphore(concurrency)
-        self._breaker = _Breaker()
+        self._tenant_concurrency = max(1, concurrency // 2)
+        self._tenant_gates: LRUCache[str, asyncio.Semaphore] = LRUCache(_MAX_TENANTS)
+        self._breakers: LRUCache[tuple[str, str], _Breaker] = LRUCache(_MOST_CACHED)
 
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
         """The people of these ids.
@@ -123,13 +129,18 @@ class Directory:
         key = (caller.tenant_uuid, caller.user_id, path)
         if key in self._cache:
             return self._cache[key]
-        async with self._gate:
-            found = await self._breaker.call(lambda: self._ask(caller, path, read))
+        breaker = self._breakers.setdefault((caller.tenant_uuid, caller.user_id), _Breaker())
+        async with self._tenant_gate(caller.tenant_uuid), self._gate:
+            found = await breaker.call(lambda: self._ask(caller, path, read))
         self._cache[key] = found
         return found
 
+    def _tenant_gate(self, tenant: str) -> asyncio.Semaphore:
+        """Half of the look-ups at once for one tenant, so that no tenant's many keep out another's few."""
+        return self._tenant_gates.setdefault(tenant, asyncio.Semaphore(self._tenant_concurrency))
+
     async def _ask(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
-        answer = await self._http.get(path, headers=dict(caller.platform_headers))
+        answer = await self._http.get(path, headers=list(caller.platform_headers))
         if answer.status_code in (400, 403, 404):  # the id is the caller's word: what is wrong with it is no failure
             return None
         if answer.status_code == 401:

@@ -1,6 +1,7 @@
 """Who is calling: the headers are claims by the caller, the token is the proof."""
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from contracts.messages.command import Actor
 from contracts.values.enums import UserType
 from contracts.values.ids import ForeignId
 from contracts.values.limits import MAX_EMAIL
+from contracts.values.text import email_key, sanitize_line
 from pydantic import TypeAdapter, ValidationError
 
 _foreign_id = TypeAdapter(ForeignId)
@@ -33,7 +35,8 @@ class Caller:
     user_id: str
     email: str
     user_type: UserType
-    platform_headers: Mapping[str, str]
+    platform_headers: Sequence[tuple[bytes, bytes]]
+    """As they came, to be sent on as they are."""
 
     def actor(self, name: str | None = None) -> Actor:
         return Actor(
@@ -48,6 +51,10 @@ class Caller:
 _REQUIRED = ("x-tenant-uuid", "x-user-id", "x-user-email", "x-user-type")
 HEADERS = (*_REQUIRED, "x-tenant-code", "x-partner-uuid", "authorization")
 """The headers that say who is calling; they are forwarded to the directory."""
+_PLAIN = ("x-tenant-code", "x-partner-uuid")
+_MAX_HEADER = 255
+_BLANKS = " \t"
+"""No part of a header's value (RFC 9110 section 5.6.3)."""
 
 
 def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: ClaimNames) -> Caller:
@@ -56,21 +63,25 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
     Raises:
         ApiError: 400 for a missing or malformed header, 401 for a token that lacks a claim, 403 where they differ.
     """
-    missing = [f"{name}: is required" for name in _REQUIRED if not headers.get(name, "").strip()]
+    missing = [f"{name}: is required" for name in _REQUIRED if not headers.get(name, "").strip(_BLANKS)]
     if missing:
         raise ApiError(ErrorCode.HEADER_MISSING, details=missing)
-    tenant, user, email, user_type = (headers[name].strip() for name in _REQUIRED)
+    unreadable = [f"{name}: must be visible ASCII" for name in _PLAIN if not _is_plain(headers.get(name, ""))]
+    if unreadable:
+        raise ApiError(ErrorCode.HEADER_MISSING, details=unreadable)
+    tenant, user, email, user_type = (headers[name].strip(_BLANKS) for name in _REQUIRED)
+    email = _decoded(email)
     try:
         caller = Caller(
             tenant_uuid=_foreign_id.validate_python(tenant),
             user_id=_foreign_id.validate_python(user),
             email=email,
             user_type=UserType(user_type),
-            platform_headers={name: headers[name] for name in HEADERS if name in headers},
+            platform_headers=[(name.encode(), headers[name].encode("latin-1")) for name in HEADERS if name in headers],
         )
     except (ValidationError, ValueError) as error:
         raise ApiError(ErrorCode.HEADER_MISSING, details=["headers: an id or the user type is malformed"]) from error
-    if len(email) > MAX_EMAIL or "@" not in email:
+    if len(email) > MAX_EMAIL or "@" not in email or sanitize_line(email) != email:
         raise ApiError(ErrorCode.HEADER_MISSING, details=["x-user-email: must be an e-mail address"])
     _prove(caller, headers.get("x-partner-uuid"), claims, names)
     return caller
@@ -80,7 +91,7 @@ def _prove(caller: Caller, partner: str | None, claims: Mapping[str, Any], names
     said_and_proved = (
         (caller.tenant_uuid, claims.get(names.tenant)),
         (caller.user_id, claims.get(names.user)),
-        (caller.email.casefold(), _casefolded(claims.get(names.email))),
+        (email_key(caller.email), _email_key(claims.get(names.email))),
         (caller.user_type, _user_type(claims.get(names.user_type))),
     )
     if any(proved is None for _, proved in said_and_proved):
@@ -91,8 +102,21 @@ def _prove(caller: Caller, partner: str | None, claims: Mapping[str, Any], names
         raise ApiError(ErrorCode.IDENTITY_MISMATCH)
 
 
-def _casefolded(claim: Any) -> str | None:
-    return claim.casefold() if isinstance(claim, str) else None
+def _email_key(claim: Any) -> str | None:
+    return email_key(claim) if isinstance(claim, str) else None
+
+
+def _is_plain(value: str) -> bool:
+    return len(value) <= _MAX_HEADER and all(" " <= letter <= "~" for letter in value)
+
+
+def _decoded(value: str) -> str:
+    """A header's bytes as UTF-8, as browsers and most clients send them, or else as the Latin-1 that RFC 9110 names."""
+    raw = value.encode("latin-1")
+    try:
+        return unicodedata.normalize("NFC", raw.decode())
+    except UnicodeDecodeError:
+        return value
 
 
 def _user_type(claim: Any) -> UserType | None:
