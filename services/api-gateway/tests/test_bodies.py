@@ -1,11 +1,13 @@
 """What a body may say: each limit, each refusal naming its field, and what is quietly put right."""
 
+import json
+import time
 from typing import Any
 
 import pytest
 
 from tests.support.example import EXAMPLE
-from tests.support.gateway import Gateway, signed
+from tests.support.gateway import Gateway, body, signed
 
 GUEST = {"email": "jane.roe@example.com"}
 
@@ -338,6 +340,35 @@ async def test_more_than_500_people_are_not_even_looked_up(api: Gateway) -> None
     details = await api.details(contactIds=contacts, staffIds=[me, *colleagues, "TS100"])
     assert details == ["participants: at most 500 are allowed"]
     assert api.directory.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "item"),
+    [
+        ("/api/v1/meetings", "externalAttendees", {"email": "x"}),
+        ("/api/v1/meetings", "externalAttendees", {}),
+        ("/api/v1/meetings", "contactIds", " "),
+        ("/api/v1/meetings", "staffIds", 7),
+        ("/api/v1/availability/check", "userUuids", " "),
+        ("/api/v2/meetings", "filters", {}),
+        ("/api/v2/meetings", "sort", 7),
+    ],
+)
+async def test_a_list_that_is_too_long_is_refused_before_its_items_are_looked_at(
+    api: Gateway, path: str, field: str, item: Any
+) -> None:
+    count = 250_000 // (len(json.dumps(item)) + 2)
+    began = time.process_time()
+    answer = await api.client.post(path, json=body() | {field: [item] * count})
+    took = time.process_time() - began
+    assert answer.status_code == 400
+    assert [detail for detail in answer.json()["details"] if detail.startswith(field)] == [
+        f"{field}: List should have at most {LONGEST[field]} items"
+    ]
+    assert took < 0.25, "seconds; looking at each item takes several times as long"
+
+
+LONGEST = {"externalAttendees": 500, "contactIds": 1000, "staffIds": 1000, "userUuids": 500, "filters": 50, "sort": 10}
 
 
 # --- leniency -------------------------------------------------------------------------------------------------------

@@ -5,17 +5,20 @@ from typing import Annotated, Self
 
 from contracts.api.queries import MAX_PEOPLE_CHECKED
 from contracts.model import Contract
+from contracts.values.ids import ForeignId
 from contracts.values.times import LocalDateTime, TimeZoneName, to_instant
 from pydantic import Field, model_validator
 
 from api_gateway.domain.bodies import wrong
-from api_gateway.domain.text import Ids
+from api_gateway.domain.text import at_most
 
 
 class AvailabilityBody(Contract):
     """Whom to check, and the half-open window: wall-clock times in an IANA zone, UTC unless one is given."""
 
-    user_uuids: Annotated[Ids, Field(min_length=1, max_length=MAX_PEOPLE_CHECKED)]
+    user_uuids: Annotated[
+        list[ForeignId], Field(min_length=1, max_length=MAX_PEOPLE_CHECKED), at_most(MAX_PEOPLE_CHECKED)
+    ]
     start_date_time: LocalDateTime
     end_date_time: LocalDateTime
     timezone: TimeZoneName | None = Field(default=None, description="of the window; UTC unless given")

@@ -20,6 +20,7 @@ from api_gateway.domain.text import (
     Text,
     Title,
     WebLink,
+    at_most,
     check_guest_phone,
 )
 
@@ -67,12 +68,15 @@ ContactIds = Annotated[Ids | None, Field(examples=[["C019B9D0FD0E5772F9E8ED18989
 StaffIds = Annotated[Ids | None, Field(examples=[["PS0199CA8F08C270B5A5B0DFD3B565B332"]])]
 
 
+Guests = Annotated[list[ExternalAttendee], Field(max_length=MAX_PARTICIPANTS), at_most(MAX_PARTICIPANTS)]
+
+
 class _People(Contract):
     """Whom to invite; a list that is null or absent says nothing about its kind."""
 
     contact_ids: ContactIds = None
     staff_ids: StaffIds = None
-    external_attendees: list[ExternalAttendee] | None = None
+    external_attendees: Guests | None = None
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:

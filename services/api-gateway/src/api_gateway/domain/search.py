@@ -18,6 +18,7 @@ from contracts.model import Contract
 from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
 
 from api_gateway.domain.bodies import wrong
+from api_gateway.domain.text import at_most
 
 _SORTABLE = [name for name, field in FILTER_FIELDS.items() if field.sortable]
 _DIRECTIONS = {"asc": False, "desc": True}
@@ -31,7 +32,9 @@ class Filter(Contract):
     field: str = Field(json_schema_extra={"enum": [*FILTER_FIELDS]}, examples=["startDateTime"])
     operator: Operator = Field(description="in any case", examples=["RANGE"])
     value: Any = Field(default=None, description="for operators that compare with one value")
-    values: list[Any] | None = Field(default=None, max_length=MAX_VALUES, description="for `IN` and `NOT_IN`")
+    values: Annotated[list[Any], at_most(MAX_VALUES)] | None = Field(
+        default=None, max_length=MAX_VALUES, description="for `IN` and `NOT_IN`"
+    )
     min: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-01T00:00:00"])
     max: Any = Field(default=None, description="for `RANGE`, inclusive", examples=["2026-06-30T23:59:59"])
 
@@ -81,10 +84,10 @@ SortEntry = Annotated[
 class SearchBody(Contract):
     """Which of the meetings on the caller's calendar to list, in which order, and which page. Null is the default."""
 
-    filters: Annotated[list[Filter], Field(max_length=MAX_FILTERS)] | None = None
+    filters: Annotated[list[Filter], Field(max_length=MAX_FILTERS), at_most(MAX_FILTERS)] | None = None
     page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE)] | None = Field(default=0, description="zero-based")
     size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE)] | None = DEFAULT_PAGE
-    sort: Annotated[list[SortEntry], Field(max_length=MAX_SORT_KEYS)] | None = Field(
+    sort: Annotated[list[SortEntry], Field(max_length=MAX_SORT_KEYS), at_most(MAX_SORT_KEYS)] | None = Field(
         default=None,
         description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",
     )

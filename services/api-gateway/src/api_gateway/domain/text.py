@@ -1,13 +1,14 @@
 """What text in a body may be: bounded, without control characters, links and addresses by the rules of contracts."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 import phonenumbers
 from contracts.values.ids import ForeignId
-from contracts.values.limits import MAX_EMAIL, MAX_LINE, MAX_TEXT, MAX_TITLE
+from contracts.values.limits import MAX_EMAIL, MAX_LINE, MAX_PARTICIPANTS, MAX_TEXT, MAX_TITLE
 from contracts.values.text import deliverable_address, email_address, web_link
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 _LAYOUT = frozenset("\n\r\t")
 
@@ -48,6 +49,17 @@ def check_guest_phone(country_code: str, phone: str) -> None:
         raise ValueError("is not a possible telephone number")
 
 
+def at_most(count: int) -> BeforeValidator:
+    """Refuse a longer list before its items are looked at: each of them costs time, and errors of their own."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and len(value) > count:
+            raise PydanticCustomError("too_long", "List should have at most {count} items", {"count": count})
+        return value
+
+    return BeforeValidator(check)
+
+
 Title = Annotated[str, StringConstraints(max_length=MAX_TITLE), AfterValidator(_one_line)]
 Line = Annotated[str, StringConstraints(max_length=MAX_LINE), AfterValidator(_one_line)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
@@ -55,4 +67,6 @@ WebLink = Annotated[Line, AfterValidator(_web_link_or_empty)]
 Email = Annotated[str, StringConstraints(max_length=MAX_EMAIL), AfterValidator(_one_line), AfterValidator(_mailable)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^\+?[1-9][0-9]{0,3}$"), Field(examples=["+1"])]
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9 ().-]{1,32}$"), Field(examples=["5551234567"])]
-Ids = list[ForeignId]
+_MAX_IDS = 2 * MAX_PARTICIPANTS
+"""As they are written: repeats count once, but are looked at."""
+Ids = Annotated[list[ForeignId], Field(max_length=_MAX_IDS), at_most(_MAX_IDS)]
