@@ -1,32 +1,41 @@
 """Access tokens: which hold, and why none of the classic forgeries does."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-from api_gateway.adapters.tokens import KeySet, TokenVerifier
+from api_gateway.adapters.jwks import JwksCache
+from api_gateway.adapters.tokens import TokenVerifier
 from contracts.api.errors import ApiError, ErrorCode
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI, Response
-from jwt.algorithms import RSAAlgorithm
+from fastapi.responses import StreamingResponse
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
 from simulators.common.serve import running
 from simulators.platform import seed
 from simulators.platform.app import create_app
 
 from tests.support.gateway import CLAIMS, SECRET, signed
+from tests.support.waiting import until
 
 
 def verifier(
-    *, secret: str | None = SECRET, keys: KeySet | None = None, issuer: str | None = None, audience: str | None = None
+    *,
+    secret: str | None = SECRET,
+    keys: JwksCache | None = None,
+    issuer: str | None = None,
+    audience: str | None = None,
 ) -> TokenVerifier:
     shared = None if secret is None else SecretStr(secret)
     return TokenVerifier(secret=shared, keys=keys, issuer=issuer, audience=audience, leeway=5)
@@ -131,8 +140,8 @@ async def token_of(http: httpx.AsyncClient, login: str, algorithm: str) -> str:
     return token
 
 
-def key_set(http: httpx.AsyncClient, login: str) -> KeySet:
-    return KeySet(http, f"{login}/.well-known/jwks.json")
+def key_set(http: httpx.AsyncClient, login: str) -> JwksCache:
+    return JwksCache(http, f"{login}/.well-known/jwks.json")
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
@@ -197,7 +206,7 @@ async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_for_every_inve
         return {"keys": [RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "new", "alg": "RS256"}]}
 
     with running(app) as url:
-        tokens = verifier(keys=KeySet(http, f"{url}/jwks"))
+        tokens = verifier(keys=JwksCache(http, f"{url}/jwks"))
         await tokens.claims(jwt.encode(good_claims(), private, "RS256", headers={"kid": "new"}))
         for number in range(20):
             token = jwt.encode(good_claims(), private, "RS256", headers={"kid": f"invented-{number}"})
@@ -220,8 +229,119 @@ async def test_while_the_login_cannot_be_asked_nobody_is_refused_for_a_bad_token
 
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with running(app) as url:
-        tokens = verifier(keys=KeySet(http, f"{url}{'/nowhere' if answer is None else '/jwks'}"))
+        tokens = verifier(keys=JwksCache(http, f"{url}{'/nowhere' if answer is None else '/jwks'}"))
         for _ in range(3):
             with pytest.raises(ApiError) as refusal:
                 await tokens.claims(jwt.encode(good_claims(), private, "RS256", headers={"kid": "valid"}))
             assert refusal.value.code is ErrorCode.SERVICE_UNAVAILABLE
+
+
+@asynccontextmanager
+async def publishing(http: httpx.AsyncClient, *keys: Any, **more: Any) -> AsyncIterator[tuple[JwksCache, list[Any]]]:
+    """The cache of a login that publishes these keys; the list may change."""
+    published = list(keys)
+    app = FastAPI()
+
+    @app.get("/jwks")
+    async def jwks() -> Response:
+        return Response(json.dumps({"keys": published}))
+
+    with running(app) as url:
+        yield JwksCache(http, f"{url}/jwks", **more), published
+
+
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+WEAK = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
+
+
+def as_jwk(key: Any, **more: Any) -> dict[str, Any]:
+    algorithm: Any = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
+    made = algorithm.to_jwk(key.public_key(), as_dict=True)
+    made.pop("key_ops", None)
+    return {name: value for name, value in (made | {"kid": "k"} | more).items() if value is not ...}
+
+
+@pytest.mark.parametrize(
+    ("jwk", "private", "algorithm", "holds"),
+    [
+        (as_jwk(RSA), RSA, "RS256", True),
+        (as_jwk(RSA, use="sig", alg="RS256", key_ops=["verify"]), RSA, "RS256", True),
+        (as_jwk(RSA, use=None, alg=None), RSA, "RS256", True),
+        (as_jwk(P256), P256, "ES256", True),
+        (as_jwk(RSA, use="enc"), RSA, "RS256", False),
+        (as_jwk(P256, use="enc"), P256, "ES256", False),
+        (as_jwk(RSA, key_ops=["encrypt", "wrapKey"]), RSA, "RS256", False),
+        (as_jwk(RSA, alg="RSA-OAEP"), RSA, "RS256", False),
+        (as_jwk(RSA, alg="PS256"), RSA, "RS256", False),
+        (as_jwk(RSA, alg="ES256"), RSA, "RS256", False),
+        (as_jwk(RSA, kty="EC"), RSA, "RS256", False),
+        (as_jwk(P384), P384, "ES256", False),
+        (as_jwk(WEAK), WEAK, "RS256", False),
+        ({"kty": "oct", "kid": "k", "k": "eHh4" * 11}, RSA, "RS256", False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+async def test_a_key_serves_what_it_was_published_for(
+    http: httpx.AsyncClient, jwk: dict[str, Any], private: Any, algorithm: str, holds: bool
+) -> None:
+    async with publishing(http, jwk, as_jwk(RSA, kid="another")) as (keys, _):
+        tokens = verifier(keys=keys)
+        signing = private if algorithm == "RS256" or private is P256 else P256
+        token = jwt.encode(good_claims(), signing, algorithm, headers={"kid": "k"})
+        if holds:
+            assert await tokens.claims(token)
+        else:
+            assert await refused(tokens, token)
+
+
+async def test_a_key_that_is_rotated_in_is_used_and_one_that_is_withdrawn_refused(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_gateway.adapters.jwks._RETRY_AFTER", 0.0)
+    old = jwt.encode(good_claims(), RSA, "RS256", headers={"kid": "old"})
+    new = jwt.encode(good_claims(), P256, "ES256", headers={"kid": "new"})
+    async with publishing(http, as_jwk(RSA, kid="old")) as (keys, published):
+        tokens = verifier(keys=keys)
+        assert await tokens.claims(old)
+        published.append(as_jwk(P256, kid="new"))
+        assert await tokens.claims(new)
+        assert await tokens.claims(old)
+        published.pop(0)
+        monkeypatch.setattr("api_gateway.adapters.jwks._REFRESH_AFTER", 0.0)
+        assert await refused(tokens, old)
+        assert await tokens.claims(new)
+
+
+@pytest.mark.parametrize(("pieces", "size", "pause"), [(100, 1, 0.01), (10, 65536, 0.0)], ids=["slowly", "at length"])
+async def test_a_login_that_answers_slowly_or_at_length_is_given_up(
+    http: httpx.AsyncClient, pieces: int, size: int, pause: float
+) -> None:
+    app = FastAPI()
+
+    async def answer() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield b" " * size
+            await asyncio.sleep(pause)
+        yield json.dumps({"keys": [as_jwk(RSA)]}).encode()
+
+    app.add_api_route("/jwks", lambda: StreamingResponse(answer()))
+    with running(app) as url:
+        keys = JwksCache(http, f"{url}/jwks", timeout=0.3 if pause else 10)
+        with pytest.raises(ApiError) as refusal:
+            await keys.find("k", "RS256")
+    assert refusal.value.code is ErrorCode.SERVICE_UNAVAILABLE
+
+
+async def test_it_is_ready_once_some_key_was_had(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_gateway.adapters.jwks._RETRY_AFTER", 0.01)
+    async with publishing(http) as (keys, published), keys.running():
+        assert keys.problem() == "no keys of the login yet"
+        published.append(as_jwk(RSA))
+
+        async def ready() -> bool:
+            return keys.problem() is None
+
+        await until(ready, what="the keys are fetched")
+        published.clear()
+        assert keys.problem() is None

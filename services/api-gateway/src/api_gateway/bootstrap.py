@@ -28,7 +28,8 @@ from api_gateway.adapters.http.openapi import describe
 from api_gateway.adapters.http.protection import Gatekeeper
 from api_gateway.adapters.http.root import root_routes
 from api_gateway.adapters.http.search import reference_routes, search_routes
-from api_gateway.adapters.tokens import KeySet, TokenVerifier
+from api_gateway.adapters.jwks import JwksCache
+from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
@@ -45,7 +46,11 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             login = await started.enter_async_context(httpx.AsyncClient(timeout=settings.directory_timeout))
-            backend.gatekeeper = gatekeeper(settings, login)
+            keys = None
+            if settings.jwt_jwks_url:
+                keys = await started.enter_async_context(JwksCache(login, settings.jwt_jwks_url).running())
+                health.must_be_ready("login keys", keys.problem)
+            backend.gatekeeper = gatekeeper(settings, keys)
 
             platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
             directory = Directory(
@@ -121,11 +126,11 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     return app
 
 
-def gatekeeper(settings: Settings, http: httpx.AsyncClient) -> Gatekeeper:
-    """Knows callers by the keys and claim names of the settings; ``http`` fetches the login's public keys."""
+def gatekeeper(settings: Settings, keys: JwksCache | None) -> Gatekeeper:
+    """Knows callers by the claim names and the secret of the settings, and by the login's public ``keys``."""
     tokens = TokenVerifier(
         secret=settings.jwt_hs256_secret,
-        keys=KeySet(http, settings.jwt_jwks_url) if settings.jwt_jwks_url else None,
+        keys=keys,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         leeway=settings.jwt_leeway,
