@@ -28,6 +28,7 @@ from contracts.messages.command import Actor
 from localrun.mongodb import running_mongod
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.meetings import INDEXES
 from meeting_core.application.availability import Availability
 from meeting_core.application.listing import Listing
@@ -178,8 +179,9 @@ async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
         asked = []
         for size in sizes:
             settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database=_name(size))
-            meetings = (await opened.enter_async_context(open_database(settings))).collection("meetings")
-            listing, availability = Listing(CalendarReader(meetings)), Availability(BusyReader(meetings))
+            database = await opened.enter_async_context(open_database(settings))
+            meetings, hosts = database.collection("meetings"), StoredHosts(database.collection("hosts"))
+            listing, availability = Listing(CalendarReader(meetings)), Availability(BusyReader(meetings), hosts)
             asked.append(Questions(client[_name(size)]["meetings"], listing, availability))
         results: Results = {}
         for cases in zip(*(questions.cases() for questions in asked), strict=True):

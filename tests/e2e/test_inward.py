@@ -126,6 +126,33 @@ async def colleague(office: Office, platform: Platform) -> AsyncIterator[Office]
             await disconnect(pablo)
 
 
+async def test_what_is_not_known_of_a_calendar_is_not_free(office: Office) -> None:
+    async def status(days: int, *, hour: int = 10) -> str:
+        opens = in_days(days, hour=hour)
+        when = {"startDateTime": f"{opens:%Y-%m-%dT%H:%M:%S}", "endDateTime": f"{opens + LENGTH:%Y-%m-%dT%H:%M:%S}"}
+        asked = {"userUuids": [office.user.user_id], **when}
+        answer = done(await office.user.post("/api/v1/availability/check", asked))
+        return str(answer["availabilities"][0]["status"])
+
+    async def becomes(wanted: str, days: int) -> None:
+        async def is_so() -> bool:
+            return await status(days) == wanted
+
+        await until(is_so, what=f"the user is {wanted} in {days} days")
+
+    title = new_title()
+    office.owner.makes(title, in_days(2))
+    office.owner.makes(new_title(), in_days(300))
+    await office.shows(title, in_days(2))
+    await becomes("AVAILABLE", 3)
+    assert [await status(2), await status(300), await status(-60)] == ["BUSY", "UNKNOWN", "UNKNOWN"]
+
+    office.owner.outside.consents.withdraw(office.owner.email)
+    office.owner.makes(new_title(), in_days(4))  # so that the calendar is read
+    await becomes("UNKNOWN", 3)
+    assert await status(2) == "BUSY", "what was read stays"
+
+
 async def test_a_colleague_who_declines_in_their_own_calendar_has_declined(office: Office, colleague: Office) -> None:
     at = in_days(3)
     meeting = await office.hosts(staffIds=[colleague.user.user_id])

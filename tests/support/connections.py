@@ -1,7 +1,7 @@
 """One process of calendar-sync, as far as connections go, with a real database and simulated providers."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from calendar_sync.adapters.connections import LEAVING, StoredConnections, to_connection
@@ -21,9 +21,11 @@ from chassis.outbox import Outbox
 from chassis.workers import Workers
 from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult, CompleteAuthorization, StartAuthorization
 from contracts.messages.calendar_commands import DisconnectCalendar
-from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
 from contracts.messages.command import Actor
 from contracts.messages.replies import Reply
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import type_of
 from contracts.values.enums import CalendarProvider, UserType
 from contracts.values.ids import uuid7_hex
 from pydantic import SecretStr
@@ -126,7 +128,20 @@ class House:
         return found
 
     def told(self) -> list[ConnectionChanged]:
-        return [ConnectionChanged.model_validate_json(record.value) for record in self.publisher.records]
+        return [
+            ConnectionChanged.model_validate_json(record.value)
+            for record in self.publisher.records
+            if Envelope.from_headers(record.headers).type == type_of(ConnectionChanged).name
+        ]
+
+    def coverage(self) -> list[tuple[datetime | None, datetime | None]]:
+        """What was told of how much is known, oldest first."""
+        told = [
+            CalendarCoverageChanged.model_validate_json(record.value)
+            for record in self.publisher.records
+            if Envelope.from_headers(record.headers).type == type_of(CalendarCoverageChanged).name
+        ]
+        return [(one.known_from, one.known_until) for one in told]
 
 
 def new_actor(**changes: Any) -> Actor:

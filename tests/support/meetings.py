@@ -45,6 +45,13 @@ _KINDS = {"T": ParticipantType.TENANT_STAFF, "P": ParticipantType.PARTNER_STAFF,
 Choice = TypeVar("Choice")
 
 
+class EverythingKnown:
+    """Nobody has a calendar of which something is not known."""
+
+    async def unknown(self, *_: object) -> set[str]:
+        return set()
+
+
 def wall_times() -> st.SearchStrategy[datetime]:
     """Wall times in quarters of an hour, close to changes of the clocks."""
     return st.builds(Chance, st.integers(0, 9999)).map(lambda chance: chance.wall_time())

@@ -9,6 +9,7 @@ from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.ports import Account, GrantRevokedError
 from calendar_sync.application.writing import Attempt, Calendar, Patience, Writing
 from calendar_sync.domain.event import EventContent, When
+from calendar_sync.domain.external import Window
 from calendar_sync.domain.link import Copy, Link, Look
 from contracts.values.enums import (
     CalendarProvider,
@@ -79,6 +80,7 @@ class OneAccount:
         self.account: Account | None = Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1)
         self.token = token
         self.troubles: list[SyncFailureCode] = []
+        self.known: Window | None = None
 
     async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
         return self.account
@@ -88,8 +90,12 @@ class OneAccount:
             raise GrantRevokedError("not connected")
         return self.token()
 
-    async def synced(self, account: Account, at: datetime) -> None:
-        """Nothing that is looked at."""
+    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+        self.known = window
+
+    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        self.troubles.append(code)
+        self.known = None
 
     async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
         self.troubles.append(code)

@@ -52,6 +52,12 @@ async def test_everybody_is_answered_in_the_order_asked(api: Gateway) -> None:
     assert [query.user_uuids for query in api.core.queries] == [["TS3", "TS2"]]
 
 
+async def test_unknown_is_not_free(api: Gateway) -> None:
+    answer = Busy(user_uuids=["TS2"], unknown_user_uuids=["TS3"])
+    api.core.outcome = Reply(outcome=Outcome.OK, data=answer.model_dump(mode="json"))
+    assert await statuses(api, ["TS1", "TS2", "TS3"]) == [("TS1", "AVAILABLE"), ("TS2", "BUSY"), ("TS3", "UNKNOWN")]
+
+
 async def test_strangers_alone_need_no_question(api: Gateway) -> None:
     assert await statuses(api, ["C1", "PS1"]) == [("C1", "UNKNOWN"), ("PS1", "UNKNOWN")]
     assert api.core.queries == []

@@ -1,11 +1,13 @@
 """Access tokens: always a good one, renewed by one at a time, and the end of a grant noticed for what it is."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from calendar_sync.adapters.connections import StoredConnections
 from calendar_sync.application.ports import GrantRevokedError, ProviderUnavailableError
 from calendar_sync.domain.connection import Connection
+from calendar_sync.domain.external import Window
 from calendar_sync.domain.grant import Grant
 from contracts.messages.command import Actor
 from contracts.values.enums import ConnectionStatus, SyncFailureCode
@@ -16,6 +18,9 @@ from tests.support.calendars import Consents
 from tests.support.connections import KEY, OTHER_KEY, House
 
 pytestmark = pytest.mark.integration
+
+
+WINDOW = Window(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 
 
 async def test_a_good_token_is_kept(house: House, consents: Consents, actor: Actor) -> None:
@@ -175,6 +180,32 @@ async def test_a_pull_is_noted_and_ends_trouble(house: House, consents: Consents
     account = await house.connect(actor, consents)
     await house.accounts.trouble(account, SyncFailureCode.RATE_LIMITED, "slow")
     at = utc_now()
-    await house.accounts.synced(account, at)
+    await house.accounts.synced(account, at, WINDOW)
     view = (await house.connection(actor)).view()
     assert (view.last_synced_at, view.last_error_code, view.last_error_reason) == (at, None, None)
+
+
+async def test_how_much_of_a_calendar_is_known_is_told_when_it_changes(
+    house: House, consents: Consents, actor: Actor
+) -> None:
+    account = await house.connect(actor, consents)
+    known, nothing = (WINDOW.begins, WINDOW.ends), (None, None)
+    assert house.coverage() == []
+    for _ in range(3):
+        await house.accounts.synced(account, utc_now(), WINDOW)
+    assert house.coverage() == [known]
+    await house.accounts.trouble(account, SyncFailureCode.PERMISSION_DENIED, "may not be written")
+    assert house.coverage() == [known], "it can be read all the same"
+    for _ in range(2):
+        await house.accounts.unreadable(account, SyncFailureCode.PERMISSION_DENIED, "may not be read")
+    assert house.coverage() == [known, nothing]
+    assert (await house.connection(actor)).last_error_code is SyncFailureCode.PERMISSION_DENIED
+    await house.accounts.synced(account, utc_now(), WINDOW)
+    assert house.coverage() == [known, nothing, known]
+
+    await house.disconnect(actor)
+    again = await house.connect(actor, consents)
+    await house.accounts.synced(account, utc_now(), WINDOW)
+    assert len(house.coverage()) == 3, "late news of an earlier connection"
+    await house.accounts.synced(again, utc_now(), WINDOW)
+    assert house.coverage() == [known, nothing, known, known]

@@ -13,7 +13,7 @@ from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.pulling import Ended, KnownCopy, Look, News, Pace, Pulled, Pulling, PutOff
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.event import When
-from calendar_sync.domain.external import Attendee, GoneEvent, SeenEvent
+from calendar_sync.domain.external import Attendee, GoneEvent, SeenEvent, Window
 from calendar_sync.domain.failures import MissingError, UnauthorizedError, problem
 from calendar_sync.domain.feed import Cursor, Feed, FeedState
 from calendar_sync.domain.link import account_key
@@ -579,6 +579,16 @@ async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reade
     assert put_off.seconds < 120, "it may pass"
     assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
     assert reader.accounts.account is not None
+
+
+async def test_what_was_read_is_known_until_it_cannot_be_read(reader: Reader) -> None:
+    pulled = await reader.pull()
+    assert reader.accounts.known == Window(pulled.cursor.begins, pulled.cursor.ends)
+    reader.calendar.failing = [problem(503, ""), problem(403, "forbidden")]
+    await reader.attempt(number=2)
+    assert reader.accounts.known is not None, "it may pass"
+    await reader.attempt(number=1)
+    assert reader.accounts.known is None
 
 
 async def test_a_calendar_that_rests_is_not_read(reader: Reader) -> None:

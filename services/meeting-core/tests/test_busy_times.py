@@ -18,7 +18,7 @@ from meeting_core.domain.meeting import Meeting
 from pymongo import DeleteMany, InsertOne
 
 from tests.support.commands import actor
-from tests.support.meetings import CONTACTS, STAFF, ZONES, meeting_lists, wall_times
+from tests.support.meetings import CONTACTS, STAFF, ZONES, EverythingKnown, meeting_lists, wall_times
 from tests.support.meetings import meeting as any_meeting
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -78,7 +78,7 @@ async def keep(collection: Collection, stored: Sequence[Meeting]) -> None:
 
 async def check(reader: BusyReader, window: tuple[datetime, datetime]) -> list[str]:
     query = CheckAvailability(actor=actor("TS-A"), user_uuids=PEOPLE, starts_at=window[0], ends_at=window[1])
-    reply = await Availability(reader).check(query)
+    reply = await Availability(reader, EverythingKnown()).check(query)
     assert isinstance(reply.data, Busy)
     return reply.data.user_uuids
 

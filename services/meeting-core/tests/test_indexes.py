@@ -19,7 +19,7 @@ from pymongo import AsyncMongoClient, InsertOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from tests.support.commands import actor
-from tests.support.meetings import meeting
+from tests.support.meetings import EverythingKnown, meeting
 
 pytestmark = pytest.mark.integration
 VIEWER = actor("TS-A")
@@ -163,7 +163,7 @@ async def test_what_is_not_canceled_is_counted_without_a_look(explained: Explain
 async def test_busy_times_are_found_by_index(explained: Explained) -> None:
     window = (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 30, tzinfo=UTC))
     for most_read in (1, 1000):
-        checks = Availability(BusyReader(explained.meetings, most_read=most_read))
+        checks = Availability(BusyReader(explained.meetings, most_read=most_read), EverythingKnown())
         await checks.check(
             CheckAvailability(actor=VIEWER, user_uuids=["TS-A", "TS-B"], starts_at=window[0], ends_at=window[1])
         )

@@ -1,27 +1,20 @@
 """How a meeting's copy in its host's calendar stands, as the core and its callers see it."""
 
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from chassis.mongo import Collection, open_database
 from contracts.api.errors import ErrorCode
-from contracts.messages.calendar_events import ConnectionChanged, MirrorStatusChanged
+from contracts.messages.calendar_events import MirrorStatusChanged
 from contracts.messages.meeting_commands import RetrySync
 from contracts.messages.meeting_events import MeetingCreated, MeetingSyncChanged, SyncRetryRequested
 from contracts.values.enums import (
-    CalendarProvider,
-    ConnectionStatus,
     ExternalSyncStatus,
     SyncFailureCode,
     SyncOperation,
 )
 from contracts.values.ids import uuid7_hex
-from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.application.noting import note_sync
 from meeting_core.domain.views import Viewer
-from meeting_core.settings import Settings
-from pydantic import SecretStr
 
 from tests.support.commands import (
     COLLEAGUE,
@@ -177,46 +170,3 @@ def test_an_answer_changes_nothing_of_it(desk: Desk) -> None:
 
 
 # --- who has a calendar connected ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def hosts(mongodb_uri: str) -> AsyncIterator[Collection]:
-    settings = Settings(internal_token=SecretStr("internal"), mongodb_uri=mongodb_uri, mongodb_database="core_hosts")
-    async with open_database(settings) as database:
-        yield database.collection("hosts")
-
-
-def change(status: ConnectionStatus, user_id: str = "TS1") -> ConnectionChanged:
-    return ConnectionChanged(
-        tenant_uuid="T1",
-        user_id=user_id,
-        provider=CalendarProvider.GOOGLE,
-        status=status,
-        generation=1,
-        at="2026-06-01T12:00:00Z",  # type: ignore[arg-type]
-    )
-
-
-CONNECTED, DISCONNECTED = ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize(
-    ("heard", "connected"),
-    [
-        ([(1, CONNECTED)], True),
-        ([(1, CONNECTED), (2, DISCONNECTED)], False),
-        ([(2, DISCONNECTED), (1, CONNECTED)], False),
-        ([(1, CONNECTED), (2, DISCONNECTED), (3, CONNECTED), (2, DISCONNECTED)], True),
-    ],
-)
-@pytest.mark.parametrize("together", [True, False])
-async def test_the_newest_news_of_a_connection_counts(
-    hosts: Collection, heard: Sequence[tuple[int, ConnectionStatus]], connected: bool, together: bool
-) -> None:
-    stored, user = StoredHosts(hosts), uuid7_hex()
-    changes = [(sequence, change(status, user)) for sequence, status in heard]
-    for batch in [changes] if together else [[one] for one in changes]:
-        await stored.note(batch)
-    expected = {("T1", user)} if connected else set()
-    assert await stored.connected({("T1", user), ("T1", "somebody"), ("T2", user)}) == expected

@@ -50,7 +50,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
             queries = Queries(MeetingReader(meetings))
             listing = Listing(CalendarReader(meetings))
-            availability = Availability(BusyReader(meetings))
+            hosts = StoredHosts(database.collection("hosts"))
+            availability = Availability(BusyReader(meetings), hosts)
             app.router.routes.extend(
                 query_routes(
                     settings,
@@ -70,7 +71,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
             handling = Handling(
                 MeetingWriter(meetings, outbox, archive),
-                StoredHosts(database.collection("hosts")),
+                hosts,
                 MailBudgetRepository(budgets, settings.mail_allowance, settings.mails_by_tenant),
                 publisher,
                 partial(decide, rules=rules(settings)),

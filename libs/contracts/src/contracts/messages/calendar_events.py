@@ -38,6 +38,20 @@ class ConnectionChanged(Contract):
     error_code: SyncFailureCode | None = Field(default=None, description="why it ended, unless the user ended it")
 
 
+@message("calendar.coverage.changed.v1", CALENDAR_EVENTS)
+class CalendarCoverageChanged(Contract):
+    """How much of a user's connected calendar is known by now; keyed and numbered as ConnectionChanged.
+
+    Both instants are null while the calendar cannot be read. Nothing is known of a ``generation`` before it is said.
+    """
+
+    tenant_uuid: str
+    user_id: str
+    generation: int
+    known_from: Instant | None = None
+    known_until: Instant | None = None
+
+
 class CalendarOwner(Contract):
     """The user of the platform whose external calendar it is."""
 

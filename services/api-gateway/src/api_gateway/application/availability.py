@@ -36,8 +36,7 @@ class AvailabilityChecks:
         distinct = list(dict.fromkeys(body.user_uuids))
         found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))
         staff = [one for one, person in zip(distinct, found, strict=True) if person is not None]
-        busy = await self._busy(caller, staff, body) if staff else set()
-        statuses = {one: AvailabilityStatus.BUSY if one in busy else AvailabilityStatus.AVAILABLE for one in staff}
+        statuses = await self._statuses(caller, staff, body) if staff else {}
         return Availabilities(
             availabilities=[
                 UserAvailability(user_uuid=one, status=statuses.get(one, AvailabilityStatus.UNKNOWN))
@@ -45,10 +44,17 @@ class AvailabilityChecks:
             ]
         )
 
-    async def _busy(self, caller: Caller, staff: list[str], body: AvailabilityBody) -> set[str]:
+    async def _statuses(
+        self, caller: Caller, staff: list[str], body: AvailabilityBody
+    ) -> dict[str, AvailabilityStatus]:
         reply = await self._core.ask(
             CheckAvailability(actor=caller.actor(), user_uuids=staff, starts_at=body.starts_at, ends_at=body.ends_at)
         )
         if reply.error is not None:
             raise reply.error.refusal
-        return set(Busy.model_validate(reply.data).user_uuids)
+        found = Busy.model_validate(reply.data)
+        return {
+            **dict.fromkeys(staff, AvailabilityStatus.AVAILABLE),
+            **dict.fromkeys(found.unknown_user_uuids, AvailabilityStatus.UNKNOWN),
+            **dict.fromkeys(found.user_uuids, AvailabilityStatus.BUSY),
+        }

@@ -26,8 +26,9 @@ from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
-from calendar_sync.application.consents import Change, Effects
+from calendar_sync.application.consents import Change, ConnectionEvent, Effects
 from calendar_sync.domain.connection import Connection, Leaving, connection_id
+from calendar_sync.domain.external import Window
 
 log = structlog.get_logger()
 
@@ -117,7 +118,9 @@ class StoredConnections:
         update: dict[str, Any] = {"$set": fields}
         if said:
             fields["outboxDueAt"] = self._outbox.due_at(utc_now())
-            update |= {"$push": {"outbox": {"$each": said}}, "$unset": {"renewalUntil": ""}}
+            update["$push"] = {"outbox": {"$each": said}}
+        if isinstance(effects.event, ConnectionChanged):
+            update["$unset"] = {"renewalUntil": ""}
         if effects.leave:
             update |= due(LEAVING, utc_now())
         return await self._collection.find_one_and_update(
@@ -126,7 +129,7 @@ class StoredConnections:
             return_document=ReturnDocument.AFTER,
         )
 
-    def _entry(self, connection: Connection, event: ConnectionChanged, version: int) -> dict[str, Any]:
+    def _entry(self, connection: Connection, event: ConnectionEvent, version: int) -> dict[str, Any]:
         envelope = envelope_for(
             event,
             source=CALENDAR_SYNC,
@@ -186,15 +189,17 @@ class StoredConnections:
                 return kept.matched_count == 1
         return False
 
-    async def note_synced(self, connection_id: str, generation: int, at: datetime) -> None:
-        await self._collection.update_one(
-            {"_id": connection_id, "generation": generation, "status": ConnectionStatus.CONNECTED},
+    async def note_synced(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
+        known = {"knownFrom": window.begins, "knownUntil": window.ends}
+        noted = await self._collection.update_one(
+            {"_id": connection_id, "generation": generation, "status": ConnectionStatus.CONNECTED, **known},
             {
                 "$max": {"lastSyncedAt": at.astimezone(UTC)},
                 "$set": {"lastErrorCode": None, "lastErrorReason": None},
                 "$inc": {"version": 1},
             },
         )
+        return noted.matched_count == 1
 
 
 def to_connection(document: Document) -> Connection:

@@ -1,17 +1,19 @@
 """The right to use connected accounts: one place hands out access tokens, renews them and notices their end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
+from contracts.messages.calendar_events import CalendarCoverageChanged
 from contracts.values.enums import SyncFailureCode
 from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import Connections, Effects, Provider, Providers, Vault, VaultError
 from calendar_sync.application.ports import Account, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.domain.connection import PRIMARY, Connection
+from calendar_sync.domain.external import Window
 from calendar_sync.domain.grant import Grant
 
 log = structlog.get_logger()
@@ -54,17 +56,23 @@ class ConnectedAccounts:
             grant = await self._renewed(account, refused)
         return grant.access_token
 
-    async def synced(self, account: Account, at: datetime) -> None:
-        await self._connections.note_synced(account.connection_id, account.generation, at)
+    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+        if not await self._connections.note_synced(account.connection_id, account.generation, at, window):
+            await self._change(account, lambda connection: connection.synced(at, window))
 
     async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
-        def change(connection: Connection) -> Effects | None:
-            if not _is_of(connection, account):
-                return None
-            connection.trouble(code, reason)
-            return Effects()
+        await self._change(account, lambda connection: connection.trouble(code, reason))
 
-        await self._connections.change(account.tenant_uuid, account.user_id, change)
+    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        await self._change(account, lambda connection: connection.unreadable(code, reason))
+
+    async def _change(self, account: Account, change: Callable[[Connection], CalendarCoverageChanged | None]) -> None:
+        """Change the connection, if it is still that of the account."""
+
+        def changed(connection: Connection) -> Effects | None:
+            return Effects(change(connection)) if _is_of(connection, account) else None
+
+        await self._connections.change(account.tenant_uuid, account.user_id, changed)
 
     # --- renewing -----------------------------------------------------------------------------------------------
 

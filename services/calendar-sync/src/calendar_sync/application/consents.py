@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.api.calendar import AuthorizationResult
-from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
 from contracts.values.enums import CalendarProvider
 
 from calendar_sync.domain.connection import Connection, Leaving
+from calendar_sync.domain.external import Window
 from calendar_sync.domain.grant import Grant
 
 
@@ -90,11 +91,14 @@ class VaultError(Exception):
     """A sealed secret cannot be opened."""
 
 
+ConnectionEvent = ConnectionChanged | CalendarCoverageChanged
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """What follows from a change: the event that tells of it, and whether there is a grant to take leave of."""
 
-    event: ConnectionChanged | None = None
+    event: ConnectionEvent | None = None
     leave: bool = False
 
 
@@ -139,5 +143,8 @@ class Connections(Protocol):
         The old one may have ended with the new one's beginning: tries for half a minute while the database is away.
         """
 
-    async def note_synced(self, connection_id: str, generation: int, at: datetime) -> None:
-        """The connection was pulled up to the UTC instant ``at``, and nothing stands in its way."""
+    async def note_synced(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
+        """The connection was pulled up to the UTC instant ``at``, and nothing stands in its way.
+
+        False, and nothing is written: that so much of it is known is news.
+        """

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from contracts.values.enums import CalendarProvider, SyncFailureCode, UserType
 
+from calendar_sync.domain.external import Window
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -55,8 +57,11 @@ class Accounts(Protocol):
             ProviderUnavailableError: the token endpoint is away; the connection stands.
         """
 
-    async def synced(self, account: Account, at: datetime) -> None:
-        """Everything up to the UTC instant ``at`` has been pulled; earlier trouble is over."""
+    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+        """All that is in the window was pulled as it was at the UTC instant ``at``; earlier trouble is over."""
+
+    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        """As ``trouble``, and what is in the calendar is not known while it lasts."""
 
     async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
         """Tell the user what stands in the way; the connection stays."""

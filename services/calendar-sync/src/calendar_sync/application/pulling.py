@@ -224,7 +224,7 @@ class Pulling:
             return PutOff(seconds=(feed.rests_until - now).total_seconds())
         try:
             pulled = await self._pull(feed, account, now)
-            await self._accounts.synced(account, now)
+            await self._accounts.synced(account, now, Window(pulled.cursor.begins, pulled.cursor.ends))
         except GrantRevokedError:
             return Ended()
         except (*_FAILING, ProviderUnavailableError) as error:
@@ -235,7 +235,7 @@ class Pulling:
         """What may pass is tried again soon, and told when it does not; what will not is told and tried rarely."""
         log.info("a calendar could not be read", code=failure.code.value, reason=failure.reason, attempt=number)
         if not failure.passing or number >= self._pace.tell_after:
-            await self._accounts.trouble(account, failure.code, failure.reason)
+            await self._accounts.unreadable(account, failure.code, failure.reason)
         pause = backoff(number, first=self._pace.retry_first, most=self._pace.retry_most)
         seconds = max(pause, failure.retry_after or 0) if failure.passing else self._pace.interval
         return PutOff(seconds=seconds, because=failure.code)

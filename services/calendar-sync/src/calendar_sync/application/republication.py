@@ -1,6 +1,6 @@
 """Publishing the state of connections and channels again, after their topics have lost records."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
 from chassis.kafka.publisher import Publisher
@@ -35,7 +35,7 @@ class StateRepublisher:
         """Every connection that was ever made, also those that ended. Raises a KafkaError."""
         after = ""
         while page := await self._connections.page(after, _PAGE):
-            await self._publisher.publish_together([record for one in page if (record := _connection_record(one))])
+            await self._publisher.publish_together([record for one in page for record in _connection_records(one)])
             after = page[-1].connection_id
 
     async def republish_channels(self) -> None:
@@ -63,15 +63,14 @@ def _usable(feed: Feed) -> list[Channel]:
     ]
 
 
-def _connection_record(connection: Connection) -> Outgoing | None:
-    event = connection.current_event(utc_now())
-    if event is None:
-        return None
-    envelope = envelope_for(
-        event,
-        source=CALENDAR_SYNC,
-        subject=connection.user_id,
-        tenant=connection.tenant_uuid,
-        sequence=connection.version,
-    )
-    return encode(Message(envelope, event), key=connection.user_id)
+def _connection_records(connection: Connection) -> Iterator[Outgoing]:
+    for event in (connection.current_event(utc_now()), connection.coverage()):
+        if event is not None and connection.generation:
+            envelope = envelope_for(
+                event,
+                source=CALENDAR_SYNC,
+                subject=connection.user_id,
+                tenant=connection.tenant_uuid,
+                sequence=connection.version,
+            )
+            yield encode(Message(envelope, event), key=connection.user_id)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from contracts.api.calendar import ConnectionView
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import CalendarCommand
-from contracts.messages.calendar_events import ConnectionChanged
+from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
 from contracts.messages.command import Actor
 from contracts.transport.idempotency import CommandRecord, ProcessedCommands
 from contracts.values.enums import (
@@ -23,6 +23,8 @@ from contracts.values.enums import (
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from calendar_sync.domain.external import Window
 
 PRIMARY = "primary"
 """The account's main calendar, by the name that both providers' clients here understand."""
@@ -80,6 +82,9 @@ class Connection(BaseModel):
     """Rises whenever the grant is replaced, by whomever."""
     connected_at: Instant | None = None
     last_synced_at: Instant | None = None
+    known_from: Instant | None = None
+    """From when to when what is in the calendar is known, since the last pull; null while it cannot be read."""
+    known_until: Instant | None = None
     ended_because: SyncFailureCode | None = None
     """Why the connection ended, unless the user ended it; an attempt to connect again that fails does not change it."""
     last_error_code: SyncFailureCode | None = None
@@ -130,11 +135,36 @@ class Connection(BaseModel):
         self.generation += 1
         self.replace_grant(grant)
         self.connected_at, self.last_synced_at, self.ended_because = now, None, None
+        self.known_from = self.known_until = None
         self.consents = []
         # Revoking an old grant of the same account now would take the new one with it.
         self.leaving = [one for one in self.leaving if (one.provider, one.calendar_email) != (provider, email)]
         self.trouble(None, None)
         return self._changed(provider, now)
+
+    def synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
+        """All of the calendar's window is known as it was at ``at``, and nothing stands in the way."""
+        self.last_synced_at, self.known_from, self.known_until = at, window.begins, window.ends
+        self.trouble(None, None)
+        return self.coverage()
+
+    def unreadable(self, code: SyncFailureCode, reason: str) -> CalendarCoverageChanged | None:
+        """The calendar cannot be read, so nothing is known of it; None when that was so before."""
+        self.trouble(code, reason)
+        if self.known_from is None:
+            return None
+        self.known_from = self.known_until = None
+        return self.coverage()
+
+    def coverage(self) -> CalendarCoverageChanged:
+        """The event that says how much of the calendar is known."""
+        return CalendarCoverageChanged(
+            tenant_uuid=self.tenant_uuid,
+            user_id=self.user_id,
+            generation=self.generation,
+            known_from=self.known_from,
+            known_until=self.known_until,
+        )
 
     def trouble(self, code: SyncFailureCode | None, reason: str | None) -> None:
         """What stands in the way now, if anything."""

@@ -16,12 +16,22 @@ class BusyTimes(Protocol):
         """Who of these people has something in the half-open window between two instants."""
 
 
-class Availability:
-    """Answers for availability checks."""
+class CalendarCoverage(Protocol):
+    """Knows how much of people's connected calendars is known."""
 
-    def __init__(self, times: BusyTimes) -> None:
+    async def unknown(self, tenant: str, people: Collection[str], starts_at: datetime, ends_at: datetime) -> set[str]:
+        """Who of these people has, or had and lost, a connected calendar that is not known for all of the window."""
+
+
+class Availability:
+    """Answers for availability checks. Unknown is not free."""
+
+    def __init__(self, times: BusyTimes, coverage: CalendarCoverage) -> None:
         self._times = times
+        self._coverage = coverage
 
     async def check(self, query: CheckAvailability) -> Reply:
-        busy = await self._times.busy(query.actor.tenant_uuid, query.user_uuids, query.starts_at, query.ends_at)
-        return Reply(outcome=Outcome.OK, data=Busy(user_uuids=sorted(busy)))
+        tenant, window = query.actor.tenant_uuid, (query.starts_at, query.ends_at)
+        busy = await self._times.busy(tenant, query.user_uuids, *window)
+        unknown = await self._coverage.unknown(tenant, set(query.user_uuids) - busy, *window)
+        return Reply(outcome=Outcome.OK, data=Busy(user_uuids=sorted(busy), unknown_user_uuids=sorted(unknown)))

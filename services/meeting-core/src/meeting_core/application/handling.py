@@ -10,6 +10,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing, encode, envelope_for
 from chassis.waiting import all_of
 from contracts.messages.calendar_events import (
+    CalendarCoverageChanged,
     ConnectionChanged,
     ExternalEventDeleted,
     ExternalEventUpserted,
@@ -30,6 +31,7 @@ from meeting_core.application.noting import note_calendar_answer, note_copy, not
 from meeting_core.application.work import Work
 from meeting_core.domain.mail_budget import MailBudgets
 
+ConnectionNews = ConnectionChanged | CalendarCoverageChanged
 Decide = Callable[[Work, Any, datetime, MailBudgets], Reply]
 Host = tuple[str, str]
 """Tenant and user."""
@@ -62,8 +64,8 @@ class Meetings(Protocol):
 class Hosts(Protocol):
     """Who has an external calendar connected, as far as calendar-sync has told."""
 
-    async def note(self, changes: Sequence[tuple[int, ConnectionChanged]]) -> None:
-        """Take note of connections made or ended, each with its sequence; what is older than known changes nothing."""
+    async def note(self, changes: Sequence[tuple[int, ConnectionNews]]) -> None:
+        """Take note of connections and what is known of them, each with its sequence; what is old changes nothing."""
 
     async def connected(self, hosts: set[Host]) -> set[Host]:
         """Those of them who have one connected."""
@@ -96,11 +98,11 @@ class Handling:
         connections = [
             (received.envelope.sequence or 0, received.body)
             for received in batch
-            if isinstance(received.body, ConnectionChanged)
+            if isinstance(received.body, ConnectionNews)
         ]
         if connections:
             await self._hosts.note(connections)
-        about_meetings = [received for received in batch if not isinstance(received.body, ConnectionChanged)]
+        about_meetings = [received for received in batch if not isinstance(received.body, ConnectionNews)]
         if about_meetings:
             await self._handle(about_meetings)
 
