@@ -75,5 +75,14 @@ schemas: setup  ## golden schemas and samples of today's contracts; then look at
 docs: setup  ## the pages under docs/generated
 	@$(BIN)/python -m docs.generate docs
 
+.PHONY: site pictures
+site: setup  ## the documentation as a site, in build/site/html; fails where a link leads nowhere
+	@$(BIN)/python -m docs.generate site >/dev/null
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f build/site/mkdocs.yml -d html
+	@echo "Look at it at http://127.0.0.1:8000 with: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site/html"
+
+pictures: setup  ## take the pictures of README anew, from a running platform in Chromium
+	@PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_pictures.py
+
 release-contracts: setup  ## promise today's contracts for good (docs/decisions/0008); refused when an earlier promise would break
 	@$(BIN)/python -m docs.generate schemas release docs

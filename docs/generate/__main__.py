@@ -1,15 +1,16 @@
-"""``python -m docs.generate schemas|docs|release``: write what the code says, and say what changed."""
+"""``python -m docs.generate schemas|docs|release|site``: write what the code says, and say what changed."""
 
 import argparse
 import sys
 from collections.abc import Callable
 
 from docs.generate import asyncapi, schemas
-from docs.generate.files import write
+from docs.generate.files import ROOT, write
 from docs.generate.pages import pages
 from docs.generate.releases import FOLDER, IncompatibleError, next_release
 from docs.generate.samples import sample_files
 from docs.generate.schemas import schema_files
+from docs.generate.site import BUILD, BrokenLinkError, write_site
 
 
 def write_schemas() -> list[str]:
@@ -27,10 +28,17 @@ def write_release() -> list[str]:
     return write(next_release(), root=FOLDER)
 
 
+def write_site_pages() -> list[str]:
+    """What the documentation site is built from."""
+    write_site()
+    return [str(BUILD.relative_to(ROOT))]
+
+
 _COMMANDS: dict[str, Callable[[], list[str]]] = {
     "schemas": write_schemas,
     "docs": write_docs,
     "release": write_release,
+    "site": write_site_pages,
 }
 
 
@@ -41,6 +49,9 @@ def main() -> int:
         changed = [path for what in parser.parse_args().what for path in _COMMANDS[what]()]
     except IncompatibleError as error:
         sys.stderr.write(f"{error}\nThese changes break a release. What to do instead: docs/decisions/0008\n")
+        return 1
+    except BrokenLinkError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("".join(f"{path}\n" for path in changed) or "nothing changed\n")
     return 0

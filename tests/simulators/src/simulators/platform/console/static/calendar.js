@@ -102,6 +102,7 @@ export class Calendar {
       firstDay: 1,
       scrollTime: "08:00:00",
       nowIndicator: true,
+      displayEventEnd: false,
       selectable: true,
       lazyFetching: false,
       eventSources: [{ events: async (range) => {
@@ -129,7 +130,7 @@ export class Calendar {
   goTo({ startDateTime, timezone }) {
     const start = translate(startDateTime, timezone, this.zone);
     this.widget.setOption("date", start.slice(0, 10));
-    this.widget.setOption("scrollTime", `${start.slice(11, 13)}:00:00`);
+    this.widget.setOption("scrollTime", { hours: Math.max(0, Number(start.slice(11, 13)) - 1) });
   }
 
   close() {
