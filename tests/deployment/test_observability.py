@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from promql_parser import AggregateExpr, Expr, VectorSelector, parse, walk
 
 from docs.generate.services import SERVICES
-from tests.support.deployment import ROOT, compose, compose_environment
+from tests.support.deployment import ROOT, compose, demo_environment
 
 FOLDER = ROOT / "deploy/observability"
 RULES = [
@@ -130,7 +130,7 @@ def test_every_alert_is_explained_in_the_runbook_and_no_other() -> None:
 def test_prometheus_scrapes_every_service() -> None:
     (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
     assert job["job_name"] == "meetings"
-    containers = compose()["services"]
-    ports = {name: compose_environment(containers[name])["HTTP_PORT"] for name in (one.name for one in SERVICES)}
+    containers = compose(demo_environment())["services"]
+    ports = {name: containers[name]["environment"]["HTTP_PORT"] for name in (one.name for one in SERVICES)}
     (targets,) = job["static_configs"]
     assert set(targets["targets"]) == {f"{name}:{port}" for name, port in ports.items()}

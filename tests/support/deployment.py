@@ -16,10 +16,12 @@ from localrun.keys import Keys
 from docs.generate.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
+COMPOSE_FILE = ROOT / "docker-compose.yml"
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<operator>:[-?])(?P<word>[^}]*))?\}")
 Manifest = dict[str, Any]
 
-FOR_LIBRARIES = {"FORWARDED_ALLOW_IPS"}
-"""Variables that are no setting of ours: uvicorn reads it (https://www.uvicorn.org/settings/, "HTTP")."""
+FOR_LIBRARIES = {"FORWARDED_ALLOW_IPS", "OAUTHLIB_INSECURE_TRANSPORT"}
+"""Variables that are no setting of ours: uvicorn's (https://www.uvicorn.org/settings/, "HTTP") and oauthlib's."""
 
 
 def kustomized(folder: Path) -> list[Manifest]:
@@ -31,31 +33,39 @@ def kustomized(folder: Path) -> list[Manifest]:
     return list(yaml.safe_load_all(rendered.stdout))
 
 
-def compose() -> dict[str, Any]:
-    """The compose file with its variables replaced by their defaults, as without any environment."""
-    loaded: dict[str, Any] = _interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
-    return loaded
+def demo_environment() -> dict[str, str]:
+    """The variables of the demonstration."""
+    return {name: value or "" for name, value in dotenv_values(ROOT / "deploy/demo.env").items()}
 
 
-def _interpolated(node: Any) -> Any:
+def compose(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The compose file with its variables replaced, as with this environment and no other.
+
+    Raises:
+        KeyError: the variable of this name has no default and is not in the environment.
+    """
+    return dict(_interpolated(yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8")), environment))
+
+
+def _interpolated(node: Any, environment: Mapping[str, str]) -> Any:
     """Values are filled in after the file was read as YAML, so they stay strings (compose-spec, "Interpolation")."""
+
+    def value(variable: re.Match[str]) -> str:
+        name, operator, word = variable["name"], variable["operator"], variable["word"] or ""
+        if environment.get(name):
+            return environment[name]
+        if operator == ":-":
+            return word
+        raise KeyError(name)
+
     match node:
         case dict():
-            return {key: _interpolated(value) for key, value in node.items()}
+            return {key: _interpolated(below, environment) for key, below in node.items()}
         case list():
-            return [_interpolated(value) for value in node]
+            return [_interpolated(below, environment) for below in node]
         case str():
-            filled = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", node)
-            assert "${" not in filled, f"a variable without a default: {node}"
-            return filled
+            return _VARIABLE.sub(value, node)
     return node
-
-
-def compose_environment(service: Mapping[str, Any]) -> dict[str, str]:
-    """What a container of a compose service finds: its files, and over them its own variables."""
-    files = (dotenv_values(ROOT / file) for file in service.get("env_file", []))
-    own: dict[str, str] = service.get("environment", {})
-    return {name: value or "" for file in files for name, value in file.items()} | own
 
 
 def workloads(manifests: Iterable[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:

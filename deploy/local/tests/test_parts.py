@@ -47,11 +47,15 @@ def test_overrides_win_over_the_wiring_which_wins_over_the_callers_environment(t
         {"LOG_LEVEL": "DEBUG", "HTTP_PORT": "1", "NO_PROXY": "intranet"},
         invitations={"HTTP_HOST": "127.0.0.2"},
     )
-    env = made._env("invitations", {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "8092"})
-    assert env["LOG_LEVEL"] == "DEBUG"  # over the file of defaults
+    wired, defaults = (
+        {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "8092"},
+        {"LOG_LEVEL": "INFO", "MAIL_FROM": "a@example.com"},
+    )
+    env = made._env("invitations", wired, defaults)
+    assert env["LOG_LEVEL"] == "DEBUG"  # over the default
     assert env["HTTP_PORT"] == "8092"
     assert env["HTTP_HOST"] == "127.0.0.2"
-    assert env["SMTP_TLS"] == "none"  # from the file of defaults
+    assert env["MAIL_FROM"] == "a@example.com"
     assert env["NO_PROXY"] == "intranet,127.0.0.1"
     assert made._env("mail", {})["NO_PROXY"] == "intranet,127.0.0.1"
 

@@ -13,8 +13,11 @@ from contracts.values.enums import UserType
 from contracts.values.times import utc_now
 from operate.problem import Problem
 from operate.settings import Settings
-from operate.tokens import signed_token, token_of
+from operate.tokens import login_token, signed_token, token_of
 from pydantic import SecretStr
+from simulators.common.serve import running
+from simulators.platform import seed
+from simulators.platform.app import create_app
 
 SECRET = "a secret of the tests that is long enough"
 NAMES = ClaimNames("tenantUuid", "userUuid", "username", "userType", "partnerUuid")
@@ -76,3 +79,13 @@ def test_people_of_the_local_run_are_found_by_name() -> None:
             token_of(RUN, name)
     with pytest.raises(Problem, match="make run"):
         token_of(None, "valen")
+
+
+def test_beside_compose_the_login_gives_a_token() -> None:
+    with running(create_app(SECRET)) as url:
+        token = login_token(url, seed.VALENTINA.username, seed.PASSWORD)
+        assert jwt.decode(token, SECRET, ["HS256"])["userUuid"] == seed.VALENTINA.uuid
+        with pytest.raises(Problem, match="refuses 'nobody@example"):
+            login_token(url, "nobody@example.com", seed.PASSWORD)
+    with pytest.raises(Problem, match="does not answer"):
+        login_token(url, seed.VALENTINA.username, seed.PASSWORD)

@@ -18,13 +18,15 @@ MICROSOFT_CLIENT_ID = "00000000-0000-4000-8000-00000000beef"
 class Part:
     """One Python process: the module `program`, run with `python -m`.
 
-    `name` is also that of its log and of its file of defaults under deploy/env.
+    `name` is also that of its log.
     """
 
     name: str
     program: str
     port: int
     env: Mapping[str, str] = field(repr=False)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Settings that the caller's environment may change."""
 
     @property
     def url(self) -> str:
@@ -64,8 +66,14 @@ class Wiring:
             self._service(
                 "invitations",
                 ports.invitations,
-                {"MONGODB_URI": self.mongodb, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.mail_smtp)}
+                {
+                    "MONGODB_URI": self.mongodb,
+                    "SMTP_HOST": "127.0.0.1",
+                    "SMTP_PORT": str(ports.mail_smtp),
+                    "SMTP_TLS": "none",  # mail goes to the sink, which speaks no TLS
+                }
                 | self._rsvp(),
+                {"MAIL_FROM": "Meetings <meetings@example.com>"},
             ),
             self._service(
                 "calendar-sync",
@@ -78,6 +86,7 @@ class Wiring:
                     "GOOGLE_ACCOUNTS_URL": url(ports.google),
                     "GOOGLE_OAUTH_URL": url(ports.google),
                     "GOOGLE_API_URL": url(ports.google),
+                    "OAUTHLIB_INSECURE_TRANSPORT": "1",  # the simulated Google speaks no TLS, which its library refuses
                     "MICROSOFT_LOGIN_URL": url(ports.microsoft),
                     "MICROSOFT_GRAPH_URL": url(ports.microsoft),
                 }
@@ -111,7 +120,7 @@ class Wiring:
     def _simulator(self, name: str, port: int, env: dict[str, str]) -> Part:
         return Part(name, f"simulators.{name}", port, _listening(port) | env)
 
-    def _service(self, name: str, port: int, env: dict[str, str]) -> Part:
+    def _service(self, name: str, port: int, env: dict[str, str], defaults: Mapping[str, str] | None = None) -> Part:
         common = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka, "INTERNAL_TOKEN": self.keys.internal_token}
         if self.tansu:
             # It sleeps through a fetch's wait instead of waking when data arrives; and it makes a static member wait
@@ -119,7 +128,8 @@ class Wiring:
             common["KAFKA_FETCH_MAX_WAIT_MS"] = "60"  # shorter keeps an idle run busy
         else:
             common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
-        return Part(name, f"{name.replace('-', '_')}.main", port, _listening(port) | common | env)
+        program = f"{name.replace('-', '_')}.main"
+        return Part(name, program, port, _listening(port) | common | env, defaults or {})
 
     def _console(self) -> dict[str, str]:
         """What the demo console shows: the API, the topics, and where the other pages are."""

@@ -10,15 +10,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Literal
 
-from dotenv import dotenv_values
-
 from localrun.addresses import Addresses
 from localrun.edge import edge
 from localrun.kafka import apache_kafka, bootstrap, jars_are_here, tansu
 from localrun.keys import Keys
 from localrun.mongodb import mongod, uri
 from localrun.parts import Part, Wiring, url
-from localrun.paths import DEPLOY
 from localrun.people import contact_ids, log_in, staff_ids
 from localrun.ports import Ports, require_free
 from localrun.problem import LocalRunError
@@ -172,7 +169,7 @@ class Platform:
             part.name,
             [sys.executable, "-m", part.program],
             log=self._log(part.name),
-            env=self._env(part.name, part.env),
+            env=self._env(part.name, part.env, part.defaults),
             ready=lambda: answers_ok(f"{part.url}/readyz"),
         )
 
@@ -209,12 +206,11 @@ class Platform:
             raise ProcessFailedError(f"Creating the topics ended with {describe_exit(status)}.{job.tail()}")
         self._report("topics are there")
 
-    def _env(self, name: str, wired: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a process: defaults from files, then the caller's, then the wiring, then overrides."""
+    def _env(self, name: str, wired: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a process: its defaults, then the caller's, then the wiring, then overrides."""
         direct = ",".join(filter(None, [self._environ.get("NO_PROXY") or self._environ.get("no_proxy"), "127.0.0.1"]))
         return {
-            **_defaults("common"),
-            **_defaults(name),
+            **(defaults or {}),
             **self._environ,
             "NO_PROXY": direct,  # no proxy of the caller's network stands between the parts
             "no_proxy": direct,
@@ -245,8 +241,3 @@ class Platform:
             contacts=contact_ids(),
             staff=staff_ids(),
         )
-
-
-def _defaults(name: str) -> dict[str, str]:
-    """The settings in deploy/env that every way of running shares; a process without such a file has none."""
-    return {key: value or "" for key, value in dotenv_values(DEPLOY / "env" / f"{name}.env").items()}

@@ -30,6 +30,7 @@ class Settings(DatabaseSettings):
     invitations_database: str = Field(default="invitations", description="the database of invitations")
     calendar_sync_database: str = Field(default="calendar_sync", description="the database of calendar-sync")
 
+    login_url: str | None = Field(default=None, description="base URL of the simulated platform's login, for tokens")
     jwt_hs256_secret: SecretStr | None = Field(default=None, description="signs development tokens")
     jwt_tenant_claim: str = Field(default="tenantUuid", description="the claim that names the tenant")
     jwt_user_claim: str = Field(default="userUuid", description="the claim that names the user")

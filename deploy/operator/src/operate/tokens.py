@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import jwt
 from contracts.values.enums import UserType
 
@@ -26,6 +27,23 @@ def token_of(run: Mapping[str, Any] | None, name: str) -> str:
         names = ", ".join(person["name"] for person in found or run.get("people", []))
         raise Problem(f"{'Several people' if found else 'Nobody'} called {name!r}. The local run has {names}.")
     return str(found[0]["token"])
+
+
+def login_token(url: str, username: str, password: str) -> str:
+    """The token that the simulated platform's login at this base URL gives a person.
+
+    Raises:
+        Problem: it gives none.
+    """
+    try:
+        answer = httpx.post(f"{url}/api/auth/login", json={"username": username, "password": password}, timeout=10)
+        if answer.status_code == httpx.codes.OK:
+            return str(answer.json()["token"])
+    except httpx.HTTPError as error:
+        raise Problem(f"The login at {url} does not answer ({type(error).__name__}). Is it up?") from error
+    raise Problem(
+        f"The login at {url} refuses {username!r} (HTTP {answer.status_code}). Give the whole e-mail address."
+    )
 
 
 def signed_token(

@@ -1,7 +1,11 @@
 """Settings every service has. Values come from environment variables of the same name."""
 
-from pydantic import Field, SecretStr, field_validator
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.demo_secrets import is_demo_secret
 
 
 class KafkaSettings(BaseSettings):
@@ -47,6 +51,9 @@ class ServiceSettings(KafkaSettings):
     otel_exporter_otlp_endpoint: str | None = Field(
         default=None, description="base URL of an OTLP/HTTP collector that gets traces; without it none are recorded"
     )
+    demo: bool = Field(
+        default=False, description="accept the published secrets of demonstrations; never beside real people's data"
+    )
     drain_timeout: float = Field(default=25, description="from SIGTERM until whatever still runs is cut off")
 
     kafka_fetch_max_wait_ms: int = Field(
@@ -64,6 +71,15 @@ class ServiceSettings(KafkaSettings):
     stall_timeout: float = Field(
         default=60, description="lag without progress for this long means the consumer is dead"
     )
+
+    @model_validator(mode="after")
+    def _no_demo_secret(self) -> Self:
+        if not self.demo:
+            for name in type(self).model_fields:
+                value = getattr(self, name)
+                if isinstance(value, SecretStr) and is_demo_secret(value.get_secret_value()):
+                    raise ValueError(f"{name.upper()} is a published secret of the demonstration: set one of your own")
+        return self
 
 
 class DatabaseSettings(ServiceSettings):

@@ -8,14 +8,16 @@ from contracts.values.enums import UserType
 from contracts.values.times import utc_now
 
 from operate.settings import Settings, local_run
-from operate.tokens import signed_token, token_of
+from operate.tokens import login_token, signed_token, token_of
 
 commands = typer.Typer()
+_PERSON = "One of the local run's people, by a part of the name; beside compose, by e-mail address."
+_DEMO_PASSWORD = "demo"  # noqa: S105 everybody's in the simulated platform
 
 
 @commands.command()
 def token(  # noqa: PLR0917 options are called by their names
-    person: Annotated[str | None, typer.Argument(help="One of the local run's people, by a part of the name.")] = None,
+    person: Annotated[str | None, typer.Argument(help=_PERSON)] = None,
     tenant: Annotated[str | None, typer.Option(help="The tenant's id.")] = None,
     user: Annotated[str | None, typer.Option(help="The user's id.")] = None,
     email: Annotated[str | None, typer.Option(help="The user's e-mail address.")] = None,
@@ -27,13 +29,15 @@ def token(  # noqa: PLR0917 options are called by their names
 
     Signed with JWT_HS256_SECRET, or the local run's; a gateway that takes keys from JWT_JWKS_URL alone refuses it.
     """
+    settings = Settings()
     if person is not None:
-        print(token_of(local_run(), person))
+        login = settings.login_url
+        print(token_of(local_run(), person) if login is None else login_token(login, person, _DEMO_PASSWORD))
         return
     if tenant is None or user is None or email is None:
         raise typer.BadParameter("say whose: a person of the local run, or --tenant, --user and --email")
     signed = signed_token(
-        Settings(),
+        settings,
         tenant=tenant,
         user=user,
         email=email,
