@@ -19,10 +19,16 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 
-lock: $(VENV)/bin/uv  ## refresh requirements.lock, keeping what is pinned; UPGRADE=1 takes newer versions
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev \
-	  $(foreach m,contracts chassis client local-run simulators,--no-emit-package meetings-$m) -o requirements.lock
+IN_IMAGE := libs/contracts libs/chassis services/api-gateway services/meeting-core services/invitations \
+            services/calendar-sync services/webhook-ingest deploy/operator
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+          --no-annotate $(foreach m,contracts chassis client local-run simulators,--no-emit-package meetings-$m)
+
+lock: $(VENV)/bin/uv  ## refresh the locks, keeping what is pinned; UPGRADE=1 takes newer versions
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev -o requirements.lock
+	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) --constraints requirements.lock -o deploy/docker/production.lock
+	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) tests/simulators/pyproject.toml --constraints requirements.lock \
+	  -o deploy/docker/demo.lock
 
 .PHONY: run tour
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
@@ -31,7 +37,7 @@ run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka
 tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, told step by step
 	@$(BIN)/python -m localrun.tour
 
-.PHONY: test lint unit e2e hostile chaos twoway bench
+.PHONY: test lint unit e2e hostile rehearsal chaos twoway bench
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -49,6 +55,9 @@ e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 
 hostile: setup  ## what the OpenAPI descriptions allow and forbid, at length; EXAMPLES=… per operation, SEED=… repeats a run
 	@HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) HOSTILE_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/hostile $(ARGS)
+
+rehearsal: setup  ## the deployment on a Docker engine of its own, without a registry; ARGS="--yes --folder /var/tmp/rehearsal"
+	@$(BIN)/python -m tests.deployment.rehearsal $(ARGS)
 
 chaos: setup  ## the failure campaign: make chaos ARGS="--minutes 30 --seed 7 --report docs/chaos/report.md"
 	@$(BIN)/python -m tests.chaos.campaign $(ARGS)

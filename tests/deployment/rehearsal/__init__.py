@@ -1,0 +1,1 @@
+"""The container files tried out without an image registry: `make rehearsal`."""
