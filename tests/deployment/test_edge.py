@@ -2,20 +2,28 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 from contracts.api.errors import ErrorCode
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from localrun.edge import edge
 from localrun.ports import free_port
 from localrun.processes import Process
 
+Key = ec.EllipticCurvePrivateKey
 PATHS: list[str] = []
 """What reached a service."""
 
@@ -183,3 +191,39 @@ def test_a_restart_of_a_service_is_waited_for(tmp_path: Path) -> None:
             asking.join(10)
             server.shutdown()
         assert answers == [200]
+
+
+def test_tls_is_turned_on_by_a_name_and_a_certificate(tmp_path: Path) -> None:
+    name, port = "meetings.example.com", free_port()
+    authority, certificate, key = self_made(name, tmp_path)
+    with serving() as gateway:
+        process = edge(port, api_gateway=gateway, webhook_ingest=gateway, state_dir=tmp_path, log=tmp_path / "edge.log")
+        assert process.env is not None
+        process.env |= {"EDGE_ADDRESS": f"https://{name}:{port}", "EDGE_TLS": f"tls {certificate} {key}"}
+        with running(process):
+            trusting = ssl.create_default_context(cafile=authority)
+            with httpx.Client(verify=trusting, trust_env=False, timeout=20) as client:
+                answer = client.get(
+                    f"https://127.0.0.1:{port}/docs", headers={"Host": name}, extensions={"sni_hostname": name}
+                )
+    assert answer.status_code == 200
+    assert answer.json()["headers"]["X-Forwarded-Proto"] == "https"
+
+
+def self_made(name: str, folder: Path) -> tuple[Path, Path, Path]:
+    """An authority, and a certificate of it for this name with its key, as PEM files."""
+    now, day = datetime.now(UTC), timedelta(days=1)
+
+    def issued(subject: str, key: Key, issuer: str, by: Key, extension: x509.ExtensionType) -> bytes:
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (subject, issuer)]
+        draft = x509.CertificateBuilder(
+            names[1], names[0], key.public_key(), x509.random_serial_number(), now - day, now + day
+        )
+        return draft.add_extension(extension, critical=True).sign(by, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    root, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    files = folder / "authority.pem", folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(issued("Self-made", root, "Self-made", root, x509.BasicConstraints(ca=True, path_length=0)))
+    files[1].write_bytes(issued(name, own, "Self-made", root, x509.SubjectAlternativeName([x509.DNSName(name)])))
+    files[2].write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files

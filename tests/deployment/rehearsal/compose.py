@@ -6,10 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tests.deployment.rehearsal.engine import Engine
@@ -18,6 +17,7 @@ from tests.deployment.rehearsal.shell import run
 from tests.support.deployment import COMPOSE_FILE, ROOT
 
 PROJECT = "meetings"
+_OURS = f"label=com.docker.compose.project={PROJECT}"
 _READY_SECONDS = 240.0
 _ONCE = frozenset({"topics", "replica-set"})
 """Services that do one thing and end."""
@@ -28,7 +28,9 @@ class Stack:
     """The demonstration, by compose v2 where it is installed, else by Debian's docker-compose."""
 
     engine: Engine
-    command: list[str | Path] = field(repr=False)
+    command: list[str] = field(repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the compose files ask for, beyond deploy/demo.env."""
 
     def up(self, *arguments: str) -> None:
         """Start what is not running and wait for all of it, as ``up --wait`` does.
@@ -60,29 +62,41 @@ class Stack:
                 raise RehearsalError(f"{service} is not started again")
             time.sleep(0.1)
 
-    def restart(self) -> None:
-        """``stop``, then ``start``; what they keep in volumes is there again."""
-        self._compose("stop")
+    def stop(self, *services: str) -> None:
+        """Stop these services' containers, or all, in good order."""
+        self._compose("stop", *services)
+
+    def start(self) -> None:
+        """Start all that was stopped, and wait; what is kept in volumes is there again."""
         self._compose("start")
         self.wait()
 
-    def run_operator(self, *arguments: str) -> str:
-        """The operators' ``meetings`` in a container of its own; its output."""
-        return self._compose("run", "--rm", "-T", "operator", *arguments)
+    def take_down(self) -> None:
+        """``down`` with all that was kept.
+
+        Docker 20.10 may believe that a container that was killed is still in the network, and keep that until it ends.
+        """
+        with suppress(RehearsalError):
+            self._compose("--profile", "operator", "down", "--volumes", "--remove-orphans")
+        if self._containers():
+            raise RehearsalError("compose down leaves containers")
+        kept = self.engine.docker("volume", "ls", "--quiet", "--filter", _OURS).split()
+        for volume in kept:
+            self.engine.docker("volume", "rm", volume)
 
     def logs(self, *services: str) -> str:
         """The last lines of these services."""
         return self._compose("logs", "--no-color", "--tail", "15", *sorted(set(services)))
 
     def _compose(self, *arguments: str) -> str:
-        return run([*self.command, *arguments], timeout=300, env=self.engine.env, cwd=ROOT)
+        return run([*self.command, *arguments], timeout=300, env=self.engine.env | dict(self.variables), cwd=ROOT)
 
     def _states(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for container in self._containers():
             yield container["Config"]["Labels"]["com.docker.compose.service"], container["State"]
 
     def _containers(self, service: str | None = None) -> list[dict[str, Any]]:
-        labels = [f"label=com.docker.compose.project={PROJECT}"]
+        labels = [_OURS]
         labels += [f"label=com.docker.compose.service={service}"] if service else []
         filters = [part for label in labels for part in ("--filter", label)]
         ids = self.engine.docker("ps", "--all", "--quiet", *filters).split()
@@ -97,24 +111,22 @@ def _is_ready(service: str, state: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def stack(engine: Engine, folder: Path) -> Iterator[Stack]:
-    """The demonstration's commands; at the end everything is taken down, volumes too."""
-    demo = Stack(engine, [*_client(engine, folder), "--env-file", ROOT / "deploy/demo.env"])
+def stack(engine: Engine, *files: str, **variables: str) -> Iterator[Stack]:
+    """The demonstration, with these files over docker-compose.yml and these variables; at the end all is taken down."""
+    chosen = [part for file in (COMPOSE_FILE.name, *files) for part in ("--file", str(ROOT / file))]
+    command = [*_client(), "--env-file", str(ROOT / "deploy/demo.env"), *chosen]
+    demo = Stack(engine, command, variables)
     try:
         yield demo
     finally:
-        demo._compose("--profile", "operator", "down", "--volumes", "--remove-orphans")
+        demo.take_down()
 
 
-def _client(engine: Engine, folder: Path) -> list[str | Path]:
+def _client() -> list[str]:
     known = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     if known.returncode == 0:
         return ["docker", "compose", "--project-name", PROJECT]
-    classic = shutil.which("docker-compose")
+    classic = shutil.which("docker-compose")  # 1.29, Debian's
     if classic is None:
         raise RehearsalError("there is neither docker compose nor docker-compose")
-    # 1.29, Debian's, refuses a file with a name.
-    nameless = folder / "docker-compose.yml"
-    lines = COMPOSE_FILE.read_text(encoding="utf-8").splitlines(keepends=True)
-    nameless.write_text("".join(line for line in lines if not line.startswith("name:")), encoding="utf-8")
-    return [classic, "--project-name", PROJECT, "--project-directory", ROOT, "--file", nameless]
+    return [classic, "--project-name", PROJECT]
