@@ -38,7 +38,15 @@ def test_secrets_do_not_show_in_a_parts_representation(wiring: Wiring) -> None:
 
 
 def platform(state_dir: Path, environ: Mapping[str, str], **overrides: Mapping[str, str]) -> Platform:
-    return Platform(state_dir, Ports(), kafka="tansu", environ=environ, env_overrides=overrides, report=lambda _: None)
+    return Platform(
+        state_dir,
+        Ports(),
+        kafka="tansu",
+        environ=environ,
+        env_overrides=overrides,
+        report=lambda _: None,
+        waiting=lambda _: None,
+    )
 
 
 def test_overrides_win_over_the_wiring_which_wins_over_the_callers_environment(tmp_path: Path) -> None:
