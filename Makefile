@@ -68,6 +68,7 @@ twoway: setup  ## the campaign against two-way calendar sync: make twoway ARGS="
 bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept in docs/benchmarks
 	@$(BIN)/python -m benchmarks.requests
 	@$(BIN)/python -m benchmarks.search
+	@$(BIN)/python -m benchmarks.flood
 	@$(BIN)/python -m benchmarks.deliveries
 	@$(BIN)/python -m benchmarks.calendar
 	@$(BIN)/python -m benchmarks.inward

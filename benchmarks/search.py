@@ -40,6 +40,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bulk import EVERYWHERE, FIRST_DAY, IN_A_TENANT, ON_THE_CALENDAR, actor, grow, staff, tenant
+from tests.support.listing import UNLIMITED
+from tests.support.listing import listing as lists_of
 
 _REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "search.md"
 _SIZES = (10_000, 100_000, 1_000_000)
@@ -181,7 +183,8 @@ async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
             settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database=_name(size))
             database = await opened.enter_async_context(open_database(settings))
             meetings, hosts = database.collection("meetings"), StoredHosts(database.collection("hosts"))
-            listing, availability = Listing(CalendarReader(meetings)), Availability(BusyReader(meetings), hosts)
+            listing = lists_of(CalendarReader(meetings))
+            availability = Availability(BusyReader(meetings), hosts, UNLIMITED)
             asked.append(Questions(client[_name(size)]["meetings"], listing, availability))
         results: Results = {}
         for cases in zip(*(questions.cases() for questions in asked), strict=True):

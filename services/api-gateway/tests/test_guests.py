@@ -380,11 +380,11 @@ async def test_a_refusal_speaks_the_browsers_language(api: Gateway) -> None:
 
 
 async def test_hostile_texts_stay_texts(api: Gateway) -> None:
-    hostile = "</dd></title><script>alert(1)</script>\"'{{ 7 * 7 }}"
+    hostile = "</dd></title><script>alert(1)</script>\"'{{ 1234567 * 7654321 }}"
     api.core.outcome = invited(title=hostile, host_name=hostile)
     answer = await opened(api, confirm=True)
     assert "<script" not in answer.text
-    assert "49" not in answer.text
+    assert "9449772114007" not in answer.text, "which no token can hold by chance"
     assert answer.text.count("&lt;script&gt;") == 3
 
 

@@ -1,11 +1,19 @@
 """The search endpoint alone: what reaches meeting-core, and what is refused before that, with which words."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
-from contracts.api.filters import FILTER_FIELDS, MAX_FILTERS, MAX_VALUES, Operator
+from contracts.api.filters import (
+    FILTER_FIELDS,
+    MAX_FILTERS,
+    MAX_PATTERN_LENGTH,
+    MAX_PATTERN_TOTAL,
+    MAX_VALUES,
+    Operator,
+)
 from contracts.api.queries import SearchMeetings
 from contracts.messages.replies import Outcome, Reply
 from hypothesis import HealthCheck, given, settings
@@ -58,6 +66,7 @@ async def asked(api: Gateway, *filters: Any, **more: Any) -> SearchMeetings:
 
 async def refused(api: Gateway, *filters: Any, **more: Any) -> list[str]:
     """What is wrong with a search that must be refused before anything behind hears of it."""
+    api.core.queries.clear()
     answer = await search(api, *filters, **more)
     assert answer.status_code == 400, answer.text
     assert api.core.queries == []
@@ -131,6 +140,51 @@ async def test_operands_that_the_operator_does_not_take_go_nowhere(api: Gateway)
 async def test_filters_keep_their_order_and_may_repeat(api: Gateway) -> None:
     query = await asked(api, *[entry("title", "CONTAINS", f"{number}") for number in range(MAX_FILTERS)])
     assert [one.operands for one in query.conditions] == [[f"{number}"] for number in range(MAX_FILTERS)]
+
+
+async def test_text_that_is_looked_for_is_short_whatever_its_filters_are(api: Gateway) -> None:
+    longest = "á" * MAX_PATTERN_LENGTH
+    for operator in ("CONTAINS", "STARTS_WITH", "ENDS_WITH"):
+        [condition] = (await asked(api, entry("description", operator, longest))).conditions
+        assert condition.operands == [longest]
+        assert await refused(api, entry("title", "EQUALS", "x"), entry("description", operator, longest + "a")) == [
+            f"filters[1].value: must have at most {MAX_PATTERN_LENGTH} characters for {operator}"
+        ]
+    [exact] = (await asked(api, entry("description", "EQUALS", longest * 8))).conditions
+    assert exact.operands == [longest * 8], "what is compared as a whole may be longer"
+
+    many = [entry("description", "CONTAINS", longest[:200]) for _ in range(MAX_PATTERN_TOTAL // 200)]
+    assert len((await asked(api, *many)).conditions) == len(many)
+    [detail] = await refused(api, *many, entry("title", "EQUALS", "x"), entry("title", "ENDS_WITH", "y"))
+    assert detail.startswith(f"filters[{len(many) + 1}].value: ")
+
+
+async def test_of_a_thousand_values_the_wrong_one_is_named(api: Gateway) -> None:
+    values: list[Any] = [f"{number}" for number in range(1_000)]
+    [condition] = (await asked(api, {"field": "title", "operator": "IN", "values": values})).conditions
+    assert condition.operands == values
+    values[777] = 777
+    [detail] = await refused(api, {"field": "title", "operator": "IN", "values": values})
+    assert detail.startswith("filters[0].values[777]: must be text")
+
+
+async def test_more_than_a_few_searches_of_one_user_at_once_are_put_off_and_lists_are_not(api: Gateway) -> None:
+    held, ask = asyncio.Event(), api.core.ask
+
+    async def wait_and_ask(query: Any) -> Reply:
+        if isinstance(query, SearchMeetings):
+            await held.wait()
+        return await ask(query)
+
+    api.core.ask = wait_and_ask  # type: ignore[method-assign]
+    searches = [asyncio.create_task(search(api)) for _ in range(11)]
+    done, running = await asyncio.wait(searches, return_when=asyncio.FIRST_COMPLETED)
+    [put_off] = [one.result() for one in done]
+    assert (put_off.status_code, put_off.headers["retry-after"]) == (429, "1")
+    assert (await api.client.get("/api/v1/meetings")).status_code == 200
+    held.set()
+    assert [(await one).status_code for one in running] == [200] * 10
+    assert (await search(api)).status_code == 200
 
 
 async def test_a_sort_entry_is_a_field_and_a_direction(api: Gateway) -> None:

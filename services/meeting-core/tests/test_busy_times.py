@@ -18,6 +18,7 @@ from meeting_core.domain.meeting import Meeting
 from pymongo import DeleteMany, InsertOne
 
 from tests.support.commands import actor
+from tests.support.listing import UNLIMITED
 from tests.support.meetings import CONTACTS, STAFF, ZONES, EverythingKnown, meeting_lists, wall_times
 from tests.support.meetings import meeting as any_meeting
 
@@ -78,7 +79,7 @@ async def keep(collection: Collection, stored: Sequence[Meeting]) -> None:
 
 async def check(reader: BusyReader, window: tuple[datetime, datetime]) -> list[str]:
     query = CheckAvailability(actor=actor("TS-A"), user_uuids=PEOPLE, starts_at=window[0], ends_at=window[1])
-    reply = await Availability(reader, EverythingKnown()).check(query)
+    reply = await Availability(reader, EverythingKnown(), UNLIMITED).check(query)
     assert isinstance(reply.data, Busy)
     return reply.data.user_uuids
 

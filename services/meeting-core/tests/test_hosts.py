@@ -17,6 +17,7 @@ from meeting_core.settings import Settings
 from pydantic import SecretStr
 
 from tests.support.commands import actor
+from tests.support.listing import UNLIMITED
 
 pytestmark = pytest.mark.integration
 
@@ -135,5 +136,5 @@ async def test_who_is_busy_is_not_unknown(hosts: Collection) -> None:
     query = CheckAvailability(
         actor=actor("TS1", tenant="T1"), user_uuids=[user, "TS2"], starts_at=OPENS, ends_at=CLOSES
     )
-    reply = await Availability(Busy(), stored).check(query)
+    reply = await Availability(Busy(), stored, UNLIMITED).check(query)
     assert reply.data == BusyView(user_uuids=[user], unknown_user_uuids=[])

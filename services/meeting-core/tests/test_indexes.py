@@ -1,24 +1,23 @@
 """How MongoDB carries the queries out: by index, and without sorting, but for what the reference page names."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.mongo import Collection, Document
+from chassis.mongo import Collection, Document, Gate
 from contracts.api.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, Condition, Operator, SortKey
-from contracts.api.queries import CheckAvailability, SearchMeetings
+from contracts.api.queries import CheckAvailability
 from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.busy import BusyReader
 from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.meetings import INDEXES, to_document
 from meeting_core.application.availability import Availability
-from meeting_core.application.listing import Listing
 from pymongo import AsyncMongoClient, InsertOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from tests.support.commands import actor
+from tests.support.listing import UNLIMITED
 from tests.support.meetings import EverythingKnown, meeting
 
 pytestmark = pytest.mark.integration
@@ -48,7 +47,7 @@ class Explained:
 
     def __init__(self, client: AsyncMongoClient[Document], recorder: Recorder, name: str) -> None:
         self._database, self._recorder = client[name], recorder
-        self.meetings = Collection(self._database["meetings"], asyncio.Semaphore(4))
+        self.meetings = Collection(self._database["meetings"], Gate(4, time_limit=60))
 
     async def plans(self, *, command: str) -> list[set[str]]:
         """The stages of each such command since the last call, and ``index:`` with the name of each index."""
@@ -60,8 +59,9 @@ class Explained:
     async def searched(self, *conditions: Condition, sort: tuple[SortKey, ...] = ()) -> tuple[set[str], set[str]]:
         """The stages of a search's page, and of its count."""
         self._recorder.commands.clear()
-        query = SearchMeetings(actor=VIEWER, conditions=list(conditions), sort=list(sort), page=1, size=5)
-        await Listing(CalendarReader(self.meetings)).search(query)
+        reader = CalendarReader(self.meetings)
+        await reader.page(VIEWER, conditions, sort, skip=5, limit=5)
+        await reader.count(VIEWER, conditions)
         commands = list(self._recorder.commands)
         [page] = await self.plans(command="find")
         self._recorder.commands[:] = commands
@@ -163,7 +163,7 @@ async def test_what_is_not_canceled_is_counted_without_a_look(explained: Explain
 async def test_busy_times_are_found_by_index(explained: Explained) -> None:
     window = (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 30, tzinfo=UTC))
     for most_read in (1, 1000):
-        checks = Availability(BusyReader(explained.meetings, most_read=most_read), EverythingKnown())
+        checks = Availability(BusyReader(explained.meetings, most_read=most_read), EverythingKnown(), UNLIMITED)
         await checks.check(
             CheckAvailability(actor=VIEWER, user_uuids=["TS-A", "TS-B"], starts_at=window[0], ends_at=window[1])
         )

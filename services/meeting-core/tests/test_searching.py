@@ -32,6 +32,7 @@ from meeting_core.domain.views import Viewer
 from pymongo import DeleteMany, InsertOne
 
 from tests.support.commands import actor
+from tests.support.listing import listing as lists_of
 from tests.support.meetings import CONTACTS, LETTERS, STAFF, instants, meeting_lists, wall_times
 
 pytestmark = pytest.mark.integration
@@ -186,7 +187,7 @@ async def keep(collection: Collection, stored: Sequence[Meeting]) -> Listing:
     await collection.bulk_write([DeleteMany({})])
     if stored:
         await collection.bulk_write([InsertOne(to_document(one)) for one in stored])
-    return Listing(CalendarReader(collection))
+    return lists_of(CalendarReader(collection))
 
 
 async def page(listing: Listing, query: SearchMeetings) -> Page[MeetingSummary]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pymongo
 from pymongo import AsyncMongoClient, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -25,6 +26,8 @@ Document = dict[str, Any]
 Query = Mapping[str, Any]
 
 _DUPLICATE_KEY = 11000
+_TIME_LIMIT = 10.0
+"""Seconds that an operation may take, unless its gate says otherwise."""
 _READ_CONCERN = "majority"
 
 
@@ -40,24 +43,39 @@ class ConflictError(Exception):
         self.ids = frozenset(ids)
 
 
+class Gate:
+    """Lets so many operations through at once, in the order in which they came, each for a limited time."""
+
+    def __init__(self, concurrency: int, *, time_limit: float) -> None:
+        self._turns = asyncio.Semaphore(concurrency)
+        self._time_limit = time_limit
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The server ends what begins in here when its time is over (maxTimeMS), and the driver waits no longer."""
+        async with self._turns:
+            with pymongo.timeout(self._time_limit):
+                yield
+
+
 class Collection:
     """The operations on one collection that services use, each through the gate."""
 
-    def __init__(self, raw: AsyncCollection[Document], gate: asyncio.Semaphore) -> None:
+    def __init__(self, raw: AsyncCollection[Document], gate: Gate) -> None:
         self._raw = raw
         self._gate = gate
 
     async def find_one(self, query: Query, **options: Any) -> Document | None:
-        async with self._gate:
+        async with self._gate.turn():
             return await self._raw.find_one(query, **options)
 
     async def find(self, query: Query, **options: Any) -> list[Document]:
         """All matches at once: bound the query or give a ``limit``."""
-        async with self._gate:
+        async with self._gate.turn():
             return await self._raw.find(query, **options).to_list(None)
 
     async def find_one_and_update(self, query: Query, update: Any, **options: Any) -> Document | None:
-        async with self._gate:
+        async with self._gate.turn():
             found: Document | None = await self._raw.find_one_and_update(query, update, **options)
             return found
 
@@ -70,11 +88,11 @@ class Collection:
         return await self.bulk_write([UpdateOne(query, update, upsert=upsert)])
 
     async def update_many(self, query: Query, update: Any, **options: Any) -> UpdateResult:
-        async with self._gate:
+        async with self._gate.turn():
             return await self._raw.update_many(query, update, **options)
 
     async def delete_one(self, query: Query) -> int:
-        async with self._gate:
+        async with self._gate.turn():
             return (await self._raw.delete_one(query)).deleted_count
 
     async def bulk_write(self, writes: Sequence[Any]) -> BulkWriteResult:
@@ -86,7 +104,7 @@ class Collection:
             pymongo.errors.BulkWriteError: some failed otherwise; all others were tried.
         """
         try:
-            async with self._gate:
+            async with self._gate.turn():
                 return await self._raw.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             details = error.details
@@ -104,14 +122,14 @@ class Collection:
         not repeat it by itself.
         """
         command = {"count": self._raw.name, "query": query, "hint": hint, "readConcern": {"level": _READ_CONCERN}}
-        async with self._gate:
+        async with self._gate.turn():
             try:
                 return int((await self._raw.database.command(command))["n"])
             except AutoReconnect:  # another member is the primary now
                 return int((await self._raw.database.command(command))["n"])
 
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
-        async with self._gate:
+        async with self._gate.turn():
             await self._raw.create_indexes(indexes)
 
 
@@ -123,10 +141,17 @@ def _id_of(failed: Mapping[str, Any]) -> Any:
 class Database:
     """One service's database; nobody else reads or writes it."""
 
-    def __init__(self, raw: AsyncDatabase[Document], concurrency: int) -> None:
+    def __init__(self, raw: AsyncDatabase[Document], concurrency: int, *, time_limit: float = _TIME_LIMIT) -> None:
         self._raw = raw
-        self._gate = asyncio.Semaphore(concurrency)
+        self._gate = Gate(concurrency, time_limit=time_limit)
         self._last_ping: str | None = None
+
+    def apart(self, concurrency: int, *, time_limit: float) -> "Database":
+        """The same behind a gate of its own, so that nothing else waits for what goes through it.
+
+        ``time_limit``: seconds that one operation may take once it is let through.
+        """
+        return Database(self._raw, concurrency, time_limit=time_limit)
 
     def collection(self, name: str) -> Collection:
         return Collection(self._raw[name], self._gate)
@@ -159,9 +184,9 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
         w="majority",
         readConcernLevel=_READ_CONCERN,
         retryWrites=True,
-        maxPoolSize=settings.mongodb_concurrency + 2,
+        maxPoolSize=0,  # the gates are the limit
         serverSelectionTimeoutMS=5_000,
-        timeoutMS=10_000,
+        timeoutMS=int(_TIME_LIMIT * 1000),
         appname=settings.service_name,
     )
     async with client:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import structlog
 from contracts.api.errors import ApiError
 from contracts.api.queries import InternalQuery
 from contracts.messages.replies import Outcome, Reply, ReplyError
@@ -20,9 +21,14 @@ from starlette.routing import Route
 from yarl import URL
 
 from chassis.context import Context, current_context, working_on
+from chassis.disconnects import answer_while_connected
 from chassis.http import INTERNAL_TOKEN_HEADER, outgoing_headers
+from chassis.outages import is_outage
+from chassis.redaction import describe_error
 from chassis.settings import ServiceSettings
 from chassis.tracing import SpanKind, span
+
+log = structlog.get_logger()
 
 PREFIX = "/internal/queries"
 _MAX_CONNECTIONS = 256
@@ -46,14 +52,23 @@ def _endpoint(kind: type[InternalQuery], answer: Answerer, token: bytes) -> Call
             query = kind.model_validate_json(await request.body())
         except ValidationError:
             return Response("not a query of this kind", 400)
-        try:
-            with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
-                reply = await answer(query)
-        except ApiError as refusal:
-            reply = Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
-        return Response(reply.model_dump_json(), media_type="application/json")
+        with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
+            return await answer_while_connected(request, _answered(query, answer))
 
     return endpoint
+
+
+async def _answered(query: InternalQuery, answer: Answerer) -> Response:
+    try:
+        reply = await answer(query)
+    except ApiError as refusal:
+        reply = Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refusal))
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        log.warning("query not answered", query=query.name, error=describe_error(error))
+        return Response("a dependency is away, or the query took too long", 503)
+    return Response(reply.model_dump_json(), media_type="application/json")
 
 
 class QueryUnavailableError(Exception):

@@ -2,7 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
 from cachetools import LRUCache
@@ -13,6 +15,8 @@ _MINUTE = 60.0
 _ROUNDING = 1e-6
 """Seconds by which sums of floating-point intervals may be off."""
 _IPV6_HOST_BITS = 64
+_WHILE_RUNNING = 1
+"""Seconds after which one of the running requests has probably ended."""
 
 
 class Throttle:
@@ -56,6 +60,31 @@ class Throttle:
             return used_up_to - now - self._window
         self._used_up_to[key] = used_up_to
         return 0
+
+
+class InFlightLimit:
+    """Lets each key have ``limit`` requests running at once; 0 = no limit. Each replica counts for itself."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._running: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def admit(self, key: Hashable) -> Iterator[None]:
+        """Count one more while this is held.
+
+        Raises:
+            ApiError: 429, with the seconds to wait.
+        """
+        if self._limit and self._running[key] >= self._limit:
+            raise ApiError(ErrorCode.TOO_MANY_REQUESTS, retry_after=_WHILE_RUNNING)
+        self._running[key] += 1
+        try:
+            yield
+        finally:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]
 
 
 def client_network(request: Request) -> str:

@@ -1,5 +1,6 @@
 """The wiring of the gateway, in the order in which its parts start; they stop in the reverse order."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -23,9 +24,9 @@ from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.calendar import calendar_routes
 from api_gateway.adapters.http.guests import guest_routes
-from api_gateway.adapters.http.meetings import meeting_routes
+from api_gateway.adapters.http.meetings import meeting_list_routes, meeting_routes
 from api_gateway.adapters.http.openapi import describe
-from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.adapters.http.protection import Gatekeeper, ReadLimits
 from api_gateway.adapters.http.root import root_routes
 from api_gateway.adapters.http.search import reference_routes, search_routes
 from api_gateway.adapters.jwks import JwksCache
@@ -101,10 +102,12 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.state.backend = backend
     backend.users = Throttle(settings.requests_per_user)
     backend.addresses = Throttle(settings.requests_per_address)
+    backend.read_limits = defaultdict(lambda: ReadLimits(settings.reads_in_flight_per_user))
     backend.strangers = Throttle(settings.public_requests_per_address)
     add_operations(app, health)
     add_error_handlers(app)
     app.include_router(meeting_routes(backend))
+    app.include_router(meeting_list_routes(backend))
     app.include_router(guest_routes(backend))
     app.include_router(search_routes(backend))
     app.include_router(availability_routes(backend))

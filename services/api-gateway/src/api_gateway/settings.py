@@ -33,6 +33,11 @@ class Settings(ServiceSettings):
         default="optional", description="whether a guest may answer by a link without a token; a wrong one never passes"
     )
     requests_per_user: int = Field(default=1200, ge=0, description="a minute by one user; 0 = no limit")
+    reads_in_flight_per_user: int = Field(
+        default=10,
+        ge=0,
+        description="searches of one user at once, and as many lists, and as many availability checks; 0 = no limit",
+    )
     requests_per_address: int = Field(
         default=12_000,
         ge=0,

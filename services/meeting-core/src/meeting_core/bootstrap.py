@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+from chassis.fair_gate import FairGate
 from chassis.health import Health
 from chassis.http import service_app
 from chassis.kafka.consumer import Consumer
@@ -49,9 +50,24 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
 
             queries = Queries(MeetingReader(meetings))
-            listing = Listing(CalendarReader(meetings))
             hosts = StoredHosts(database.collection("hosts"))
-            availability = Availability(BusyReader(meetings), hosts)
+            listed = database.apart(2 * settings.list_concurrency, time_limit=settings.list_timeout)
+            searched = database.apart(settings.search_concurrency, time_limit=settings.search_timeout)
+            lists = FairGate(
+                limit=settings.list_concurrency, per_tenant=settings.list_concurrency_per_tenant, per_user=2, rest=1
+            )
+            listing = Listing(
+                CalendarReader(listed.collection("meetings")),
+                CalendarReader(searched.collection("meetings")),
+                lists=lists,
+                searches=FairGate(
+                    limit=settings.search_concurrency,
+                    per_tenant=settings.search_concurrency_per_tenant,
+                    per_user=1,
+                    rest=1,
+                ),
+            )
+            availability = Availability(BusyReader(listed.collection("meetings")), hosts, lists)
             app.router.routes.extend(
                 query_routes(
                     settings,

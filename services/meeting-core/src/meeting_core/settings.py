@@ -20,6 +20,15 @@ class Settings(DatabaseSettings):
         description="how long a command with an `Idempotency-Key` is remembered, a day at least",
     )
 
+    search_concurrency: int = Field(default=4, ge=1, description="searches in the database at once")
+    search_concurrency_per_tenant: int = Field(default=2, ge=1, description="of these, for one tenant")
+    search_timeout: float = Field(
+        default=3, gt=0, description="how long a search may take in the database before it is ended"
+    )
+    list_timeout: float = Field(default=5, gt=0, description="the same for a list or an availability check")
+    list_concurrency: int = Field(default=8, ge=1, description="lists and availability checks at once")
+    list_concurrency_per_tenant: int = Field(default=4, ge=1, description="of these, for one tenant")
+
     externals_of_client: int = Field(
         default=5, ge=0, description="external guests of a meeting to which a `CLIENT` invites some; 0 = no limit"
     )

@@ -5,9 +5,9 @@ A query is POSTed as JSON to ``/internal/queries/<name>`` with the internal toke
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from contracts.api.filters import MAX_FILTERS, MAX_SORT_KEYS, Condition, SortKey
+from contracts.api.filters import MAX_FILTERS, MAX_PATTERN_TOTAL, MAX_SORT_KEYS, Condition, SortKey
 from contracts.messages.command import Actor
 from contracts.model import Contract
 from contracts.values.times import Instant
@@ -57,6 +57,13 @@ class SearchMeetings(ListCalendar):
     name = "search-meetings"
     conditions: list[Condition] = Field(default_factory=list, max_length=MAX_FILTERS)
     sort: list[SortKey] = Field(default_factory=list, max_length=MAX_SORT_KEYS)
+
+    @field_validator("conditions")
+    @classmethod
+    def _look_for_little(cls, conditions: list[Condition]) -> list[Condition]:
+        if sum(len(one.operands[0]) for one in conditions if one.operator.is_pattern) > MAX_PATTERN_TOTAL:
+            raise ValueError("too much text to look for")
+        return conditions
 
 
 class CheckAvailability(ActorQuery):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import httpx
 from cachetools import LRUCache, TTLCache
+from chassis.fair_gate import FairGate
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.model import Contract
 from contracts.values.enums import Language, ParticipantType, UserType
@@ -20,7 +21,6 @@ from api_gateway.domain.caller import Caller
 
 _STAFF_TYPES = {"TS": ParticipantType.TENANT_STAFF, "PS": ParticipantType.PARTNER_STAFF}
 _MOST_CACHED = 20_000
-_MAX_TENANTS = 10_000
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 5.0
 
@@ -83,9 +83,8 @@ class Directory:
     def __init__(self, http: httpx.AsyncClient, *, cache_seconds: float, concurrency: int) -> None:
         self._http = http
         self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MOST_CACHED, cache_seconds)
-        self._gate = asyncio.Semaphore(concurrency)
-        self._tenant_concurrency = max(1, concurrency // 2)
-        self._tenant_gates: LRUCache[str, asyncio.Semaphore] = LRUCache(_MAX_TENANTS)
+        # Half of the look-ups at once for one tenant, so that no tenant's many keep out another's few.
+        self._gate = FairGate(limit=concurrency, per_tenant=max(1, concurrency // 2), per_user=max(1, concurrency // 2))
         self._breakers: LRUCache[tuple[str, str], _Breaker] = LRUCache(_MOST_CACHED)
 
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
@@ -130,14 +129,10 @@ class Directory:
         if key in self._cache:
             return self._cache[key]
         breaker = self._breakers.setdefault((caller.tenant_uuid, caller.user_id), _Breaker())
-        async with self._tenant_gate(caller.tenant_uuid), self._gate:
+        async with self._gate.turn(caller.tenant_uuid, caller.user_id):
             found = await breaker.call(lambda: self._ask(caller, path, read))
         self._cache[key] = found
         return found
-
-    def _tenant_gate(self, tenant: str) -> asyncio.Semaphore:
-        """Half of the look-ups at once for one tenant, so that no tenant's many keep out another's few."""
-        return self._tenant_gates.setdefault(tenant, asyncio.Semaphore(self._tenant_concurrency))
 
     async def _ask(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
         answer = await self._http.get(path, headers=list(caller.platform_headers))

@@ -8,6 +8,8 @@ from contracts.api.filters import (
     INSTANT,
     LOCAL_DATE_TIME,
     MAX_FILTERS,
+    MAX_PATTERN_LENGTH,
+    MAX_PATTERN_TOTAL,
     MAX_SORT_KEYS,
     MAX_TEXT_LENGTH,
     MAX_VALUES,
@@ -54,7 +56,12 @@ sort, a filter that few meetings fulfil, and one on `tenantUuid` (all have the s
 calendar, nobody else's; a filter on `startDateTime` narrows what is read.
 
 At most {MAX_FILTERS} filters, {MAX_VALUES} `values`, {MAX_TEXT_LENGTH} characters of text and {MAX_SORT_KEYS} sort
-entries. Whatever is wrong is answered with 400, naming the entry: `filters[2].value: must be a number`.
+entries. CONTAINS, STARTS_WITH and ENDS_WITH take at most {MAX_PATTERN_LENGTH} characters each, and
+{MAX_PATTERN_TOTAL} in all filters together. Whatever is wrong is answered with 400, naming the entry:
+`filters[2].value: must be a number`.
+
+A search that takes too long is ended and answered with 503. Searches of one user run one after the other; more than a
+few at once are answered with 429.
 """
 RULES = [" ".join(rule.split()) for rule in _RULES.split("\n\n")]
 """Sentences in which parts in backticks are code."""

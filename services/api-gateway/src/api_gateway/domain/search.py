@@ -5,10 +5,12 @@ from typing import Annotated, Any, Self
 from contracts.api.filters import (
     FILTER_FIELDS,
     MAX_FILTERS,
+    MAX_PATTERN_TOTAL,
     MAX_SORT_KEYS,
     MAX_VALUES,
     Condition,
     FilterField,
+    OperandError,
     Operator,
     SortKey,
 )
@@ -53,12 +55,11 @@ class Filter(Contract):
         given = getattr(self, name)
         if given is None or (name == "values" and not given):
             raise wrong(name, f"is required by {self.operator}; to ask for no value, use IS_NULL or IS_NOT_NULL")
-        places = [(f"{name}[{index}]", one) for index, one in enumerate(given)] if name == "values" else [(name, given)]
-        for place, operand in places:
-            try:
-                field.kind.read(operand)
-            except ValueError as problem:
-                raise wrong(place, str(problem)) from problem
+        try:
+            field.kind.read(self.operator, given if name == "values" else [given])
+        except OperandError as problem:
+            place = f"values[{problem.index}]" if name == "values" else name
+            raise wrong(place, str(problem)) from problem
 
     @property
     def condition(self) -> Condition:
@@ -91,6 +92,16 @@ class SearchBody(Contract):
         default=None,
         description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",
     )
+
+    @model_validator(mode="after")
+    def _looks_for_little(self) -> Self:
+        total = 0
+        for index, one in enumerate(self.filters or ()):
+            total += len(one.value) if one.operator.is_pattern else 0
+            if total > MAX_PATTERN_TOTAL:
+                problem = f"CONTAINS, STARTS_WITH and ENDS_WITH take {MAX_PATTERN_TOTAL} characters in all filters"
+                raise wrong(f"filters[{index}].value", f"{problem} together")
+        return self
 
     def query(self, actor: Actor) -> SearchMeetings:
         """The question that it is, on behalf of the actor."""

@@ -5,13 +5,13 @@ from fastapi import APIRouter
 
 from api_gateway.adapters.http.answers import errors
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller
+from api_gateway.adapters.http.protection import CurrentCaller, ReadRoute
 from api_gateway.domain.availability import AvailabilityBody
 
 
 def availability_routes(backend: Backend) -> APIRouter:
     """See who has time."""
-    router = APIRouter(prefix="/api/v1/availability", tags=["Availability"], route_class=CallerRoute)
+    router = APIRouter(prefix="/api/v1/availability", tags=["Availability"], route_class=ReadRoute)
 
     @router.post("/check", responses=errors())
     async def check_availability(caller: CurrentCaller, body: AvailabilityBody) -> Availabilities:

@@ -1,9 +1,11 @@
 """What the endpoints call. Its parts exist while the application runs; routes are declared before that."""
 
+from collections.abc import Mapping
+
 from chassis.queries import QueryClient
 from chassis.throttle import Throttle
 
-from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.adapters.http.protection import Gatekeeper, ReadLimits
 from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.calendar import CalendarConnections
 from api_gateway.application.guests import Guests
@@ -21,6 +23,8 @@ class Backend:
     guests: Guests
     users: Throttle
     """What one user may ask."""
+    read_limits: Mapping[str, ReadLimits]
+    """By the path of the route, so that nothing waits for another kind of reading."""
     addresses: Throttle
     """What one client address may ask of the endpoints that need a login."""
     strangers: Throttle

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, answer, errors, outcome
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish, ReadRoute
 from api_gateway.domain.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
 
 PageNumber = Annotated[int, Query(ge=0, le=10_000_000, description="zero-based")]
@@ -23,11 +23,6 @@ def meeting_routes(backend: Backend) -> APIRouter:
     async def create_meeting(wish: CurrentWish, body: CreateMeetingBody) -> Response:
         """Create a meeting. The caller becomes its host; the invitations go out by themselves."""
         return outcome(await backend.meetings.create(wish, body), 201)
-
-    @router.get("", response_model=Page[MeetingSummary], responses=errors())
-    async def list_meetings(caller: CurrentCaller, page: PageNumber = 0, size: PageSize = 20) -> Response:
-        """The meetings on the caller's calendar, the latest start first."""
-        return answer(await backend.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))
 
     @router.get("/{meetingUuid}", response_model=MeetingView, responses=errors(404))
     async def get_meeting(caller: CurrentCaller, meeting_uuid: MeetingUuid) -> Response:
@@ -60,6 +55,18 @@ def meeting_routes(backend: Backend) -> APIRouter:
         return outcome(await backend.meetings.answer(wish, meeting_uuid, body))
 
     _add_repeats(router, backend)
+    return router
+
+
+def meeting_list_routes(backend: Backend) -> APIRouter:
+    """The list of meetings."""
+    router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=ReadRoute)
+
+    @router.get("", response_model=Page[MeetingSummary], responses=errors())
+    async def list_meetings(caller: CurrentCaller, page: PageNumber = 0, size: PageSize = 20) -> Response:
+        """The meetings on the caller's calendar, the latest start first."""
+        return answer(await backend.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))
+
     return router
 
 

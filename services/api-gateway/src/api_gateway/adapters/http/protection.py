@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import orjson
 from chassis.context import Context, current_context, working_on
-from chassis.throttle import client_network
+from chassis.disconnects import answer_while_connected
+from chassis.fair_gate import FairGate
+from chassis.throttle import InFlightLimit, client_network
 from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -18,6 +20,9 @@ from api_gateway.domain.caller import Caller, ClaimNames, identify
 _LONGEST_KEY = 128
 _FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
 _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
+
+
+_Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class CallerRoute(APIRoute):
@@ -33,9 +38,38 @@ class CallerRoute(APIRoute):
             backend.users.admit((caller.tenant_uuid, caller.user_id))
             request.state.caller = caller
             with working_on(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
-                return await handle(require_json(request))
+                return await self.respond(require_json(request), handle)
 
         return protected
+
+    async def respond(self, request: Request, handle: _Handle) -> Response:
+        """The answer to a request whose caller is known."""
+        return await handle(request)
+
+
+class ReadLimits:
+    """What one user may read at once: ``in_flight`` requests, of which one is worked on."""
+
+    def __init__(self, in_flight: int) -> None:
+        self.in_flight = InFlightLimit(in_flight)
+        # Reading the body of a request can take milliseconds, in which nobody else is served: hence the rest.
+        self.turns = FairGate(per_user=1, rest=3, max_rest=0.1)
+
+
+class ReadRoute(CallerRoute):
+    """A route that reads many meetings: a few at once for each user, and each for as long as its caller waits."""
+
+    async def respond(self, request: Request, handle: _Handle) -> Response:
+        caller: Caller = request.state.caller
+        limits: ReadLimits = request.app.state.backend.read_limits[self.path]
+        with limits.in_flight.admit((caller.tenant_uuid, caller.user_id)):
+            await request.body()
+            return await answer_while_connected(request, self._in_turn(limits.turns, request, handle))
+
+    async def _in_turn(self, turns: FairGate, request: Request, handle: _Handle) -> Response:
+        caller: Caller = request.state.caller
+        async with turns.turn(caller.tenant_uuid, caller.user_id):
+            return await handle(request)
 
 
 class Gatekeeper:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from api_gateway.adapters.http.answers import answer, errors
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller
+from api_gateway.adapters.http.protection import CurrentCaller, ReadRoute
 from api_gateway.domain import filter_reference
 from api_gateway.domain.search import SearchBody
 
@@ -20,7 +20,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'
 
 def search_routes(backend: Backend) -> APIRouter:
     """Find meetings."""
-    router = APIRouter(prefix="/api/v2/meetings", tags=["Meetings"], route_class=CallerRoute)
+    router = APIRouter(prefix="/api/v2/meetings", tags=["Meetings"], route_class=ReadRoute)
 
     @router.post(
         "",
