@@ -55,6 +55,11 @@ class MemoryCalendar:
             raise MissingError
         return self.events[event_id]
 
+    async def locate(self, access: Access, marker: Marker, event_id: str) -> Remote | None:
+        self._go_wrong("before")
+        found = self.events.get(event_id)
+        return None if found is None or found.canceled else found
+
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
         there = self._held(held)
         self.changed |= fields

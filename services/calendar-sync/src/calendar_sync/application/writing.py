@@ -73,6 +73,8 @@ class Remote:
     content: EventContent
     ours: bool
     canceled: bool = False
+    calendar_id: str | None = None
+    """The calendar that its owner has moved it to; None for the calendar that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,13 @@ class Calendar(Protocol):
         """The events that bear this marker, oldest first; tombstones too, where the provider shows them."""
 
     async def read(self, access: Access, event_id: str) -> Remote:
-        """Raises MissingError."""
+        """The event, or its tombstone. Raises MissingError, which proves nothing: a 404 may pass."""
+
+    async def locate(self, access: Access, marker: Marker, event_id: str) -> Remote | None:
+        """Look for an event that ``read`` did not show in the other ways that there are, other calendars included.
+
+        None: it is in no calendar that the grant shows. Raises MissingError when the calendar cannot be asked.
+        """
 
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
         """Write these fields of the event, if it is still as it was. Raises StaleError, MissingError."""
@@ -107,6 +115,10 @@ class Intentions(Protocol):
 
     async def save(self, key: str, copy: Copy) -> bool:
         """Keep the copy under its account's ``key``. False: the lease ran out, and another worker may be at it."""
+
+
+class GoneError(Exception):
+    """The event was removed: the provider has said so twice."""
 
 
 class LeaseLostError(Exception):
@@ -206,7 +218,7 @@ class Writing:
         was_there = not copy.removed
         try:
             theirs = await gap.read()
-        except MissingError:
+        except GoneError:
             copy.looked = look.token
             return self._missing(work, doubted=look.doubted, news=was_there)
         copy.looked = look.token
@@ -342,20 +354,26 @@ class _Gap:
         """Raises CallFailedError, GrantRevokedError, ProviderUnavailableError, LeaseLostError."""
         copy = self.copy
         for _ in range(_MOST_ROUNDS):
-            if copy.removed:
-                copy.anew()
             try:
+                if copy.removed:
+                    await self._restored()
                 if await self._put_once(wanted):
                     return
-            except (MissingError, TakenError):
+            except (GoneError, TakenError):
                 # Its owner deleted it, or the id was used up: only another id can be made.
                 copy.anew()
             except StaleError:
                 continue  # it is read again in the next round
         raise CallFailedError(CONFLICT)
 
+    async def _restored(self) -> None:
+        """Take the removed event, if its owner has restored it meanwhile. Raises GoneError."""
+        if self.copy.event_id is None:
+            raise GoneError
+        await self.read()
+
     async def _put_once(self, wanted: EventContent) -> bool:
-        """One round; False when another one is needed. Raises MissingError, TakenError, StaleError."""
+        """One round; False when another one is needed. Raises GoneError, TakenError, StaleError."""
         copy = self.copy
         if self.theirs is None and (copy.asking or (copy.event_id is not None and copy.etag is None)):
             await self._look()
@@ -371,31 +389,51 @@ class _Gap:
         return True
 
     async def read(self) -> EventContent:
-        """The event as it is now. Raises MissingError, for a tombstone, too; and as ``put`` does."""
+        """The event as it is now. Raises GoneError, and as ``put`` does."""
         event_id = self.copy.event_id or ""
-        return self._seen(await self._call(lambda access: self.calendar.read(access, event_id)))
+        try:
+            return self._seen(await self._call(lambda access: self.calendar.read(access, event_id)))
+        except (MissingError, GoneError):
+            return await self._locate(event_id)
+
+    async def _locate(self, event_id: str) -> EventContent:
+        """The event, which seems to be gone. Raises GoneError when it is, CallFailedError when that is not sure."""
+        marker, known = self.markers.of(self.copy), self.copy.calendar_id
+        try:
+            found = await self._call(lambda access: self.calendar.locate(access, marker, event_id))
+        except MissingError:
+            raise CallFailedError(unavailable("404 for the calendar")) from None
+        if found is None:
+            raise GoneError
+        content = self._seen(found)
+        if (self.copy.event_id, self.copy.calendar_id) == (event_id, known):
+            raise CallFailedError(unavailable("404 for an event that is there"))
+        return content
 
     async def _look(self) -> EventContent | None:
-        """The event as it is now; None when there is none yet. Raises MissingError when there will be none."""
+        """The event as it is now; None when there is none yet. Raises GoneError when there will be none."""
         copy = self.copy
         if copy.event_id is not None:
             return await self.read()
         marker = self.markers.of(copy)
-        found = await self._call(lambda access: self.calendar.find(access, marker))
+        try:
+            found = await self._call(lambda access: self.calendar.find(access, marker))
+        except MissingError:
+            raise CallFailedError(unavailable("404 for the calendar")) from None
         if not found:
             return None
         first, *others = found
         for other in others:  # two creates that crossed; the older one stays
             await self._remove(other.held)
         if not first.ours:
-            raise MissingError
+            raise GoneError
         return self._seen(first)
 
     def _seen(self, remote: Remote) -> EventContent:
-        """Raises MissingError for a tombstone."""
+        """Raises GoneError for a tombstone."""
         if remote.canceled:
-            raise MissingError
-        self.copy.is_at(remote.held.event_id, remote.held.etag)
+            raise GoneError
+        self.copy.is_at(remote.held.event_id, remote.held.etag, remote.calendar_id)
         self.theirs = remote.content
         return remote.content
 
@@ -422,6 +460,9 @@ class _Gap:
         except StaleError:
             copy.etag = self.theirs = None
             raise
+        except MissingError:
+            await self._locate(held.event_id)
+            raise StaleError from None  # it was moved, and is written there in the next round
         copy.says(self._seen(changed), fields)
 
     async def _intend(self, wanted: EventContent, fields: frozenset[str]) -> None:
@@ -447,7 +488,7 @@ class _Gap:
                 if copy.event_id is None or copy.etag is None:
                     return self._doubt(doubt)
                 await self._remove(Held(copy.event_id, copy.etag))
-            except MissingError:
+            except GoneError:
                 pass
             except StaleError:
                 copy.etag = None
@@ -465,7 +506,12 @@ class _Gap:
         return max(0.0, left)
 
     async def _remove(self, held: Held) -> None:
-        await self._call(lambda access: self.calendar.remove(access, held))
+        try:
+            await self._call(lambda access: self.calendar.remove(access, held))
+        except MissingError:
+            await self._locate(held.event_id)
+            raise StaleError from None
 
     async def _call(self, call: Callable[[Access], Awaitable[Answer]]) -> Answer:
-        return await self.calls.make(self.account, lambda token: call(Access(token, self.account.calendar_id)))
+        calendar_id = self.copy.calendar_id or self.account.calendar_id
+        return await self.calls.make(self.account, lambda token: call(Access(token, calendar_id)))

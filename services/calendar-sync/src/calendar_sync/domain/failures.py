@@ -38,7 +38,7 @@ class StaleError(Exception):
 
 
 class MissingError(Exception):
-    """The event is not there, or not any more."""
+    """The event, or the calendar, was not found: it may be gone, moved, or not be shown just now."""
 
 
 class TakenError(Exception):
@@ -90,4 +90,4 @@ MANY_REMOVED = Failure(
 TOKEN_REFUSED = Failure(
     SyncFailureCode.PERMISSION_DENIED, "The calendar provider refuses this request with a fresh token (401).", True
 )
-NO_CALENDAR = Failure(SyncFailureCode.CALENDAR_NOT_FOUND, "The calendar is not there any more.", False)
+NO_CALENDAR = Failure(SyncFailureCode.CALENDAR_NOT_FOUND, "The calendar cannot be found.", True)

@@ -62,6 +62,8 @@ class Copy(BaseModel):
     event_id: str | None = None
     """The provider's id; None until a create is known to have succeeded."""
     etag: str | None = None
+    calendar_id: str | None = None
+    """The calendar that its owner has moved it to; None while it is where it was made."""
     asked: EventContent | None = None
     """What the last write that is known to have succeeded asked for."""
     returned: EventContent | None = None
@@ -79,9 +81,10 @@ class Copy(BaseModel):
     """The token of the last ``Look`` that was taken."""
     removed: bool = False
 
-    def is_at(self, event_id: str, etag: str) -> None:
+    def is_at(self, event_id: str, etag: str, calendar_id: str | None = None) -> None:
         """The event was seen there. What it says is not known to the platform by that."""
         self.event_id, self.etag, self.removed = event_id, etag, False
+        self.calendar_id = calendar_id or self.calendar_id
 
     def says(self, content: EventContent, fields: Collection[str] = _EVERYTHING) -> None:
         """From now on the platform knows that the event says this in these fields; all, if nothing was known."""
@@ -125,7 +128,7 @@ class Copy(BaseModel):
         self.removed = True
 
     def _forget(self) -> None:
-        self.etag = self.asked = self.returned = self.echo = self.conceded = None
+        self.etag = self.calendar_id = self.asked = self.returned = self.echo = self.conceded = None
         self.asking = []
 
     def ours_in(self, content: EventContent, theirs: EventContent | None, now: datetime) -> frozenset[str]:

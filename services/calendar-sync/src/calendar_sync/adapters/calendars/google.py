@@ -3,9 +3,11 @@
 Source: https://developers.google.com/workspace/calendar/api/v3/reference/events
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from calendar_sync.adapters.changes.reading import objects, part
 from calendar_sync.adapters.clients.google import GoogleClient
 from calendar_sync.adapters.html_text import html_of_text, text_of_html
 from calendar_sync.application.writing import Access, Held, Marker, Remote
@@ -14,6 +16,8 @@ from calendar_sync.domain.failures import CallFailedError, MissingError, unavail
 
 Json = dict[str, Any]
 _TEXTS = {"title": "summary", "location": "location"}
+_MAX_CALENDARS = 20
+"""So many calendars of one user are searched for an event that is not where it was."""
 _MAX_DESCRIPTION = 8_192
 """Google cuts longer ones."""
 MEETING, DEPLOYMENT, NUMBER = "meetingId", "deployment", "generation"
@@ -49,6 +53,45 @@ class GoogleCalendar:
 
     async def read(self, access: Access, event_id: str) -> Remote:
         return _remote(await self._call("get", access, eventId=event_id), ours=True)
+
+    async def locate(self, access: Access, marker: Marker, event_id: str) -> Remote | None:
+        """An event keeps its id when it is moved, which leaves a tombstone with the new organizer: the calendar."""
+        marks = [f"{MEETING}={marker.meeting_uuid}", f"{DEPLOYMENT}={marker.deployment}"]
+        listed = await self._call("list", access, privateExtendedProperty=marks, showDeleted=True)
+        here = [event for event in objects(listed.get("items")) if event.get("id") == event_id]
+        if any(event.get("status") != "cancelled" for event in here):
+            return _remote(here[0], ours=True)
+        for calendar_id in await self._others(access, here):
+            event = await self._shown_in(Access(access.token, calendar_id), event_id)
+            if event and event.get("status") != "cancelled" and _bears(event, marker):
+                return replace(_remote(event, ours=True), calendar_id=calendar_id)
+        return None
+
+    async def _shown_in(self, access: Access, event_id: str) -> Json:
+        """The event, if this calendar has it and may be read."""
+        try:
+            return await self._call("get", access, eventId=event_id)
+        except MissingError:
+            return {}
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return {}
+
+    async def _others(self, access: Access, tombstones: list[Json]) -> list[str]:
+        """The calendars that a removed event may have been moved to, as far as this grant shows them."""
+        organizers = [part(event, "organizer").get("email") for event in tombstones]
+        try:
+            answer = await self._client.call(
+                "calendarList.list", access.token, minAccessRole="writer", maxResults=_MAX_CALENDARS
+            )
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            answer = {}  # the user did not allow it
+        listed = [calendar.get("id") for calendar in objects(answer.get("items"))]
+        found = [one for one in (*organizers, *listed) if isinstance(one, str) and one != access.calendar_id]
+        return list(dict.fromkeys(found))[:_MAX_CALENDARS]
 
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
         answer = await self._call("patch", access, etag=held.etag, eventId=held.event_id, body=written(content, fields))

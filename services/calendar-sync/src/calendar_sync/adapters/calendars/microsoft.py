@@ -54,6 +54,11 @@ class MicrosoftCalendar:
     async def read(self, access: Access, event_id: str) -> Remote:
         return _remote(await self._call("GET", f"/events/{event_id}", access), ours=True)
 
+    async def locate(self, access: Access, marker: Marker, event_id: str) -> Remote | None:
+        # Ids stay when an event is moved, if that mailbox can give immutable ones; the marker stays in any case.
+        found = await self.find(access, marker)
+        return next((remote for remote in found if remote.held.event_id == event_id), found[0] if found else None)
+
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
         body = written(content, fields)
         return _remote(

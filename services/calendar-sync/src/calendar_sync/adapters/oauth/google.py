@@ -24,8 +24,10 @@ log = structlog.get_logger()
 
 EVENTS = "https://www.googleapis.com/auth/calendar.events"
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
-SCOPES = ("openid", EMAIL, EVENTS)
-"""Least rights: the events of the user's calendars, also to watch them, and the address to show whose it is."""
+CALENDARS = "https://www.googleapis.com/auth/calendar.calendarlist.readonly"
+SCOPES = ("openid", EMAIL, EVENTS, CALENDARS)
+"""Least rights: the events of the user's calendars, also to watch them, and the address to show whose it is. Which
+calendars there are may be refused: then an event that was moved to another one may count as deleted."""
 
 _REVOKED = "Access was withdrawn at Google, or has expired. Connect the calendar again."
 

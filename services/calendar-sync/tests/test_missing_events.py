@@ -1,0 +1,161 @@
+"""Events that seem to be missing: one answer of 404 proves nothing, and what was moved is found again."""
+
+import pytest
+from contracts.messages.calendar_events import MirroredEventDeleted
+from contracts.values.enums import ExternalSyncStatus, MeetingStatus
+from simulators.google.testing import CALENDAR, Google
+
+from tests.support.offices import Office
+from tests.support.outward import Desk
+
+READ, CHANGE, REMOVE, CREATE = "read", "change", "remove", "create"
+_OPERATIONS = {
+    "google": {READ: "events.get", CHANGE: "events.patch", REMOVE: "events.delete", CREATE: "events.insert"},
+    "outlook": {READ: "events.get", CHANGE: "events.update", REMOVE: "events.delete", CREATE: "events.create"},
+}
+_CODES = {"google": "notFound", "outlook": "ErrorItemNotFound"}
+
+
+async def settled(office: Office) -> Desk:
+    desk = office.desk()
+    await desk.settle()
+    return desk
+
+
+def not_found(office: Office, operation: str | None = None, *, times: int = 1) -> None:
+    pattern = _OPERATIONS[office.outside.name][operation] if operation else "events.*"
+    office.fault("error", status=404, reason=_CODES[office.outside.name], times=times, operation=pattern)
+
+
+async def test_a_passing_404_while_reading_removes_nothing(office: Office) -> None:
+    desk = await settled(office)
+    office.edit(title="Renamed")
+    not_found(office, READ)
+    desk.look()
+    attempt = await desk.attempt()
+    assert attempt.change is None
+    assert attempt.again_in is not None
+    again = (await desk.attempt()).change
+    assert again is not None
+    assert again.model_dump()["title"] == "Renamed"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_passing_404_while_writing_makes_no_second_event(office: Office, times: int) -> None:
+    desk = await settled(office)
+    before = office.event()["id"]
+    desk.want(title="Changed")
+    not_found(office, CHANGE, times=times)
+    await desk.settle()
+    assert office.titles() == ["Changed"]
+    assert office.event()["id"] == before
+
+
+@pytest.mark.parametrize("times", [1, 4])
+async def test_a_mailbox_that_is_missing_for_a_while_loses_nothing(office: Office, times: int) -> None:
+    desk = await settled(office)
+    before = office.event()["id"]
+    desk.want(title="Changed")
+    desk.look()
+    not_found(office, times=times)
+    changes = []
+    for _ in range(12):
+        attempt = await desk.attempt()
+        changes.append(attempt.change)
+        if attempt.again_in is None:
+            break
+    assert not any(changes)
+    assert office.titles() == ["Changed"]
+    assert office.event()["id"] == before
+
+
+async def test_a_passing_404_while_creating_makes_one_event(office: Office) -> None:
+    desk = office.desk()
+    not_found(office, CREATE)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert told.status is ExternalSyncStatus.SYNCED
+    assert office.titles() == ["Review"]
+
+
+async def test_a_404_while_an_unanswered_create_is_looked_for_makes_one_event(office: Office) -> None:
+    desk = office.desk()
+    office.fault("commit_then_error", status=503, times=1, operation=_OPERATIONS[office.outside.name][CREATE])
+    await desk.attempt()
+    not_found(office, times=1)
+    await desk.settle()
+    assert office.titles() == ["Review"]
+
+
+async def test_a_passing_404_while_removing_leaves_nothing_behind(office: Office) -> None:
+    desk = await settled(office)
+    desk.want(status=MeetingStatus.CANCELED)
+    not_found(office, REMOVE)
+    await desk.settle()
+    assert office.titles() == []
+
+
+async def test_what_was_removed_is_told_when_the_provider_says_so_twice(office: Office) -> None:
+    desk = await settled(office)
+    office.by_hand("DELETE")
+    desk.look()
+    assert isinstance((await desk.attempt()).change, MirroredEventDeleted)
+
+
+async def test_an_event_that_was_removed_is_not_made_anew_by_a_removal(office: Office) -> None:
+    desk = await settled(office)
+    office.by_hand("DELETE")
+    desk.want(status=MeetingStatus.CANCELED)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
+
+
+# --- moved to another calendar --------------------------------------------------------------------------------------
+
+
+def move(office: Office) -> None:
+    """The owner moves the only event to another of their calendars."""
+    simulator, event_id = office.outside.simulator, office.event()["id"]
+    if isinstance(simulator, Google):
+        service = simulator.calendar(simulator.connect(office.email, CALENDAR))
+        other = service.calendars().insert(body={"summary": "Clients"}).execute()["id"]
+        service.events().move(calendarId="primary", eventId=event_id, destination=other).execute()
+    else:
+        other = simulator.control("POST", f"accounts/{office.email}/calendars", {"name": "Clients"})["calendar_id"]
+        simulator.control("POST", f"accounts/{office.email}/events/{event_id}/move", {"calendarId": other})
+
+
+def live(office: Office) -> list[str]:
+    """The titles of the events in all calendars of the owner."""
+    listed = office.outside.simulator.control("GET", f"accounts/{office.email}/events")
+    events = [row.get("resource", row) for row in listed]
+    return [event[office.title_field] for event in events if event.get("status") != "cancelled"]
+
+
+async def test_a_moved_copy_is_not_taken_for_removed(office: Office) -> None:
+    desk = await settled(office)
+    move(office)
+    desk.look()
+    attempt = await desk.attempt()
+    assert attempt.change is None
+    assert desk.copy.removed is False
+
+
+async def test_a_moved_copy_is_written_and_removed_where_it_is_now(office: Office) -> None:
+    desk = await settled(office)
+    move(office)
+    desk.want(title="Changed")
+    await desk.settle()
+    assert live(office) == ["Changed"]
+    desk.want(status=MeetingStatus.CANCELED)
+    await desk.settle()
+    assert live(office) == []
+
+
+async def test_a_moved_copy_is_followed_when_its_meeting_is_canceled(office: Office) -> None:
+    desk = await settled(office)
+    move(office)
+    desk.want(status=MeetingStatus.CANCELED)
+    await desk.settle()
+    assert live(office) == []
