@@ -1,11 +1,14 @@
 """Recurring events: expansion, exceptions, and what a changed rule drops."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from simulators.google.state import Json
 from simulators.google.testing import Google
+
+ZURICH = ZoneInfo("Europe/Zurich")
 
 
 def weekly(service: Any, **more: Any) -> Json:
@@ -154,19 +157,41 @@ def test_a_sync_tells_of_instances_that_a_changed_rule_dropped(host: Any) -> Non
     assert len(listed(host, singleEvents=True)) == 3
 
 
-def test_an_endless_series_is_expanded_up_to_a_horizon(google: Google, host: Any) -> None:
-    weekly(host, recurrence=["RRULE:FREQ=WEEKLY"])
+def expanded(service: Any) -> list[Json]:
+    """Every instance of the calendar, page by page, in the order of time."""
     items, page = [], None
     while True:
-        answer = host.events().list(calendarId="primary", singleEvents=True, pageToken=page, maxResults=50).execute()
+        answer = service.events().list(calendarId="primary", singleEvents=True, pageToken=page, maxResults=50).execute()
         items += answer["items"]
         page = answer.get("nextPageToken")
         if page is None:
-            break
-    last = datetime.fromisoformat(max(item["start"]["dateTime"] for item in items))
-    horizon = datetime.fromisoformat(google.control("GET", "clock")["now"]) + timedelta(days=730)
-    assert timedelta() <= horizon - last < timedelta(days=8)
+            return sorted(items, key=begin)
+
+
+def begin(item: Json) -> datetime:
+    return datetime.fromisoformat(item["start"]["dateTime"])
+
+
+def test_an_endless_series_is_expanded_up_to_a_horizon(google: Google, host: Any) -> None:
+    weekly(host, recurrence=["RRULE:FREQ=WEEKLY"])
+    now = datetime.fromisoformat(google.control("POST", "clock", {"frozen": True})["now"])
+    items, horizon = expanded(host), now + timedelta(days=730)
     assert len({item["id"] for item in items}) == len(items)
+    assert begin(items[-1]) < horizon <= begin(items[-1]) + timedelta(days=7, hours=1)
+
+
+def test_what_begins_at_the_horizon_is_beyond_it(google: Google, host: Any) -> None:
+    """Whatever hour it is: the horizon is an instant, not a day."""
+    weekly(host, recurrence=["RRULE:FREQ=WEEKLY"])
+    now = datetime.fromisoformat(google.control("POST", "clock", {"frozen": True})["now"])
+    last = begin(expanded(host)[-1]).astimezone(ZURICH)
+    to_next = (last + timedelta(days=7)).astimezone(UTC) - timedelta(days=730) - now
+    google.control("POST", "clock", {"advanceSeconds": to_next.total_seconds()})
+    assert begin(expanded(host)[-1]) == last
+    google.control("POST", "clock", {"advanceSeconds": 0.001})
+    assert begin(expanded(host)[-1]) == last + timedelta(days=7)
+    google.control("POST", "clock", {"advanceSeconds": 86_400})
+    assert begin(expanded(host)[-1]) == last + timedelta(days=7)
 
 
 def test_a_guest_answers_for_one_instance(google: Google, host: Any) -> None:

@@ -72,12 +72,12 @@ class Query:
     def _instances(self, master: Event) -> Iterator[Found]:
         """A series as its instances, apart from those that are events of their own."""
         apart = {event.id for event in exceptions(self.world, master)}
-        now = self.world.clock.now()
+        now, zone = self.world.clock.now(), self.calendar.time_zone
         first = self.time_min or datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
-        last = self.time_max or max(now, instant(master.resource["start"], "UTC")) + HORIZON
-        for start in occurrences(master.resource, first, last):
+        last = self.time_max or max(now, instant(master.resource["start"], zone)) + HORIZON
+        for start in occurrences(master.resource, first, last, zone):
             instance = instance_of(master.resource, start)
-            if instance["id"] not in apart and self._inside(instance):
+            if instance["id"] not in apart:
                 yield Found(instance, master.revision, master.born)
 
     def _vanished(self, master: Event) -> Iterator[Found]:
@@ -110,8 +110,7 @@ class Query:
             first, last = self.time_min or datetime.min.replace(tzinfo=UTC), self.time_max
             far = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
             first = max(first, datetime.min.replace(tzinfo=UTC) + timedelta(days=2))
-            starts = occurrences(resource, first, last or far)
-            return any(self._inside(instance_of(resource, start)) for start in starts)
+            return next(occurrences(resource, first, last or far, self.calendar.time_zone), None) is not None
         start, end = (instant(resource[side], self.calendar.time_zone) for side in ("start", "end"))
         return (self.time_min is None or end > self.time_min) and (self.time_max is None or start < self.time_max)
 

@@ -27,18 +27,18 @@ def check_lines(lines: list[str], start: Json) -> None:
         raise invalid("Invalid recurrence rule.") from None
 
 
-def occurrences(master: Json, after: datetime, before: datetime) -> Iterator[Json]:
+def occurrences(master: Json, after: datetime, before: datetime, calendar_zone: str) -> Iterator[Json]:
     """Start times (stored form) of a series' occurrences that end after ``after`` and start before ``before``.
 
-    Wall-clock times repeat in the zone of the series' start, so an occurrence keeps its local hour over a DST change.
+    Wall-clock times repeat in the zone of the series' start, so an occurrence keeps its local hour over a DST change;
+    all-day occurrences begin and end at midnight in ``calendar_zone``.
     """
     length = duration(master)
     for moment in islice(iter(_rules(master["recurrence"], master["start"])), MOST_OCCURRENCES):
         start = _as_stored(moment, master["start"])
-        begins = instant(start, "UTC")
-        if begins >= before + timedelta(days=1):
+        if instant(start, calendar_zone) >= before:
             return
-        if begins + length > after - timedelta(days=1):
+        if instant(shifted(start, length), calendar_zone) > after:
             yield start
 
 

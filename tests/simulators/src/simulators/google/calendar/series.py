@@ -28,7 +28,7 @@ def find(world: World, calendar_id: str, event_id: str) -> Event:
         return events[event_id]
     parts = split_instance_id(event_id)
     master = events.get(parts[0]) if parts else None
-    if master is None or not master.recurring or not _occurs(master.resource, event_id):
+    if master is None or not master.recurring or not _occurs(world, master, event_id):
         raise not_found()
     event = world.new_event(calendar_id, instance_of(master.resource, original_start(event_id, master.resource)))
     event.revision = master.revision
@@ -43,7 +43,8 @@ def exceptions(world: World, master: Event) -> list[Event]:
 
 def drop_vanished(world: World, master: Event, before: Json) -> None:
     """After a series changed its times or rule: remember which instances are no more, for those who synced them."""
-    old, new = _ids(world, before), _ids(world, master.resource)
+    zone = world.state.calendars[master.calendar_id].time_zone
+    old, new = _ids(world, before, zone), _ids(world, master.resource, zone)
     gone = old - new
     for event in exceptions(world, master):
         if event.id in gone:
@@ -60,19 +61,19 @@ def cancel_exceptions(world: World, master: Event) -> None:
             world.commit(event)
 
 
-def _ids(world: World, resource: Json) -> set[str]:
+def _ids(world: World, resource: Json, zone: str) -> set[str]:
     if not resource.get("recurrence"):
         return set()
-    first = instant(resource["start"], "UTC")
+    first = instant(resource["start"], zone)
     last = max(world.clock.now(), first) + HORIZON
-    return {instance_id(resource["id"], start) for start in occurrences(resource, first, last)}
+    return {instance_id(resource["id"], start) for start in occurrences(resource, first, last, zone)}
 
 
-def _occurs(master: Json, event_id: str) -> bool:
+def _occurs(world: World, master: Event, event_id: str) -> bool:
+    zone, resource = world.state.calendars[master.calendar_id].time_zone, master.resource
     try:
-        start = original_start(event_id, master)
-        moment = instant(start, "UTC")
+        moment = instant(original_start(event_id, resource), zone)
     except (ValueError, KeyError):
         return False
-    near = occurrences(master, moment - duration(master), moment + timedelta(seconds=1))
-    return any(instance_id(master["id"], other) == event_id for other in near)
+    near = occurrences(resource, moment - duration(resource), moment + timedelta(seconds=1), zone)
+    return any(instance_id(resource["id"], start) == event_id for start in near)
