@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 
 import httpx
@@ -24,6 +26,12 @@ NOTIFICATION_FAULTS = {
     "notification_delay": "The notification is sent `seconds` later.",
 }
 REORDER_WAIT = 5.0
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The authorities that are trusted, read once: a simulator is made for each of many tests."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Sender:
     ) -> None:
         """``hosts`` are reachable besides the loopback addresses (the peers' names in a container network)."""
         self._clock, self._faults, self._retry, self._hosts = clock, faults, retry, hosts
-        self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=10.0, trust_env=False, verify=_authorities())
         self._queues: dict[str, asyncio.Queue[tuple[Notification, int]]] = {}
         self._held: dict[str, Notification] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -21,6 +21,7 @@ from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]
 from googleapiclient.discovery import build  # type: ignore[import-untyped]
 from googleapiclient.errors import HttpError  # type: ignore[import-untyped]
 
+from simulators.common.plain import PLAIN
 from simulators.google.settings import Settings
 from simulators.google.state import Json
 
@@ -42,7 +43,7 @@ class Google:
         self.url = url
         self.settings = settings or Settings()
         self._open = ExitStack()
-        self.browser = self._open.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=30))
+        self.browser = self._open.enter_context(httpx.Client(base_url=url, **PLAIN))
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
 
     def __enter__(self) -> Self:

@@ -2,7 +2,6 @@
 
 import html
 import re
-import ssl
 import threading
 import time
 import warnings
@@ -17,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from kiota_abstractions.serialization import Parsable
 from kiota_serialization_json.json_parse_node import JsonParseNode
 
+from simulators.common.plain import PLAIN
 from simulators.common.serve import running
 from simulators.microsoft.settings import Settings
 
@@ -27,16 +27,13 @@ SCOPES = ("Calendars.ReadWrite", "User.Read", "MailboxSettings.Read")
 REDIRECT = "http://127.0.0.1:1/callback"
 LOGIN_HOST = "https://login.microsoftonline.com"
 
-# only plain http is spoken here, so no certificates need to be read (50 ms for each client)
-_PLAIN: JsonObject = {"trust_env": False, "timeout": 30, "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
-
 
 class LoginClient:
     """The ``http_client`` for MSAL: sends what is meant for Microsoft's login host to the simulator."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = httpx.Client(**_PLAIN)
+        self._client = httpx.Client(**PLAIN)
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
         """As ``requests.get``."""
@@ -64,7 +61,7 @@ class Microsoft:
         self.url = url
         self.settings = settings or Settings()
         self._open = ExitStack()
-        self.browser = self._open.enter_context(httpx.Client(base_url=url, **_PLAIN))
+        self.browser = self._open.enter_context(httpx.Client(base_url=url, **PLAIN))
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +136,7 @@ class Microsoft:
     def graph_with(self, token: str) -> httpx.Client:
         """An HTTP client for Graph v1.0 with this token."""
         headers = {"Authorization": f"Bearer {token}"}
-        client = httpx.Client(base_url=f"{self.url}/v1.0", headers=headers, **_PLAIN)
+        client = httpx.Client(base_url=f"{self.url}/v1.0", headers=headers, **PLAIN)
         return self._open.enter_context(client)
 
 
