@@ -37,7 +37,7 @@ run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka
 tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, told step by step
 	@$(BIN)/python -m localrun.tour
 
-.PHONY: test lint unit e2e hostile rehearsal chaos twoway bench
+.PHONY: test lint unit clocks e2e hostile rehearsal chaos twoway bench
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -49,6 +49,9 @@ lint: setup  ## style, types, layers
 
 unit: setup  ## the tests that need no infrastructure: seconds
 	@$(BIN)/pytest -m "not integration and not e2e and not browser and not chaos" $(ARGS)
+
+clocks: setup  ## pure tests at year's end, on DST nights, …; under one of them: make clocks ARGS="--only year-end tests/e2e"
+	@$(BIN)/python -m tests.clocks $(ARGS)
 
 e2e: setup  ## the whole platform through HTTP; KAFKA=apache for Apache Kafka
 	@$(BIN)/pytest -m "e2e or browser or chaos" --kafka=$(or $(KAFKA),tansu) $(ARGS)
