@@ -47,7 +47,7 @@ class Wiring:
     mongodb: str
 
     def simulators(self) -> list[Part]:
-        """The world around the platform."""
+        """The world around the platform, the login first."""
         ports, keys = self.ports, self.keys
         return [
             self._simulator("platform", ports.platform, {"JWT_HS256_SECRET": keys.jwt_hs256_secret} | self._console()),

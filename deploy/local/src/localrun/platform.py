@@ -123,9 +123,10 @@ class Platform:
         self._await(self._launch(self._infrastructure()), "database and broker start")
         self._provision()
         workers = self._launch(map(self._python, self._workers))
-        self._await(self._launch([self._edge(), *map(self._python, self._doors)]), "services load")
-        # The workers now wait to be let into their consumer groups: time for the simulators to load.
-        waiters = [*workers, *self._launch(map(self._python, self._simulators))]
+        login, *world = self._simulators  # the gateway is ready once it has the login's keys
+        self._await(self._launch([self._edge(), *map(self._python, [login, *self._doors])]), "services load")
+        # The workers now wait to be let into their consumer groups: time for the other simulators to load.
+        waiters = [*workers, *self._launch(map(self._python, world))]
         self._await(waiters, "services join their Kafka consumer groups, the simulated world loads")
 
         self.addresses = self._addresses()
