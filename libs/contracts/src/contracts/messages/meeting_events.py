@@ -8,8 +8,9 @@ from pydantic import Field
 from contracts.model import Contract
 from contracts.transport.registry import message
 from contracts.transport.topics import MEETING_EVENTS
-from contracts.values.enums import DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
+from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.times import Instant
 
 UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
 """Wire names of what changes without any guest being told; of the participants each sees only themselves."""
@@ -55,6 +56,18 @@ class ParticipantResponded(MeetingEvent):
 
     participant_uuid: str
     rsvp_status: RsvpStatus
+    way: AnswerWay = AnswerWay.UNKNOWN
+    tentative: bool = Field(default=False, description="they may come; their answer is UNKNOWN")
+
+
+@message("meetings.participant.proposed-new-time.v1", MEETING_EVENTS)
+class ParticipantProposedNewTime(MeetingEvent):
+    """A participant proposed another time by mail. Nothing changes by itself: time and answer stay."""
+
+    participant_uuid: str
+    starts_at: Instant
+    ends_at: Instant
+    comment: str | None = Field(default=None, description="in the participant's words")
 
 
 @message("meetings.invitation.resent.v1", MEETING_EVENTS)

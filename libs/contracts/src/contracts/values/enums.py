@@ -48,6 +48,16 @@ class RsvpStatus(StrEnum):
     DECLINED = "DECLINED"
 
 
+class AnswerWay(OpenEnum):
+    """By which way a participant answered."""
+
+    API = "API"  # in the platform's own pages
+    MAIL_LINK = "MAIL_LINK"
+    MAIL_REPLY = "MAIL_REPLY"  # their mail or calendar program replied to our mail
+    CALENDAR = "CALENDAR"  # in their own connected calendar
+    UNKNOWN = "UNKNOWN"
+
+
 class LocationType(StrEnum):
     ONLINE = "ONLINE"
     IN_PERSON = "IN_PERSON"

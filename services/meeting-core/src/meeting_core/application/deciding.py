@@ -21,6 +21,7 @@ from contracts.messages.meeting_commands import (
 from contracts.messages.meeting_events import MeetingCreated, MeetingEvent, MeetingUpdated
 from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.model import Contract
+from contracts.values.enums import AnswerWay
 
 from meeting_core.application.work import Work
 from meeting_core.domain.guest_limits import GuestLimits
@@ -157,7 +158,8 @@ def _hide(meeting: Meeting | None, command: HideMeeting, given: _Circumstances) 
 def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, given: _Circumstances) -> Carried:
     found = _existing(meeting)
     respondent = found.respondent(actor=command.actor, participant_uuid=command.participant_uuid)
-    return found, found.answer(respondent, command.status, given.now)
+    way = AnswerWay.MAIL_LINK if command.actor is None else AnswerWay.API
+    return found, found.answer(respondent, command.status, given.now, way=way)
 
 
 def _resend(

@@ -20,14 +20,22 @@ from contracts.messages.calendar_events import (
     MirrorStatusChanged,
 )
 from contracts.messages.command import Actor
-from contracts.messages.invitation_events import DeliveryEvent
+from contracts.messages.invitation_events import DeliveryEvent, GuestProposedNewTime, GuestReplied
 from contracts.messages.meeting_commands import CancelMeeting, CreateMeeting, RequestInvitationResend, UpdateMeeting
 from contracts.messages.replies import Reply
 from contracts.transport.envelope import Envelope, Message
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.times import utc_now
 
-from meeting_core.application.noting import note_calendar_answer, note_copy, note_gone, note_mail, note_seen, note_sync
+from meeting_core.application.noting import (
+    note_calendar_answer,
+    note_copy,
+    note_gone,
+    note_mail,
+    note_reply,
+    note_seen,
+    note_sync,
+)
 from meeting_core.application.work import Work
 from meeting_core.domain.mail_budget import MailBudgets
 
@@ -128,6 +136,8 @@ class Handling:
                         note_gone(work, gone, now)
                     case InvitationAnswered() as answered:
                         note_calendar_answer(work, answered, now)
+                    case GuestReplied() | GuestProposedNewTime() as guest_reply:
+                        note_reply(work, guest_reply, now)
                     case MirroredEventChanged() | MirroredEventDeleted() as change:
                         note_copy(work, change, now)
                     case command:

@@ -12,7 +12,7 @@ from contracts.messages.calendar_events import (
     MirroredEventDeleted,
     MirrorStatusChanged,
 )
-from contracts.messages.invitation_events import DeliveryEvent
+from contracts.messages.invitation_events import DeliveryEvent, GuestProposedNewTime, GuestReplied
 from contracts.messages.meeting_events import MeetingEvent
 from contracts.values.enums import MeetingSource
 
@@ -63,6 +63,16 @@ def note_calendar_answer(work: Work, answered: InvitationAnswered, now: datetime
     if event is None:
         work.keep(meeting)
     else:
+        work.say(meeting, event)
+
+
+def note_reply(work: Work, reply: GuestReplied | GuestProposedNewTime, now: datetime) -> None:
+    """A guest replied by mail; what is known or out of date changes nothing."""
+    meeting = work.of_tenant(reply.tenant_uuid)
+    if meeting is None or meeting.source is not MeetingSource.INTERNAL:
+        return
+    event = meeting.note_reply(reply, now) if isinstance(reply, GuestReplied) else meeting.note_proposal(reply)
+    if event is not None:
         work.say(meeting, event)
 
 

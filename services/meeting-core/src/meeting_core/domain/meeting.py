@@ -16,7 +16,13 @@ from contracts.messages.calendar_events import (
     MirrorStatusChanged,
 )
 from contracts.messages.command import Actor
-from contracts.messages.invitation_events import DeliveryEvent, MailFailed
+from contracts.messages.invitation_events import (
+    DeliveryEvent,
+    GuestProposedNewTime,
+    GuestReplied,
+    MailFailed,
+    MailReply,
+)
 from contracts.messages.meeting_commands import CreateMeeting, MeetingChanges, UpdateMeeting
 from contracts.messages.meeting_events import (
     InvitationDelivered,
@@ -27,11 +33,13 @@ from contracts.messages.meeting_events import (
     MeetingRemovedFromCalendar,
     MeetingSyncChanged,
     MeetingUpdated,
+    ParticipantProposedNewTime,
     ParticipantResponded,
     SyncRetryRequested,
 )
 from contracts.transport.idempotency import CommandRecord, IdempotentCommand, ProcessedCommands
 from contracts.values.enums import (
+    AnswerWay,
     ExternalSyncStatus,
     MeetingSource,
     MeetingStatus,
@@ -94,6 +102,8 @@ class Meeting(BaseModel):
     status: MeetingStatus = MeetingStatus.ACTIVE
     source: MeetingSource = MeetingSource.INTERNAL
     ical_sequence: int = 0
+    asked_in_ical_sequence: int = 0
+    """The SEQUENCE with which everybody was last asked anew: replies to an earlier one are out of date."""
     created_at: Instant
     updated_at: Instant
     participants: list[Participant] = Field(default_factory=list)
@@ -268,20 +278,74 @@ class Meeting(BaseModel):
         self._changed(now)
         return MeetingRemovedFromCalendar(meeting=self.state(), user_uuid=actor.user_id)
 
-    def answer(self, participant: Participant, status: RsvpStatus, now: datetime) -> ParticipantResponded | None:
-        """Record a participant's answer; the last one counts, the same one again changes nothing."""
+    def answer(
+        self,
+        participant: Participant,
+        status: RsvpStatus,
+        now: datetime,
+        *,
+        way: AnswerWay,
+        tentative: bool = False,
+        answered_at: datetime | None = None,
+    ) -> ParticipantResponded | None:
+        """Record a participant's answer; the last one counts, the same one again changes nothing.
+
+        ``answered_at``: by their own clock; default: now.
+        """
         if self.status is MeetingStatus.CANCELED:
             raise ApiError(ErrorCode.MEETING_CANCELED)
-        if participant.rsvp_status is status:
+        if participant.rsvp_status is status and participant.tentative is tentative:
             return None
-        answered = participant.model_copy(update={"rsvp_status": status})
+        answer = {"rsvp_status": status, "tentative": tentative, "rsvp_changed_at": answered_at or now}
+        answered = participant.model_copy(update=answer)
         self.participants = [answered if one is participant else one for one in self.participants]
         if self.imported is not None:
             self.imported = self.imported.answered(participant.participant_entity_uuid, status)
         self._changed(now)
         return ParticipantResponded(
-            meeting=self.state(), participant_uuid=participant.participant_uuid, rsvp_status=status
+            meeting=self.state(),
+            participant_uuid=participant.participant_uuid,
+            rsvp_status=status,
+            way=way,
+            tentative=tentative,
         )
+
+    def note_reply(self, reply: GuestReplied, now: datetime) -> ParticipantResponded | None:
+        """Take a participant's answer by mail, unless it is out of date, or they are gone."""
+        participant = self._replying(reply)
+        if participant is None or _is_older(reply, participant):
+            return None
+        return self.answer(
+            participant,
+            reply.rsvp_status,
+            now,
+            way=AnswerWay.MAIL_REPLY,
+            tentative=reply.tentative,
+            answered_at=reply.replied_at,
+        )
+
+    def note_proposal(self, proposal: GuestProposedNewTime) -> ParticipantProposedNewTime | None:
+        """Take note of another time that a participant proposed, unless that is known or out of date."""
+        participant = self._replying(proposal)
+        if participant is None or participant.last_proposal_id == proposal.reply_id:
+            return None
+        noted = participant.model_copy(update={"last_proposal_id": proposal.reply_id})
+        self.participants = [noted if one is participant else one for one in self.participants]
+        self.version += 1
+        return ParticipantProposedNewTime(
+            meeting=self.state(),
+            participant_uuid=participant.participant_uuid,
+            starts_at=proposal.starts_at,
+            ends_at=proposal.ends_at,
+            comment=proposal.comment,
+        )
+
+    def _replying(self, reply: MailReply) -> Participant | None:
+        """Who replied, if they are still asked what they reply to."""
+        is_out_of_date = reply.ical_sequence is not None and reply.ical_sequence < self.asked_in_ical_sequence
+        if self.status is MeetingStatus.CANCELED or is_out_of_date:
+            return None
+        return next((one for one in self.participants if one.participant_uuid == reply.participant_uuid), None)
 
     def note_calendar_answer(self, event: InvitationAnswered, now: datetime) -> ParticipantResponded | None:
         """Take note of how a participant answered our invitation in their own calendar; what is known is no news."""
@@ -294,7 +358,9 @@ class Meeting(BaseModel):
         said = CalendarAnswer(sequence=event.sequence, answer=event.answer if event.answered else None)
         noted = participant.model_copy(update={"calendar_answer": said})
         self.participants = [noted if one is participant else one for one in self.participants]
-        return self.answer(noted, event.answer, now) if participant.hears(said) else None
+        if not participant.hears(said):
+            return None
+        return self.answer(noted, event.answer, now, way=AnswerWay.CALENDAR)
 
     def respondent(self, *, actor: Actor | None, participant_uuid: str | None) -> Participant:
         """Who answers: the participant the actor is, or the one a mail link names.
@@ -328,9 +394,9 @@ class Meeting(BaseModel):
     def note_mail(self, mail: DeliveryEvent) -> InvitationDelivered | InvitationFailed | None:
         """Take note of how a mail went, unless that is known, or its receiver is gone."""
         receiver = next((one for one in self.participants if one.participant_uuid == mail.participant_uuid), None)
-        if receiver is None or (receiver.last_mail is not None and receiver.last_mail.sequence >= mail.sequence):
-            return None
         failed = mail if isinstance(mail, MailFailed) else None
+        if receiver is None or not receiver.learns_of(mail.sequence, failed=failed is not None):
+            return None
         last_mail = LastMail(
             sequence=mail.sequence,
             at=mail.at,
@@ -517,6 +583,8 @@ class Meeting(BaseModel):
             # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
             # have (RFC 5546 section 2.1.5).
             self.ical_sequence += 1
+        if rescheduled:
+            self.asked_in_ical_sequence = self.ical_sequence
         self.content, self.participants = content, people.now
         self._put_on_calendars()
         self._changed(now)
@@ -563,6 +631,11 @@ class Meeting(BaseModel):
         self.version += 1
         self.changed_in = self.version
         self.updated_at = now
+
+
+def _is_older(reply: MailReply, participant: Participant) -> bool:
+    """Whether the participant has answered since they sent this reply."""
+    return participant.rsvp_changed_at is not None and reply.replied_at < participant.rsvp_changed_at
 
 
 def _merged(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:

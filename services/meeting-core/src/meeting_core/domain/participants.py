@@ -53,6 +53,12 @@ class Participant(BaseModel):
     country_code: str | None = None
     phone: str | None = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
+    tentative: bool = False
+    """They may come; their answer is UNKNOWN."""
+    rsvp_changed_at: Instant | None = None
+    """When they answered last, since they were asked anew."""
+    last_proposal_id: str | None = None
+    """Of the last new time that they proposed by mail."""
     last_invitation_resent_at: Instant | None = None
     mailed_again_in_version: int | None = None
     last_mail: LastMail | None = None
@@ -79,7 +85,15 @@ class Participant(BaseModel):
 
     def unanswered(self) -> "Participant":
         """The same person, asked again."""
-        return self.model_copy(update={"rsvp_status": RsvpStatus.UNKNOWN})
+        anew = {"rsvp_status": RsvpStatus.UNKNOWN, "tentative": False, "rsvp_changed_at": None}
+        return self.model_copy(update=anew)
+
+    def learns_of(self, sequence: int, *, failed: bool) -> bool:
+        """Whether the outcome of the mail of this sequence is new: a later mail, or one delivered that came back."""
+        last = self.last_mail
+        if last is None or sequence > last.sequence:
+            return True
+        return failed and sequence == last.sequence and last.failure_code is None
 
     def can_be_mailed_again(self, now: datetime, cooldown: timedelta) -> bool:
         """Whether there is an address, and the last time is at least ``cooldown`` ago."""
