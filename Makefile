@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := libs/contracts libs/chassis libs/client services/api-gateway services/meeting-core services/invitations \
-           services/calendar-sync services/webhook-ingest tests/simulators deploy/local deploy/operator
+           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun deploy/operator
 
 .PHONY: setup lock
 setup: $(VENV)/.installed  ## virtual environment with every locked dependency
@@ -44,7 +44,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src deploy/*/src docs/generate
+	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src deploy/*/src tools/*/src docs/generate
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds

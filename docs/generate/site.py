@@ -21,7 +21,7 @@ ELSEWHERE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "deploy/local/README.md": "how-to/local-run.md",
+    "tools/localrun/README.md": "how-to/local-run.md",
 }
 """Pages whose source is not in docs/: the repository's path, and the site's."""
 SECTIONS = {
