@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := libs/contracts libs/chassis libs/client services/api-gateway services/meeting-core services/invitations \
-           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun deploy/operator
+           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun tools/meetings-cli
 
 .PHONY: setup lock
 setup: $(VENV)/.installed  ## virtual environment with every locked dependency
@@ -20,7 +20,7 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=
 	@touch $@
 
 IN_IMAGE := libs/contracts libs/chassis services/api-gateway services/meeting-core services/invitations \
-            services/calendar-sync services/webhook-ingest deploy/operator
+            services/calendar-sync services/webhook-ingest tools/meetings-cli
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
           --no-annotate $(foreach m,contracts chassis client local-run simulators,--no-emit-package meetings-$m)
 
@@ -44,7 +44,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src deploy/*/src tools/*/src docs/generate
+	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src tools/*/src docs/generate
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds

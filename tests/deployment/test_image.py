@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import requires
@@ -25,7 +26,7 @@ PRODUCTION = [
     "libs/contracts",
     "libs/chassis",
     *(f"services/{service.name}" for service in SERVICES),
-    "deploy/operator",
+    "tools/meetings-cli",
 ]
 DEMO = [*PRODUCTION, "tests/simulators"]
 
@@ -108,7 +109,7 @@ def test_the_images_can_be_built_and_have_every_program(tmp_path: Path) -> None:
     environment = build(tmp_path)
     services = [f"{service.name.replace('-', '_')}.main" for service in SERVICES]
     simulators = [f"simulators.{name}.app" for name in ("platform", "mail", "google", "microsoft")]
-    programs = ", ".join([*services, *simulators, "chassis.provision", "operate.main"])
+    programs = ", ".join([*services, *simulators, "chassis.provision", "meetings_cli.main"])
     command = [environment / "bin/python", "-I", "-c", f"import {programs}"]
     imported = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=50)
     assert imported.returncode == 0, imported.stderr
@@ -118,7 +119,10 @@ def test_the_images_can_be_built_and_have_every_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "members"), [("production", PRODUCTION), ("demo", DEMO)])
 def test_an_image_has_what_its_packages_need_and_nothing_else(name: str, members: list[str]) -> None:
-    own = {f"meetings-{member.rpartition('/')[2]}" for member in members}
+    own = {
+        tomllib.loads((ROOT / member / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+        for member in members
+    }
     assert pinned(lock(name)).keys() == needed_by(sorted(own)) - own
     everything = pinned((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     assert pinned(lock(name)).items() <= everything.items()  # tested as deployed

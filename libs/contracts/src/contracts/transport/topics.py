@@ -22,7 +22,7 @@ class Topic:
         """Where ``group`` parks the records of this topic that it cannot handle.
 
         Operators mark there what was done about one: a record without content, with the headers ``dlt-mark`` and
-        ``dlt-marked-offset`` (deploy/operator).
+        ``dlt-marked-offset`` (tools/meetings-cli).
         """
         return Topic(
             name=f"{self.name}.{group}.dlt",

@@ -20,7 +20,7 @@ from contracts.transport.envelope import Headers
 from contracts.transport.topics import RETRY_TOPICS, dead_letter_topics, retry_topic
 from contracts.values.times import format_instant, utc_now
 
-from operate.settings import Settings
+from meetings_cli.settings import Settings
 
 TOPICS = tuple(topic.name for topic in dead_letter_topics())
 _PARTITION = 0  # a dead-letter topic has one partition

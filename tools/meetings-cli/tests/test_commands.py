@@ -23,7 +23,7 @@ from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from fastapi import FastAPI
-from operate.settings import Settings
+from meetings_cli.settings import Settings
 from pydantic import SecretStr
 from pymongo import MongoClient
 from simulators.common.serve import running

@@ -8,8 +8,8 @@ from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.wire import Outgoing
 from chassis.provision import create_topics
 from contracts.transport.topics import API_GATEWAY, GATEWAY_REPLIES, INVITATIONS, MEETING_EVENTS, retry_topic
-from operate.dead_letters import DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
-from operate.settings import Settings
+from meetings_cli.dead_letters import DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
+from meetings_cli.settings import Settings
 
 from tests.support.topics import TopicLog, recording
 

@@ -2,9 +2,9 @@
 
 import typer
 
-from operate.asking import CalendarDesk, open_calendar_desk
-from operate.screen import awaited, out, progress
-from operate.settings import Settings
+from meetings_cli.asking import CalendarDesk, open_calendar_desk
+from meetings_cli.screen import awaited, out, progress
+from meetings_cli.settings import Settings
 
 commands = typer.Typer(help="Keys that seal what calendar providers gave us.", no_args_is_help=True)
 

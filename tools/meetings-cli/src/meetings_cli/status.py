@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from contracts.values.times import utc_now
 from pydantic import BaseModel, Field, computed_field
 
-from operate.dead_letters import DeadLetter, State, open_dead_letter_box
-from operate.health import ServiceHealth, ask_services
-from operate.lag import Lag, ask_lags
-from operate.problem import Problem, broker_errors, database_errors
-from operate.settings import Settings
-from operate.stores import CalendarsStanding, MailLimitsStatus, OutboxStanding, WorkStanding, open_stores
+from meetings_cli.dead_letters import DeadLetter, State, open_dead_letter_box
+from meetings_cli.health import ServiceHealth, ask_services
+from meetings_cli.lag import Lag, ask_lags
+from meetings_cli.problem import Problem, broker_errors, database_errors
+from meetings_cli.settings import Settings
+from meetings_cli.stores import CalendarsStanding, MailLimitsStatus, OutboxStanding, WorkStanding, open_stores
 
 # The same as in deploy/observability/alerts.yml, so that both call the same things wrong.
 MOST_LAG = 1000

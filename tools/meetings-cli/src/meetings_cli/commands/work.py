@@ -9,10 +9,10 @@ from chassis.mongo import Document
 from contracts.values.times import utc_now
 from pydantic import TypeAdapter
 
-from operate.problem import Problem, database_errors
-from operate.screen import awaited, local, out, progress, table
-from operate.settings import Settings
-from operate.stores import WORK, Kind, open_stores
+from meetings_cli.problem import Problem, database_errors
+from meetings_cli.screen import awaited, local, out, progress, table
+from meetings_cli.settings import Settings
+from meetings_cli.stores import WORK, Kind, open_stores
 
 commands = typer.Typer(
     help="Work that leaves the house: mails, calendar writes, pulls, push channels, farewells to accounts.\n\n"

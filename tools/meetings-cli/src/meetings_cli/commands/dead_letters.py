@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from chassis.kafka.wire import Record
 
-from operate.dead_letters import TOPICS, DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
-from operate.problem import Problem, broker_errors
-from operate.screen import awaited, out, progress, table
-from operate.settings import Settings
+from meetings_cli.dead_letters import TOPICS, DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
+from meetings_cli.problem import Problem, broker_errors
+from meetings_cli.screen import awaited, out, progress, table
+from meetings_cli.settings import Settings
 
 commands = typer.Typer(
     help="Records that could not be handled. They are kept for 30 days; nothing else waits for them.",

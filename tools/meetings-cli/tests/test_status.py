@@ -13,12 +13,12 @@ from chassis.leases import Standing
 from chassis.provision import ProvisioningSettings, provision
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS, RETRY_TOPICS
 from contracts.values.times import utc_now
-from operate.dead_letters import DeadLetter, State
-from operate.health import ServiceHealth
-from operate.lag import GROUPS, Lag, ask_lags
-from operate.settings import Settings
-from operate.status import DeadLetterCount, Status, counted
-from operate.stores import CalendarsStanding, OutboxStanding, WorkStanding
+from meetings_cli.dead_letters import DeadLetter, State
+from meetings_cli.health import ServiceHealth
+from meetings_cli.lag import GROUPS, Lag, ask_lags
+from meetings_cli.settings import Settings
+from meetings_cli.status import DeadLetterCount, Status, counted
+from meetings_cli.stores import CalendarsStanding, OutboxStanding, WorkStanding
 
 NOW = utc_now()
 WELL = ServiceHealth(name="meeting-core", url="http://core", alive=True, ready=True, problems={})

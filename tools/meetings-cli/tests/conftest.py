@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from operate.main import main
-from operate.settings import Settings
+from meetings_cli.main import main
+from meetings_cli.settings import Settings
 from pydantic import SecretStr
 
 

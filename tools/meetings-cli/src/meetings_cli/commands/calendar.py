@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from contracts.api.calendar import SyncRunStatus
 
-from operate.asking import open_calendar_desk
-from operate.screen import awaited, err, out
-from operate.settings import Settings
+from meetings_cli.asking import open_calendar_desk
+from meetings_cli.screen import awaited, err, out
+from meetings_cli.settings import Settings
 
 commands = typer.Typer(help="Connected calendars.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ from contracts.values.enums import ConnectionStatus
 from contracts.values.times import utc_now
 from pydantic import BaseModel
 
-from operate.settings import Settings
+from meetings_cli.settings import Settings
 
 Place = tuple[str, str]
 """A service and a collection of its database."""

@@ -8,7 +8,7 @@ from chassis.queries import QueryUnavailableError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
-from operate.settings import Settings
+from meetings_cli.settings import Settings
 
 
 class Problem(Exception):  # noqa: N818 it is none of the program's errors

@@ -19,8 +19,8 @@ from meeting_core.adapters import mail_budgets, meetings
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.settings import Settings as CoreSettings
-from operate.settings import Settings
-from operate.stores import OUTBOXES, WORK, Place, Stores, open_stores
+from meetings_cli.settings import Settings
+from meetings_cli.stores import OUTBOXES, WORK, Place, Stores, open_stores
 
 from tests.support.commands import HOST
 

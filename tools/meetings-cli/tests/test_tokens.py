@@ -11,9 +11,9 @@ from api_gateway.domain.caller import ClaimNames, identify
 from contracts.api.errors import ApiError
 from contracts.values.enums import UserType
 from contracts.values.times import utc_now
-from operate.problem import Problem
-from operate.settings import Settings
-from operate.tokens import login_token, signed_token, token_of
+from meetings_cli.problem import Problem
+from meetings_cli.settings import Settings
+from meetings_cli.tokens import login_token, signed_token, token_of
 from pydantic import SecretStr
 from simulators.common.serve import running
 from simulators.platform import seed

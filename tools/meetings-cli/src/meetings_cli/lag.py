@@ -11,7 +11,7 @@ from aiokafka.structs import OffsetAndMetadata
 from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
 from pydantic import BaseModel
 
-from operate.settings import Settings
+from meetings_cli.settings import Settings
 
 TIMEOUT = 10.0
 """Seconds for one question to the broker."""

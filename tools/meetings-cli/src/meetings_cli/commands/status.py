@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from operate.screen import awaited, err, local, out, table
-from operate.settings import Settings
-from operate.status import Status, ask_status
-from operate.stores import MailLimitsStatus
+from meetings_cli.screen import awaited, err, local, out, table
+from meetings_cli.settings import Settings
+from meetings_cli.status import Status, ask_status
+from meetings_cli.stores import MailLimitsStatus
 
 commands = typer.Typer()
 

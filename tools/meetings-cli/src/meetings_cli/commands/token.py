@@ -7,8 +7,8 @@ import typer
 from contracts.values.enums import UserType
 from contracts.values.times import utc_now
 
-from operate.settings import Settings, local_run
-from operate.tokens import login_token, signed_token, token_of
+from meetings_cli.settings import Settings, local_run
+from meetings_cli.tokens import login_token, signed_token, token_of
 
 commands = typer.Typer()
 _PERSON = "One of the local run's people, by a part of the name; beside compose, by e-mail address."

@@ -8,8 +8,8 @@ import httpx
 import jwt
 from contracts.values.enums import UserType
 
-from operate.problem import Problem
-from operate.settings import Settings
+from meetings_cli.problem import Problem
+from meetings_cli.settings import Settings
 
 SHORTEST_SECRET = 32
 

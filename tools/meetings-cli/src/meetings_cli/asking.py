@@ -10,8 +10,8 @@ from contracts.api.queries import InternalQuery
 from contracts.model import Contract
 from contracts.transport.topics import CALENDAR_SYNC
 
-from operate.problem import Problem, service_errors
-from operate.settings import Settings
+from meetings_cli.problem import Problem, service_errors
+from meetings_cli.settings import Settings
 
 Answer = TypeVar("Answer", bound=Contract)
 _TIMEOUT = 120.0
