@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := libs/contracts libs/chassis libs/client services/api-gateway services/meeting-core services/invitations \
-           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun tools/meetings-cli
+           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun tools/meetings-cli tools/docgen
 
 .PHONY: setup lock
 setup: $(VENV)/.installed  ## virtual environment with every locked dependency
@@ -44,7 +44,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src tools/*/src docs/generate
+	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src tools/*/src
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds
@@ -83,14 +83,14 @@ audit: setup  ## known vulnerabilities of the locked dependencies; fails when th
 
 .PHONY: schemas docs release-contracts
 schemas: setup  ## golden schemas and samples of today's contracts; then look at the difference
-	@$(BIN)/python -m docs.generate schemas
+	@$(BIN)/python -m docgen schemas
 
 docs: setup  ## the pages under docs/generated
-	@$(BIN)/python -m docs.generate docs
+	@$(BIN)/python -m docgen docs
 
 .PHONY: site pictures
 site: setup  ## the documentation as a site, in build/site/html; fails where a link leads nowhere
-	@$(BIN)/python -m docs.generate site >/dev/null
+	@$(BIN)/python -m docgen site >/dev/null
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f build/site/mkdocs.yml -d html
 	@echo "Look at it at http://127.0.0.1:8000 with: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site/html"
 
@@ -98,4 +98,4 @@ pictures: setup  ## take the pictures of README anew, from a running platform in
 	@PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_pictures.py
 
 release-contracts: setup  ## promise today's contracts for good (docs/decisions/0008); refused when an earlier promise would break
-	@$(BIN)/python -m docs.generate schemas release docs
+	@$(BIN)/python -m docgen schemas release docs

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docgen.site import write_site
 from playwright.async_api import Browser
 
-from docs.generate.site import write_site
 from tests.support.browser import DESKTOP, PHONE, is_accessible
 
 pytestmark = pytest.mark.browser

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from contracts.transport.topics import TOPICS
-
-from docs.generate.compatibility import Schema, branches
-from docs.generate.messages import message_types, types_on
-from docs.generate.releases import today
+from docgen.compatibility import Schema, branches
+from docgen.messages import message_types, types_on
+from docgen.releases import today
 
 READS = yaml.safe_load(Path(__file__).with_name("reads.yaml").read_text())
 PAIRS = [(consumer, name) for consumer, messages in READS.items() for name in messages]

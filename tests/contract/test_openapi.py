@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from contracts.api.errors import ErrorCode
+from docgen.services import gateway_openapi
 from jsonschema import Draft202012Validator
-
-from docs.generate.services import gateway_openapi
 
 DOCUMENT = gateway_openapi()
 OPERATIONS = {

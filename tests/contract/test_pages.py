@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docgen import asyncapi
+from docgen.asyncapi import asyncapi as described
+from docgen.files import drift, write
+from docgen.pages import pages
+from docgen.samples import samples_of
+from docgen.services import SERVICES, Service
+from docgen.settings import described as meaning_of
 from jsonschema import Draft202012Validator
-
-from docs.generate import asyncapi
-from docs.generate.asyncapi import asyncapi as described
-from docs.generate.files import drift, write
-from docs.generate.pages import pages
-from docs.generate.samples import samples_of
-from docs.generate.services import SERVICES, Service
-from docs.generate.settings import described as meaning_of
 
 DOCUMENTS = {service.name: described(service) for service in SERVICES}
 

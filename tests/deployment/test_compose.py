@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docgen.services import SERVICES
 from jsonschema import Draft202012Validator
 from localrun.keys import Keys
 from pydantic import ValidationError
 
-from docs.generate.services import SERVICES
 from tests.support.deployment import (
     COMPOSE_FILE,
     FOR_LIBRARIES,

@@ -14,10 +14,10 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from docgen.services import SERVICES
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from docs.generate.services import SERVICES
 from tests.support.deployment import ROOT
 
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8")

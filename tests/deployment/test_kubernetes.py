@@ -8,8 +8,8 @@ import kubernetes_validate
 import pytest
 from chassis.provision import ProvisioningSettings
 from contracts.transport.topics import TOPICS
+from docgen import services
 
-from docs.generate import services
 from tests.support.deployment import (
     FOR_LIBRARIES,
     ROOT,

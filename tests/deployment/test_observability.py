@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 from chassis import metrics
+from docgen.services import SERVICES
 from invitations.adapters import guests
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 from promql_parser import AggregateExpr, Expr, VectorSelector, parse, walk
 
-from docs.generate.services import SERVICES
 from tests.support.deployment import ROOT, compose, demo_environment
 
 FOLDER = ROOT / "deploy/observability"

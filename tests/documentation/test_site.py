@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from docs.generate import site
-from docs.generate.site import BrokenLinkError, asyncapi_page, write_site
+from docgen import site
+from docgen.site import BrokenLinkError, asyncapi_page, write_site
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from docgen.openapi import FOLDER
 from localrun.platform import Platform
-
-from docs.generate.openapi import FOLDER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0)]  # as long as the examples take; each request has its own limit
 

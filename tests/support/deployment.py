@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from chassis.settings import ServiceSettings
+from docgen.services import SERVICES
 from dotenv import dotenv_values
 from localrun.keys import Keys
-
-from docs.generate.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"

@@ -8,11 +8,10 @@ import pytest
 from aiokafka import ConsumerRecord
 from chassis.kafka.wire import Received, UnknownTypeError, decode
 from contracts.model import Contract
+from docgen.messages import message_types
+from docgen.samples import Sample, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from docs.generate.messages import message_types
-from docs.generate.samples import Sample, samples
 
 SAMPLES = {sample.type: sample for sample in samples()}
 UNTIMED = settings(deadline=None, max_examples=60)

@@ -13,16 +13,15 @@ from contracts.model import Contract
 from contracts.transport.registry import MessageType
 from contracts.transport.topics import CALENDAR_EVENTS, MEETING_EVENTS
 from contracts.values.enums import OPEN_ENUM, OpenEnum
+from docgen import schemas
+from docgen.compatibility import Promise, fields, incompatibilities, misfits
+from docgen.files import ROOT, write
+from docgen.messages import message_types
+from docgen.releases import IncompatibleError, history, next_release, releases, today
+from docgen.samples import Sample, samples
+from docgen.schemas import headed, schema_of
 from jsonschema import Draft202012Validator
 from pydantic import Field, create_model
-
-from docs.generate import schemas
-from docs.generate.compatibility import Promise, fields, incompatibilities, misfits
-from docs.generate.files import ROOT, write
-from docs.generate.messages import message_types
-from docs.generate.releases import IncompatibleError, history, next_release, releases, today
-from docs.generate.samples import Sample, samples
-from docs.generate.schemas import headed, schema_of
 
 Schema = dict[str, Any]
 

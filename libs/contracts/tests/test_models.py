@@ -13,13 +13,12 @@ import pytest
 from contracts.model import Contract
 from contracts.transport.registry import MessageType
 from contracts.values.times import Instant, LocalDateTime, TimeZoneName, format_instant
+from docgen.messages import message_types
+from docgen.releases import today
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
-
-from docs.generate.messages import message_types
-from docs.generate.releases import today
 
 TYPES = list(message_types().values())
 VALIDATORS = {

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from contracts.transport.envelope import Envelope
 from contracts.transport.registry import MessageType
+from docgen import schemas
+from docgen.files import drift
+from docgen.messages import message_types
+from docgen.releases import today
+from docgen.samples import Sample, sample_files, samples, samples_of
+from docgen.schemas import schema_files
 from jsonschema import Draft202012Validator, FormatChecker
-
-from docs.generate import schemas
-from docs.generate.files import drift
-from docs.generate.messages import message_types
-from docs.generate.releases import today
-from docs.generate.samples import Sample, sample_files, samples, samples_of
-from docs.generate.schemas import schema_files
 
 TYPES = list(message_types().values())
 SAMPLES = list(samples())

@@ -17,8 +17,7 @@ from contracts.transport.topics import (
     all_topics,
     dead_letter_topics,
 )
-
-from docs.generate.messages import message_types, types_on
+from docgen.messages import message_types, types_on
 
 SERVICES = {API_GATEWAY, MEETING_CORE, INVITATIONS, CALENDAR_SYNC, WEBHOOK_INGEST}
 TYPES = list(message_types().values())

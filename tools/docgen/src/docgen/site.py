@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from docs.generate.files import ROOT
+from docgen.files import ROOT
 
 BUILD = ROOT / "build" / "site"
 ELSEWHERE = {

@@ -2,8 +2,8 @@
 
 from api_gateway.domain import filter_reference as reference
 
-from docs.generate.files import Files
-from docs.generate.markdown import page, table
+from docgen.files import Files
+from docgen.markdown import page, table
 
 PATH = "docs/generated/filters.md"
 

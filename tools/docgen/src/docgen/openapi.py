@@ -1,7 +1,7 @@
 """The OpenAPI documents of the services that have a public HTTP API."""
 
-from docs.generate.files import Files, as_json
-from docs.generate.services import gateway_openapi, ingest_openapi
+from docgen.files import Files, as_json
+from docgen.services import gateway_openapi, ingest_openapi
 
 FOLDER = "docs/generated/openapi"
 

@@ -1,16 +1,16 @@
-"""``python -m docs.generate schemas|docs|release|site``: write what the code says, and say what changed."""
+"""``python -m docgen schemas|docs|release|site``: write what the code says, and say what changed."""
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from docs.generate import asyncapi, schemas
-from docs.generate.files import ROOT, write
-from docs.generate.pages import pages
-from docs.generate.releases import FOLDER, IncompatibleError, next_release
-from docs.generate.samples import sample_files
-from docs.generate.schemas import schema_files
-from docs.generate.site import BUILD, BrokenLinkError, write_site
+from docgen import asyncapi, schemas
+from docgen.files import ROOT, write
+from docgen.pages import pages
+from docgen.releases import FOLDER, IncompatibleError, next_release
+from docgen.samples import sample_files
+from docgen.schemas import schema_files
+from docgen.site import BUILD, BrokenLinkError, write_site
 
 
 def write_schemas() -> list[str]:
@@ -43,7 +43,7 @@ _COMMANDS: dict[str, Callable[[], list[str]]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m docgen", description=__doc__)
     parser.add_argument("what", choices=_COMMANDS, nargs="+")
     try:
         changed = [path for what in parser.parse_args().what for path in _COMMANDS[what]()]

@@ -7,9 +7,9 @@ from chassis.settings import DatabaseSettings, ServiceSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from docs.generate.files import Files
-from docs.generate.markdown import code, page, table
-from docs.generate.services import SERVICES, Service
+from docgen.files import Files
+from docgen.markdown import code, page, table
+from docgen.services import SERVICES, Service
 
 PATH = "docs/generated/settings.md"
 _HEAD = ("variable", "type", "default", "meaning")

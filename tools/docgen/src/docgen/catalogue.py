@@ -9,12 +9,12 @@ from contracts.transport.registry import MessageType
 from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
 from contracts.values.enums import OPEN_ENUM
 
-from docs.generate.compatibility import Schema, branches
-from docs.generate.files import Files, as_json
-from docs.generate.markdown import code, listed, page, table
-from docs.generate.messages import meaning, types_on
-from docs.generate.samples import Sample, samples_of
-from docs.generate.schemas import schema_of
+from docgen.compatibility import Schema, branches
+from docgen.files import Files, as_json
+from docgen.markdown import code, listed, page, table
+from docgen.messages import meaning, types_on
+from docgen.samples import Sample, samples_of
+from docgen.schemas import schema_of
 
 FOLDER = "docs/generated"
 

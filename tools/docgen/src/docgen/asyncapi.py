@@ -14,11 +14,11 @@ from contracts.transport.registry import MessageType
 from contracts.transport.topics import GATEWAY_REPLIES, TOPICS, Topic
 from pydantic.json_schema import models_json_schema
 
-from docs.generate.files import Files
-from docs.generate.messages import meaning, types_on
-from docs.generate.samples import samples_of
-from docs.generate.schemas import PlainSchema
-from docs.generate.services import SERVICES, Service
+from docgen.files import Files
+from docgen.messages import meaning, types_on
+from docgen.samples import samples_of
+from docgen.schemas import PlainSchema
+from docgen.services import SERVICES, Service
 
 FOLDER = "docs/generated/asyncapi"
 _BINDINGS = "0.5.0"

@@ -6,8 +6,8 @@ from contracts.model import Contract
 from contracts.transport.registry import MessageType
 from pydantic.json_schema import GenerateJsonSchema
 
-from docs.generate.files import Files, as_json
-from docs.generate.messages import message_types
+from docgen.files import Files, as_json
+from docgen.messages import message_types
 
 FOLDER = "libs/contracts/schemas"
 READ = ".read.json"

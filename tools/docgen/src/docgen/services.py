@@ -16,7 +16,7 @@ from chassis.health import Health
 from chassis.settings import ServiceSettings
 from contracts.transport.topics import API_GATEWAY, CALENDAR_SYNC, INVITATIONS, MEETING_CORE, WEBHOOK_INGEST
 
-from docs.generate.files import ROOT
+from docgen.files import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from docs.generate import samples, schemas
-from docs.generate.compatibility import Promise, incompatibilities
-from docs.generate.files import ROOT, Files
-from docs.generate.samples import sample_files
-from docs.generate.schemas import schema_files
+from docgen import samples, schemas
+from docgen.compatibility import Promise, incompatibilities
+from docgen.files import ROOT, Files
+from docgen.samples import sample_files
+from docgen.schemas import schema_files
 
 FOLDER = ROOT / "libs/contracts/released"
 

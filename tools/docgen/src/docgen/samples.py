@@ -11,8 +11,8 @@ from typing import Any
 
 from contracts.transport.envelope import Envelope, Headers
 
-from docs.generate.files import ROOT, Files, as_json
-from docs.generate.messages import message_types
+from docgen.files import ROOT, Files, as_json
+from docgen.messages import message_types
 
 FOLDER = "libs/contracts/samples"
 

@@ -1,0 +1,13 @@
+"""All generated pages of the documentation."""
+
+from docgen.asyncapi import asyncapi_files
+from docgen.catalogue import catalogue_files
+from docgen.files import Files
+from docgen.filters import filter_files
+from docgen.openapi import openapi_files
+from docgen.settings import settings_files
+
+
+def pages() -> Files:
+    """Every file under ``docs/generated``."""
+    return {**catalogue_files(), **settings_files(), **asyncapi_files(), **openapi_files(), **filter_files()}
