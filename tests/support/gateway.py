@@ -33,6 +33,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 SECRET = "the secret that the login and the gateway share, long enough for SHA-512"
+DOCS_SITE = "https://docs.example.com/meetings/"
 RSVP_TOKEN_KEYS = "cnN2cCB0b2tlbiBrZXkgb2YgdGhlIHRlc3RzLCAyNTYgYml0cw"
 NAMES = ClaimNames(tenant="tenantUuid", user="userUuid", email="username", user_type="userType", partner="partnerUuid")
 CLAIMS = {
@@ -155,6 +156,7 @@ def _application() -> FastAPI:
         jwt_hs256_secret=SecretStr(SECRET),
         internal_token=SecretStr("internal"),
         rsvp_token_keys=SecretStr(RSVP_TOKEN_KEYS),
+        docs_site_url=DOCS_SITE,
     )
     return create_app(settings, Health())
 

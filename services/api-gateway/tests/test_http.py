@@ -11,7 +11,7 @@ from chassis.queries import QueryUnavailableError
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.replies import Outcome, Reply, ReplyError
 
-from tests.support.gateway import HEADERS, Gateway, body, signed
+from tests.support.gateway import DOCS_SITE, HEADERS, Gateway, body, signed
 
 MEETINGS = "/api/v1/meetings"
 JSON = {"Content-Type": "application/json"}
@@ -50,6 +50,8 @@ async def test_the_root_leads_browsers_to_the_documentation_and_is_404_for_progr
     for target in ("/docs", "/docs/filters", "/openapi.json"):
         assert f'href="{target}"' in shown.text
         assert (await api.client.get(target)).status_code == 200
+    assert f'href="{DOCS_SITE}"' in shown.text
+    assert (await api.client.get("/openapi.json")).json()["externalDocs"]["url"] == DOCS_SITE
 
 
 @pytest.mark.parametrize("host", ["[", "a/b?c#d", "", "a b", "user:pw@host"])

@@ -99,6 +99,8 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app = FastAPIOffline(
         title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False, telemetry=NO_TELEMETRY
     )
+    if settings.docs_site_url:
+        app.openapi_external_docs = {"url": settings.docs_site_url, "description": "First steps, how-to, events"}
     app.state.backend = backend
     backend.users = Throttle(settings.requests_per_user)
     backend.addresses = Throttle(settings.requests_per_address)
@@ -113,7 +115,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(availability_routes(backend))
     app.include_router(calendar_routes(backend))
     app.include_router(reference_routes())
-    app.include_router(root_routes())
+    app.include_router(root_routes(settings.docs_site_url))
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(Correlation, broken=broken)

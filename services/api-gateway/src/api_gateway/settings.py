@@ -14,6 +14,10 @@ class Settings(ServiceSettings):
     http_port: int = 8080
     public_base_url: str = Field(default="http://127.0.0.1:8080", description="under which callers reach the gateway")
 
+    docs_site_url: str = Field(
+        default="", description="where the documentation site (`make site`) is served; `/` and `/docs` lead there"
+    )
+
     jwt_hs256_secret: SecretStr | None = Field(default=None, description="the platform login's shared secret")
     jwt_jwks_url: str | None = Field(default=None, description="where the login publishes its RS256/ES256 keys")
     jwt_issuer: str | None = Field(default=None, description="if set, the only `iss` that is accepted")

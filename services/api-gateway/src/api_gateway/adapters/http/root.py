@@ -8,8 +8,11 @@ from api_gateway.adapters.http.search import REFERENCE_PATH
 from api_gateway.adapters.pages.rendering import page
 
 
-def root_routes() -> APIRouter:
-    """``/``, for browsers alone: to programs it is a path like any other that does not exist."""
+def root_routes(docs_site: str) -> APIRouter:
+    """``/``, for browsers alone: to programs it is a path like any other that does not exist.
+
+    ``docs_site`` is the URL of the documentation site, empty where there is none.
+    """
     router = APIRouter(route_class=PublicRoute, include_in_schema=False)
 
     @router.get("/")
@@ -17,6 +20,6 @@ def root_routes() -> APIRouter:
         if "text/html" not in request.headers.get("accept", ""):
             raise ApiError(ErrorCode.NOT_FOUND)
         headers = {"Vary": "Accept, Accept-Language"}
-        return page("root.html", language_asked(request), headers=headers, filters=REFERENCE_PATH)
+        return page("root.html", language_asked(request), headers=headers, filters=REFERENCE_PATH, site=docs_site)
 
     return router
