@@ -565,10 +565,21 @@ async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Read
 
 
 async def test_what_does_not_pass_is_told_at_once_and_tried_rarely(reader: Reader) -> None:
-    reader.calendar.failing = [problem(403, "forbidden"), MissingError()]
-    rarely = [await reader.attempt(), await reader.attempt()]
-    assert [one.seconds for one in rarely if isinstance(one, PutOff)] == [300, 300]
-    assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED, SyncFailureCode.CALENDAR_NOT_FOUND]
+    reader.calendar.failing = [problem(403, "forbidden")]
+    rarely = await reader.attempt()
+    assert isinstance(rarely, PutOff)
+    assert rarely.seconds == 300
+    assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
+
+
+async def test_a_calendar_that_is_not_found_is_tried_soon_and_told_when_that_lasts(reader: Reader) -> None:
+    reader.calendar.failing = [MissingError(), MissingError()]
+    soon = await reader.attempt()
+    assert isinstance(soon, PutOff)
+    assert soon.seconds < 10
+    assert reader.accounts.troubles == []
+    await reader.attempt(number=8)
+    assert reader.accounts.troubles == [SyncFailureCode.CALENDAR_NOT_FOUND]
 
 
 async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reader) -> None:

@@ -270,6 +270,21 @@ async def test_cleared_texts_are_told_as_cleared(office: Office) -> None:
     assert given(await changed(desk)) == {"title": "", "location": ""}
 
 
+async def test_a_removed_copy_of_what_is_over_is_not_made_anew(office: Office) -> None:
+    desk = office.desk(answer=timedelta(0))
+    desk.want(start_date_time="2026-06-01T10:00:00", end_date_time="2026-06-01T11:00:00")
+    await desk.settle()
+    office.by_hand("DELETE")
+    await looked(desk)
+    desk.want(meeting_link="https://meet.example.com/new")
+    told = (await desk.settle()).told
+    assert told is not None
+    assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
+    desk.want(start_date_time="2027-06-01T10:00:00", end_date_time="2027-06-01T11:00:00")
+    await desk.settle()
+    assert office.titles() == ["Review"], "it is ahead again"
+
+
 # --- removals ---------------------------------------------------------------------------------------------------
 
 

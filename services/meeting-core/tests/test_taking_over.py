@@ -16,7 +16,7 @@ from contracts.values.enums import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from meeting_core.application.noting import note_copy, note_seen
+from meeting_core.application.noting import note_copy, note_gone, note_seen
 
 from tests.support.commands import (
     CLIENT,
@@ -33,7 +33,7 @@ from tests.support.commands import (
     update,
 )
 from tests.support.meetings import ZONES
-from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, seen
+from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, gone, seen
 
 LINK = "https://meet.example.com/1"
 HOST_ID = HOST.user_id
@@ -221,3 +221,66 @@ def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(desk: D
     note_seen(imported.work, seen(HOST_ID), imported.now)
     note(imported, make(HOST_ID, meeting_uuid=OUTSIDE))
     assert (imported.meeting.version, imported.meeting.source) == (1, MeetingSource.GOOGLE)
+
+
+# --- what is over -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def past(desk: Desk) -> Desk:
+    """The same meeting, the day after."""
+    desk.now = desk.meeting.content.schedule.ends_at + timedelta(days=1)
+    return desk
+
+
+def test_tidying_up_cancels_nothing_that_is_over(past: Desk) -> None:
+    note(past, copy_removed(HOST_ID), copy_removed(HOST_ID))
+    assert past.meeting.status is MeetingStatus.ACTIVE
+    assert isinstance(past.events[-1], SyncRetryRequested)
+    assert RsvpStatus.ACCEPTED in answers(past)
+
+
+def test_a_meeting_that_just_goes_on_is_canceled(desk: Desk) -> None:
+    desk.now = desk.meeting.content.schedule.ends_at - timedelta(seconds=1)
+    note(desk, copy_removed(HOST_ID))
+    assert desk.meeting.status is MeetingStatus.CANCELED
+
+
+def test_what_is_over_is_corrected_on_record_and_nobody_is_told(past: Desk) -> None:
+    note(past, copy_changed(HOST_ID, title="What it was about", location="Room 5", **LATER))
+    assert past.meeting.content.start_date_time == at("16:00")
+    event = past.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.silent, event.rescheduled) == (True, False)
+    assert RsvpStatus.ACCEPTED in answers(past)
+
+
+def test_what_is_over_and_is_moved_ahead_is_told(past: Desk) -> None:
+    ahead = (past.now + timedelta(days=7)).replace(tzinfo=None, microsecond=0)
+    note(past, copy_changed(HOST_ID, start_date_time=ahead, end_date_time=ahead + timedelta(hours=1)))
+    event = past.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.silent, event.rescheduled) == (False, True)
+
+
+def test_what_is_ahead_and_is_moved_into_the_past_is_told(desk: Desk) -> None:
+    before = (desk.now - timedelta(days=7)).replace(tzinfo=None, microsecond=0)
+    note(desk, copy_changed(HOST_ID, start_date_time=before, end_date_time=before + timedelta(hours=1)))
+    event = desk.events[-1]
+    assert isinstance(event, MeetingUpdated)
+    assert (event.silent, event.rescheduled) == (False, True)
+
+
+def test_a_command_cancels_what_is_over(past: Desk) -> None:
+    past.done(cancel())
+    assert past.meeting.status is MeetingStatus.CANCELED
+
+
+def test_an_external_event_that_is_over_leaves_the_calendar_and_is_not_canceled() -> None:
+    desk = Desk()
+    note_seen(desk.work, seen(HOST_ID), desk.now)
+    after = desk.meeting.content.schedule.ends_at + timedelta(days=1)
+    note_gone(desk.work, gone(HOST_ID, sequence=2), after)
+    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, [])
+    note_seen(desk.work, seen(HOST_ID, sequence=3), after)
+    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, [HOST_ID])

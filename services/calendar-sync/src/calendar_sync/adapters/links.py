@@ -238,7 +238,7 @@ class CopyBook:
             "wanted.status": MeetingStatus.ACTIVE.value,
             f"{copy}.removed": False,
             f"{copy}.returned.when.startsAt": {"$lt": window.ends},
-            f"{copy}.returned.when.endsAt": {"$gt": window.begins},
+            f"{copy}.returned.when.endsAt": {"$gt": max(window.begins, utc_now())},
         }
         while documents := await self._collection.find(
             within | {"_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=_PAGE
@@ -293,7 +293,7 @@ def _known(link: Link, key: str, event_id: str) -> KnownCopy:
         meeting_uuid=link.meeting_uuid,
         event_id=event_id,
         echo=copy.echo if current else None,
-        expected=current and link.wanted.status is MeetingStatus.ACTIVE,
+        expected=current and link.is_ahead(utc_now()),
         when=copy.returned.when if copy.returned is not None else None,
         written_at=copy.attempted_at,
     )

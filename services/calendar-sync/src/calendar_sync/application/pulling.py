@@ -80,7 +80,7 @@ class KnownCopy:
     echo: str | None
     """The fingerprint of what the platform knows the event to say; None when that is not known."""
     expected: bool
-    """Whether the event ought to be there: the meeting is active and the copy was not removed by us."""
+    """Whether the event ought to be there: the meeting is active and not over, and the copy was not removed by us."""
     when: When | None = None
     """When the platform knows the event to be."""
     written_at: datetime | None = None

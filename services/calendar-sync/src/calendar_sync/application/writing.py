@@ -201,7 +201,7 @@ class Writing:
         except ProviderUnavailableError as error:
             return self._failed(work, operation, unavailable(str(error), error.retry_after))
         except CallFailedError as error:
-            await self._tell_owner(account, error.failure)
+            await self._tell_owner(account, error.failure, number)
             return self._failed(work, operation, error.failure)
 
     async def _look(self, work: "_Work", gap: "_Gap") -> Attempt | None:
@@ -241,6 +241,9 @@ class Writing:
     async def _close(self, work: "_Work", gap: "_Gap") -> Attempt:
         link, operation = work.link, work.operation
         if work.wanted is not None:
+            if work.copy.removed and not link.is_ahead(utc_now()):  # its host tidied up
+                told = link.tell(ExternalSyncStatus.SYNCED, utc_now(), operation=work.last_operation)
+                return Attempt(key=work.key, copy=work.copy, told=told)
             if work.waits and work.copy.removed:
                 return Attempt(again_in=work.waits)
             await gap.put(work.wanted)
@@ -262,9 +265,10 @@ class Writing:
         told = link.tell(ExternalSyncStatus.NOT_APPLICABLE, utc_now())
         return Attempt(key=work.key, copy=work.copy, told=told)
 
-    async def _tell_owner(self, account: Account, failure: Failure) -> None:
-        """What stands in the way of every write is the connection's trouble, too."""
-        if failure.code in (SyncFailureCode.PERMISSION_DENIED, SyncFailureCode.CALENDAR_NOT_FOUND):
+    async def _tell_owner(self, account: Account, failure: Failure, number: int) -> None:
+        """What stands in the way of every write is the connection's trouble, too; a 404 may pass."""
+        lost = failure.code is SyncFailureCode.CALENDAR_NOT_FOUND and number >= self._patience.attempts
+        if lost or failure.code is SyncFailureCode.PERMISSION_DENIED:
             await self._accounts.trouble(account, failure.code, failure.reason)
 
     def _failed(self, work: "_Work", operation: SyncOperation | None, failure: Failure) -> Attempt:

@@ -240,26 +240,30 @@ class Meeting(BaseModel):
     def take_over(self, change: MirroredEventChanged, now: datetime) -> MeetingUpdated | None:
         """Change what the host changed in their calendar's copy; a mere change of texts is not told to guests.
 
+        What is over, and is so after the change, is only put on record: no answer is void, and no guest is told.
+
         Raises:
             ApiError: they are not the host, the meeting is canceled, or it cannot be then.
         """
         self._must_be_editable_by_host(change.user_id)
+        copied = _copied(self.content, change)
         return self._revise(
-            _copied(self.content, change),
+            copied,
             replacement(self.participants, self.participants),
             now,
             synced=True,
             silent_texts=True,
+            on_record=_is_over(self.content, now) and _is_over(copied, now),
         )
 
-    def take_back(self, user_id: str, now: datetime) -> MeetingCanceled:
-        """Call the meeting off, because the host deleted their calendar's copy.
+    def take_back(self, user_id: str, now: datetime) -> MeetingCanceled | None:
+        """Call the meeting off, because the host deleted their calendar's copy; None when they only tidied up.
 
         Raises:
             ApiError: they are not the host, or the meeting is canceled.
         """
         self._must_be_editable_by_host(user_id)
-        return self._call_off(now, synced=True)
+        return None if _is_over(self.content, now) else self._call_off(now, synced=True)
 
     def put_copy_right(self) -> SyncRetryRequested:
         """Have the copy in the host's calendar say what the meeting says, or have it go."""
@@ -472,12 +476,15 @@ class Meeting(BaseModel):
         return meeting, MeetingCreated(meeting=meeting.state())
 
     def stands_in(self, imported: Imported, now: datetime) -> MeetingUpdated | MeetingCanceled | None:
-        """Be what these calendars say now: canceled when it is in none; what nobody here would see is no change."""
+        """Be what these calendars say now; what nobody here would see is no change.
+
+        An event that is in no calendar any more is canceled, unless it is over: then it has only left the calendars.
+        """
         self.imported = imported
         self.calendar = imported.calendar
         if imported.sightings:
             return self._become(imported, now)
-        if self.status is MeetingStatus.CANCELED:
+        if self.status is MeetingStatus.CANCELED or _is_over(self.content, now):
             return None
         self.status = MeetingStatus.CANCELED
         self._changed(now)
@@ -495,7 +502,7 @@ class Meeting(BaseModel):
         self.participants, self.guests_hidden = people.now, imported.guests_hidden
         self.status = MeetingStatus.ACTIVE
         self._changed(now)
-        return self._updated(changed, people, silent=True)
+        return self._updated(changed, people, rescheduled=not _MOVING.isdisjoint(changed), silent=True)
 
     # --- repeats ------------------------------------------------------------------------------------------------
 
@@ -569,14 +576,19 @@ class Meeting(BaseModel):
         *,
         synced: bool,
         silent_texts: bool = False,
+        on_record: bool = False,
     ) -> MeetingUpdated | None:
-        """Take new content and people; ``silent_texts``: guests are told only when time, zone or place is new."""
+        """Take new content and people.
+
+        ``silent_texts``: guests are told only when time, zone or place is new; ``on_record``: not even then, and their
+        answers stay.
+        """
         _check_schedule(content)
         _limited(people.now)
         changed = _differing(self.content, content)
         if not changed and not people.changed:
             return None
-        rescheduled = not _MOVING.isdisjoint(changed)
+        rescheduled = not on_record and not _MOVING.isdisjoint(changed)
         if rescheduled:
             people = replace(people, now=[one.unanswered() for one in people.now])
         if people.changed or set(changed) - _UNSEEN_BY_GUESTS:
@@ -590,14 +602,14 @@ class Meeting(BaseModel):
         self._changed(now)
         if synced:
             self._queue_sync(SyncOperation.UPDATE)
-        return self._updated(changed, people, silent=silent_texts and not rescheduled)
+        return self._updated(changed, people, rescheduled=rescheduled, silent=silent_texts and not rescheduled)
 
-    def _updated(self, changed: list[str], people: Replacement, *, silent: bool) -> MeetingUpdated:
+    def _updated(self, changed: list[str], people: Replacement, *, rescheduled: bool, silent: bool) -> MeetingUpdated:
         wire_names = [to_camel(name) for name in changed]
         return MeetingUpdated(
             meeting=self.state(),
             changed=[*wire_names, "participants"] if people.changed else wire_names,
-            rescheduled=not _MOVING.isdisjoint(changed),
+            rescheduled=rescheduled,
             added=[one.participant_uuid for one in self._told(people.added)],
             removed=[one.state() for one in self._told(people.removed)],
             silent=silent,
@@ -669,6 +681,11 @@ def _copied(content: MeetingContent, change: MirroredEventChanged) -> MeetingCon
 def _differing(before: BaseModel, now: BaseModel) -> list[str]:
     """The names of the fields in which two of a kind differ."""
     return [name for name in type(now).model_fields if getattr(now, name) != getattr(before, name)]
+
+
+def _is_over(content: MeetingContent, now: datetime) -> bool:
+    """Whether nothing of it is to come: what a calendar does to it is tidying up."""
+    return content.schedule.ends_at <= now
 
 
 def _check_schedule(content: MeetingContent) -> None:
