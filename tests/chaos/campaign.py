@@ -28,9 +28,11 @@ from contracts.values.ids import uuid7_hex
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid, untold
 from tests.chaos.faults import Spell, Tormentor, draw, full, small
 from tests.chaos.grounds import Grounds, grounds
-from tests.chaos.report import Result, markdown
+from tests.chaos.neighbours import Neighbour, felt
+from tests.chaos.report import AFTERMATH, Result, markdown
 from tests.chaos.workload import Workload
 from tests.support.callers import calling
+from tests.support.newcomers import directory_of
 from tests.support.outside import outsides
 from tests.support.waiting import until
 
@@ -86,9 +88,12 @@ class Campaign:
     async def _problems(self) -> list[str]:
         await self.log.read_on(self.grounds.bootstrap)
         await asyncio.to_thread(self.mailbox.read_on)
-        hosts: dict[str, httpx.AsyncClient] = {caller.user_id: caller.http for caller in self.workload.hosts}
+        hosts: dict[str, httpx.AsyncClient] = {
+            caller.user_id: caller.http for caller in (*self.workload.hosts, self.workload.stranger)
+        }
         return [
             *await broken_promises(self.workload.history, self.log, self.mailbox, self.copies, hosts),
+            *felt(self.workload.history.operations(), self.tormentor.inflicted, AFTERMATH),
             *await parked(self.grounds.bootstrap),
             *await asyncio.to_thread(unsaid, self.grounds.mongodb, _DATABASES),
         ]
@@ -131,7 +136,8 @@ async def campaign(ground: Grounds, *, seed: int, clients: int) -> AsyncIterator
         for one, host in zip(copies, hosts, strict=False):
             await one.outside.connect(host, one.email)
         workload = Workload(hosts, stranger, guests, addresses.staff, addresses.contacts, seed, run)
-        yield Campaign(ground, workload, copies, Tormentor(ground, workload, clients))
+        neighbour = Neighbour(stranger, directory_of(running), workload)
+        yield Campaign(ground, workload, copies, Tormentor(ground, workload, neighbour, clients))
 
 
 async def _main(given: argparse.Namespace, ground: Grounds) -> Result:

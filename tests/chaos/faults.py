@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from localrun.processes import Process, ProcessFailedError, describe_exit
 
-from tests.chaos.clock import can_be_wrong, wrong_clock
 from tests.chaos.grounds import OWNERS, SERVICES, Grounds
+from tests.chaos.neighbours import DIRECTORY, MAILS, SEARCHES, Neighbour
 from tests.chaos.workload import Workload
+from tests.clocks import shifted_clock
 
 Targets = Mapping[str, Sequence[str]]
 """What can be done to whom, by kind of fault."""
@@ -58,6 +59,10 @@ class Inflicted:
     began: float
     ended: float
 
+    @property
+    def kind(self) -> str:
+        return self.fault.kind
+
 
 def small() -> Targets:
     """What fits into a minute and an embedded broker."""
@@ -75,9 +80,11 @@ def full(kafka: str) -> Targets:
         "pause": (*SERVICES, "mongodb", *broker, *around),
         "break": ways,
         "silence": ways,
+        "hold the answers of": [" to ".join(reversed(way.split(" to "))) for way in ways],
         "fill the disk of": OWNERS,
-        **({"set the clock of": OWNERS} if can_be_wrong() else {}),
+        "set the clock of": OWNERS,
         "burst": ("callers",),
+        **dict.fromkeys((SEARCHES, MAILS, DIRECTORY), ("a neighbour",)),
     }
 
 
@@ -115,6 +122,7 @@ class Tormentor:
 
     grounds: Grounds
     workload: Workload
+    neighbour: Neighbour
     clients: int
     inflicted: list[Inflicted] = field(default_factory=list)
     ended_by_itself: list[str] = field(default_factory=list)
@@ -225,6 +233,17 @@ async def _silence(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _hold_answers(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    """What is asked arrives and is done, as when a broker freezes once it has written a record."""
+    link = tormentor.grounds.link(" to ".join(reversed(fault.target.split(" to "))))
+    await tormentor.grounds.links.do(link.hold_answers)
+    try:
+        yield
+    finally:
+        await tormentor.grounds.links.do(link.resume)
+
+
+@asynccontextmanager
 async def _fill_disk(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
     await asyncio.to_thread(tormentor.grounds.refuse_writes, fault.target, refuse=True)
     try:
@@ -241,7 +260,7 @@ async def _set_clock(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
     assert right is not None
     async with tormentor.holding(process):
         await asyncio.to_thread(process.kill, signal.SIGKILL)
-        process.env = {**right, **wrong_clock(tormentor.grounds.platform.state_dir, fault.skew)}
+        process.env = {**right, **shifted_clock(fault.skew)}
         await tormentor.back(process)
         yield
         await asyncio.to_thread(process.kill, signal.SIGKILL)
@@ -259,6 +278,14 @@ async def _inflict_burst(tormentor: Tormentor, fault: Fault) -> AsyncIterator[No
     await burst
 
 
+@asynccontextmanager
+async def _disturb(tormentor: Tormentor, fault: Fault) -> AsyncIterator[None]:
+    until = time.monotonic() + fault.seconds
+    disturbance = asyncio.create_task(tormentor.neighbour.disturb(fault.kind, until))
+    yield
+    await disturbance
+
+
 _WAYS = {
     "kill": _kill,
     "pause": _pause,
@@ -267,4 +294,6 @@ _WAYS = {
     "fill the disk of": _fill_disk,
     "set the clock of": _set_clock,
     "burst": _inflict_burst,
+    "hold the answers of": _hold_answers,
+    **dict.fromkeys((SEARCHES, MAILS, DIRECTORY), _disturb),
 }

@@ -19,8 +19,9 @@ class Link:
     def __init__(self, port: int, target: int) -> None:
         self.port = port
         self.target = target
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._there, self._back = asyncio.Event(), asyncio.Event()
+        self._there.set()
+        self._back.set()
         self._server: asyncio.Server | None = None
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -40,11 +41,17 @@ class Link:
 
     async def silence(self) -> None:
         """Deliver nothing in either direction, and tell nobody, as when packets are dropped."""
-        self._flowing.clear()
+        self._there.clear()
+        self._back.clear()
+
+    async def hold_answers(self) -> None:
+        """Deliver what is sent to the target and nothing of what it answers, and tell nobody."""
+        self._back.clear()
 
     async def resume(self) -> None:
         """Deliver what was held back, and everything after it, as retransmission does."""
-        self._flowing.set()
+        self._there.set()
+        self._back.set()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -54,15 +61,15 @@ class Link:
             async with _closing(writer):
                 there, back = await asyncio.open_connection("127.0.0.1", self.target)
                 async with _closing(back):
-                    await self._forward((reader, back), (there, writer))
+                    await self._forward((reader, back, self._there), (there, writer, self._back))
         except (OSError, asyncio.CancelledError):
             pass  # one end is gone, or this link is cut, and both ends were told so
         finally:
             self._carrying.discard(task)
 
-    async def _forward(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+    async def _forward(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.Event]) -> None:
         """Both ways until one of them ends."""
-        pumps = [asyncio.create_task(self._pump(reader, writer)) for reader, writer in ways]
+        pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -70,9 +77,9 @@ class Link:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         while data := await reader.read(_CHUNK):
-            await self._flowing.wait()
+            await flowing.wait()
             writer.write(data)
             await writer.drain()
 

@@ -41,6 +41,32 @@ async def test_silence_holds_back_and_resuming_delivers(target: int) -> None:
         writer.close()
 
 
+async def test_holding_answers_lets_questions_through(target: int) -> None:
+    link, links, asked = Link(free_port(), target), Links(), asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(3)
+        asked.set()
+        writer.write(b"yes")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    link = Link(free_port(), server.sockets[0].getsockname()[1])
+    async with server:
+        with links.carrying([link]):
+            await links.do(link.hold_answers)
+            reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
+            writer.write(b"one")
+            await asyncio.wait_for(asked.wait(), 10)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await reader.readexactly(3)
+            await links.do(link.resume)
+            assert await reader.readexactly(3) == b"yes"
+            writer.close()
+
+
 async def test_closing_breaks_and_refuses_until_it_opens_again(target: int) -> None:
     link, links = Link(free_port(), target), Links()
     with links.carrying([link]):

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-SHIFT = Path(__file__).parent / "shift"
+from tests.clocks import shifted_clock
+
 # About bytes, sockets and failures: no day or zone is in them, and they take half of the time.
 TIMELESS = "hostile converging test_wire test_smtp test_mail test_directory test_faults test_search test_oauth"
 PURE = [
@@ -43,7 +44,7 @@ class Clock:
 
     def environment(self) -> dict[str, str]:
         shift = datetime.fromisoformat(self.at) - datetime.now(UTC)
-        return {"TZ": self.zone, "CLOCK_SHIFT": str(shift.total_seconds()), "PYTHONPATH": str(SHIFT)}
+        return {"TZ": self.zone} | shifted_clock(shift.total_seconds())
 
 
 CLOCKS = [

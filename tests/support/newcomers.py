@@ -12,6 +12,13 @@ from simulators.platform import seed
 from tests.support.callers import Caller, calling
 
 
+def directory_of(platform: Platform) -> str:
+    """The URL of the simulated platform around ours: directory, login, and the control of both."""
+    env = platform.processes["platform"].env
+    assert env is not None
+    return f"http://127.0.0.1:{env['HTTP_PORT']}"
+
+
 @asynccontextmanager
 async def hired(platform: Platform, first_name: str) -> AsyncIterator[Caller]:
     """A new colleague of Valentina and Daniel, known to the directory and logged in."""
@@ -26,9 +33,7 @@ async def hired(platform: Platform, first_name: str) -> AsyncIterator[Caller]:
             "email": address,
         }
     )
-    env = platform.processes["platform"].env
-    assert env is not None
-    directory = f"http://127.0.0.1:{env['HTTP_PORT']}"
+    directory = directory_of(platform)
     async with httpx.AsyncClient(trust_env=False) as http:
         people = {"staff": [newcomer.model_dump(by_alias=True)]}
         (await http.post(f"{directory}/_control/people", json=people)).raise_for_status()

@@ -164,6 +164,15 @@ def test_scripted_faults_strike_as_often_as_told_and_requests_are_counted(platfo
     assert counts == {("login", 200): 1, ("contacts.get", 503): 1, ("contacts.get", 200): 1}
 
 
+def test_a_fault_may_strike_one_tenant_alone(platform: httpx.Client) -> None:
+    own, other = (headers_of(login(platform, one.user_email)) for one in (seed.VALENTINA, seed.INGRID))
+    fault = {"kind": "error", "account": other["x-tenant-uuid"], "status": 503}
+    assert platform.post("/_control/faults", json=fault).status_code == 201
+    path = f"/api/contacts/{seed.ANA.uuid}"
+    assert platform.get(path, headers=own).status_code == 200
+    assert_standard_error(platform.get(path, headers=other), 503)
+
+
 def test_tests_can_add_people(platform: httpx.Client) -> None:
     newcomer = seed.JOHN.model_copy(update={"contact_uuid": "C" + "7" * 32, "first_name": "Joan"})
     added = platform.post("/_control/people", json={"contacts": [newcomer.model_dump(by_alias=True)]})

@@ -26,7 +26,7 @@ from simulators.platform.tokens import Tokens
 
 _FAULTS = {
     "latency": "The answer comes `seconds` later.",
-    "error": "The answer is an error with `status` (and `retryAfter`), whatever was asked.",
+    "error": "The answer is an error with `status` (and `retryAfter`), whatever was asked. `account`: a tenant's id.",
 }
 _OPERATIONS = {
     "/api/auth/login": "login",
@@ -64,9 +64,10 @@ def create_app(secret: str, console: ConsoleSettings | None = None) -> FastAPI:
         operation = _operation(request.url.path)
         if operation is None:
             return await answer(request)
-        if delay := faults.draw("latency", account=None, operation=operation):
+        tenant = request.headers.get("x-tenant-uuid")
+        if delay := faults.draw("latency", account=tenant, operation=operation):
             await asyncio.sleep(delay.seconds)
-        if failure := faults.draw("error", account=None, operation=operation):
+        if failure := faults.draw("error", account=tenant, operation=operation):
             headers = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
             response: Response = error_answer(
                 request, failure.status, failure.reason or "Scripted fault", headers=headers
