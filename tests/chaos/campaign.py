@@ -26,10 +26,11 @@ import httpx
 from contracts.values.ids import uuid7_hex
 
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises, parked, unsaid, untold
-from tests.chaos.faults import Spell, Tormentor, draw, full, small
+from tests.chaos.faults import Spell, draw, full, small
 from tests.chaos.grounds import Grounds, grounds
 from tests.chaos.neighbours import Neighbour, felt
 from tests.chaos.report import AFTERMATH, Result, markdown
+from tests.chaos.tormentor import Tormentor
 from tests.chaos.workload import Workload
 from tests.support.callers import calling
 from tests.support.newcomers import directory_of
@@ -142,7 +143,7 @@ async def campaign(ground: Grounds, *, seed: int, clients: int) -> AsyncIterator
 
 async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
     seconds = given.minutes * 60
-    targets = small() if given.small else full(given.kafka)
+    targets = small() if given.small else full(given.kafka, given.members)
     async with campaign(ground, seed=given.seed, clients=given.clients) as running:
         began = time.monotonic()
         print("tormenting", flush=True)
@@ -171,7 +172,8 @@ async def _main(given: argparse.Namespace, ground: Grounds) -> Result:
 def _decisive(given: argparse.Namespace) -> str:
     """The options that decide what a campaign does."""
     options = [f"--{name} {getattr(given, name):g}" for name in ("minutes", "seed", "clients")]
-    return " ".join([*options, f"--kafka {given.kafka}", *(["--small"] if given.small else [])])
+    members = ["--members 3"] if given.members > 1 else []
+    return " ".join([*options, f"--kafka {given.kafka}", *members, *(["--small"] if given.small else [])])
 
 
 def main() -> int:
@@ -183,6 +185,7 @@ def main() -> int:
     parser.add_argument(
         "--clients", type=int, default=6, help="how many meetings live at once; bursts are ten times more"
     )
+    parser.add_argument("--members", type=int, choices=(1, 3), default=1, help="of MongoDB's replica set")
     parser.add_argument("--small", action="store_true", help="only the faults of the small campaign in CI")
     parser.add_argument("--state", type=Path, help="a folder that is kept, with the logs; default: a temporary one")
     parser.add_argument("--report", type=Path, help="where to write the report, too")
@@ -190,7 +193,13 @@ def main() -> int:
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="campaign-") as folder,
-        grounds(given.state or Path(folder), kafka=given.kafka, port_offset=given.port_offset, report=print) as ground,
+        grounds(
+            given.state or Path(folder),
+            kafka=given.kafka,
+            members=given.members,
+            port_offset=given.port_offset,
+            report=print,
+        ) as ground,
     ):
         result = asyncio.run(_main(given, ground))
     page = markdown(result)

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from tests.chaos.links import Link, Links
 from tests.support.crowd import NO_MAIL_LIMITS, NO_MAILBOX_LIMIT
+from tests.support.replica_set import ReplicaSet
 
 SERVICES = ("api-gateway", "meeting-core", "invitations", "calendar-sync", "webhook-ingest")
 OWNERS = ("meeting-core", "invitations", "calendar-sync")
@@ -63,8 +64,11 @@ class Grounds:
     processes: dict[str, Process]
     links: Links = field(repr=False)
     to_mongodb: dict[str, Link]
+    """Only with one MongoDB: drivers find the members of a replica set by their own addresses."""
     to_kafka: dict[str, Link]
     """Only with Apache Kafka: Tansu advertises one address to everybody."""
+    replica_set: ReplicaSet | None
+    """Only with three members."""
 
     def link(self, way: str) -> Link:
         """By its name, as in ``meeting-core to mongodb``."""
@@ -90,26 +94,37 @@ _OUT_OF_DISK_SPACE = 14031
 
 @contextmanager
 def grounds(
-    state_dir: Path, *, kafka: KafkaKind, port_offset: int | None = None, report: Callable[[str], None] = lambda _: None
+    state_dir: Path,
+    *,
+    kafka: KafkaKind,
+    members: int = 1,
+    port_offset: int | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Grounds]:
-    """Start everything, stop everything at the end; ``state_dir`` keeps logs, mails and data."""
+    """Start everything, stop everything at the end; ``state_dir`` keeps logs, mails and data.
+
+    ``members`` of the replica set are 1, with a forwarder before it, or 3, without.
+    """
     ports = Ports.from_environment({}, port_offset)
     log, links = state_dir / "logs", Links()
-    to_mongodb = {name: Link(free_port(), ports.mongodb) for name in OWNERS}
+    to_mongodb = {name: Link(free_port(), ports.mongodb) for name in OWNERS} if members == 1 else {}
     to_kafka = {name: Link(free_port(), free_port()) for name in SERVICES} if kafka == "apache" else {}
     settings = {name: dict(given) for name, given in SETTINGS.items()} | {"webhook-ingest": {}}
     for name, link in to_mongodb.items():
         settings[name]["MONGODB_URI"] = f"mongodb://127.0.0.1:{link.port}/?directConnection=true"
     for name, link in to_kafka.items():
         settings[name]["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap(link.port)
-    infrastructure = [mongod(state_dir / "mongodb", ports.mongodb, log=log / "mongodb.log", test_commands=True)]
-    environ = {**os.environ, "MONGODB_URI": uri(ports.mongodb)}
-    own: list[Process] = [*infrastructure]
-    if kafka == "apache":
-        detours = {link.target: link.port for link in to_kafka.values()}
-        own.append(apache_kafka(state_dir / "kafka", ports.kafka, log=log / "kafka.log", detours=detours))
-        environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap(ports.kafka)
     with ExitStack() as running:
+        replica_set = running.enter_context(ReplicaSet.running(state_dir / "mongodb")) if members > 1 else None
+        database = replica_set.uri if replica_set else uri(ports.mongodb)
+        environ = {**os.environ, "MONGODB_URI": database}
+        own: list[Process] = []
+        if replica_set is None:
+            own.append(mongod(state_dir / "mongodb", ports.mongodb, log=log / "mongodb.log", test_commands=True))
+        if kafka == "apache":
+            detours = {link.target: link.port for link in to_kafka.values()}
+            own.append(apache_kafka(state_dir / "kafka", ports.kafka, log=log / "kafka.log", detours=detours))
+            environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap(ports.kafka)
         for process in own:
             process.start()
             running.callback(process.stop)
@@ -122,6 +137,7 @@ def grounds(
             )
         )
         processes = {**platform.processes, **{process.name: process for process in own}}
+        processes |= replica_set.processes if replica_set else {}
         yield Grounds(
-            platform, kafka, bootstrap(ports.kafka), uri(ports.mongodb), processes, links, to_mongodb, to_kafka
+            platform, kafka, bootstrap(ports.kafka), database, processes, links, to_mongodb, to_kafka, replica_set
         )

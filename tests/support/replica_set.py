@@ -22,6 +22,16 @@ class ReplicaSet:
         self._members = members
 
     @property
+    def processes(self) -> dict[str, Mongod]:
+        """By name."""
+        return {process.name: process for process in self._members.values()}
+
+    @property
+    def primary(self) -> Mongod:
+        """There is one, unless an election is going on."""
+        return self._members[self._primary()]
+
+    @property
     def uri(self) -> str:
         return f"mongodb://{','.join(map(_address, self._members))}/?replicaSet={REPLICA_SET}"
 
@@ -58,7 +68,7 @@ class ReplicaSet:
 
     def kill_primary(self) -> None:
         """Kill it, and wait until another member has taken its place."""
-        self._members[self._primary()].kill()
+        self.primary.kill()
         _until(lambda: self._find_primary() is not None, "another primary")
 
     def _initiate(self) -> None:
