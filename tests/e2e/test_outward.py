@@ -206,13 +206,13 @@ async def test_another_tenants_meeting_is_not_there_to_be_retried(office: Office
 
 
 async def test_one_slow_account_delays_no_other(office: Office, both: dict[str, Outside], camila: Caller) -> None:
-    """Daniel's calendar answers after 20 s; Camila's, at the same provider, and everything else goes on."""
-    office.fault("latency", seconds=20, operation="events.*")
+    """Daniel's calendar answers after 40 s; Camila's, at the same provider, and everything else goes on."""
+    office.fault("latency", seconds=40, operation="events.*")
     slow = [await office.meeting() for _ in range(6)]
     email = f"{uuid7_hex().lower()}@example.org"
     await disconnect(camila)
     await office.outside.connect(camila, email)
     other = await camila.creates(title="Quick", startDateTime="2199-01-01T10:00:00", endDateTime="2199-01-01T11:00:00")
-    await sees_sync(camila, other, "SYNCED", within=10)
+    await sees_sync(camila, other, "SYNCED")
     assert {(await office.host.sees(one))["externalSyncStatus"] for one in slow} == {"PENDING"}
     await disconnect(camila)
