@@ -29,7 +29,7 @@ PURE = [
     "libs/chassis",
     "services",
     "tests/simulators",
-    "deploy/operator/tests/test_tokens.py",
+    "tools/meetings-cli/tests/test_tokens.py",
     f"-k={' and '.join(f'not {name}' for name in TIMELESS.split())}",
 ]
 
