@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from localrun.ports import Ports
-from localrun.state import held
+from localrun.state import lock_state_dir
 
 
 def run(tmp_path: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def test_an_unknown_kafka_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_up_already_is_told(tmp_path: Path) -> None:
-    with held(tmp_path / "state", "gateway http://127.0.0.1:8080"):
+    with lock_state_dir(tmp_path / "state", "gateway http://127.0.0.1:8080"):
         assert_told(run(tmp_path), "running already", f"pid {os.getpid()}, gateway http://127.0.0.1:8080")
 
 

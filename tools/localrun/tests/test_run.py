@@ -134,7 +134,7 @@ def test_a_service_that_dies_is_started_again(tmp_path: Path, eventually: Eventu
         gateway = platform.processes["api-gateway"]
         before = gateway.pid
         gateway.kill(signal.SIGKILL)
-        platform.revive()
+        platform.restart_exited()
         assert gateway.running
         assert gateway.pid != before
         host = platform.addresses.people[0]

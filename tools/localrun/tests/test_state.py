@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 from localrun.keys import Keys
 from localrun.problem import LocalRunError
-from localrun.state import held
+from localrun.state import lock_state_dir
 
 
 def test_a_second_run_is_told_where_the_first_is(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    with held(folder, "gateway http://127.0.0.1:8080"):
+    with lock_state_dir(folder, "gateway http://127.0.0.1:8080"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         told = r"running already .*pid \d+, gateway http://127\.0\.0\.1:8080"
-        with pytest.raises(LocalRunError, match=told), held(folder, "another"):
+        with pytest.raises(LocalRunError, match=told), lock_state_dir(folder, "another"):
             pytest.fail("two runs hold one folder")
-    with held(folder, "the next"):
+    with lock_state_dir(folder, "the next"):
         assert "the next" in (folder / "run.lock").read_text()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalRunError, match="STATE_DIR"), held(tmp_path / "file" / "state", ""):
+    with pytest.raises(LocalRunError, match="STATE_DIR"), lock_state_dir(tmp_path / "file" / "state", ""):
         pytest.fail("a file was used as a folder")
 
 

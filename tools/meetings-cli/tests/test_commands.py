@@ -65,13 +65,15 @@ def calendar_sync(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
 
-    desk, app = CalendarSync(), service_app(Health(), lifespan)
+    calendar, app = CalendarSync(), service_app(Health(), lifespan)
     settings = Settings(internal_token=SecretStr("internal"))
-    app.router.routes.extend(query_routes(settings, {ReencryptSecrets: desk.reseal, ResyncCalendar: desk.resync}))
+    app.router.routes.extend(
+        query_routes(settings, {ReencryptSecrets: calendar.reseal, ResyncCalendar: calendar.resync})
+    )
     with running(app) as url:
         monkeypatch.setenv("CALENDAR_SYNC_URL", url)
         monkeypatch.setenv("INTERNAL_TOKEN", "internal")
-        yield desk
+        yield calendar
 
 
 # --- having calendar-sync do something ----------------------------------------------------------------------------

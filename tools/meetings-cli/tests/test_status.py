@@ -18,15 +18,15 @@ from meetings_cli.health import ServiceHealth
 from meetings_cli.lag import GROUPS, Lag, ask_lags
 from meetings_cli.settings import Settings
 from meetings_cli.status import DeadLetterCount, Status, counted
-from meetings_cli.stores import CalendarsStanding, OutboxStanding, WorkStanding
+from meetings_cli.stores import CalendarStats, JobStats, OutboxStats
 
 NOW = utc_now()
 WELL = ServiceHealth(name="meeting-core", url="http://core", alive=True, ready=True, problems={})
 IDLE = Standing(due=0, later=0, leased=0, abandoned=0, waiting=0, gave_up=0, overdue=0)
 
 
-def work(**changes: Any) -> WorkStanding:
-    return WorkStanding(kind="delivery", standing=replace(IDLE, **changes))
+def work(**changes: Any) -> JobStats:
+    return JobStats(kind="delivery", standing=replace(IDLE, **changes))
 
 
 def test_a_quiet_platform_is_well() -> None:
@@ -35,9 +35,9 @@ def test_a_quiet_platform_is_well() -> None:
         services=[WELL],
         lags=[Lag(group="g", topic="t", records=1000)],
         dead_letters=[DeadLetterCount(topic="t", open=0, replayed=3)],
-        outboxes=[OutboxStanding(service="s", collection="c", pending=9, overdue=30)],
+        outboxes=[OutboxStats(service="s", collection="c", pending=9, overdue=30)],
         work=[work(due=9, later=9, leased=9, overdue=120)],
-        calendars=CalendarsStanding(connections={}, feeds=1, watched=0, oldest_pull=NOW - timedelta(minutes=30)),
+        calendars=CalendarStats(connections={}, feeds=1, watched=0, oldest_pull=NOW - timedelta(minutes=30)),
     )
     assert status.wrong == []
 
@@ -51,9 +51,9 @@ def test_what_is_wrong_is_said_in_a_sentence_each() -> None:
         ],
         lags=[Lag(group="g", topic="t", records=1001)],
         dead_letters=[DeadLetterCount(topic="t.g.dlt", open=2, replayed=3)],
-        outboxes=[OutboxStanding(service="s", collection="c", pending=1, overdue=31)],
+        outboxes=[OutboxStats(service="s", collection="c", pending=1, overdue=31)],
         work=[work(gave_up=4), work(overdue=121), work(overdue=121, waiting=1)],
-        calendars=CalendarsStanding(connections={}, feeds=1, watched=1, oldest_pull=NOW - timedelta(minutes=31)),
+        calendars=CalendarStats(connections={}, feeds=1, watched=1, oldest_pull=NOW - timedelta(minutes=31)),
         unknown={"broker": "no answer from the broker"},
     )
     assert status.wrong == [

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from localrun.greeting import FIRST_MEETING, first_meeting, greeting
+from localrun.parent_death import die_with_parent
 from localrun.paths import REPOSITORY
 from localrun.platform import KafkaKind, Platform
 from localrun.ports import Ports, variable
 from localrun.problem import LocalRunError
-from localrun.tether import die_with_parent
 
 _SETTINGS = """\
 settings, all from the environment (make passes them on, as in: make run KAFKA=apache)
@@ -90,7 +90,7 @@ def _run(environ: Mapping[str, str]) -> None:
             script.write_text(first_meeting(platform.addresses))
             console.print(greeting(platform.addresses, _shortest(platform.state_dir)), markup=False)
             while True:
-                platform.revive()
+                platform.restart_exited()
                 time.sleep(_REVIVE_SECONDS)
     finally:
         status.stop()

@@ -15,12 +15,12 @@ from localrun.edge import edge
 from localrun.kafka import apache_kafka, bootstrap, jars_are_here, tansu
 from localrun.keys import Keys
 from localrun.mongodb import mongod, uri
-from localrun.parts import Part, Wiring, url
 from localrun.people import contact_ids, log_in, staff_ids
 from localrun.ports import Ports, require_free
 from localrun.problem import LocalRunError
 from localrun.processes import READY_SECONDS, Process, ProcessFailedError, answers_ok, describe_exit, stop_all
-from localrun.state import held
+from localrun.service_graph import ServiceGraph, ServiceSpec, url
+from localrun.state import lock_state_dir
 
 KafkaKind = Literal["tansu", "apache"]
 Report = Callable[[str], None]
@@ -52,7 +52,7 @@ class Platform:
         self._mongodb = not own_mongodb
         self._ports = ports
         self._environ, self._overrides, self._report, self._waiting = environ, env_overrides, report, waiting
-        wiring = Wiring(
+        graph = ServiceGraph(
             ports=ports,
             keys=Keys.kept_in(state_dir / "keys.json"),
             state_dir=state_dir,
@@ -60,8 +60,12 @@ class Platform:
             tansu=self._kafka == "tansu",
             mongodb=own_mongodb or uri(ports.mongodb),
         )
-        self._wiring = wiring
-        self._simulators, self._workers, self._doors = wiring.simulators(), wiring.workers(), wiring.doors()
+        self._graph = graph
+        self._simulators, self._workers, self._edge_services = (
+            graph.simulators(),
+            graph.workers(),
+            graph.edge_services(),
+        )
 
     @classmethod
     @contextlib.contextmanager
@@ -86,7 +90,7 @@ class Platform:
         """
         ports = Ports.from_environment(environ, port_offset)
         folder = state_dir.resolve()
-        with held(folder, f"gateway {url(ports.gateway)}"):
+        with lock_state_dir(folder, f"gateway {url(ports.gateway)}"):
             platform = cls(
                 folder,
                 ports,
@@ -102,7 +106,7 @@ class Platform:
             finally:
                 platform._stop()
 
-    def revive(self) -> None:
+    def restart_exited(self) -> None:
         """Start again whatever has ended by itself. Raises `LocalRunError` when that fails or cannot help."""
         for process in self.processes.values():
             status = process.returncode
@@ -124,7 +128,7 @@ class Platform:
         self._provision()
         workers = self._launch(map(self._python, self._workers))
         login, *world = self._simulators  # the gateway is ready once it has the login's keys
-        self._await(self._launch([self._edge(), *map(self._python, [login, *self._doors])]), "services load")
+        self._await(self._launch([self._edge(), *map(self._python, [login, *self._edge_services])]), "services load")
         # The workers now wait to be let into their consumer groups: time for the other simulators to load.
         waiters = [*workers, *self._launch(map(self._python, world))]
         self._await(waiters, "services join their Kafka consumer groups, the simulated world loads")
@@ -136,7 +140,7 @@ class Platform:
         """Stop the services first, because they drain while their neighbours still answer."""
         self._report("stopping")
         self._run_json.unlink(missing_ok=True)
-        services = [part.name for part in (*self._doors, *self._workers)]
+        services = [part.name for part in (*self._edge_services, *self._workers)]
         for layer in (["edge"], services, [part.name for part in self._simulators]):
             stop_all([self.processes[name] for name in layer if name in self.processes])
         stop_all(self.processes.values())  # what is left: broker and database
@@ -165,7 +169,7 @@ class Platform:
             log=self._log("edge"),
         )
 
-    def _python(self, part: Part) -> Process:
+    def _python(self, part: ServiceSpec) -> Process:
         return Process(
             part.name,
             [sys.executable, "-m", part.program],
@@ -199,7 +203,7 @@ class Platform:
                 raise
 
     def _provision(self) -> None:
-        env = self._env("provision", {"KAFKA_BOOTSTRAP_SERVERS": self._wiring.kafka})
+        env = self._env("provision", {"KAFKA_BOOTSTRAP_SERVERS": self._graph.kafka})
         job = Process("provision", [sys.executable, "-m", "chassis.provision"], log=self._log("provision"), env=env)
         self._waiting("topics are created")
         job.start()
@@ -208,7 +212,7 @@ class Platform:
         self._report("topics are there")
 
     def _env(self, name: str, wired: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of a process: its defaults, then the caller's, then the wiring, then overrides."""
+        """The environment of a process: its defaults, then the caller's, then the graph's, then overrides."""
         direct = ",".join(filter(None, [self._environ.get("NO_PROXY") or self._environ.get("no_proxy"), "127.0.0.1"]))
         return {
             **(defaults or {}),
@@ -235,9 +239,9 @@ class Platform:
             mail=url(ports.mail),
             google=url(ports.google),
             microsoft=url(ports.microsoft),
-            kafka=self._wiring.kafka,
-            mongodb=self._wiring.mongodb,
-            services={part.name: part.url for part in (*self._workers, *self._doors)},
+            kafka=self._graph.kafka,
+            mongodb=self._graph.mongodb,
+            services={part.name: part.url for part in (*self._workers, *self._edge_services)},
             people=log_in(url(ports.platform)),
             contacts=contact_ids(),
             staff=staff_ids(),

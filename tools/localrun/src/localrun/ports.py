@@ -56,7 +56,7 @@ class Ports:
         return chosen
 
     def by_name(self) -> dict[str, int]:
-        """Part name to port, in the order of declaration."""
+        """ServiceSpec name to port, in the order of declaration."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 

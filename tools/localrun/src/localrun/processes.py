@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from localrun import tether
+from localrun import parent_death
 from localrun.problem import LocalRunError
 
 GRACE_SECONDS = 30.0
@@ -146,7 +146,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self._command],
+                [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *self._command],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

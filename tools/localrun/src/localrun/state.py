@@ -12,7 +12,7 @@ from localrun.problem import LocalRunError
 
 
 @contextlib.contextmanager
-def held(state_dir: Path, description: str) -> Iterator[None]:
+def lock_state_dir(state_dir: Path, description: str) -> Iterator[None]:
     """Hold the folder, made for this user alone when it does not exist; the kernel lets go when this process ends.
 
     `description` is what a second run is told about the first. Raises `LocalRunError` when another run holds it.

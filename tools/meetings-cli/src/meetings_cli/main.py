@@ -8,8 +8,8 @@ import typer
 from pydantic import ValidationError
 
 from meetings_cli.commands import calendar, dead_letters, keys, status, token, work
+from meetings_cli.console import err
 from meetings_cli.problem import Problem
-from meetings_cli.screen import err
 
 app = typer.Typer(
     help="Operate the Meetings platform. Addresses and secrets come from the environment, under the names that the "

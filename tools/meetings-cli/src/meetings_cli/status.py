@@ -11,7 +11,7 @@ from meetings_cli.health import ServiceHealth, ask_services
 from meetings_cli.lag import Lag, ask_lags
 from meetings_cli.problem import Problem, broker_errors, database_errors
 from meetings_cli.settings import Settings
-from meetings_cli.stores import CalendarsStanding, MailLimitsStatus, OutboxStanding, WorkStanding, open_stores
+from meetings_cli.stores import CalendarStats, JobStats, MailLimitsStatus, OutboxStats, open_stores
 
 # The same as in deploy/observability/alerts.yml, so that both call the same things wrong.
 MOST_LAG = 1000
@@ -35,9 +35,9 @@ class Status(BaseModel):
     services: list[ServiceHealth]
     lags: list[Lag] | None = None
     dead_letters: list[DeadLetterCount] | None = None
-    outboxes: list[OutboxStanding] | None = None
-    work: list[WorkStanding] | None = None
-    calendars: CalendarsStanding | None = None
+    outboxes: list[OutboxStats] | None = None
+    work: list[JobStats] | None = None
+    calendars: CalendarStats | None = None
     mail_limits: MailLimitsStatus | None = None
     unknown: dict[str, str] = Field(default_factory=dict)
 

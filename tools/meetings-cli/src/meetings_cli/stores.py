@@ -53,7 +53,7 @@ WORK: dict[str, Kind] = {
 }
 
 
-class OutboxStanding(BaseModel):
+class OutboxStats(BaseModel):
     """Documents with unpublished events, and for how many seconds the sweeper has owed the oldest of them."""
 
     service: str
@@ -62,14 +62,14 @@ class OutboxStanding(BaseModel):
     overdue: float
 
 
-class WorkStanding(BaseModel):
+class JobStats(BaseModel):
     """How the work of one kind stands."""
 
     kind: str
     standing: Standing
 
 
-class CalendarsStanding(BaseModel):
+class CalendarStats(BaseModel):
     """Connections by status; open feeds, those of them that a push channel watches, and the one read longest ago."""
 
     connections: dict[str, int]
@@ -107,9 +107,9 @@ class Stores:
     def oversight(self, kind: Kind) -> Oversight:
         return Oversight(self._collection(kind.place), kind.name)
 
-    async def outboxes(self) -> list[OutboxStanding]:
+    async def outboxes(self) -> list[OutboxStats]:
         return [
-            OutboxStanding(
+            OutboxStats(
                 service=place[0],
                 collection=place[1],
                 pending=await pending(self._collection(place)),
@@ -118,15 +118,15 @@ class Stores:
             for place in OUTBOXES
         ]
 
-    async def work(self) -> list[WorkStanding]:
-        return [WorkStanding(kind=kind.name, standing=await self.oversight(kind).standing()) for kind in WORK.values()]
+    async def work(self) -> list[JobStats]:
+        return [JobStats(kind=kind.name, standing=await self.oversight(kind).standing()) for kind in WORK.values()]
 
-    async def calendars(self) -> CalendarsStanding:
+    async def calendars(self) -> CalendarStats:
         connections, feeds = self._collection(_CONNECTIONS), self._collection(_FEEDS)
         is_open = {"state": "OPEN"}
         watched = {"channels": {"$elemMatch": {"state": "OPEN", "expiresAt": {"$gt": utc_now()}}}}
         oldest = await feeds.find_one(is_open, projection=["staleSince"], sort={"staleSince": 1})
-        return CalendarsStanding(
+        return CalendarStats(
             connections={
                 status.value: await connections.count({"status": status.value}, hint="_id_")
                 for status in ConnectionStatus

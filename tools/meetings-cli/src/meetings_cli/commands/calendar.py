@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from contracts.api.calendar import SyncRunStatus
 
-from meetings_cli.asking import open_calendar_desk
-from meetings_cli.screen import awaited, err, out
+from meetings_cli.calendar_client import open_calendar_client
+from meetings_cli.console import awaited, err, out
 from meetings_cli.settings import Settings
 
 commands = typer.Typer(help="Connected calendars.", no_args_is_help=True)
@@ -25,8 +25,8 @@ async def resync(
 ) -> None:
     """Read all of a user's calendar anew, not only what changed: what was missed is found, what is gone is removed."""
     with err.status("reading the calendar"):
-        async with open_calendar_desk(Settings()) as desk:
-            pulled = await desk.resync(tenant, user)
+        async with open_calendar_client(Settings()) as calendar:
+            pulled = await calendar.resync(tenant, user)
     if pulled.status is SyncRunStatus.IN_PROGRESS:
         out.print("it takes long and goes on by itself; `meetings status` shows the oldest pull")
     else:

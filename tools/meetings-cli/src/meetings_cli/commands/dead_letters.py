@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from chassis.kafka.wire import Record
 
+from meetings_cli.console import awaited, out, progress, table
 from meetings_cli.dead_letters import TOPICS, DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
 from meetings_cli.problem import Problem, broker_errors
-from meetings_cli.screen import awaited, out, progress, table
 from meetings_cli.settings import Settings
 
 commands = typer.Typer(

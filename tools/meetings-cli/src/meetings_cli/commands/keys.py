@@ -2,8 +2,8 @@
 
 import typer
 
-from meetings_cli.asking import CalendarDesk, open_calendar_desk
-from meetings_cli.screen import awaited, out, progress
+from meetings_cli.calendar_client import CalendarClient, open_calendar_client
+from meetings_cli.console import awaited, out, progress
 from meetings_cli.settings import Settings
 
 commands = typer.Typer(help="Keys that seal what calendar providers gave us.", no_args_is_help=True)
@@ -22,10 +22,10 @@ async def rotate() -> None:
     First put the new key in front and restart every replica of calendar-sync. This may be broken off and repeated at
     any time. At the end it says whether the old keys can go.
     """
-    async with open_calendar_desk(Settings()) as desk:
-        resealed, unreadable = await _look_through(desk, "sealing anew")
+    async with open_calendar_client(Settings()) as calendar:
+        resealed, unreadable = await _look_through(calendar, "sealing anew")
         out.print(f"{resealed} secrets sealed anew")
-        late, unreadable = await _look_through(desk, "looking once more") if resealed else (0, unreadable)
+        late, unreadable = await _look_through(calendar, "looking once more") if resealed else (0, unreadable)
     if unreadable:
         out.print(
             f"{unreadable} secrets open with none of the keys. Put the key back that sealed them, or have their users "
@@ -39,12 +39,12 @@ async def rotate() -> None:
     out.print("Every secret is sealed with the first key. The others can be taken out, if every replica has this one.")
 
 
-async def _look_through(desk: CalendarDesk, what: str) -> tuple[int, int]:
+async def _look_through(calendar: CalendarClient, what: str) -> tuple[int, int]:
     """How many secrets had to be sealed anew, and how many cannot be opened."""
     resealed = unreadable = 0
     with progress() as shown:
         bar = shown.add_task(what, total=None)
-        async for page in desk.reseal():
+        async for page in calendar.reseal():
             resealed, unreadable = resealed + page.resealed, unreadable + page.unreadable
             shown.update(bar, total=page.total, advance=page.seen)
     return resealed, unreadable

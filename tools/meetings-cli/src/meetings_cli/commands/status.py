@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from meetings_cli.screen import awaited, err, local, out, table
+from meetings_cli.console import awaited, err, local, out, table
 from meetings_cli.settings import Settings
 from meetings_cli.status import Status, ask_status
 from meetings_cli.stores import MailLimitsStatus

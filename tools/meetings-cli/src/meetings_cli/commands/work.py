@@ -9,8 +9,8 @@ from chassis.mongo import Document
 from contracts.values.times import utc_now
 from pydantic import TypeAdapter
 
+from meetings_cli.console import awaited, local, out, progress, table
 from meetings_cli.problem import Problem, database_errors
-from meetings_cli.screen import awaited, local, out, progress, table
 from meetings_cli.settings import Settings
 from meetings_cli.stores import WORK, Kind, open_stores
 

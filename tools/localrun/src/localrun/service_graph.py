@@ -15,7 +15,7 @@ MICROSOFT_CLIENT_ID = "00000000-0000-4000-8000-00000000beef"
 
 
 @dataclass(frozen=True)
-class Part:
+class ServiceSpec:
     """One Python process: the module `program`, run with `python -m`.
 
     `name` is also that of its log.
@@ -35,7 +35,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class ServiceGraph:
     """What the parts of one run have in common."""
 
     ports: Ports
@@ -46,7 +46,7 @@ class Wiring:
     """Whether the broker is Tansu, which needs other settings than Apache Kafka."""
     mongodb: str
 
-    def simulators(self) -> list[Part]:
+    def simulators(self) -> list[ServiceSpec]:
         """The world around the platform, the login first."""
         ports, keys = self.ports, self.keys
         return [
@@ -58,7 +58,7 @@ class Wiring:
             self._simulator("microsoft", ports.microsoft, self._state_file("microsoft") | self._microsoft_client()),
         ]
 
-    def workers(self) -> list[Part]:
+    def workers(self) -> list[ServiceSpec]:
         """The services that work through topics and own a database."""
         ports, keys = self.ports, self.keys
         return [
@@ -95,7 +95,7 @@ class Wiring:
             ),
         ]
 
-    def doors(self) -> list[Part]:
+    def edge_services(self) -> list[ServiceSpec]:
         """The services that the outside calls."""
         ports = self.ports
         return [
@@ -117,10 +117,12 @@ class Wiring:
             ),
         ]
 
-    def _simulator(self, name: str, port: int, env: dict[str, str]) -> Part:
-        return Part(name, f"simulators.{name}", port, _listening(port) | env)
+    def _simulator(self, name: str, port: int, env: dict[str, str]) -> ServiceSpec:
+        return ServiceSpec(name, f"simulators.{name}", port, _listening(port) | env)
 
-    def _service(self, name: str, port: int, env: dict[str, str], defaults: Mapping[str, str] | None = None) -> Part:
+    def _service(
+        self, name: str, port: int, env: dict[str, str], defaults: Mapping[str, str] | None = None
+    ) -> ServiceSpec:
         common = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka, "INTERNAL_TOKEN": self.keys.internal_token}
         if self.tansu:
             # It sleeps through a fetch's wait instead of waking when data arrives; and it makes a static member wait
@@ -129,7 +131,7 @@ class Wiring:
         else:
             common["KAFKA_GROUP_INSTANCE_ID"] = f"{name}-local"
         program = f"{name.replace('-', '_')}.main"
-        return Part(name, program, port, _listening(port) | common | env, defaults or {})
+        return ServiceSpec(name, program, port, _listening(port) | common | env, defaults or {})
 
     def _console(self) -> dict[str, str]:
         """What the demo console shows: the API, the topics, and where the other pages are."""

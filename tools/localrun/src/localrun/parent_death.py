@@ -1,4 +1,4 @@
-"""Runs a command that dies with its parent: `python -I -S tether.py PARENT_PID COMMAND [ARGUMENT]...`.
+"""Runs a command that dies with its parent: `python -I -S parent_death.py PARENT_PID COMMAND [ARGUMENT]...`.
 
 The kernel's parent-death signal (prctl(2), PR_SET_PDEATHSIG) is the only tie that also holds when the parent is killed
 with SIGKILL. It survives exec, so this sets it, checks that the parent did not die just before, and becomes the command

@@ -19,7 +19,7 @@ _TIMEOUT = 120.0
 _PAGE = 100
 
 
-class CalendarDesk:
+class CalendarClient:
     """Asks one replica of calendar-sync; any will do. Every method raises a Problem when that does not do it."""
 
     def __init__(self, client: QueryClient, url: str) -> None:
@@ -47,8 +47,8 @@ class CalendarDesk:
 
 
 @asynccontextmanager
-async def open_calendar_desk(settings: Settings) -> AsyncIterator[CalendarDesk]:
+async def open_calendar_client(settings: Settings) -> AsyncIterator[CalendarClient]:
     """calendar-sync, where the settings say it is."""
     url = settings.calendar_sync_url
     async with open_query_client(settings, url, read_timeout=_TIMEOUT) as client:
-        yield CalendarDesk(client, url)
+        yield CalendarClient(client, url)
