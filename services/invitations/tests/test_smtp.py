@@ -129,7 +129,7 @@ async def mailer(server: Server) -> AsyncIterator[SmtpMailer]:
 
 
 def mail(to: str = "jane@example.com", content: bytes = b"Subject: x\r\n\r\n.dot\r\nend\r\n") -> Mail:
-    return Mail(to, "<1@example.com>", content)
+    return Mail(to, "<1@example.com>", content, organizer=SENDER, return_address=SENDER)
 
 
 async def test_a_mail_arrives_as_it_is(server: Server, mailer: SmtpMailer) -> None:

@@ -50,6 +50,10 @@ class RsvpKeys:
             raise ValueError("RSVP_TOKEN_KEYS: at least one key is needed")
         return cls(keys, next(iter(keys)))
 
+    def matching(self, prefix: bytes) -> list[bytes]:
+        """The keys whose ids begin so; where an address has no room for a whole id."""
+        return [key for key_id, key in self._keys.items() if key_id.startswith(prefix)]
+
     def of(self, key_id: bytes) -> bytes:
         """The key of this id; for an unknown id the one that signs, so that refusing takes the same work."""
         return self._keys.get(key_id, self._keys[self.signing])

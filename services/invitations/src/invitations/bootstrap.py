@@ -18,15 +18,21 @@ from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
+from invitations.adapters import replies
 from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryDesk, GuestBook
+from invitations.adapters.inbound.authentication import AuthenticationResults
+from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Party
 from invitations.adapters.mail.tongues import read_tongues
+from invitations.adapters.replies import ReplyRepository
 from invitations.adapters.smtp import SmtpMailer
 from invitations.application.delivering import Delivering, Patience, UndeliverableError
 from invitations.application.fair_order import FairOrder
+from invitations.application.inbound_mail import InboundMail
 from invitations.application.listening import Listening
+from invitations.domain.guest_addresses import GuestAddresses
 from invitations.settings import Settings
 
 
@@ -36,14 +42,14 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     Raises:
         ValueError: MAIL_FROM or RSVP_TOKEN_KEYS is unusable.
     """
-    composer = mail_composer(settings)
+    composer, addresses = mail_composer(settings), guest_addresses(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             database = await started.enter_async_context(open_database(settings))
             guests = database.collection("guests")
-            await guests.create_indexes(INDEXES)
+            await guests.create_indexes([*INDEXES, *replies.INDEXES])
 
             publisher = await started.enter_async_context(open_publisher(settings))
             outbox = Outbox(guests, publisher, grace=settings.outbox_grace)
@@ -64,6 +70,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=listening.handle
             )
             await started.enter_async_context(consumer.running())
+            if addresses is not None:
+                inbound = inbound_mail(settings, addresses, ReplyRepository(guests, outbox))
+                await started.enter_async_context(inbound_server(settings, addresses, inbound))
             health.must_live("consumer", consumer.problem)
             health.must_be_ready("mongodb", database.problem)
             yield
@@ -96,18 +105,46 @@ def mail_composer(settings: Settings) -> MailComposer:
     Raises:
         ValueError: MAIL_FROM or RSVP_TOKEN_KEYS is unusable.
     """
-    sender = _sender(settings)
     return MailComposer(
-        sender=sender,
-        uid_domain=settings.ical_uid_domain or sender.address.rpartition("@")[2],
+        sender=_sender(settings),
+        uid_domain=_uid_domain(settings),
+        addresses=guest_addresses(settings),
         links=RsvpLinks(
             settings.public_base_url,
-            RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value()),
+            _keys(settings),
             grace=timedelta(seconds=settings.rsvp_link_grace),
         ),
         tongues=read_tongues(),
         default_language=settings.default_language,
     )
+
+
+def guest_addresses(settings: Settings) -> GuestAddresses | None:
+    """The addresses to which guests reply; None: no mails come in.
+
+    Raises:
+        ValueError: REPLY_ADDRESS or RSVP_TOKEN_KEYS is unusable.
+    """
+    return None if settings.reply_address is None else GuestAddresses(settings.reply_address, _keys(settings))
+
+
+def inbound_mail(settings: Settings, addresses: GuestAddresses, guests: ReplyRepository) -> InboundMail:
+    """What handles mails that come in."""
+    return InboundMail(
+        guests,
+        addresses,
+        AuthenticationResults(settings.trusted_authserv_id),
+        uid_domain=_uid_domain(settings),
+        replies=Throttle(settings.replies_per_guest, window=3600),
+    )
+
+
+def _keys(settings: Settings) -> RsvpKeys:
+    return RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value())
+
+
+def _uid_domain(settings: Settings) -> str:
+    return settings.ical_uid_domain or _sender(settings).address.rpartition("@")[2]
 
 
 def _sender(settings: Settings) -> Party:

@@ -32,7 +32,36 @@ class SmtpSettings(DatabaseSettings):
     smtp_idle: float = Field(default=30, description="an unused connection is closed after this long")
 
 
-class Settings(SmtpSettings):
+class InboundProtocol(StrEnum):
+    """How the firm's mail server hands mails over."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"  # RFC 2033
+
+
+class InboundSettings(DatabaseSettings):
+    """Mails that come in: guests' replies, and mails that return."""
+
+    reply_address: str | None = Field(
+        default=None,
+        description="the address whose mails reach this service, with any `+tag`: guests' programs reply to it and "
+        "mails return to it; at most 14 characters before the @. Unset: answers by mail are not read",
+    )
+    inbound_host: str = Field(default="127.0.0.1", description="where the listener is; for the mail server alone")
+    inbound_port: int = Field(default=8125, description="its port")
+    inbound_protocol: InboundProtocol = Field(default=InboundProtocol.SMTP, description="`smtp` or `lmtp`")
+    inbound_connections: int = Field(default=100, ge=1, description="open at once")
+    inbound_max_bytes: int = Field(default=512 * 1024, ge=1024, description="the largest mail that is taken")
+    inbound_timeout: float = Field(default=60, description="after which a silent connection is closed")
+    replies_per_guest: int = Field(default=60, ge=0, description="mails in an hour that a guest's programs may send")
+    trusted_authserv_id: str | None = Field(
+        default=None,
+        description="the name under which the receiving mail server writes `Authentication-Results` (RFC 8601), and "
+        "removes forged ones. Unset: only replies to a guest's own signed address count",
+    )
+
+
+class Settings(SmtpSettings, InboundSettings):
     service_name: str = "invitations"
     http_port: int = 8092
     mongodb_database: str = "invitations"

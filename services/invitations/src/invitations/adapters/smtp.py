@@ -42,7 +42,7 @@ class SmtpMailer:
     """Sends mails over at most ``smtp_connections`` connections."""
 
     def __init__(self, settings: SmtpSettings, *, sender: str) -> None:
-        """``sender``: the address in MAIL FROM, to which bounces go."""
+        """``sender``: our own address, by whose domain we greet the server."""
         self._settings = settings
         self._sender = sender
         self._tls = _tls_context(settings)
@@ -124,7 +124,7 @@ class SmtpMailer:
     async def _mail_from(self, client: SMTP, mail: Mail) -> None:
         options = [f"SIZE={len(mail.content)}"] if client.supports_extension("size") else []
         try:
-            await client.mail(self._sender, options=options)
+            await client.mail(mail.return_address, options=options)
         except SMTPResponseException as reply:
             if reply.code == _SERVICE_CLOSING or reply.code in _AUTH_REQUIRED:
                 raise MailServerAwayError(_said(reply)) from reply

@@ -20,6 +20,10 @@ class Mail:
     recipient: str
     message_id: str
     content: bytes
+    organizer: str
+    """The ORGANIZER of the calendar part."""
+    return_address: str
+    """Where the mail returns when it cannot be delivered: MAIL FROM."""
 
 
 class UndeliverableError(Exception):
@@ -147,6 +151,7 @@ def _told(guest: Guest, kind: MailKind, mail: Mail) -> Told:
         sequence=guest.asked_in,
         address=mail.recipient,
         message_id=mail.message_id,
+        organizer=mail.organizer,
         first_message_id=guest.told.first_message_id if guest.told else mail.message_id,
         at=utc_now(),
     )

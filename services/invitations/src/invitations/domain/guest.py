@@ -52,6 +52,8 @@ class Told(BaseModel):
     """The version of the meeting that asked for it."""
     address: str
     message_id: str
+    organizer: str | None = None
+    """The ORGANIZER of the calendar part, which must not change."""
     first_message_id: str
     """Of the first mail to this guest: what a mail program hangs the others under."""
     at: Instant

@@ -55,9 +55,9 @@ class _Event:
 def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: str, recipient: str, uid: str) -> bytes:
     """The calendar object, as UTF-8 with CRLF.
 
-    ``organizer`` is our own address, since receivers distrust an organizer who is not the sender (RFC 6047 section 3);
-    the host is its name. The guest is the only attendee, so that guests do not learn of each other. DTSTAMP is when the
-    mail was asked for, so that sending it again changes nothing.
+    ``organizer`` is an address of ours, since receivers distrust an organizer of another domain than the sender's
+    (RFC 6047 section 3); the host is its name. The guest is the only attendee, so that guests do not learn of each
+    other. DTSTAMP is when the mail was asked for, so that sending it again changes nothing.
     """
     meeting = guest.meeting
     dtstart, dtend = _times(guest)

@@ -14,6 +14,7 @@ from invitations.adapters.mail.tongues import Tongue
 from invitations.adapters.mail.wording import wording
 from invitations.application.delivering import Mail, UndeliverableError
 from invitations.domain.guest import Guest
+from invitations.domain.guest_addresses import GuestAddresses
 
 
 class MailComposer:
@@ -27,8 +28,13 @@ class MailComposer:
         links: RsvpLinks,
         tongues: Mapping[Language, Tongue],
         default_language: Language,
+        addresses: GuestAddresses | None = None,
     ) -> None:
-        """``sender`` is the From and the ORGANIZER of everything; ``uid_domain`` the right side of UIDs, for ever."""
+        """``sender`` is the From of everything; ``uid_domain`` the right side of UIDs, for ever.
+
+        ``addresses``: where guests' programs reply to and mails return to; None: to the sender.
+        """
+        self._addresses = addresses
         self._sender = sender
         self._uid_domain = uid_domain
         self._links = links
@@ -43,6 +49,7 @@ class MailComposer:
         links = {} if kind is MailKind.CANCELLATION else self._links.of(guest, now=now)
         message_id = f"<{guest.participant_uuid}.{guest.asked_in}@{self._uid_domain}>"
         told = guest.told
+        organizer = self._organizer(guest)
         content = assemble(
             Parts(
                 sender=Party(name=words.host or self._sender.name, address=self._sender.address),
@@ -58,14 +65,25 @@ class MailComposer:
                     guest,
                     kind,
                     words,
-                    organizer=self._sender.address,
+                    organizer=organizer,
                     recipient=recipient,
                     uid=f"{guest.meeting_uuid}@{self._uid_domain}",
                 ),
                 method=method_of(kind),
             )
         )
-        return Mail(recipient, message_id, content)
+        return Mail(recipient, message_id, content, organizer, self._return_address(guest))
+
+    def _organizer(self, guest: Guest) -> str:
+        """The guest's own reply address; as in the mails that they have, since it makes the event what it is."""
+        if guest.told is not None and guest.told.organizer is not None:
+            return guest.told.organizer
+        return self._addresses.reply_address(guest.participant_uuid) if self._addresses else self._sender.address
+
+    def _return_address(self, guest: Guest) -> str:
+        if self._addresses is None:
+            return self._sender.address
+        return self._addresses.bounce_address(guest.participant_uuid, guest.asked_in)
 
 
 def deliverable(address: str | None) -> str:
