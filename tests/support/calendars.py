@@ -1,7 +1,7 @@
 """The simulated providers as a user's browser meets them: pages of consent."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -14,6 +14,7 @@ class Consents(Protocol):
     """A provider whose users can be asked, and can change their mind."""
 
     provider: CalendarProvider
+    simulator: Any
 
     def agree(self, url: str, email: str) -> dict[str, str]:
         """Consent to everything; gives the query that the browser is sent back with."""

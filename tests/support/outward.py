@@ -77,7 +77,7 @@ class OneAccount:
     """An account whose token is at hand."""
 
     def __init__(self, provider: CalendarProvider, email: str, token: Callable[[], str]) -> None:
-        self.account: Account | None = Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1)
+        self.account: Account | None = Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1, email)
         self.token = token
         self.troubles: list[SyncFailureCode] = []
         self.known: Window | None = None

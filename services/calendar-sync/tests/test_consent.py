@@ -11,6 +11,7 @@ from contracts.messages.calendar_commands import SetModalPreference
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.command import Actor
 from contracts.values.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
+from contracts.values.ids import uuid7_hex
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
 from tests.support.connections import EMAIL, House, new_actor
@@ -168,3 +169,24 @@ async def test_a_preference_survives_everything(house: House, consents: Consents
     refused = (await house.connecting().carry_out(reused)).error
     assert refused is not None
     assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code
+
+
+async def test_an_account_that_was_renamed_is_the_same_account(house: House, consents: Consents, actor: Actor) -> None:
+    old, new = (f"{uuid7_hex()}@example.com".lower() for _ in range(2))
+    before = await house.connect(actor, consents, old)
+    await house.disconnect(actor)
+    consents.simulator.control("POST", f"accounts/{old}/rename", {"email": new})
+    after = await house.connect(actor, consents, new)
+    assert (after.key, after.calendar_email) == (before.key, new)
+    other = await house.connect(new_actor(), consents, f"other.{old}")
+    assert other.key != before.key
+
+
+async def test_an_account_that_takes_over_an_address_is_another_account(
+    house: House, google: GoogleConsents, actor: Actor
+) -> None:
+    consents, old = google, f"{uuid7_hex()}@example.com".lower()
+    before = await house.connect(actor, consents, old)
+    consents.simulator.control("POST", f"accounts/{old}/rename", {"email": f"renamed.{old}"})
+    after = await house.connect(new_actor(), consents, old)
+    assert after.key != before.key

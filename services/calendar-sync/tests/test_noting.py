@@ -7,7 +7,6 @@ import pytest
 from calendar_sync.adapters.links import INDEXES, WORK, LinkBook
 from calendar_sync.application.noting import Noting
 from calendar_sync.application.ports import Account
-from calendar_sync.domain.link import account_key
 from chassis.kafka.wire import Received
 from chassis.mongo import Collection, Document, open_database
 from chassis.outbox import Outbox
@@ -61,7 +60,7 @@ class Desk:
         self.host = host
         self.woken: list[CalendarProvider] = []
         self.accounts = OneAccount(GOOGLE, f"{host}@example.com", str)
-        self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1)
+        self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1, host)
         self.accounts.account = self.account
         book = LinkBook(links, Outbox(links, publisher, grace=10))
         self.noting = Noting(book, Connections(self.accounts), self.accounts, wake=self.woken.append)
@@ -186,7 +185,7 @@ async def test_what_was_written_into_the_account_before_is_put_right_when_it_com
     desk.accounts.account = None
     await desk.hear((2, MeetingCanceled(meeting=meeting)))
     copy = {"provider": "GOOGLE", "calendarEmail": desk.account.calendar_email, "eventId": "1", "etag": "1"}
-    key = account_key(GOOGLE, desk.account.calendar_email)
+    key = desk.account.key
     await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"copies.{key}": copy}})
     desk.accounts.account = desk.account
     await desk.connection(ConnectionStatus.CONNECTED)

@@ -14,7 +14,7 @@ QUOTAS = {CalendarProvider.GOOGLE: (600, 60.0), CalendarProvider.OUTLOOK: (10_00
 
 
 def account(email: str, provider: CalendarProvider = CalendarProvider.GOOGLE) -> Account:
-    return Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1)
+    return Account("T1:TS1", "T1", "TS1", provider, "primary", email, 1, email)
 
 
 @pytest.mark.parametrize("provider", list(CalendarProvider))

@@ -91,7 +91,8 @@ class Reader:
     def reconnect(self, email: str = "host@example.com") -> None:
         assert self.accounts.account is not None
         generation = self.feed.generation + 1
-        self.accounts.account = replace(self.accounts.account, generation=generation, calendar_email=email)
+        old = self.accounts.account
+        self.accounts.account = replace(old, generation=generation, calendar_email=email, subject=email)
         self.feed.generation, self.feed.account = generation, account_key(CalendarProvider.GOOGLE, email)
 
 

@@ -17,7 +17,7 @@ from tests.support.connections import new_actor
 
 ACTOR = new_actor()
 COMMAND = SyncCalendar(command_id="1", fingerprint="", actor=ACTOR)
-ACCOUNT = Account("T:TS", ACTOR.tenant_uuid, ACTOR.user_id, CalendarProvider.GOOGLE, "primary", "host@example.com", 1)
+ACCOUNT = Account("T:TS", ACTOR.tenant_uuid, ACTOR.user_id, CalendarProvider.GOOGLE, "primary", "a@b.co", 1, "1")
 
 
 class StandInAccounts:

@@ -43,7 +43,7 @@ INDEXES = [
         name="consents",
         partialFilterExpression={"consents.stateHash": {"$exists": True}},
     ),
-    IndexModel([("calendarEmail", ASCENDING), ("provider", ASCENDING)], name="account"),
+    IndexModel([("subject", ASCENDING), ("provider", ASCENDING)], name="account"),
 ]
 """The shard key of a sharded cluster is {_id: 1}: every write names it."""
 
@@ -148,7 +148,7 @@ class StoredConnections:
     async def others_use(self, connection: Connection, leaving: Leaving) -> bool:
         found = await self._collection.find_one(
             {
-                "calendarEmail": leaving.calendar_email,
+                "subject": leaving.subject,
                 "provider": leaving.provider,
                 "status": ConnectionStatus.CONNECTED,
                 "_id": {"$ne": connection.connection_id},

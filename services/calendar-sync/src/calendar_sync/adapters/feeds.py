@@ -27,7 +27,6 @@ from calendar_sync.application.pulling import Ended, Pace, Pulled, Pulling, PutO
 from calendar_sync.application.writing import LeaseLostError
 from calendar_sync.domain.connection import connection_id
 from calendar_sync.domain.feed import Feed, FeedState
-from calendar_sync.domain.link import account_key
 
 log = structlog.get_logger()
 
@@ -63,7 +62,7 @@ class StoredFeeds:
             "tenantUuid": account.tenant_uuid,
             "userId": account.user_id,
             "provider": account.provider,
-            "account": account_key(account.provider, account.calendar_email),
+            "account": account.key,
             "generation": account.generation,
             "state": FeedState.OPEN,
             "staleSince": now,

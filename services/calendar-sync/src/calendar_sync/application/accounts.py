@@ -153,7 +153,7 @@ def _is_of(connection: Connection, account: Account) -> bool:
 
 
 def _account(connection: Connection) -> Account | None:
-    if not connection.is_connected or connection.provider is None or connection.calendar_email is None:
+    if not connection.is_connected or connection.provider is None or connection.subject is None:
         return None
     return Account(
         connection_id=connection.connection_id,
@@ -161,8 +161,9 @@ def _account(connection: Connection) -> Account | None:
         user_id=connection.user_id,
         provider=connection.provider,
         calendar_id=PRIMARY,
-        calendar_email=connection.calendar_email,
+        calendar_email=connection.calendar_email or "",
         generation=connection.generation,
+        subject=connection.subject,
         owner_type=connection.owner_type,
         owner_name=connection.owner_name,
     )

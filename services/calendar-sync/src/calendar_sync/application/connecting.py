@@ -196,6 +196,7 @@ class Connecting:
         def change(connection: Connection) -> Effects:
             event = connection.connect(
                 claimed.consent.provider,
+                subject=granted.subject,
                 email=granted.email,
                 scopes=granted.scopes,
                 grant=self._vault.seal_grant(granted.grant, connection.connection_id),

@@ -27,6 +27,8 @@ class Granted:
     """What a user has granted us."""
 
     grant: Grant
+    subject: str
+    """The provider's id of the account."""
     email: str
     scopes: list[str]
 

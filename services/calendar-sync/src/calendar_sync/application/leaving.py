@@ -89,4 +89,5 @@ def _account(connection: Connection, leaving: Leaving) -> Account:
         calendar_id=PRIMARY,
         calendar_email=leaving.calendar_email,
         generation=leaving.generation,
+        subject=leaving.subject,
     )

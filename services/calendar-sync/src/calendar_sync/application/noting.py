@@ -23,7 +23,7 @@ from contracts.values.meeting import MeetingState
 from contracts.values.times import utc_now
 
 from calendar_sync.application.ports import Account, Accounts
-from calendar_sync.domain.link import Link, Told, account_key
+from calendar_sync.domain.link import Link, Told
 
 _ASKING = (MeetingCreated, MeetingUpdated, MeetingCanceled, SyncRetryRequested)
 """What asks for the copy to be looked after; other events only bring a newer version of the meeting."""
@@ -127,7 +127,7 @@ class Noting:
 
     async def _begin(self, account: Account) -> None:
         """Meetings ahead will be written; so will be put right what was written into this account before."""
-        key, now = account_key(account.provider, account.calendar_email), utc_now()
+        key, now = account.key, utc_now()
         async for page in self._pages(account.tenant_uuid, account.user_id):
             concerned = [link for link in page if link.is_ahead(now) or key in link.copies]
             told = [

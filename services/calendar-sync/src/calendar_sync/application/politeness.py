@@ -69,7 +69,7 @@ class Politeness:
             yield
 
     def _bucket(self, account: Account) -> Bucket:
-        key = (account.provider, account.calendar_email)
+        key = (account.provider, account.subject)
         bucket = self._buckets.get(key)
         if bucket is None:
             manners = MANNERS[account.provider]

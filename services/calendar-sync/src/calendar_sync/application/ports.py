@@ -8,6 +8,7 @@ from typing import Protocol
 from contracts.values.enums import CalendarProvider, SyncFailureCode, UserType
 
 from calendar_sync.domain.external import Window
+from calendar_sync.domain.link import account_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Account:
     """A calendar that somebody has connected.
 
     ``generation`` rises each time this user connects: what was written or watched in an earlier one may be in another
-    calendar. ``calendar_id`` is the provider's, ``primary`` for the main one.
+    calendar. ``calendar_id`` is the provider's, ``primary`` for the main one. ``subject`` is the provider's id of the
+    account, which stays when its address changes (OpenID Connect ``sub``, Graph ``id``).
     """
 
     connection_id: str
@@ -25,8 +27,14 @@ class Account:
     calendar_id: str
     calendar_email: str
     generation: int
+    subject: str
     owner_type: UserType = UserType.TENANT_STAFF
     owner_name: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the account in documents; the same whoever connects it, however often, under whatever address."""
+        return account_key(self.provider, self.subject)
 
 
 class GrantRevokedError(Exception):

@@ -68,7 +68,7 @@ class Changes(Protocol):
         """
 
     async def has(self, access: Access, event_id: str) -> bool:
-        """Whether the event is still there, perhaps in another calendar of the account."""
+        """Whether the event may still be there, perhaps in another calendar of the account."""
 
 
 @dataclass(frozen=True, slots=True)

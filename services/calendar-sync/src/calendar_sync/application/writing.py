@@ -34,7 +34,7 @@ from calendar_sync.domain.failures import (
     TakenError,
     unavailable,
 )
-from calendar_sync.domain.link import Copy, Link, Told, account_key
+from calendar_sync.domain.link import Copy, Link, Told
 from calendar_sync.domain.taking_over import take_over, take_over_removal
 
 log = structlog.get_logger()
@@ -187,7 +187,7 @@ class Writing:
             return Attempt(told=link.tell(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
         if account.provider is not self.provider:
             return Attempt(elsewhere=account.provider)
-        key = account_key(account.provider, account.calendar_email)
+        key = account.key
         copy = link.copies.get(key) or Copy(provider=account.provider, calendar_email=account.calendar_email)
         copy.remember_block(block_of(link.wanted))
         work = _Work(link, account, key, copy, copy_of(link.wanted), number)

@@ -56,6 +56,7 @@ class Leaving(BaseModel):
 
     provider: CalendarProvider
     calendar_email: str
+    subject: str
     generation: int
     grant: str
 
@@ -74,6 +75,8 @@ class Connection(BaseModel):
     status: ConnectionStatus = ConnectionStatus.NONE
     provider: CalendarProvider | None = None
     calendar_email: str | None = None
+    subject: str | None = None
+    """The provider's id of the account, by which it is the same when its address changes."""
     generation: int = 0
     """How often the user has connected; what was written in one generation may be in another calendar than now."""
     scopes: list[str] = Field(default_factory=list)
@@ -126,19 +129,19 @@ class Connection(BaseModel):
         return next((one for one in claimed if one.provider is provider), None)
 
     def connect(
-        self, provider: CalendarProvider, *, email: str, scopes: list[str], grant: str, now: datetime
+        self, provider: CalendarProvider, *, subject: str, email: str, scopes: list[str], grant: str, now: datetime
     ) -> ConnectionChanged:
         """The provider gave us a sealed ``grant`` for the calendar of ``email``."""
         self.may_connect()
         self.status = ConnectionStatus.CONNECTED
-        self.provider, self.calendar_email, self.scopes = provider, email, scopes
+        self.provider, self.subject, self.calendar_email, self.scopes = provider, subject, email, scopes
         self.generation += 1
         self.replace_grant(grant)
         self.connected_at, self.last_synced_at, self.ended_because = now, None, None
         self.known_from = self.known_until = None
         self.consents = []
         # Revoking an old grant of the same account now would take the new one with it.
-        self.leaving = [one for one in self.leaving if (one.provider, one.calendar_email) != (provider, email)]
+        self.leaving = [one for one in self.leaving if (one.provider, one.subject) != (provider, subject)]
         self.trouble(None, None)
         return self._changed(provider, now)
 
@@ -194,11 +197,12 @@ class Connection(BaseModel):
         Raises:
             ApiError: there is nothing to end.
         """
-        if not self.is_connected or self.provider is None or self.calendar_email is None or self.grant is None:
+        if not self.is_connected or self.provider is None or self.subject is None or self.grant is None:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         leaving = Leaving(
             provider=self.provider,
-            calendar_email=self.calendar_email,
+            calendar_email=self.calendar_email or "",
+            subject=self.subject,
             generation=self.generation,
             grant=self.grant,
         )

@@ -271,6 +271,6 @@ class Link(BaseModel):
         return None if same else told
 
 
-def account_key(provider: CalendarProvider, calendar_email: str) -> str:
-    """Names an account at a provider; the same whoever connects it, and however often."""
-    return uuid8_hex("calendar account", provider, calendar_email.casefold())
+def account_key(provider: CalendarProvider, subject: str) -> str:
+    """Names an account at a provider by the provider's id of it."""
+    return uuid8_hex("calendar account", provider, subject)

@@ -12,6 +12,7 @@ from simulators.google.calendar.series import find
 from simulators.google.calendar.writing import Writer, change, delete, insert
 from simulators.google.discovery.validation import check_body
 from simulators.google.oauth.grants import revoke
+from simulators.google.renaming import rename
 from simulators.google.state import Account, Event, Json, Mail, Role
 from simulators.google.world import World
 
@@ -22,6 +23,12 @@ class NewAccount(ControlModel):
     email: str
     name: str = ""
     time_zone: str = "UTC"
+
+
+class Rename(ControlModel):
+    """An account's new address."""
+
+    email: str
 
 
 class Share(ControlModel):
@@ -81,6 +88,10 @@ def _add_accounts(routes: APIRouter, world: World) -> None:
     @routes.post("/accounts", status_code=201)
     async def add_account(body: NewAccount) -> Account:
         return world.account(body.email, body.name, body.time_zone)
+
+    @routes.post("/accounts/{email}/rename")
+    async def rename_account(email: str, body: Rename) -> Account:
+        return rename(world, known(world, email), body.email.lower())
 
     @routes.post("/shares", status_code=204)
     async def share(body: Share) -> None:

@@ -44,6 +44,12 @@ class NewEvent(ControlModel):
     ical_uid: str | None = None
 
 
+class Rename(ControlModel):
+    """An account's new address."""
+
+    email: str
+
+
 class Move(ControlModel):
     """Where an event goes."""
 
@@ -192,6 +198,12 @@ def _add_grants(routes: APIRouter, world: World) -> None:
     async def revoke(email: str, body: Revocation) -> dict[str, int]:
         account = world.account(email)
         return {"grants": world.grants.refuse(account, body.reason, access_tokens=body.access_tokens)}
+
+    @routes.post("/accounts/{email}/rename")
+    async def rename_account(email: str, body: Rename) -> JsonObject:
+        account = world.account(email)
+        world.state.rename(account, body.email)
+        return _account_json(account)
 
     @routes.post("/accounts/{email}/delta/invalidate")
     async def invalidate_delta(email: str, body: Invalidation) -> dict[str, int]:

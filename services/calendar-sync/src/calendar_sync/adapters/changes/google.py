@@ -56,7 +56,7 @@ class GoogleChanges:
         try:
             event = await self._client.call("events.get", access.token, calendarId=access.calendar_id, eventId=event_id)
         except MissingError:
-            return False
+            return True  # Google shows tombstones, so a 404 proves nothing
         return event.get("status") != "cancelled"
 
     def _read(self, event: Json, calendar_zone: str | None) -> Found:

@@ -74,7 +74,7 @@ class GoogleOAuth:
         if "refresh_token" not in token:
             raise ConsentFailedError(AuthorizationResult.REFUSED)
         grant = Grant(token["access_token"], _ends(token["expires_in"]), token["refresh_token"])
-        return Granted(grant, await self._email(grant.access_token), scopes)
+        return Granted(grant, *await self._identity(grant.access_token), scopes)
 
     async def renew(self, grant: Grant) -> Grant:
         return await self._threads.run(self._renew, grant)
@@ -160,12 +160,14 @@ class GoogleOAuth:
         log.error("google refuses to renew a grant", error=code)  # our own client, most likely
         return ProviderUnavailableError("the token endpoint refuses our client")
 
-    async def _email(self, access_token: str) -> str:
+    async def _identity(self, access_token: str) -> tuple[str, str]:
+        """The account's id, and its address."""
         answer = await ask(self._http, "GET", self._userinfo_url, headers={"Authorization": f"Bearer {access_token}"})
-        email = answer.json().get("email") if answer.status_code == 200 else None
-        if not isinstance(email, str):
+        person = answer.json() if answer.status_code == 200 else {}
+        subject, email = person.get("sub"), person.get("email")
+        if not isinstance(subject, str) or not isinstance(email, str):
             raise ConsentFailedError(AuthorizationResult.REFUSED)
-        return email.lower()
+        return subject, email.lower()
 
 
 def _available(answer: Any) -> Any:

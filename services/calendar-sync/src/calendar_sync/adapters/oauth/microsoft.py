@@ -106,7 +106,7 @@ class MicrosoftOAuth:
         if not set(map(_bare, NEEDED)) <= set(map(_bare, granted)):
             raise ConsentFailedError(AuthorizationResult.INCOMPLETE)
         grant = _grant(result, cache)
-        return Granted(grant, await self._email(grant.access_token), granted)
+        return Granted(grant, *await self._identity(grant.access_token), granted)
 
     async def renew(self, grant: Grant) -> Grant:
         return await self._threads.run(self._renew, grant)
@@ -173,16 +173,18 @@ class MicrosoftOAuth:
             raise GrantRevokedError(_REVOKED)
         raise ProviderUnavailableError("the token endpoint refuses our client")
 
-    async def _email(self, access_token: str) -> str:
+    async def _identity(self, access_token: str) -> tuple[str, str]:
+        """The account's id, and its address."""
         headers = {"Authorization": f"Bearer {access_token}"}
         answer = await ask(
-            self._http, "GET", self._me_url, params={"$select": "mail,userPrincipalName"}, headers=headers
+            self._http, "GET", self._me_url, params={"$select": "id,mail,userPrincipalName"}, headers=headers
         )
         person = answer.json() if answer.status_code == 200 else {}
         email = person.get("mail") or person.get("userPrincipalName")  # personal accounts may lack the first
-        if not isinstance(email, str):
+        subject = person.get("id")
+        if not isinstance(subject, str) or not isinstance(email, str):
             raise ConsentFailedError(AuthorizationResult.REFUSED)
-        return email.lower()
+        return subject, email.lower()
 
 
 def _grant(result: dict[str, Any], cache: str) -> Grant:

@@ -125,6 +125,7 @@ class Account(BaseModel):
 
     email: str
     name: str
+    first_email: str = Field(default="", description="The address that the account was made with, if it had another.")
     time_zone: str = "UTC"
     calendars: list[Calendar]
     events: dict[str, Event] = Field(default_factory=dict)
@@ -135,8 +136,8 @@ class Account(BaseModel):
 
     @property
     def user_id(self) -> str:
-        """Object id of the user."""
-        return ids.user_id(self.email)
+        """Object id of the user, which stays when the address changes."""
+        return ids.user_id(self.first_email or self.email)
 
     @property
     def tenant_id(self) -> str:
@@ -220,6 +221,21 @@ class State(BaseModel):
     subscriptions: dict[str, Subscription] = Field(default_factory=dict)
     transaction_window: timedelta = timedelta(days=1)
     revoke_replaced_tokens: bool = False
+
+    def rename(self, account: Account, email: str) -> None:
+        """Give the account another address, wherever the old one stood."""
+        old, email = account.email, email.strip().lower()
+        self.accounts[email] = self.accounts.pop(old)
+        account.first_email, account.email = account.first_email or old, email
+        for grant in self.grants.values():
+            grant.email = email if grant.email == old else grant.email
+        for subscription in self.subscriptions.values():
+            subscription.email = email if subscription.email == old else subscription.email
+        for mailbox in self.accounts.values():
+            for event in mailbox.events.values():
+                for person in [event.organizer, *event.attendees]:
+                    person.address = email if person.address == old else person.address
+        self.changes += 1
 
     def account(self, email: str) -> Account:
         """The account of an address, made on first use. Raises ValueError for what is no address."""
