@@ -1,12 +1,15 @@
 """Writing copies into both simulated providers: each wish is fulfilled once, whatever goes wrong on the way."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+from calendar_sync.application.calling import retry_in
 from calendar_sync.application.writing import Held, LeaseLostError, Marker
-from calendar_sync.domain.failures import StaleError
+from calendar_sync.domain.failures import StaleError, unavailable
 from calendar_sync.domain.link import Copy
+from contracts.messages.calendar_events import MirroredEventChanged
 from contracts.values.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from structlog.testing import capture_logs
 
@@ -219,6 +222,56 @@ async def test_retry_after_is_honoured_and_holds_the_whole_account(office: Offic
     assert attempt.again_in is not None
     assert attempt.again_in >= 40
     assert attempt.pause_account
+
+
+@pytest.mark.parametrize("number", [1, 8, 30])
+async def test_what_a_provider_asks_for_counts_however_often_it_did(office: Office, number: int) -> None:
+    desk = office.desk()
+    desk.failures = number - 1
+    office.fault("error", status=503, retryAfter=1, operation="events.*", times=1)
+    attempt = await desk.attempt()
+    assert attempt.again_in is not None
+    assert 1 <= attempt.again_in <= 6
+    assert attempt.pause_account
+
+
+def test_pauses_grow_where_no_provider_says_how_long() -> None:
+    failure = unavailable("503")
+    pauses = [retry_in(failure, attempt, first=1, most=300) for attempt in (1, 4, 20)]
+    assert 0.5 <= pauses[0] <= 1 < pauses[1] <= 8 < pauses[2] <= 300
+    asked = unavailable("503", retry_after=7)
+    assert all(7 < retry_in(asked, attempt, first=1, most=300) <= 12 for attempt in range(1, 40))
+
+
+async def test_a_zone_that_google_refuses_is_written_as_the_same_instants(google_office: Office) -> None:
+    desk = google_office.desk()
+    desk.want(timezone="America/Coyhaique")
+    google_office.fault("error", status=400, reason="invalid", operation="events.insert", times=1)
+    google_office.fault("error", status=400, reason="invalid", operation="events.patch", times=1)
+    told = (await desk.settle()).told
+    assert told is not None
+    assert told.status is ExternalSyncStatus.SYNCED
+    event = google_office.event()
+    assert (event["start"]["timeZone"], event["end"]["timeZone"]) == ("UTC", "UTC")
+    assert datetime.fromisoformat(event["start"]["dateTime"]) == desk.link.wanted.starts_at
+    before = google_office.event()
+    desk.want(timezone="America/Coyhaique", meeting_information="More")
+    await desk.settle()
+    assert google_office.event()["start"] == before["start"]
+    google_office.move("2027-06-02T12:00:00", "2027-06-02T13:00:00", "UTC")
+    desk.look()
+    change = (await desk.attempt()).change
+    assert isinstance(change, MirroredEventChanged)
+    assert change.timezone == "America/Coyhaique", "the host chose no other"
+
+
+async def test_what_google_refuses_in_utc_too_cannot_pass(google_office: Office) -> None:
+    google_office.fault("error", status=400, reason="invalid", operation="events.*")
+    desk = google_office.desk()
+    desk.want(timezone="America/Coyhaique")
+    told = (await desk.attempt()).told
+    assert told is not None
+    assert told.failure_code is SyncFailureCode.INVALID_REQUEST
 
 
 async def test_what_cannot_pass_is_told_at_once_and_left(office: Office) -> None:

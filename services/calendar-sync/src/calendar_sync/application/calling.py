@@ -3,13 +3,27 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from chassis.backoff import backoff
 from chassis.tracing import SpanKind, span
 
 from calendar_sync.application.politeness import Politeness
 from calendar_sync.application.ports import Account, Accounts
-from calendar_sync.domain.failures import TOKEN_REFUSED, CallFailedError, UnauthorizedError
+from calendar_sync.domain.failures import TOKEN_REFUSED, CallFailedError, Failure, UnauthorizedError
 
 Answer = TypeVar("Answer")
+_MAX_AFTER_ASKED = 5.0
+"""Seconds: what is added at most to a pause that a provider asks for, so that not everybody comes back at once."""
+
+
+def retry_in(failure: Failure, attempt: int, *, first: float, most: float) -> float:
+    """Seconds until the next attempt after the ``attempt``-th failure (from 1) in a row.
+
+    Where the provider said when (``Retry-After``), that counts, give or take a few seconds, however many attempts there
+    were; otherwise pauses double from ``first`` up to ``most``.
+    """
+    if failure.retry_after is None:
+        return backoff(attempt, first=first, most=most)
+    return failure.retry_after + backoff(attempt, first=first, most=min(most, _MAX_AFTER_ASKED))
 
 
 class Calls:

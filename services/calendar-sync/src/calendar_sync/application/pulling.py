@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from chassis.backoff import backoff
 from contracts.messages.calendar_events import (
     CalendarOwner,
     ExternalEventDeleted,
@@ -20,7 +19,7 @@ from contracts.messages.calendar_events import (
 from contracts.values.enums import CalendarProvider, SyncFailureCode
 from contracts.values.times import utc_now
 
-from calendar_sync.application.calling import Calls
+from calendar_sync.application.calling import Calls, retry_in
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.application.writing import Access
 from calendar_sync.domain.event import When
@@ -236,8 +235,8 @@ class Pulling:
         log.info("a calendar could not be read", code=failure.code.value, reason=failure.reason, attempt=number)
         if not failure.passing or number >= self._pace.tell_after:
             await self._accounts.unreadable(account, failure.code, failure.reason)
-        pause = backoff(number, first=self._pace.retry_first, most=self._pace.retry_most)
-        seconds = max(pause, failure.retry_after or 0) if failure.passing else self._pace.interval
+        pause = retry_in(failure, number, first=self._pace.retry_first, most=self._pace.retry_most)
+        seconds = pause if failure.passing else self._pace.interval
         return PutOff(seconds=seconds, because=failure.code)
 
     async def _forget(self, feed: Feed, now: datetime) -> None:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from chassis.backoff import backoff
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import encode, envelope_for
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated, secret_hash
@@ -24,7 +23,7 @@ from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
-from calendar_sync.application.calling import Answer, Calls
+from calendar_sync.application.calling import Answer, Calls, retry_in
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.application.writing import Access
 from calendar_sync.domain.failures import (
@@ -285,8 +284,8 @@ class Watching:
 
     def _failed(self, watched: Watched, number: int, failure: Failure) -> None:
         log.warning("a calendar cannot be watched", code=failure.code.value, reason=failure.reason, attempt=number)
-        pause = backoff(number, first=self._retry_first, most=self._retry_most)
-        watched.failure, watched.retry_in = failure, max(pause, failure.retry_after or 0)
+        watched.failure = failure
+        watched.retry_in = retry_in(failure, number, first=self._retry_first, most=self._retry_most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from chassis.backoff import backoff
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
 from contracts.values.enums import CalendarProvider, ExternalSyncStatus, SyncFailureCode, SyncOperation
 from contracts.values.ids import uuid8_hex
 from contracts.values.times import utc_now
 
-from calendar_sync.application.calling import Answer, Calls
+from calendar_sync.application.calling import Answer, Calls, retry_in
 from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.domain.description import block_of
 from calendar_sync.domain.event import EventContent, copy_of
@@ -283,12 +282,12 @@ class Writing:
         )
         if not failure.passing:
             return Attempt(key=work.key, copy=work.copy, told=told)
-        pause = backoff(work.number, first=self._patience.first, most=self._patience.most)
+        patience = self._patience
         return Attempt(
             key=work.key,
             copy=work.copy,
             told=told,
-            again_in=max(pause, failure.retry_after or 0),
+            again_in=retry_in(failure, work.number, first=patience.first, most=patience.most),
             pause_account=failure.retry_after is not None,
         )
 

@@ -37,7 +37,7 @@ def take_over(
         else:
             told["description"] = words
     if "when" in changed:
-        times = _times(theirs.when, meeting)
+        times = _times(theirs.when, meeting, known=copy.returned.when.zone)
         if times is None:
             copy.accepts(theirs, {"when"})
         else:
@@ -85,8 +85,10 @@ def _without_news_of_lines(copy: Copy, wanted: EventContent, meeting: MeetingSta
     return wanted.with_those_of(copy.asked, {"description"})
 
 
-def _times(when: When, meeting: MeetingState) -> dict[str, Any] | None:
-    """As wall times in the zone that the event shows, or else the meeting's; None when no meeting can be then.
+def _times(when: When, meeting: MeetingState, *, known: str | None) -> dict[str, Any] | None:
+    """As wall times in the zone that the host chose, or else the meeting's; None when no meeting can be then.
+
+    ``known`` is the zone that the event has shown before: of one that a provider put in its place, nobody chose it.
 
     Days need no zone. Instants that a zone's wall clock cannot tell, in the hour that it repeats, are told in UTC.
     """
@@ -94,7 +96,8 @@ def _times(when: When, meeting: MeetingState) -> dict[str, Any] | None:
         start, end = (moment.replace(tzinfo=None) for moment in (when.starts_at, when.ends_at))
         given = {"start_date_time": start, "end_date_time": end, "all_day": True}
         return given if _scheduled(given | {"timezone": meeting.timezone}) else None
-    for zone in (when.zone, meeting.timezone, "UTC"):
+    chosen = when.zone if when.zone != known else None
+    for zone in (chosen, meeting.timezone, when.zone, "UTC"):
         given = _in_zone(when, zone) if zone else {}
         scheduled = _scheduled(given)
         if scheduled and (scheduled.schedule.starts_at, scheduled.schedule.ends_at) == (when.starts_at, when.ends_at):

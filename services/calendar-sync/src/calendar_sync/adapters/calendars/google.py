@@ -3,9 +3,12 @@
 Source: https://developers.google.com/workspace/calendar/api/v3/reference/events
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from contracts.values.enums import SyncFailureCode
 
 from calendar_sync.adapters.changes.reading import objects, part
 from calendar_sync.adapters.clients.google import GoogleClient
@@ -31,7 +34,7 @@ class GoogleCalendar:
         self._client = client
 
     async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
-        body = written(content, frozenset(EventContent.model_fields)) | {
+        marks = {
             "id": marker.event_id,
             "extendedProperties": {
                 "private": {
@@ -41,8 +44,8 @@ class GoogleCalendar:
                 }
             },
         }
-        answer = await self._call("insert", access, body=body)
-        return _remote(answer, ours=True)
+        everything = frozenset(EventContent.model_fields)
+        return await self._write(content, everything, lambda body: self._call("insert", access, body=body | marks))
 
     async def find(self, access: Access, marker: Marker) -> list[Remote]:
         try:
@@ -94,8 +97,24 @@ class GoogleCalendar:
         return list(dict.fromkeys(found))[:_MAX_CALENDARS]
 
     async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
-        answer = await self._call("patch", access, etag=held.etag, eventId=held.event_id, body=written(content, fields))
-        return _remote(answer, ours=True)
+        def patch(body: Json) -> Awaitable[Json]:
+            return self._call("patch", access, etag=held.etag, eventId=held.event_id, body=body)
+
+        return await self._write(content, fields, patch)
+
+    async def _write(
+        self, content: EventContent, fields: frozenset[str], write: Callable[[Json], Awaitable[Json]]
+    ) -> Remote:
+        """Google does not know every zone of IANA's: the same instants are written in UTC where it refuses one."""
+        try:
+            return _remote(await write(written(content, fields)), ours=True)
+        except CallFailedError as error:
+            when = content.when
+            zoned = "when" in fields and not when.all_day and when.zone not in (None, "UTC")
+            if not zoned or error.failure.code is not SyncFailureCode.INVALID_REQUEST:
+                raise
+        in_utc = content.model_copy(update={"when": when.model_copy(update={"zone": "UTC"})})
+        return _remote(await write(written(in_utc, fields)), ours=True)
 
     async def remove(self, access: Access, held: Held) -> None:
         await self._call("delete", access, etag=held.etag, eventId=held.event_id)
