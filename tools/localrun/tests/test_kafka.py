@@ -1,5 +1,6 @@
 """The two brokers, and what a newcomer without Java or Maven is told."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ async def test_apache_kafka_keeps_its_messages_over_a_restart_at_another_port(tm
 
 @pytest.mark.integration
 @pytest.mark.timeout(300)
-async def test_whoever_comes_by_a_detour_is_told_to_stay_on_it(tmp_path: Path) -> None:
+async def test_whoever_comes_by_a_detour_is_told_to_stay_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))  # as a cluster id it begins with a dash
     port, listening, advertised = free_port(), free_port(), free_port()
     process = apache_kafka(tmp_path, port, log=tmp_path / "kafka.log", detours={listening: advertised})
     process.start()

@@ -104,7 +104,7 @@ log.dirs={storage}
     if not (storage / "meta.properties").exists():
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = "kafka.tools.StorageTool"
-        _run([*java, tool, "format", "--ignore-formatted", "--cluster-id", cluster_id, "--config", str(properties)])
+        _run([*java, tool, "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", str(properties)])
     return Process("kafka", [*java, "kafka.Kafka", str(properties)], log=log, ready=lambda: accepts_connections(port))
 
 
