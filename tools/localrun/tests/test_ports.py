@@ -1,6 +1,7 @@
 """Ports are settings, and a taken one is told with what holds it."""
 
 import os
+import random
 import socket
 
 import pytest
@@ -58,3 +59,10 @@ def test_a_port_left_a_moment_ago_is_free() -> None:
         client.close()
     require_free({"gateway": port})
     assert holder(port) is None
+
+
+def test_a_port_is_given_to_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = free_port(), free_port()
+    drawn = iter([first, other, first, 20_000, *range(20_001, 32_000)])
+    monkeypatch.setattr(random, "randint", lambda low, high: next(drawn))
+    assert free_port() not in (first, other)

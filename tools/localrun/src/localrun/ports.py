@@ -78,11 +78,18 @@ def require_free(ports: Mapping[str, int]) -> None:
         raise LocalRunError("\n".join(taken))
 
 
+_GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that is free now, below the range that the kernel hands to outgoing connections, which could take it."""
+    """A port that is free now, below the range that the kernel hands to outgoing connections, which could take it.
+
+    No process is given the same one twice: who was given it first may not listen yet.
+    """
     while True:
         port = random.randint(20_000, 32_000)  # noqa: S311 (no secret)
-        if _is_free(port):
+        if port not in _GIVEN and _is_free(port):
+            _GIVEN.add(port)
             return port
 
 
