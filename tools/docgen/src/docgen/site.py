@@ -33,6 +33,8 @@ SECTIONS = {
     "benchmarks": "Measured",
     "chaos": "Under failures",
 }
+MAP = "README.md"
+"""The map for those who read the repository; a site has a navigation in its place."""
 _LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```[^\n]*$", re.MULTILINE | re.DOTALL)
 
@@ -47,8 +49,8 @@ def write_site(target: Path = BUILD) -> None:
     Raises `BrokenLinkError` when a page links to nothing.
     """
     shutil.rmtree(target, ignore_errors=True)
-    ignored = shutil.ignore_patterns("generate", "__pycache__")
-    shutil.copytree(ROOT / "docs", target / "docs", ignore=ignored)
+    shutil.copytree(ROOT / "docs", target / "docs")
+    (target / "docs" / MAP).unlink(missing_ok=True)
     pages = _pages()
     served = {path.relative_to(target / "docs").as_posix() for path in (target / "docs").rglob("*") if path.is_file()}
     for uri, text in pages.items():
@@ -89,6 +91,7 @@ def _pages() -> dict[str, str]:
     """The text of every page, by its path on the site."""
     docs = ROOT / "docs"
     pages = {path.relative_to(docs).as_posix(): _read(path) for path in sorted(docs.rglob("*.md"))}
+    pages.pop(MAP, None)
     pages |= {uri: _read(ROOT / source) for source, uri in ELSEWHERE.items()}
     for path in sorted((docs / "generated/asyncapi").glob("*.yaml")):
         pages[f"generated/asyncapi/{path.stem}.md"] = "\n".join(asyncapi_page(yaml.safe_load(_read(path)), path.name))
