@@ -34,7 +34,7 @@ lock: $(VENV)/bin/uv  ## refresh the locks, keeping what is pinned; UPGRADE=1 ta
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help
 	@$(BIN)/python -m localrun --with-parent
 
-tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, told step by step
+tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, step by step
 	@$(BIN)/python -m localrun.tour
 
 .PHONY: test lint unit clocks e2e hostile rehearsal chaos twoway bench

@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,27 +12,11 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.support.browser import DESKTOP, PHONE, browsing, is_accessible
 from tests.support.callers import Caller, done
+from tests.support.console import ZONE, console
 from tests.support.inbox import Inbox
 from tests.support.outside import disconnect, outsides
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-
-ZONE = "America/Santiago"
-
-
-@asynccontextmanager
-async def console(
-    platform: Platform, chromium: Browser, name: str = "Valentina Rojas", **options: Any
-) -> AsyncIterator[Page]:
-    """The console in English on a desktop, with somebody logged in."""
-    settings = {"viewport": DESKTOP, "locale": "en-US", "timezone_id": ZONE} | options
-    async with browsing(chromium, app=platform.addresses.console, **settings) as page:
-        await page.goto(platform.addresses.console)
-        await page.evaluate("localStorage.setItem('meetings-console-language', 'en')")
-        await page.reload()
-        await page.get_by_role("button", name=name).click()
-        await expect(page.locator("#stream")).to_have_text("Live", timeout=20_000)
-        yield page
 
 
 def filters(field: str, value: str) -> str:
@@ -251,13 +233,6 @@ async def test_the_keyboard_and_a_phone_are_enough_in_spanish(platform: Platform
         await expect(event(page, title)).to_be_visible()
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert await page.evaluate(overflow) == 0
-
-
-async def test_both_languages_have_every_text(platform: Platform, chromium: Browser) -> None:
-    async with console(platform, chromium) as page:
-        texts = await page.evaluate("import('/console/texts.js').then(({ TEXTS }) => TEXTS)")
-        parameters = [{key: sorted(re.findall(r"{\w+}", text)) for key, text in texts[name].items()} for name in texts]
-        assert parameters[0] == parameters[1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -40,7 +40,7 @@ async def browsing(chromium: Browser, *, app: str | None = None, **options: Any)
     problems: list[str] = []
     origin = None if app is None else app.split("/console")[0]
 
-    def told(message: ConsoleMessage) -> None:
+    def logged(message: ConsoleMessage) -> None:
         is_refusal = origin is not None and message.location["url"].startswith(f"{origin}/")
         if message.type == "error" and not (is_refusal and "Failed to load resource" in message.text):
             problems.append(message.text)
@@ -50,7 +50,7 @@ async def browsing(chromium: Browser, *, app: str | None = None, **options: Any)
         if request.resource_type != "document" and not is_own:
             problems.append(request.url)
 
-    context.on("console", told)
+    context.on("console", logged)
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on("request", requested)
     yield await context.new_page()
@@ -81,5 +81,5 @@ async def is_readable(page: Page) -> None:
 async def is_accessible(page: Page) -> None:
     """axe-core finds nothing serious or critical."""
     found = await Axe().run(page)
-    serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
-    assert serious == [], [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]
+    serious = [problem for problem in found.response["violations"] if problem["impact"] in ("serious", "critical")]
+    assert serious == [], [(problem["id"], [node["html"] for node in problem["nodes"]]) for problem in serious]

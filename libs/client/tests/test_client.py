@@ -65,7 +65,7 @@ Step = httpx.Response | Exception
 
 
 class Script:
-    """An API that gives scripted answers, the last of them for ever."""
+    """An API that gives scripted answers, and repeats the last of them."""
 
     def __init__(self, *steps: Step) -> None:
         self.requests: list[httpx.Request] = []

@@ -102,7 +102,7 @@ class MeetingsClient:
                     raise
 
     async def cancel(self, meeting_uuid: str, *, if_match: str | None = None, key: str | None = None) -> MeetingView:
-        """Cancel a meeting; its participants are told."""
+        """Cancel a meeting; its participants are notified."""
         return await self._decided("POST", f"{_path(meeting_uuid)}/cancel", key=key, if_match=if_match)
 
     async def hide(self, meeting_uuid: str, *, key: str | None = None) -> None:

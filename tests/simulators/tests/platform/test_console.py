@@ -17,19 +17,19 @@ SECRET = "a secret for this test, long enough for HS256"
 
 
 def gateway() -> FastAPI:
-    """A gateway that tells what it was asked."""
+    """A gateway that answers with what it was asked."""
     app = FastAPI()
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def answer(request: Request) -> Response:
-        told = {
+        received = {
             "method": request.method,
             "target": f"{request.scope['raw_path'].decode()}?{request.url.query}",
             "headers": dict(request.headers),
             "body": (await request.body()).decode(),
         }
         headers = {"ETag": '"3"', "X-Correlation-Id": "c1", "X-Internal": "hidden", "Set-Cookie": "state=s; Path=/"}
-        return Response(json.dumps(told), 202, headers=headers, media_type="application/json")
+        return Response(json.dumps(received), 202, headers=headers, media_type="application/json")
 
     return app
 
@@ -74,11 +74,11 @@ def test_requests_reach_the_gateway_as_they_are(console: httpx.Client) -> None:
     headers = {"Authorization": "Bearer t", "If-Match": '"2"', "Idempotency-Key": "k", "X-Other": "dropped"}
     answer = console.put("/api/v1/meetings/..%2Fx?a=%20b", headers=headers, content=b"{}")
     assert answer.status_code == 202
-    told = answer.json()
-    assert (told["method"], told["body"]) == ("PUT", "{}")
-    assert told["target"] == "/api/v1/meetings/..%2Fx?a=%20b"
-    assert (told["headers"]["authorization"], told["headers"]["if-match"]) == ("Bearer t", '"2"')
-    assert "x-other" not in told["headers"]
+    received = answer.json()
+    assert (received["method"], received["body"]) == ("PUT", "{}")
+    assert received["target"] == "/api/v1/meetings/..%2Fx?a=%20b"
+    assert (received["headers"]["authorization"], received["headers"]["if-match"]) == ("Bearer t", '"2"')
+    assert "x-other" not in received["headers"]
     assert (answer.headers["etag"], answer.headers["x-correlation-id"]) == ('"3"', "c1")
     assert answer.headers["set-cookie"].startswith("state=s")
     assert "x-internal" not in answer.headers
@@ -88,7 +88,7 @@ def test_the_directory_is_still_the_platforms_own(console: httpx.Client) -> None
     assert console.get(f"/api/contacts/{seed.ANA.uuid}").status_code == 401
 
 
-def test_a_gateway_that_is_down_is_told() -> None:
+def test_a_gateway_that_is_down_is_received() -> None:
     settings = ConsoleSettings(gateway_url="http://127.0.0.1:9", links={})
     with running(create_app(SECRET, settings)) as url:
         answer = httpx.get(f"{url}/api/v1/meetings", trust_env=False)

@@ -1,4 +1,4 @@
-"""`make tour`: a meeting travels through Kafka to mail and calendar, and back, told step by step."""
+"""`make tour`: a meeting travels through Kafka to mail and calendar, and back, step by step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Found = TypeVar("Found")
 
 
 class Tour:
-    """The steps, each told as it is taken. Everything a person could do with the console and a mail."""
+    """The steps, each announced as it is taken. Everything a person could do with the console and a mail."""
 
     def __init__(
         self, addresses: Addresses, http: httpx.AsyncClient, meetings: MeetingsClient, console: Console

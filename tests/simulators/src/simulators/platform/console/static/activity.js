@@ -23,7 +23,7 @@ export function showExchange(exchange) {
   );
 }
 
-/** Show a record under the request that led to it; what nobody here asked for gets a card of its own. */
+/** Show a record under the request that led to it; a record without one here gets a card of its own. */
 export function showRecord(record) {
   const isKnown = cards.has(record.correlationId);
   const card = cardOf(record.correlationId ?? record.id, false);
@@ -67,5 +67,5 @@ function disclosed(name, content) {
   return [element("details", {}, element("summary", {}, name), element("pre", {}, JSON.stringify(content, null, 1)))];
 }
 
-/** Ids cut to their ends, which tell them apart. */
+/** Ids cut to their ends, which differ. */
 const shortened = (path) => path.replace(/\/(M|MP)[0-9A-F]{26}([0-9A-F]{6})/g, "/$1…$2");

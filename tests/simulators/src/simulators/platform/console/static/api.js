@@ -19,7 +19,7 @@ export class ApiError extends Error {
 }
 
 export class Api {
-  /** `observe(exchange)` is told of each request when it is sent, and again when it is answered. */
+  /** `observe(exchange)` gets each request when it is sent, and again when it is answered. */
   constructor(session, observe) {
     this.session = session;
     this.observe = observe;

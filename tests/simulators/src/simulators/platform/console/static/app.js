@@ -47,7 +47,7 @@ class Desk {
       open: (uuid) => this.open(uuid),
       create: (start, end, allDay) => this.editor.create(start, end, allDay),
       move: (meeting, fields, revert) => attempt(() => this.#move(meeting, fields, revert)),
-      fail: tellFailure,
+      fail: notifyOfFailure,
     });
     showFind(this.api, this.session, { attempt, open: (uuid) => this.open(uuid) });
     attempt(() => this.connection.refresh());
@@ -120,17 +120,17 @@ class Desk {
   }
 }
 
-/** Do something that may fail, and tell the person when it does. */
+/** Do something that may fail, and notify the person when it does. */
 async function attempt(action) {
   try {
     return await action();
   } catch (error) {
-    tellFailure(error);
+    notifyOfFailure(error);
     return null;
   }
 }
 
-function tellFailure(error) {
+function notifyOfFailure(error) {
   notify(t("failed", { problem: error.text ?? error.message }), "bad");
 }
 

@@ -6,7 +6,7 @@ import { spokenInstant, t } from "./texts.js";
 const PROVIDERS = { google: "GOOGLE", outlook: "OUTLOOK" };
 
 export class ConnectionCard {
-  /** `attempt(action)` runs an action and tells the person when it fails. */
+  /** `attempt(action)` runs an action and notifies the person when it fails. */
   constructor(api, session, attempt) {
     this.api = api;
     this.session = session;

@@ -30,7 +30,7 @@ export function field(label, control, hint = null) {
 
 let clearing = 0;
 
-/** Tell what just happened, to eyes and to screen readers; `kind` is `good` or `bad`. */
+/** Show what just happened, also to screen readers; `kind` is `good` or `bad`. */
 export function notify(text, kind = "good") {
   const notice = byId("notice");
   (document.querySelector("dialog[open]") ?? document.body).append(notice); // what is outside a modal dialog is inert

@@ -88,7 +88,7 @@ export class MeetingDialog {
   }
 
   #participants(meeting) {
-    if (meeting.participants.length === 0) return element("p", { class: "muted" }, t("nobody"));
+    if (meeting.participants.length === 0) return element("p", { class: "muted" }, t("onlyHost"));
     return element("ul", { class: "participants" }, meeting.participants.map((participant) => this.#participant(meeting, participant)));
   }
 
@@ -136,7 +136,7 @@ export class MeetingDialog {
     return button(t(name), () => this.#do(act, text));
   }
 
-  /** Act, tell what came of it, and show the meeting as it is now; a conflict shows it, too. */
+  /** Act, notify of the outcome, and show the meeting as it is now; a conflict shows it, too. */
   #do(act, text = null) {
     return this.actions.attempt(async () => {
       try {

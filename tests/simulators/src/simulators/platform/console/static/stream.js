@@ -2,7 +2,7 @@
 
 const RETRY_MS = 2000;
 
-/** Follow the stream until `signal` aborts; `onState` is told `live` or `interrupted`. */
+/** Follow the stream until `signal` aborts; `onState` gets `live` or `interrupted`. */
 export async function follow(headers, signal, onRecord, onState) {
   while (!signal.aborted) {
     try {

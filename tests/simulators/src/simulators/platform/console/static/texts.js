@@ -1,4 +1,4 @@
-// The page's words, in English and Spanish; `test_console.py` checks that both have the same keys.
+// The page's words, in English and Spanish; `test_console_modules.py` checks that both have the same keys.
 
 export const TEXTS = {
   en: {
@@ -16,7 +16,7 @@ export const TEXTS = {
     AVAILABLE: "free", BUSY: "busy", UNKNOWN_AVAILABILITY: "not known", checking: "checking…",
     save: "Save", saving: "Saving…", close: "Close", edit: "Edit", cancelMeeting: "Cancel the meeting", hide: "Remove from my calendar",
     resend: "Resend invitations", resendOne: "Resend to {name}", accept: "Accept", decline: "Decline", yourAnswer: "Your answer",
-    confirmCancel: "Cancel “{title}”? Everybody who takes part is told.",
+    confirmCancel: "Cancel “{title}”? Its participants are notified.",
     created: "“{title}” was created. Its invitations are on their way.", saved: "“{title}” was saved.", moved: "“{title}” was moved.",
     canceled: "“{title}” was canceled.", hidden: "“{title}” is off your calendar.", resent: "{sent} resent, {skipped} skipped (just mailed, or no address).",
     answered: "Your answer was recorded.", unknownOutcome: "Accepted; the outcome is not known yet.",
@@ -25,7 +25,7 @@ export const TEXTS = {
     notThere: "This cannot be moved there.",
     newTitle: "New meeting", editTitle: "Edit “{title}”", noTitle: "(no title)",
     when: "When", host: "Host", organizer: "Organizer", status: "Status", ACTIVE: "Active", CANCELED: "Canceled",
-    participants: "Participants", nobody: "Only the host takes part.", ACCEPTED: "accepted", DECLINED: "declined", UNKNOWN: "has not answered",
+    participants: "Participants", onlyHost: "Only the host takes part.", ACCEPTED: "accepted", DECLINED: "declined", UNKNOWN: "has not answered",
     undelivered: "Mail not delivered: {reason}", lastResent: "resent {when}",
     source: "Made in", INTERNAL: "Meetings", GOOGLE: "Google Calendar", OUTLOOK: "Outlook", imported: "imported from {name}",
     readOnly: "organized elsewhere, read-only here", sync: "Calendar sync", NOT_APPLICABLE: "no calendar connected", PENDING: "waiting",
@@ -66,7 +66,7 @@ export const TEXTS = {
     notThere: "No se puede mover ahí.",
     newTitle: "Nueva reunión", editTitle: "Editar «{title}»", noTitle: "(sin título)",
     when: "Cuándo", host: "Anfitrión", organizer: "Organizador", status: "Estado", ACTIVE: "Activa", CANCELED: "Cancelada",
-    participants: "Participantes", nobody: "Solo participa el anfitrión.", ACCEPTED: "ha aceptado", DECLINED: "ha rechazado", UNKNOWN: "no ha respondido",
+    participants: "Participantes", onlyHost: "Solo participa el anfitrión.", ACCEPTED: "ha aceptado", DECLINED: "ha rechazado", UNKNOWN: "no ha respondido",
     undelivered: "Correo no entregado: {reason}", lastResent: "reenviada {when}",
     source: "Creada en", INTERNAL: "Meetings", GOOGLE: "Google Calendar", OUTLOOK: "Outlook", imported: "importada de {name}",
     readOnly: "organizada en otro lugar, aquí solo lectura", sync: "Sincronización", NOT_APPLICABLE: "sin calendario conectado", PENDING: "pendiente",
