@@ -1,5 +1,6 @@
 """A user connects a calendar in a browser: consent at the provider, and the page that says what became of it."""
 
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -14,12 +15,17 @@ pytestmark = pytest.mark.browser
 CALENDAR = "/api/v1/calendar"
 ALLOW = {"google": "Continue", "outlook": "Accept"}
 NAMES = {"google": "Google Calendar", "outlook": "Outlook"}
-FAILURES = ("declined", "incomplete", "expired", "already-connected", "refused", "unavailable")
+FAILURES = ("declined", "incomplete", "expired", "already-connected", "refused", "unavailable", "other-browser")
 
 
-async def consent(page: Page, host: Caller, provider: str, email: str) -> None:
+async def consent(page: Page, host: Caller, provider: str, email: str, *, same_browser: bool = True) -> None:
     """Open the provider's page, as the product's frontend would, and name the account there."""
-    await page.goto(done(await host.post(f"{CALENDAR}/connect/{provider}"))["authorizationUrl"])
+    answer = await host.post(f"{CALENDAR}/connect/{provider}")
+    if same_browser:
+        cookie = SimpleCookie(answer.headers["set-cookie"])
+        url = f"{host.http.base_url}{CALENDAR}/callback/"
+        await page.context.add_cookies([{"name": one.key, "value": one.value, "url": url} for one in cookie.values()])
+    await page.goto(done(answer)["authorizationUrl"])
     if provider == "google":
         await page.get_by_label("Use another account").check()
     await page.locator('input[name="other"]').fill(email)
@@ -34,6 +40,7 @@ async def test_a_user_connects(host: Caller, chromium: Browser, provider: str) -
         await page.get_by_role("button", name=ALLOW[provider]).click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your calendar is connected")
         await expect(page.get_by_role("status")).to_contain_text(NAMES[provider])
+        await expect(page.get_by_role("main")).to_contain_text(email)
         await is_readable(page)
         came_back = page.url
         connection = done(await host.get(f"{CALENDAR}/connection"))
@@ -42,6 +49,30 @@ async def test_a_user_connects(host: Caller, chromium: Browser, provider: str) -
         await page.go_back()
         await page.goto(came_back)  # looking at the page again changes nothing
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your calendar is connected")
+    assert done(await host.post(f"{CALENDAR}/disconnect"))["status"] == "DISCONNECTED"
+
+
+@pytest.mark.parametrize("provider", ["google", "outlook"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_a_user_who_was_sent_the_link_of_another_is_asked(
+    host: Caller, chromium: Browser, provider: str, viewport: Any
+) -> None:
+    email = f"victim@{provider}.example.com"
+    async with browsing(chromium, viewport=viewport) as page:
+        for button, heading in (
+            ("No, do not connect", "Your calendar was not connected"),
+            ("Yes, connect", "Your calendar is connected"),
+        ):
+            await consent(page, host, provider, email, same_browser=False)
+            await page.get_by_role("button", name=ALLOW[provider]).click()
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Do you want to connect this calendar?")
+            for shown in (email, host.person.email):
+                await expect(page.get_by_role("main")).to_contain_text(shown)
+            await is_readable(page)
+            assert done(await host.get(f"{CALENDAR}/connection"))["status"] != "CONNECTED"
+            await page.get_by_role("button", name=button).click()
+            await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        await expect(page.get_by_role("main")).to_contain_text(email)
     assert done(await host.post(f"{CALENDAR}/disconnect"))["status"] == "DISCONNECTED"
 
 

@@ -1,6 +1,7 @@
 """A user's calendar connection, through the gateway: consent at the simulated providers, and what is left of it."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,9 +62,14 @@ async def begin(caller: Caller, consents: Consents, **headers: str) -> str:
     return url
 
 
-async def come_back(caller: Caller, consents: Consents, query: dict[str, str]) -> httpx.Response:
-    """The browser, which nobody knows, at the callback."""
-    async with httpx.AsyncClient(base_url=caller.http.base_url, trust_env=False, timeout=30) as browser:
+async def come_back(
+    caller: Caller, consents: Consents, query: dict[str, str], *, same_browser: bool = True
+) -> httpx.Response:
+    """The browser, which is known by its cookies alone, at the callback."""
+    cookies = caller.http.cookies if same_browser else None
+    async with httpx.AsyncClient(
+        base_url=caller.http.base_url, trust_env=False, timeout=30, cookies=cookies
+    ) as browser:
         return await browser.get(f"{CALENDAR}/callback/{NAMES[consents.provider]}", params=query)
 
 
@@ -102,6 +108,26 @@ async def test_a_user_connects_and_disconnects(camila: Caller, consents: Consent
     ended = await disconnect(camila)
     assert (ended["status"], ended["provider"]) == ("DISCONNECTED", consents.provider)
     refused(await camila.post(f"{CALENDAR}/disconnect"), 409, "BE0426")
+
+
+async def test_another_browser_is_asked_before_anything_is_connected(camila: Caller, consents: Consents) -> None:
+    """As of somebody who was sent the address that another user got: they would give away their calendar."""
+    name = NAMES[consents.provider]
+    for answer, ends in (("no", "oauth-failed?reason=declined"), ("yes", f"success?provider={name}")):
+        query = consents.agree(await begin(camila, consents), "victim@example.com")
+        page = await come_back(camila, consents, query, same_browser=False)
+        assert page.status_code == 200
+        for shown in (camila.person.email, "victim@example.com", camila.person.name.split()[0]):
+            assert shown in page.text
+        assert (await connection(camila))["status"] != "CONNECTED"
+        [token] = re.findall('name="token" value="([^"]+)"', page.text)
+        async with httpx.AsyncClient(base_url=camila.http.base_url, trust_env=False, timeout=30) as browser:
+            sent = await browser.post(f"{CALENDAR}/callback/{name}", data={"token": token, "answer": answer})
+            assert (sent.status_code, sent.headers["location"]) == (303, f"{CALENDAR}/callback/{ends}")
+            after = await browser.get(sent.headers["location"])
+            assert ("victim@example.com" in after.text) is (answer == "yes")
+    assert (await connection(camila))["calendarEmail"] == "victim@example.com"
+    await disconnect(camila)
 
 
 async def test_a_repeat_is_answered_as_the_first_time(daniel: Caller, google: GoogleConsents) -> None:

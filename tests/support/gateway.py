@@ -150,23 +150,29 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 @cache
-def _application() -> FastAPI:
+def _application(other_browser: Any) -> FastAPI:
     """Made once: its routes stay the same, what is behind them is each test's own."""
     settings = Settings(
         jwt_hs256_secret=SecretStr(SECRET),
         internal_token=SecretStr("internal"),
         rsvp_token_keys=SecretStr(RSVP_TOKEN_KEYS),
         docs_site_url=DOCS_SITE,
+        oauth_other_browser=other_browser,
     )
     return create_app(settings, Health())
 
 
 @asynccontextmanager
 async def gateway(
-    *, token_required: bool = False, per_guest: int = 1000, per_address: int = 1000, per_user: int = 0
+    *,
+    token_required: bool = False,
+    per_guest: int = 1000,
+    per_address: int = 1000,
+    per_user: int = 0,
+    other_browser: str = "ask",
 ) -> AsyncIterator[Gateway]:
     """The gateway without its lifespan: no broker, no directory, no other service."""
-    app = _application()
+    app = _application(other_browser)
     bus, core, directory = StandInBus(), StandInCore(), StandInDirectory()
     verifier = TokenVerifier(secret=SecretStr(SECRET), keys=None, issuer=None, audience=None, leeway=0)
     backend = app.state.backend

@@ -3,13 +3,17 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
+from api_gateway.adapters.http.authorization import BrowserCookies
 from chassis.kafka.requests import BusUnavailableError
 from chassis.queries import QueryUnavailableError
 from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
     CompleteAuthorization,
+    Confirmation,
+    ConfirmAuthorization,
     GetConnection,
     StartAuthorization,
 )
@@ -17,6 +21,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import DisconnectCalendar, SetModalPreference, SyncCalendar
 from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.values.enums import CalendarProvider, FirstTimeModalPreference
+from fastapi import Response
 
 from tests.support.gateway import HEADERS, Gateway, gateway
 
@@ -28,8 +33,8 @@ def rejected(code: ErrorCode) -> Reply:
     return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(ApiError(code)))
 
 
-def ended(result: AuthorizationResult) -> Reply:
-    return Reply(outcome=Outcome.OK, data=AuthorizationOutcome(result=result).model_dump())
+def ended(result: AuthorizationResult, **more: Any) -> Reply:
+    return Reply(outcome=Outcome.OK, data=AuthorizationOutcome(result=result, **more).model_dump())
 
 
 async def test_a_connection_is_asked_for_as_the_caller(api: Gateway) -> None:
@@ -107,7 +112,9 @@ async def test_who_comes_back_is_led_to_the_page_of_success(api: Gateway) -> Non
     assert (answer.status_code, answer.headers["location"]) == (302, f"{CALLBACK}/success?provider=outlook")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert api.core.queries == [CompleteAuthorization(provider=CalendarProvider.OUTLOOK, state="s", code="c")]
+    assert api.core.queries == [
+        CompleteAuthorization(provider=CalendarProvider.OUTLOOK, state="s", code="c", same_browser=False)
+    ]
     page = await api.client.get(answer.headers["location"])
     assert "Outlook" in page.text
 
@@ -148,3 +155,86 @@ async def test_a_flood_from_one_address_is_held_up() -> None:
     assert [answer.status_code for answer in answers] == [302, 302, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert "could not be reached" in answers[-1].text
+
+
+# --- which browser it is ------------------------------------------------------------------------------------------
+
+CONFIRMATION = Confirmation(
+    token="secret-token",
+    user_name="Mallory \u202eX",
+    user_email="mallory@example.com",
+    firm="acme",
+    calendar_email="bob@gmail.example.com",
+)
+
+
+async def begun(api: Gateway, state: str = "s") -> httpx.Response:
+    url = f"https://accounts.example.com/auth?client_id=x&state={state}"
+    api.core.outcome = Reply(outcome=Outcome.OK, data={"authorizationUrl": url})
+    return await api.client.post(f"{CALENDAR}/connect/google")
+
+
+async def test_the_browser_that_began_is_known_by_a_cookie_for_the_callback_only(api: Gateway) -> None:
+    answer = await begun(api)
+    [cookie] = answer.headers.get_list("set-cookie")
+    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"httponly", "samesite=lax", f"path={CALLBACK}", "max-age=3600"} == attributes
+    api.core.outcome = ended(AuthorizationResult.CONNECTED)
+    await api.client.get(f"{CALLBACK}/google?state=s&code=c")
+    await api.client.get(f"{CALLBACK}/google?state=another&code=c")
+    assert [query.same_browser for query in api.core.queries[1:]] == [True, False]
+
+
+async def test_over_tls_the_cookie_is_secure() -> None:
+    response = Response()
+    BrowserCookies(secure=True).remember(response, "s")
+    assert "; Secure" in response.headers["set-cookie"]
+
+
+async def test_several_attempts_of_one_browser_do_not_disturb_each_other(api: Gateway) -> None:
+    await begun(api, "one")
+    await begun(api, "two")
+    api.core.outcome = ended(AuthorizationResult.CONNECTED)
+    for state in ("one", "two"):
+        await api.client.get(f"{CALLBACK}/google?state={state}&code=c")
+    assert [query.same_browser for query in api.core.queries[2:]] == [True, True]
+
+
+async def test_another_browser_is_asked_by_a_page_that_names_user_firm_and_mailbox(api: Gateway) -> None:
+    outcome = AuthorizationOutcome(result=AuthorizationResult.UNCONFIRMED, confirmation=CONFIRMATION)
+    api.core.outcome = Reply(outcome=Outcome.OK, data=outcome.model_dump(mode="json"))
+    page = await api.client.get(f"{CALLBACK}/google?state=s&code=c")
+    assert page.status_code == 200
+    for shown in ("Mallory X", "mallory@example.com", "acme", "bob@gmail.example.com", "Google Calendar"):
+        assert shown in page.text
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    api.core.outcome = ended(AuthorizationResult.CONNECTED, calendar_email="bob@gmail.example.com")
+    for answer, allowed in (("yes", True), ("no", False)):
+        sent = await api.client.post(f"{CALLBACK}/google", data={"token": "secret-token", "answer": answer})
+        assert sent.status_code == 303
+        assert api.core.queries[-1] == ConfirmAuthorization(
+            provider=CalendarProvider.GOOGLE, token="secret-token", allowed=allowed
+        )
+    success = await api.client.get(f"{CALLBACK}/success?provider=google")
+    assert "bob@gmail.example.com" in success.text
+
+
+@pytest.mark.parametrize("form", [{}, {"token": "x"}, {"token": "x", "answer": "maybe"}, {"answer": "yes"}])
+async def test_an_incomplete_confirmation_confirms_nothing(api: Gateway, form: dict[str, str]) -> None:
+    answer = await api.client.post(f"{CALLBACK}/google", data=form)
+    assert answer.status_code == 400
+    assert "text/html" in answer.headers["content-type"]
+    assert api.core.queries == []
+
+
+@pytest.mark.parametrize("policy", ["refuse", "accept"])
+async def test_a_setting_may_refuse_or_accept_other_browsers(policy: str) -> None:
+    async with gateway(other_browser=policy) as api:
+        api.core.outcome = ended(AuthorizationResult.CONNECTED)
+        answer = await api.client.get(f"{CALLBACK}/google?state=s&code=c")
+        if policy == "refuse":
+            assert answer.headers["location"] == f"{CALLBACK}/oauth-failed?reason=other-browser"
+            assert api.core.queries == []
+        else:
+            assert answer.headers["location"].startswith(f"{CALLBACK}/success")
+            assert [query.same_browser for query in api.core.queries] == [True]

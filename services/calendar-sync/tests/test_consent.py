@@ -5,7 +5,14 @@ from datetime import timedelta
 
 import pytest
 from calendar_sync.adapters.oauth.google import EVENTS
-from contracts.api.calendar import AuthorizationResult, StartAuthorization
+from contracts.api.calendar import (
+    AuthorizationOutcome,
+    AuthorizationResult,
+    CompleteAuthorization,
+    Confirmation,
+    ConfirmAuthorization,
+    StartAuthorization,
+)
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import SetModalPreference
 from contracts.messages.calendar_events import ConnectionChanged
@@ -190,3 +197,65 @@ async def test_an_account_that_takes_over_an_address_is_another_account(
     consents.simulator.control("POST", f"accounts/{old}/rename", {"email": f"renamed.{old}"})
     after = await house.connect(new_actor(), consents, old)
     assert after.key != before.key
+
+
+# --- another browser than the one that began --------------------------------------------------------------------------
+
+
+async def asked(house: House, consents: Consents, actor: Actor) -> Confirmation:
+    """What the user is asked who granted access in another browser."""
+    back = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+    question = CompleteAuthorization(
+        provider=consents.provider, state=back["state"], code=back["code"], same_browser=False
+    )
+    outcome = AuthorizationOutcome.model_validate((await house.connecting().complete(question)).data)
+    assert outcome.result is AuthorizationResult.UNCONFIRMED
+    assert outcome.confirmation is not None
+    return outcome.confirmation
+
+
+async def answers(house: House, consents: Consents, token: str, *, allowed: bool) -> AuthorizationOutcome:
+    question = ConfirmAuthorization(provider=consents.provider, token=token, allowed=allowed)
+    return AuthorizationOutcome.model_validate((await house.connecting().confirm(question)).data)
+
+
+async def test_in_another_browser_nothing_is_connected_until_the_user_has_confirmed(
+    house: House, consents: Consents, actor: Actor
+) -> None:
+    confirmation = await asked(house, consents, actor)
+    assert (confirmation.user_email, confirmation.firm) == (actor.email, actor.tenant_uuid)
+    assert (confirmation.user_name, confirmation.calendar_email) == (actor.name, EMAIL)
+    assert not (await house.connection(actor)).is_connected
+    assert confirmation.token not in str(await house.document(actor))
+    outcome = await answers(house, consents, confirmation.token, allowed=True)
+    assert (outcome.result, outcome.calendar_email) == (AuthorizationResult.CONNECTED, EMAIL)
+    account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+    assert account is not None
+    assert consents.admits(await house.accounts.access_token(account))
+    again = await answers(house, consents, confirmation.token, allowed=True)
+    assert again.result is AuthorizationResult.EXPIRED
+
+
+async def test_who_did_not_mean_it_gets_the_grant_back(house: House, consents: Consents, actor: Actor) -> None:
+    confirmation = await asked(house, consents, actor)
+    outcome = await answers(house, consents, confirmation.token, allowed=False)
+    assert outcome.result is AuthorizationResult.DECLINED
+    connection = await house.connection(actor)
+    assert not connection.is_connected
+    [leaving] = connection.leaving
+    assert leaving.calendar_email == EMAIL
+    grant = house.vault.open_grant(leaving.grant, connection.connection_id)
+    assert grant.access_token not in str(await house.document(actor))
+    assert (await answers(house, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
+
+
+async def test_neither_a_state_confirms_nor_a_confirmation_completes(
+    house: House, google: GoogleConsents, actor: Actor
+) -> None:
+    back = google.agree(await house.begin(actor, google.provider), EMAIL)
+    assert (await answers(house, google, back["state"], allowed=True)).result is AuthorizationResult.EXPIRED
+    confirmation = await asked(house, google, actor)
+    assert (
+        await house.come_back(google.provider, {"state": confirmation.token, "code": "c"})
+    ) is AuthorizationResult.EXPIRED
+    assert not (await house.connection(actor)).is_connected

@@ -20,6 +20,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.http.authorization import BrowserCookies
 from api_gateway.adapters.http.availability import availability_routes
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.calendar import calendar_routes
@@ -113,7 +114,8 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(guest_routes(backend))
     app.include_router(search_routes(backend))
     app.include_router(availability_routes(backend))
-    app.include_router(calendar_routes(backend))
+    browsers = BrowserCookies(secure=settings.public_base_url.startswith("https:"))
+    app.include_router(calendar_routes(backend, browsers, other_browser=settings.oauth_other_browser))
     app.include_router(reference_routes())
     app.include_router(root_routes(settings.docs_site_url))
     describe(app)
@@ -146,5 +148,6 @@ def gatekeeper(settings: Settings, keys: JwksCache | None) -> Gatekeeper:
         email=settings.jwt_email_claim,
         user_type=settings.jwt_user_type_claim,
         partner=settings.jwt_partner_claim,
+        firm=settings.jwt_firm_claim,
     )
     return Gatekeeper(tokens, names)

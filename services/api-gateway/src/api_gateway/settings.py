@@ -27,6 +27,9 @@ class Settings(ServiceSettings):
     jwt_user_claim: str = Field(default="userUuid", description="the claim that names the user")
     jwt_email_claim: str = Field(default="username", description="the claim that has the user's e-mail")
     jwt_user_type_claim: str = Field(default="userType", description="the claim that has the kind of user")
+    jwt_firm_claim: str = Field(
+        default="tenantCode", description="the claim that names the user's firm for people; without it, its id is shown"
+    )
     jwt_partner_claim: str = Field(default="partnerUuid", description="the claim that names partner staff's firm")
 
     rsvp_token_keys: SecretStr = Field(
@@ -62,6 +65,11 @@ class Settings(ServiceSettings):
 
     meeting_core_url: str = Field(default="http://127.0.0.1:8091", description="where meetings are asked for")
     calendar_sync_url: str = Field(default="http://127.0.0.1:8093", description="where connections are asked for")
+    oauth_other_browser: Literal["ask", "refuse", "accept"] = Field(
+        default="ask",
+        description="what happens when a user comes back from a calendar provider in another browser than the one that "
+        "began to connect, as one does who was sent somebody else's link: ask them, refuse, or connect all the same",
+    )
     query_timeout: float = Field(default=5, description="how long a query may take before 503")
     consent_timeout: float = Field(default=30, description="how long all calls of a provider's login may take")
 

@@ -18,6 +18,7 @@ from chassis.queries import query_routes
 from chassis.workers import Workers
 from contracts.api.calendar import (
     CompleteAuthorization,
+    ConfirmAuthorization,
     GetConnection,
     ReencryptSecrets,
     ResyncCalendar,
@@ -185,6 +186,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                         GetConnection: connecting.get,
                         StartAuthorization: connecting.begin,
                         CompleteAuthorization: connecting.complete,
+                        ConfirmAuthorization: connecting.confirm,
                         ReencryptSecrets: Rotating(connections, vault).reseal,
                         ResyncCalendar: syncing.start_over,
                     },

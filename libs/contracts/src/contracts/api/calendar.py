@@ -20,6 +20,7 @@ class StartAuthorization(ActorQuery):
     name = "start-authorization"
     provider: CalendarProvider
     request_id: str
+    firm: str | None = Field(default=None, description="what the actor's firm is called, for the user to recognise")
 
 
 class Authorization(Contract):
@@ -107,22 +108,43 @@ class AuthorizationResult(StrEnum):
     EXPIRED = "expired"
     """The state is unknown, used up, too old, or another provider's."""
     ALREADY_CONNECTED = "already-connected"
+    UNCONFIRMED = "unconfirmed"
+    """The user granted access in another browser than the one that began, and is asked whether they meant it."""
+    OTHER_BROWSER = "other-browser"
+    """The user came back in another browser than the one that began."""
     REFUSED = "refused"
     """The provider refuses, for a reason that only an administrator can put right."""
     UNAVAILABLE = "unavailable"
     """Something is away; trying again may help."""
 
 
+class Confirmation(Contract):
+    """What a user is asked who granted access in another browser: whose meetings are to be in which mailbox."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    token: str = Field(repr=False)
+    """Proof that who answers was asked; good once, for some minutes."""
+    user_name: str | None = None
+    user_email: str
+    firm: str
+    calendar_email: str
+
+
 class AuthorizationOutcome(Contract):
-    """The answer to ``CompleteAuthorization``."""
+    """The answer to ``CompleteAuthorization`` and ``ConfirmAuthorization``."""
 
     result: AuthorizationResult
+    calendar_email: str | None = Field(default=None, description="the mailbox that is connected")
+    confirmation: Confirmation | None = Field(default=None, description="of an `unconfirmed` one")
 
 
 class CompleteAuthorization(InternalQuery):
     """The provider sent the user's browser back; answered with a ``AuthorizationOutcome``.
 
-    Asked without an actor: who consented is what ``state`` proves.
+    Asked without an actor: who began is what ``state`` proves. That the browser is theirs it does not prove: whoever
+    began could have sent the provider's address to somebody else. Unless ``same_browser``, nothing is connected, and
+    the answer is a ``Confirmation``.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -132,3 +154,15 @@ class CompleteAuthorization(InternalQuery):
     state: str = Field(repr=False)
     code: str | None = Field(default=None, repr=False)
     error: str | None = None
+    same_browser: bool = Field(default=True, description="it is the browser that began")
+
+
+class ConfirmAuthorization(InternalQuery):
+    """The user says whether they meant to connect their mailbox; answered with an ``AuthorizationOutcome``."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name = "confirm-authorization"
+    provider: CalendarProvider
+    token: str = Field(repr=False)
+    allowed: bool

@@ -10,6 +10,7 @@ from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
     CompleteAuthorization,
+    ConfirmAuthorization,
     GetConnection,
     StartAuthorization,
 )
@@ -38,20 +39,35 @@ class CalendarConnections:
     async def begin(self, wish: Wish, provider: CalendarProvider) -> Reply:
         """Where the caller's browser goes to consent. Their name will stand in the meetings of their calendar."""
         actor = wish.caller.actor(await self._directory.name_of(wish.caller))
-        return await self._consents.ask(StartAuthorization(actor=actor, provider=provider, request_id=wish.command_id))
+        question = StartAuthorization(actor=actor, provider=provider, request_id=wish.command_id, firm=wish.caller.firm)
+        return await self._consents.ask(question)
 
     async def complete(
-        self, provider: CalendarProvider, *, state: str | None, code: str | None, error: str | None
-    ) -> AuthorizationResult:
+        self,
+        provider: CalendarProvider,
+        *,
+        state: str | None,
+        code: str | None,
+        error: str | None,
+        same_browser: bool,
+    ) -> AuthorizationOutcome:
         """What became of a consent, now that the provider has sent the browser back."""
         if state is None:
-            return AuthorizationResult.EXPIRED
-        question = CompleteAuthorization(provider=provider, state=state, code=code, error=error)
+            return AuthorizationOutcome(result=AuthorizationResult.EXPIRED)
+        return await self._outcome(
+            CompleteAuthorization(provider=provider, state=state, code=code, error=error, same_browser=same_browser)
+        )
+
+    async def confirm(self, provider: CalendarProvider, token: str, *, allowed: bool) -> AuthorizationOutcome:
+        """What became of a consent, now that the user has said whether they meant it."""
+        return await self._outcome(ConfirmAuthorization(provider=provider, token=token, allowed=allowed))
+
+    async def _outcome(self, question: CompleteAuthorization | ConfirmAuthorization) -> AuthorizationOutcome:
         try:
             reply = await self._consents.ask(question)
         except QueryUnavailableError:
-            return AuthorizationResult.UNAVAILABLE
-        return AuthorizationOutcome.model_validate(reply.data).result
+            return AuthorizationOutcome(result=AuthorizationResult.UNAVAILABLE)
+        return AuthorizationOutcome.model_validate(reply.data)
 
     async def disconnect(self, wish: Wish) -> Reply | None:
         return await self._send(

@@ -25,6 +25,7 @@ class ClaimNames:
     email: str
     user_type: str
     partner: str
+    firm: str = "tenantCode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Caller:
     user_id: str
     email: str
     user_type: UserType
+    firm: str
+    """What their firm is called, as the token says; else its id."""
     platform_headers: Sequence[tuple[bytes, bytes]]
     """As they came, to be sent on as they are."""
 
@@ -77,6 +80,7 @@ def identify(headers: Mapping[str, str], claims: Mapping[str, Any], names: Claim
             user_id=_foreign_id.validate_python(user),
             email=email,
             user_type=UserType(user_type),
+            firm=sanitize_line(str(claims.get(names.firm) or "")) or tenant,
             platform_headers=[(name.encode(), headers[name].encode("latin-1")) for name in HEADERS if name in headers],
         )
     except (ValidationError, ValueError) as error:

@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from chassis.context import current_context, working_on
@@ -15,6 +15,8 @@ from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
     CompleteAuthorization,
+    Confirmation,
+    ConfirmAuthorization,
     ConnectionView,
     GetConnection,
     StartAuthorization,
@@ -22,7 +24,7 @@ from contracts.api.calendar import (
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import DisconnectCalendar, SetModalPreference
 from contracts.messages.replies import Outcome, Reply, ReplyError
-from contracts.values.enums import SyncFailureCode
+from contracts.values.enums import CalendarProvider, SyncFailureCode
 from contracts.values.times import utc_now
 
 from calendar_sync.application.consents import (
@@ -37,6 +39,7 @@ from calendar_sync.application.consents import (
 )
 from calendar_sync.application.ports import ProviderUnavailableError
 from calendar_sync.domain.connection import Connection, Consent
+from calendar_sync.domain.grant import Grant
 
 log = structlog.get_logger()
 
@@ -44,6 +47,8 @@ _STATE_BYTES = 32
 _POLL = 0.05
 _HOLD = timedelta(minutes=2)
 _LONGEST_WAIT = timedelta(seconds=10)
+_CONFIRMATION = timedelta(minutes=10)
+"""How long a user may take to confirm; the access token that is kept meanwhile lasts longer."""
 
 _TROUBLE = {
     AuthorizationResult.DECLINED: (SyncFailureCode.PERMISSION_DENIED, "Access to the calendar was declined."),
@@ -123,6 +128,8 @@ class Connecting:
                 state_hash=_hashed(state),
                 sealed=self._vault.seal(sealed, connection.connection_id),
                 expires_at=now + self._consent_lifetime,
+                user_email=actor.email,
+                firm=query.firm or actor.tenant_uuid,
             )
             connection.begin(consent, actor, now)
             return Effects()
@@ -132,30 +139,99 @@ class Connecting:
 
     async def complete(self, question: CompleteAuthorization) -> Reply:
         """The browser came back: redeem its code, once, and be connected."""
-        claimed = await self._claim(question)
+        claimed = await self._claim(_hashed(question.state), question.provider)
         if claimed is None:
             return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
+
+        async def complete() -> AuthorizationOutcome:
+            granted = await self._redeemed(question, claimed)
+            if not question.same_browser:
+                return await self._unconfirmed(claimed, granted)
+            return await self._connected(claimed, granted)
+
+        return _ok(await self._outcome(claimed, complete))
+
+    async def confirm(self, question: ConfirmAuthorization) -> Reply:
+        """The user was asked whether they meant to connect, and answers: connect, or give the grant back."""
+        claimed = await self._claim(_hashed_confirmation(question.token), question.provider)
+        if claimed is None:
+            return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
+
+        async def confirm() -> AuthorizationOutcome:
+            granted = self._granted_before(claimed)
+            if not question.allowed:
+                await self._give_back(claimed, granted)
+                raise ConsentFailedError(AuthorizationResult.DECLINED)
+            await self._settle(claimed.connection)
+            return await self._connected(claimed, granted)
+
+        return _ok(await self._outcome(claimed, confirm))
+
+    async def _outcome(
+        self, claimed: _Claimed, end: Callable[[], Awaitable[AuthorizationOutcome]]
+    ) -> AuthorizationOutcome:
         connection = claimed.connection
         with working_on(replace(current_context(), tenant=connection.tenant_uuid)):
             try:
-                granted = await self._redeemed(question, claimed)
-                await self._connected(claimed, granted)
-                result = AuthorizationResult.CONNECTED
+                outcome = await end()
             except ConsentFailedError as failed:
-                result = failed.result
-                await self._not_connected(connection, result)
-            log.info("consent ended", provider=question.provider, result=result.value)
-        return _ok(AuthorizationOutcome(result=result))
+                outcome = AuthorizationOutcome(result=failed.result)
+                await self._not_connected(connection, failed.result)
+            log.info("consent ended", provider=claimed.consent.provider, result=outcome.result.value)
+        return outcome
 
-    async def _claim(self, question: CompleteAuthorization) -> _Claimed | None:
-        state_hash = _hashed(question.state)
+    async def _unconfirmed(self, claimed: _Claimed, granted: Granted) -> AuthorizationOutcome:
+        """Keep what was granted, sealed, until the user has said whether they meant it."""
+        token = secrets.token_urlsafe(_STATE_BYTES)
+
+        def change(connection: Connection) -> Effects:
+            now = utc_now()
+            sealed = self._vault.seal(_written(granted), connection.connection_id)
+            kept = {
+                "request_id": "",  # no repeat of the request finds it
+                "state_hash": _hashed_confirmation(token),
+                "sealed": sealed,
+                "expires_at": now + _CONFIRMATION,
+            }
+            connection.await_confirmation(claimed.consent.model_copy(update=kept), now)
+            return Effects()
+
+        connection = claimed.connection
+        await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+        asked = Confirmation(
+            token=token,
+            user_name=connection.owner_name,
+            user_email=claimed.consent.user_email,
+            firm=claimed.consent.firm,
+            calendar_email=granted.email,
+        )
+        return AuthorizationOutcome(result=AuthorizationResult.UNCONFIRMED, confirmation=asked)
+
+    def _granted_before(self, claimed: _Claimed) -> Granted:
+        """Raises ConsentFailedError when the key that it was sealed with is gone."""
+        try:
+            return _read_granted(self._vault.open(claimed.consent.sealed, claimed.connection.connection_id))
+        except VaultError as error:
+            raise ConsentFailedError(AuthorizationResult.EXPIRED) from error
+
+    async def _give_back(self, claimed: _Claimed, granted: Granted) -> None:
+        def change(connection: Connection) -> Effects:
+            grant = self._vault.seal_grant(granted.grant, connection.connection_id)
+            connection.give_back(claimed.consent.provider, subject=granted.subject, email=granted.email, grant=grant)
+            return Effects(leave=True)
+
+        connection = claimed.connection
+        await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+        self._wake_leaving()
+
+    async def _claim(self, state_hash: str, provider: CalendarProvider) -> _Claimed | None:
         found = await self._connections.find_by_state(state_hash)
         if found is None:
             return None
         claimed: list[Consent] = []
 
         def change(connection: Connection) -> Effects:
-            consent = connection.claim(state_hash, question.provider, utc_now())
+            consent = connection.claim(state_hash, provider, utc_now())
             claimed[:] = [] if consent is None else [consent]
             return Effects()
 
@@ -190,7 +266,7 @@ class Connecting:
                 raise ConsentFailedError(AuthorizationResult.UNAVAILABLE)
             await asyncio.sleep(_POLL)
 
-    async def _connected(self, claimed: _Claimed, granted: Granted) -> None:
+    async def _connected(self, claimed: _Claimed, granted: Granted) -> AuthorizationOutcome:
         """Raises ConsentFailedError when another consent was faster."""
 
         def change(connection: Connection) -> Effects:
@@ -210,6 +286,7 @@ class Connecting:
         except ApiError as refusal:
             raise ConsentFailedError(AuthorizationResult.ALREADY_CONNECTED) from refusal
         self._wake_leaving()
+        return AuthorizationOutcome(result=AuthorizationResult.CONNECTED, calendar_email=granted.email)
 
     async def _not_connected(self, connection: Connection, result: AuthorizationResult) -> None:
         trouble = _TROUBLE.get(result)
@@ -269,3 +346,19 @@ def _ok(data: Authorization | AuthorizationOutcome | ConnectionView) -> Reply:
 
 def _hashed(state: str) -> str:
     return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _hashed_confirmation(token: str) -> str:
+    """Never that of a state: neither can be used in place of the other."""
+    return _hashed(f"confirmation {token}")
+
+
+def _written(granted: Granted) -> str:
+    grant = granted.grant
+    secrets_of_it = grant.access_token, grant.expires_at.isoformat(), grant.renewal
+    return json.dumps([granted.subject, granted.email, granted.scopes, *secrets_of_it])
+
+
+def _read_granted(text: str) -> Granted:
+    subject, email, scopes, access_token, expires_at, renewal = json.loads(text)
+    return Granted(Grant(access_token, datetime.fromisoformat(expires_at), renewal), subject, email, scopes)

@@ -37,7 +37,7 @@ _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_b
 
 
 class Consent(BaseModel):
-    """A consent that was begun: the user's browser is at the provider."""
+    """A consent that was begun: the user's browser is at the provider, or shows what the user is to confirm."""
 
     model_config = _STORED
 
@@ -45,8 +45,11 @@ class Consent(BaseModel):
     provider: CalendarProvider
     state_hash: str
     sealed: str
-    """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier)."""
+    """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier). Once it is to be
+    confirmed: what the provider granted."""
     expires_at: Instant
+    user_email: str = ""
+    firm: str = ""
 
 
 class Leaving(BaseModel):
@@ -121,6 +124,17 @@ class Connection(BaseModel):
         self.may_connect()
         self.owner_type, self.owner_name = actor.user_type, actor.name
         self.consents = [*self._open_consents(now), consent][-MOST_CONSENTS:]
+
+    def await_confirmation(self, consent: Consent, now: datetime) -> None:
+        """Keep what was granted until the user has confirmed it."""
+        self.consents = [*self._open_consents(now), consent][-MOST_CONSENTS:]
+
+    def give_back(self, provider: CalendarProvider, *, subject: str, email: str, grant: str) -> None:
+        """Put a sealed ``grant`` that is not wanted aside, to be revoked."""
+        leaving = Leaving(
+            provider=provider, calendar_email=email, subject=subject, generation=self.generation, grant=grant
+        )
+        self.leaving = [*self.leaving, leaving]
 
     def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> Consent | None:
         """The consent of this state, which nobody can claim again; None when it is not open, or another provider's."""

@@ -1,28 +1,20 @@
-"""The endpoints of the calendar connection: for callers as JSON, and where providers send browsers back as pages."""
+"""The endpoints of the calendar connection for callers. Where providers send browsers back: ``authorization``."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any, Literal
 
-from chassis.error_answers import retry_headers
-from contracts.api.calendar import Authorization, AuthorizationResult, CalendarSyncResult, ConnectionView, SyncRunStatus
-from contracts.api.errors import ApiError
+from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView, SyncRunStatus
 from contracts.messages.replies import Reply
 from contracts.model import Contract
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api_gateway.adapters.http.answers import RETRY_LATER, answer, errors, shown, shown_or_told
+from api_gateway.adapters.http.answers import answer, errors
+from api_gateway.adapters.http.authorization import BrowserCookies, authorization_routes, state_of
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
-from api_gateway.adapters.http.public import PageRoute, language_asked
-from api_gateway.adapters.pages.rendering import HEADERS, page
 from api_gateway.domain.calendar import PreferencesBody, ProviderName
 
 _PREFIX = "/api/v1/calendar"
-_NAMES = {ProviderName.GOOGLE: "Google Calendar", ProviderName.OUTLOOK: "Outlook"}
-_VISIBLE = "^[ -~]*$"  # all that a state, a code and an error may consist of (RFC 6749 appendix A)
-_SUCCESS, _FAILED = f"{_PREFIX}/callback/success", f"{_PREFIX}/callback/oauth-failed"
 
 
 class CalendarAccepted(Contract):
@@ -40,32 +32,17 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-_CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests") | RETRY_LATER}
-_BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
-    302: {"description": "To the page that says what became of it"},
-    400: shown_or_told("The provider's answer is incomplete"),
-    503: shown("Temporarily unavailable; nothing was connected") | RETRY_LATER,
-}
-
-
-class ResultRoute(PageRoute):
-    """A public route for people who come from a provider."""
-
-    def refused(self, request: Request, refusal: ApiError) -> Response:
-        code = refusal.code.status
-        result = AuthorizationResult.UNAVAILABLE if code in (429, 503) else AuthorizationResult.EXPIRED
-        return _page(request, result, status=code, headers=retry_headers(refusal))
-
-
-def calendar_routes(backend: Backend) -> APIRouter:
+def calendar_routes(
+    backend: Backend, browsers: BrowserCookies, *, other_browser: Literal["ask", "refuse", "accept"]
+) -> APIRouter:
     """Connect, look at, pull and disconnect a calendar."""
     router = APIRouter(prefix=_PREFIX, tags=["Calendar connection"])
-    router.include_router(_for_callers(backend))
-    router.include_router(_for_browsers(backend))
+    router.include_router(_for_callers(backend, browsers))
+    router.include_router(authorization_routes(backend, browsers, other_browser=other_browser))
     return router
 
 
-def _for_callers(backend: Backend) -> APIRouter:
+def _for_callers(backend: Backend, browsers: BrowserCookies) -> APIRouter:
     router = APIRouter(route_class=CallerRoute)
 
     @router.get("/connection", response_model=ConnectionView, responses=errors())
@@ -75,8 +52,15 @@ def _for_callers(backend: Backend) -> APIRouter:
 
     @router.post("/connect/{provider}", response_model=Authorization, responses=errors(409))
     async def connect_calendar(wish: CurrentWish, provider: ProviderName) -> Response:
-        """Begin to connect a calendar: send the user's browser to `authorizationUrl` to consent."""
-        return answer(await backend.calendar.begin(wish, provider.provider))
+        """Begin to connect a calendar: send the user's browser to `authorizationUrl` to consent.
+
+        Sets a cookie by which the callback knows the browser; without it, the user is asked before anything is
+        connected.
+        """
+        reply = await backend.calendar.begin(wish, provider.provider)
+        response = answer(reply)
+        browsers.remember(response, state_of(reply.data["authorizationUrl"]))
+        return response
 
     @router.post("/disconnect", response_model=ConnectionView, responses=errors(409) | _ACCEPTED)
     async def disconnect_calendar(wish: CurrentWish) -> Response:
@@ -100,55 +84,8 @@ def _for_callers(backend: Backend) -> APIRouter:
     return router
 
 
-def _for_browsers(backend: Backend) -> APIRouter:
-    router = APIRouter(route_class=ResultRoute)
-
-    @router.get("/callback/success", response_class=HTMLResponse, responses=_CROWDED)
-    async def connected(request: Request, provider: str = "") -> Response:
-        """The page that says that a calendar is connected."""
-        name = next((_NAMES[one] for one in ProviderName if one == provider), None)
-        return _page(request, AuthorizationResult.CONNECTED, calendar=name)
-
-    @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_CROWDED)
-    async def not_connected(request: Request, reason: str = "") -> Response:
-        """The page that says why no calendar was connected."""
-        failures = [one for one in AuthorizationResult if one is not AuthorizationResult.CONNECTED]
-        return _page(request, next((one for one in failures if one == reason), AuthorizationResult.EXPIRED))
-
-    @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
-    async def complete_consent(
-        provider: ProviderName,
-        state: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
-        code: Annotated[str | None, Query(max_length=8192, pattern=_VISIBLE)] = None,
-        error: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
-    ) -> Response:
-        """Where a provider sends the user's browser back; leads on to a result page."""
-        result = await backend.calendar.complete(provider.provider, state=state, code=code, error=error)
-        to = (
-            f"{_SUCCESS}?{urlencode({'provider': provider})}"
-            if result is AuthorizationResult.CONNECTED
-            else f"{_FAILED}?{urlencode({'reason': result})}"
-        )
-        return Response(status_code=302, headers={"Location": to, **HEADERS})
-
-    return router
-
-
 def _outcome(reply: Reply | None) -> Response:
     if reply is not None:
         return answer(reply)
     location = {"Location": f"{_PREFIX}/connection"}
     return Response(CalendarAccepted().model_dump_json(), 202, location, media_type="application/json")
-
-
-def _page(
-    request: Request,
-    result: AuthorizationResult,
-    *,
-    calendar: str | None = None,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    return page(
-        "calendar.html", language_asked(request), status=status, headers=headers, result=result, calendar=calendar
-    )

@@ -10,6 +10,7 @@ from contracts.api.meetings import MeetingSummary, MeetingView, Page, Participan
 from contracts.model import Contract
 
 from api_gateway.adapters.http.answers import Accepted
+from api_gateway.adapters.http.authorization import ConfirmationForm
 from api_gateway.adapters.http.calendar import CalendarAccepted
 from api_gateway.adapters.http.guests import RsvpForm
 from api_gateway.domain.availability import AvailabilityBody
@@ -112,6 +113,7 @@ REQUESTS: dict[type[Contract], dict[str, Any]] = {
     UpdateMeetingBody: {"title": "Portfolio review and plan", "meetingPassword": ""},
     RsvpBody: {"status": "ACCEPTED"},
     RsvpForm: {"status": "ACCEPTED"},
+    ConfirmationForm: {"token": "hQ2yKXl0Yx0fJ1nq0mJ7Fv3dC8oXW3lq5o8Z8k1b7aE", "answer": "yes"},
     AvailabilityBody: {"userUuids": [_STAFF], **_WINDOW},
     SearchBody: _SEARCH,
     PreferencesBody: {"action": "REMIND_LATER"},
