@@ -247,3 +247,25 @@ async def _ends_with(inbox: Inbox, count: int, subject: str) -> list[Json] | Non
 def _is(record: Any, kind: str, meeting: Json) -> bool:
     headers = dict(record.headers)
     return bool(headers["ce_type"] == kind.encode() and headers["ce_subject"] == meeting["meetingUuid"].encode())
+
+
+@pytest.mark.parametrize("program", ["gmail", "outlook", "apple", "thunderbird"])
+async def test_a_reply_of_the_guests_mail_program_is_their_answer(valentina: Caller, sink: str, program: str) -> None:
+    [guest] = guests("replying")
+    meeting = await valentina.creates(title="Review", externalAttendees=[guest], **TIME)
+    [mail] = await Inbox(sink, guest["email"]).mails(1)
+    async with httpx.AsyncClient(base_url=sink, trust_env=False) as http:
+        for action, expected in (
+            ("yes", ("ACCEPTED", None)),
+            ("maybe", ("UNKNOWN", None)),
+            ("no", ("DECLINED", None)),
+            ("bounce", ("DECLINED", "ADDRESS_REJECTED")),
+        ):
+            sent = await http.post(f"/api/messages/{mail['id']}/reply", json={"program": program, "action": action})
+            assert sent.json()["code"] == 250, sent.text
+
+            async def seen(expected: tuple[str, str | None] = expected) -> bool:
+                one = await participant(valentina, meeting, guest["email"])
+                return (one["rsvpStatus"], one["deliveryFailureCode"]) == expected
+
+            await until(seen, what=f"{expected} after {action}")

@@ -29,6 +29,8 @@ class Ports:
     platform: int = 8070
     mail: int = 8025
     mail_smtp: int = 1025
+    replies_smtp: int = 1026
+    """Where the mail sink hands guests' replies to invitations."""
     google: int = 8071
     microsoft: int = 8072
     kafka: int = 19092

@@ -52,7 +52,13 @@ class ServiceGraph:
         return [
             self._simulator("platform", ports.platform, {"JWT_HS256_SECRET": keys.jwt_hs256_secret} | self._console()),
             self._simulator(
-                "mail", ports.mail, {"SMTP_PORT": str(ports.mail_smtp), "MAIL_DIR": str(self.state_dir / "mail")}
+                "mail",
+                ports.mail,
+                {
+                    "SMTP_PORT": str(ports.mail_smtp),
+                    "REPLIES_PORT": str(ports.replies_smtp),
+                    "MAIL_DIR": str(self.state_dir / "mail"),
+                },
             ),
             self._simulator("google", ports.google, self._state_file("google") | self._google_client()),
             self._simulator("microsoft", ports.microsoft, self._state_file("microsoft") | self._microsoft_client()),
@@ -71,9 +77,11 @@ class ServiceGraph:
                     "SMTP_HOST": "127.0.0.1",
                     "SMTP_PORT": str(ports.mail_smtp),
                     "SMTP_TLS": "none",  # mail goes to the sink, which speaks no TLS
+                    "INBOUND_PORT": str(ports.replies_smtp),
+                    "TRUSTED_AUTHSERV_ID": "mail.example.com",  # the sink, when it plays the receiving server
                 }
                 | self._rsvp(),
-                {"MAIL_FROM": "Meetings <meetings@example.com>"},
+                {"MAIL_FROM": "Meetings <meetings@example.com>", "REPLY_ADDRESS": "meetings@example.com"},
             ),
             self._service(
                 "calendar-sync",

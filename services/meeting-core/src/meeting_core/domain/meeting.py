@@ -646,8 +646,9 @@ class Meeting(BaseModel):
 
 
 def _is_older(reply: MailReply, participant: Participant) -> bool:
-    """Whether the participant has answered since they sent this reply."""
-    return participant.rsvp_changed_at is not None and reply.replied_at < participant.rsvp_changed_at
+    """Whether the participant has answered since they sent this reply; programs write whole seconds."""
+    answered_at = participant.rsvp_changed_at
+    return answered_at is not None and reply.replied_at < answered_at.replace(microsecond=0)
 
 
 def _merged(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:
