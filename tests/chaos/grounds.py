@@ -40,12 +40,12 @@ SETTINGS: dict[str, dict[str, str]] = {
         "OUTBOX_GRACE": "2",
         "CALENDAR_TIMEOUT": "3",
         "OAUTH_TIMEOUT": "3",
-        "WRITING_LEASE": "3",
-        "WRITING_RETRY_FIRST": "0.2",
-        "WRITING_RETRY_MOST": "2",
-        "PULL_LEASE": "5",
-        "PULL_RETRY_MOST": "5",
-        "WATCH_LEASE": "5",
+        "OUTBOUND_LEASE": "3",
+        "OUTBOUND_RETRY_INITIAL": "0.2",
+        "OUTBOUND_RETRY_MAX": "2",
+        "INBOUND_LEASE": "5",
+        "INBOUND_RETRY_MAX": "5",
+        "CHANNEL_LEASE": "5",
     },
 }
 """Shorter than in production, so that in minutes as much is taken over and tried again as there in hours."""

@@ -37,9 +37,9 @@ ENVIRONMENT = {
     "calendar-sync": {
         "CALENDAR_TIMEOUT": str(TIMEOUT),
         "OAUTH_TIMEOUT": str(TIMEOUT),
-        "WRITING_LEASE": "3",
-        "WRITING_RETRY_FIRST": "0.2",
-        "WRITING_RETRY_MOST": "2",
+        "OUTBOUND_LEASE": "3",
+        "OUTBOUND_RETRY_INITIAL": "0.2",
+        "OUTBOUND_RETRY_MAX": "2",
         "OUTBOX_GRACE": "2",
     },
 }

@@ -53,10 +53,10 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
     "calendar-sync": outward.ENVIRONMENT["calendar-sync"]
     | {
         "POLL_INTERVAL": "4",
-        "PULL_LEASE": "3",
-        "PULL_RETRY_MOST": "2",
-        "WATCH_LEASE": "3",
-        "MASS_DELETION_BRAKE": "1000000",  # here everybody means it
+        "INBOUND_LEASE": "3",
+        "INBOUND_RETRY_MAX": "2",
+        "CHANNEL_LEASE": "3",
+        "MASS_DELETION_LIMIT": "1000000",  # here everybody means it
     },
 }
 _CURSORS: dict[str, list[Json]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.connections.vault import AesGcmTokenVault
 from contracts.transport.topics import CALENDAR_COMMANDS, CALENDAR_EVENTS, GATEWAY_REPLIES, dead_letter_topics
 from contracts.values.enums import CalendarProvider
 from localrun.platform import Platform
@@ -238,12 +238,12 @@ async def test_no_secret_leaves_the_vault(platform: Platform, daniel: Caller, co
 async def _stored(platform: Platform, caller: Caller) -> tuple[str, set[str]]:
     """The caller's connection as it is stored, and the tokens that are sealed in it."""
     keys = json.loads((platform.state_dir / "keys.json").read_text())
-    vault = TokenVault.parse(keys["token_encryption_keys"])
+    vault = AesGcmTokenVault.parse(keys["token_encryption_keys"])
     async with AsyncMongoClient[dict[str, Any]](platform.addresses.mongodb) as client:
         owner = f"{caller.person.tenant_uuid}:{caller.user_id}"
         document = await client["calendar_sync"]["connections"].find_one({"_id": owner})
     assert document is not None
-    grant = vault.open_grant(document["grant"], owner)
+    grant = vault.decrypt_token_set(document["grant"], owner)
     tokens = {grant.access_token, grant.renewal}
     if document["provider"] == CalendarProvider.OUTLOOK:
         tokens |= {one["secret"] for one in json.loads(grant.renewal)["RefreshToken"].values()}

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from calendar_sync.adapters.connections import LEAVING, StoredConnections, to_connection
-from calendar_sync.adapters.vault import TokenVault
-from calendar_sync.application.accounts import ConnectedAccounts
-from calendar_sync.application.connecting import Connecting
-from calendar_sync.application.consents import Providers
-from calendar_sync.application.leaving import TakingLeave
-from calendar_sync.application.ports import Account
-from calendar_sync.domain.connection import Connection
+from calendar_sync.connections.access_tokens import AccessTokenProvider
+from calendar_sync.connections.authorization import AuthorizationService
+from calendar_sync.connections.model import Connection
+from calendar_sync.connections.repository import REVOCATION, MongoConnectionRepository, to_connection
+from calendar_sync.connections.revocation import GrantRevoker
+from calendar_sync.connections.vault import AesGcmTokenVault
+from calendar_sync.providers.accounts import Account
+from calendar_sync.providers.oauth import OAuthClients
 from calendar_sync.settings import Settings
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.wire import Outgoing
@@ -57,31 +57,31 @@ class House:
     documents: Collection
     publisher: StandInPublisher
     outbox: Outbox
-    connections: StoredConnections
-    providers: Providers
-    vault: TokenVault
+    connections: MongoConnectionRepository
+    providers: OAuthClients
+    vault: AesGcmTokenVault
     woken: list[bool] = field(default_factory=list)
 
     @property
-    def accounts(self) -> ConnectedAccounts:
-        return ConnectedAccounts(self.connections, self.providers, self.vault)
+    def accounts(self) -> AccessTokenProvider:
+        return AccessTokenProvider(self.connections, self.providers, self.vault)
 
-    def connecting(self, *, consent_lifetime: timedelta = timedelta(minutes=10)) -> Connecting:
-        return Connecting(
+    def connecting(self, *, authorization_lifetime: timedelta = timedelta(minutes=10)) -> AuthorizationService:
+        return AuthorizationService(
             self.connections,
             self.providers,
             self.vault,
-            consent_lifetime=consent_lifetime,
-            wake_leaving=lambda: self.woken.append(True),
+            authorization_lifetime=authorization_lifetime,
+            wake_revocation=lambda: self.woken.append(True),
         )
 
     def leaving(self) -> Workers:
-        leaving = TakingLeave(self.connections, self.providers, self.vault, None, to_connection)
-        return Workers(Leases(self.documents, LEAVING, seconds=5), leaving.work, concurrency=2, poll=0.05)
+        leaving = GrantRevoker(self.connections, self.providers, self.vault, None, to_connection)
+        return Workers(Leases(self.documents, REVOCATION, seconds=5), leaving.work, concurrency=2, poll=0.05)
 
     def with_keys(self, *keys: str) -> "House":
         """The same house after a rotation of keys."""
-        vault = TokenVault.parse(",".join(keys))
+        vault = AesGcmTokenVault.parse(",".join(keys))
         return House(
             self.settings, self.documents, self.publisher, self.outbox, self.connections, self.providers, vault
         )

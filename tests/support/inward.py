@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from calendar_sync.application.pulling import KnownCopy, Look
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.event import EventContent, When
-from calendar_sync.domain.external import ChangesPage, CursorLostError, Found, GoneEvent, SeenEvent, Window
-from calendar_sync.domain.failures import CallFailedError, unavailable
+from calendar_sync.inbound.ports import MirroredEventRef, RecheckRequest
+from calendar_sync.providers.errors import CallFailedError, unavailable
+from calendar_sync.providers.event_content import EventContent, EventTime
+from calendar_sync.providers.external_event import (
+    ChangesPage,
+    DeletedEvent,
+    EventChange,
+    ExternalEvent,
+    SyncTokenExpiredError,
+    Window,
+)
+from calendar_sync.providers.ports import CalendarAccess
 from chassis.settings import DatabaseSettings
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
@@ -20,22 +27,23 @@ _NOW = utc_now().replace(microsecond=0)
 """One instant for the whole run: an event that is described twice is at the same time."""
 
 
-def seen(event_id: str, *, title: str = "Review", days: float = 1, **more: Any) -> SeenEvent:
+def seen(event_id: str, *, title: str = "Review", days: float = 1, **more: Any) -> ExternalEvent:
     """An hour's event, so many days from the beginning of the tests."""
     starts_at = _NOW + timedelta(days=days)
     content = EventContent(
-        title=title, when=When(starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), zone="America/Santiago")
+        title=title,
+        when=EventTime(starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), zone="America/Santiago"),
     )
     given: dict[str, Any] = {"event_id": event_id, "etag": title, "ical_uid": f"{event_id}@example.com"}
-    return SeenEvent(content=content, **given | more)
+    return ExternalEvent(content=content, **given | more)
 
 
 @dataclass
 class ExternalCalendar:
     """Somebody's calendar, as a provider shows it: what changed since a cursor, in small pages."""
 
-    events: dict[str, SeenEvent] = field(default_factory=dict)
-    changes: list[Found] = field(default_factory=list)
+    events: dict[str, ExternalEvent] = field(default_factory=dict)
+    changes: list[EventChange] = field(default_factory=list)
     epoch: int = 0
     """Cursors of earlier ones are not known any more."""
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
@@ -50,7 +58,7 @@ class ExternalCalendar:
     series: list[str] = field(default_factory=list)
     """Those that every page says have changed."""
 
-    def put(self, *events: SeenEvent) -> None:
+    def put(self, *events: ExternalEvent) -> None:
         for event in events:
             self.events[event.event_id] = event
             self.changes.append(event)
@@ -58,15 +66,17 @@ class ExternalCalendar:
     def remove(self, *event_ids: str) -> None:
         for event_id in event_ids:
             del self.events[event_id]
-            self.changes.append(GoneEvent(event_id))
+            self.changes.append(DeletedEvent(event_id))
 
     def lose_cursors(self) -> None:
         self.epoch += 1
 
-    async def has(self, access: Access, event_id: str) -> bool:
+    async def has(self, access: CalendarAccess, event_id: str) -> bool:
         return event_id in self.events or event_id in self.moved
 
-    async def page(self, access: Access, *, cursor: str | None, page: str | None, window: Window) -> ChangesPage:
+    async def page(
+        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    ) -> ChangesPage:
         self.asked.append((cursor, page))
         if self.failing:
             raise self.failing.pop(0)
@@ -77,8 +87,8 @@ class ExternalCalendar:
             self.lose_cursors()
         epoch, _, position = (cursor or f"{self.epoch}:0").partition(":")
         if int(epoch) < self.epoch:
-            raise CursorLostError
-        found: list[Found] = self.changes[int(position) :]
+            raise SyncTokenExpiredError
+        found: list[EventChange] = self.changes[int(position) :]
         if cursor is None:
             found = [
                 one
@@ -97,28 +107,28 @@ class ExternalCalendar:
 
 
 @dataclass
-class SomeCopies:
+class FakeMirroredEvents:
     """The copies of our own meetings in one account."""
 
-    known: dict[str, KnownCopy] = field(default_factory=dict)
+    known: dict[str, MirroredEventRef] = field(default_factory=dict)
     begin: dict[str, datetime] = field(default_factory=dict)
     settling: set[str] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
-    looks: list[Look] = field(default_factory=list)
+    looks: list[RecheckRequest] = field(default_factory=list)
 
     def add(
-        self, meeting_uuid: str, event: SeenEvent, *, expected: bool = True, written_at: datetime | None = None
+        self, meeting_uuid: str, event: ExternalEvent, *, expected: bool = True, written_at: datetime | None = None
     ) -> None:
         content = event.content
         self.begin[event.event_id] = content.when.starts_at
-        self.known[event.event_id] = KnownCopy(
+        self.known[event.event_id] = MirroredEventRef(
             meeting_uuid, event.event_id, content.fingerprint, expected, content.when, written_at
         )
 
-    async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
+    async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, MirroredEventRef]:
         return {one: self.known[one] for one in event_ids if one in self.known}
 
-    async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[KnownCopy]]:
+    async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[MirroredEventRef]]:
         within = [one for one, at in self.begin.items() if window.begins <= at < window.ends]
         yield [self.known[one] for one in within if self.known[one].expected]
 
@@ -128,7 +138,7 @@ class SomeCopies:
     async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
         return self.ours & set(meeting_uuids)
 
-    async def look(self, looks: Sequence[Look]) -> None:
+    async def look(self, looks: Sequence[RecheckRequest]) -> None:
         self.looks += looks
 
 

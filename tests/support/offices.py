@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from calendar_sync.application.writing import Access, Calendar
+from calendar_sync.providers.ports import CalendarAccess, CalendarWriter
 
 from tests.support.outside import Outside, Shown
 from tests.support.outward import Desk, OneAccount
@@ -20,7 +20,7 @@ class Office:
     outside: Outside
     email: str
     accounts: OneAccount
-    calendar: Calendar
+    calendar: CalendarWriter
 
     def desk(self, **options: Any) -> Desk:
         return Desk(self.calendar, self.accounts, **options)
@@ -65,5 +65,5 @@ class Office:
         self.by_hand("PATCH", {name: {"dateTime": time, "timeZone": zone} for name, time in times.items()})
 
     @property
-    def access(self) -> Access:
-        return Access(self.accounts.token(), "primary")
+    def access(self) -> CalendarAccess:
+        return CalendarAccess(self.accounts.token(), "primary")

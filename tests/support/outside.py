@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import httpx
-from calendar_sync.adapters.calendars import google as google_calendar
-from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
+from calendar_sync.providers.google import writer as google_calendar
+from calendar_sync.providers.microsoft import writer as microsoft_calendar
 from localrun.platform import Platform
 from simulators.google.settings import Settings as GoogleSettings
 from simulators.google.testing import Google

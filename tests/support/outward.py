@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.ports import Account, GrantRevokedError
-from calendar_sync.application.writing import Attempt, Calendar, Patience, Writing
-from calendar_sync.domain.event import EventContent, When
-from calendar_sync.domain.external import Window
-from calendar_sync.domain.link import Copy, Link, Look
+from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, Recheck
+from calendar_sync.outbound.reconciler import OutboundReconciler, ReconcileResult, RetryPolicy
+from calendar_sync.providers.accounts import Account, GrantRevokedError
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.event_content import EventContent, EventTime
+from calendar_sync.providers.external_event import Window
+from calendar_sync.providers.ports import CalendarWriter
+from calendar_sync.providers.rate_limit import RateLimiter
 from contracts.values.enums import (
     CalendarProvider,
     ExternalSyncStatus,
@@ -32,7 +33,9 @@ def content(
     *, title: str = "Review", hours: int = 0, zone: str | None = "America/Santiago", **texts: str
 ) -> EventContent:
     start = NOON + timedelta(hours=hours)
-    return EventContent(title=title, when=When(starts_at=start, ends_at=start + timedelta(hours=1), zone=zone), **texts)
+    return EventContent(
+        title=title, when=EventTime(starts_at=start, ends_at=start + timedelta(hours=1), zone=zone), **texts
+    )
 
 
 def participant(name: str | None, *, email: str | None = None) -> ParticipantState:
@@ -104,11 +107,11 @@ class OneAccount:
 class Saved:
     """Intentions, kept in the link that they are about."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: MirroredMeeting) -> None:
         self._link = link
 
-    async def save(self, key: str, copy: Copy) -> bool:
-        self._link.copies[key] = copy.model_copy(deep=True)
+    async def save(self, key: str, copy: MirroredEvent) -> bool:
+        self._link.events[key] = copy.model_copy(deep=True)
         return True
 
 
@@ -117,7 +120,7 @@ class Desk:
 
     def __init__(
         self,
-        calendar: Calendar,
+        calendar: CalendarWriter,
         accounts: OneAccount,
         *,
         attempts: int = 8,
@@ -125,47 +128,47 @@ class Desk:
     ) -> None:
         assert accounts.account is not None
         self.accounts = accounts
-        patience = Patience(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0), answer=answer)
-        self.writing = Writing(
+        patience = RetryPolicy(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0), answer=answer)
+        self.writing = OutboundReconciler(
             accounts.account.provider,
             calendar,
             accounts,
-            Calls(accounts, Politeness()),
+            AuthorizedCalls(accounts, RateLimiter()),
             deployment="tests",
             patience=patience,
         )
         meeting = meeting_state()
-        self.link = Link(
-            meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, wanted=meeting
+        self.link = MirroredMeeting(
+            meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, desired=meeting
         )
         self.failures = 0
 
     def want(self, **changes: Any) -> None:
         """The meeting has changed."""
-        now = {name: value for name, value in self.link.wanted if name not in ("starts_at", "ends_at")}
+        now = {name: value for name, value in self.link.desired if name not in ("starts_at", "ends_at")}
         times = {name: now[name].isoformat() for name in ("start_date_time", "end_date_time")}
-        self.link.wanted = meeting_state(**now | times | changes)
+        self.link.desired = meeting_state(**now | times | changes)
         self.link.sequence += 1
 
     def look(self, *, doubted: bool = False) -> None:
         """Somebody saw that the host may have changed or removed the copy."""
-        (key,) = self.link.copies
-        self.link.look[key] = Look(token=uuid7_hex(), doubted=doubted)
+        (key,) = self.link.events
+        self.link.rechecks[key] = Recheck(token=uuid7_hex(), doubted=doubted)
 
-    async def attempt(self, *, forget: bool = False) -> Attempt:
+    async def attempt(self, *, forget: bool = False) -> ReconcileResult:
         """One attempt, recorded as a worker records it; ``forget``: the worker dies before it can."""
         read = self.link.model_copy(deep=True)
         attempt = await self.writing.attempt(read, number=self.failures + 1, intentions=Saved(self.link))
         if forget:
             return attempt
         if attempt.key is not None and attempt.copy is not None:
-            self.link.copies[attempt.key] = attempt.copy
+            self.link.events[attempt.key] = attempt.copy
         if attempt.told is not None:
             self.link.told = attempt.told
         self.failures = 0 if attempt.again_in is None else self.failures + 1
         return attempt
 
-    async def settle(self) -> Attempt:
+    async def settle(self) -> ReconcileResult:
         """Attempts until nothing is left to do."""
         for _ in range(20):
             attempt = await self.attempt()
@@ -174,6 +177,6 @@ class Desk:
         raise AssertionError("still not settled")
 
     @property
-    def copy(self) -> Copy:
-        (copy,) = self.link.copies.values()
+    def copy(self) -> MirroredEvent:
+        (copy,) = self.link.events.values()
         return copy

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calendar_sync.adapters.calendars import google as google_calendar
-from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
+from calendar_sync.providers.google import writer as google_calendar
+from calendar_sync.providers.microsoft import writer as microsoft_calendar
 
 from tests.support.outside import Json, Outside
 

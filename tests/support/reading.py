@@ -1,14 +1,13 @@
 """Reading rounds of changes, each from where the last one ended."""
 
-from calendar_sync.application.pulling import Changes
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.external import Found, SeenEvent, Window
+from calendar_sync.providers.external_event import EventChange, ExternalEvent, Window
+from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
 
 
 class Reader:
     """Reads one calendar round by round. ``pages`` of the last round."""
 
-    def __init__(self, changes: Changes, access: Access, window: Window) -> None:
+    def __init__(self, changes: EventChangesSource, access: CalendarAccess, window: Window) -> None:
         self.changes = changes
         self._access = access
         self._window = window
@@ -16,9 +15,9 @@ class Reader:
         self.pages = 0
         self.unread: list[str] = []
 
-    async def found(self) -> list[Found]:
+    async def found(self) -> list[EventChange]:
         """What the next round brings."""
-        found: list[Found] = []
+        found: list[EventChange] = []
         self.pages, self.unread, page = 0, [], None
         while True:
             read = await self.changes.page(self._access, cursor=self._cursor, page=page, window=self._window)
@@ -29,8 +28,10 @@ class Reader:
                 self._cursor = read.cursor
                 return found
 
-    async def seen(self) -> list[SeenEvent]:
+    async def seen(self) -> list[ExternalEvent]:
         """What the next round brings, which must be events that are there, in order of their time."""
         found = await self.found()
-        assert all(isinstance(one, SeenEvent) for one in found), found
-        return sorted((one for one in found if isinstance(one, SeenEvent)), key=lambda one: one.content.when.starts_at)
+        assert all(isinstance(one, ExternalEvent) for one in found), found
+        return sorted(
+            (one for one in found if isinstance(one, ExternalEvent)), key=lambda one: one.content.when.starts_at
+        )

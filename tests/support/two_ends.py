@@ -11,13 +11,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from calendar_sync.application import writing
-from calendar_sync.application.writing import Access, Held, Marker, Remote
-from calendar_sync.domain.description import own_words
-from calendar_sync.domain.event import EventContent, copy_of
-from calendar_sync.domain.failures import CallFailedError, MissingError, StaleError, TakenError, unavailable
-from calendar_sync.domain.link import Look
-from calendar_sync.domain.text import normalised
+from calendar_sync.outbound import event_writer, reconciler
+from calendar_sync.outbound.description import host_description
+from calendar_sync.outbound.meeting_event import event_for
+from calendar_sync.outbound.model import Recheck
+from calendar_sync.providers.errors import (
+    AlreadyExistsError,
+    CallFailedError,
+    NotFoundError,
+    PreconditionFailedError,
+    unavailable,
+)
+from calendar_sync.providers.event_content import EventContent
+from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
+from calendar_sync.providers.text import normalised
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
 from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.meeting import MeetingState
@@ -32,40 +39,42 @@ _AWAY = CallFailedError(unavailable("503"))
 class MemoryCalendar:
     """Events by id; a deleted one leaves a tombstone. ``fail``: how the next call goes wrong."""
 
-    events: dict[str, Remote]
+    events: dict[str, RemoteEvent]
     fail: str | None = None
     writes: int = 0
     changed: set[str] = field(default_factory=set)
     """The fields that we ever changed in an event that was there."""
     version: int = 0
 
-    async def create(self, access: Access, marker: Marker, content: EventContent) -> Remote:
+    async def create(self, access: CalendarAccess, marker: Marker, content: EventContent) -> RemoteEvent:
         if marker.event_id in self.events:
-            raise TakenError
+            raise AlreadyExistsError
         return self._write(marker.event_id, content)
 
-    async def find(self, access: Access, marker: Marker) -> list[Remote]:
+    async def find(self, access: CalendarAccess, marker: Marker) -> list[RemoteEvent]:
         self._go_wrong("before")
         found = self.events.get(marker.event_id)
         return [found] if found else []
 
-    async def read(self, access: Access, event_id: str) -> Remote:
+    async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
         self._go_wrong("before")
         if event_id not in self.events:
-            raise MissingError
+            raise NotFoundError
         return self.events[event_id]
 
-    async def locate(self, access: Access, marker: Marker, event_id: str) -> Remote | None:
+    async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         self._go_wrong("before")
         found = self.events.get(event_id)
         return None if found is None or found.canceled else found
 
-    async def change(self, access: Access, held: Held, content: EventContent, fields: frozenset[str]) -> Remote:
+    async def change(
+        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+    ) -> RemoteEvent:
         there = self._held(held)
         self.changed |= fields
         return self._write(held.event_id, there.content.with_those_of(content, fields))
 
-    async def remove(self, access: Access, held: Held) -> None:
+    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
         there = self._held(held)
         self._write(held.event_id, there.content, canceled=True)
 
@@ -82,27 +91,29 @@ class MemoryCalendar:
         self._keep(event_id, self.events[event_id].content, canceled=False)
 
     @property
-    def shown(self) -> list[Remote]:
+    def shown(self) -> list[RemoteEvent]:
         return [event for event in self.events.values() if not event.canceled]
 
-    def _write(self, event_id: str, content: EventContent, *, canceled: bool = False) -> Remote:
+    def _write(self, event_id: str, content: EventContent, *, canceled: bool = False) -> RemoteEvent:
         self._go_wrong("before")
         self.writes += 1
         written = self._keep(event_id, content, canceled=canceled)
         self._go_wrong("after")
         return written
 
-    def _keep(self, event_id: str, content: EventContent, *, canceled: bool) -> Remote:
+    def _keep(self, event_id: str, content: EventContent, *, canceled: bool) -> RemoteEvent:
         self.version += 1
-        self.events[event_id] = Remote(Held(event_id, str(self.version)), content, ours=True, canceled=canceled)
+        self.events[event_id] = RemoteEvent(
+            EventRef(event_id, str(self.version)), content, ours=True, canceled=canceled
+        )
         return self.events[event_id]
 
-    def _held(self, held: Held) -> Remote:
+    def _held(self, held: EventRef) -> RemoteEvent:
         there = self.events.get(held.event_id)
         if there is None or there.canceled:
-            raise MissingError
+            raise NotFoundError
         if there.held != held:
-            raise StaleError
+            raise PreconditionFailedError
         return there
 
     def _go_wrong(self, when: str) -> None:
@@ -170,7 +181,7 @@ class TwoEnds:
         self.news: list[tuple[int, MeetingState]] = []
         self.told: list[MirroredEventChanged | MirroredEventDeleted] = []
         state = meeting_state(participants=[participant("Jane Roe")], meeting_link="https://meet.example.com/x")
-        self.desk.link.wanted, self.desk.link.meeting_uuid = state, state.meeting_uuid
+        self.desk.link.desired, self.desk.link.meeting_uuid = state, state.meeting_uuid
         self.meeting = Meeting(state, lambda version, newest: self.news.append((version, newest)))
         self.due: datetime | None = START
         self.looks = 0
@@ -184,12 +195,15 @@ class TwoEnds:
     @property
     def trash(self) -> str | None:
         """The event that was the copy last and is deleted now."""
-        ids = [copy.event_id for copy in self.desk.link.copies.values()]
+        ids = [copy.event_id for copy in self.desk.link.events.values()]
         return next((one for one in ids if one in self.calendar.events and self.calendar.events[one].canceled), None)
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        with patch.object(writing, "utc_now", lambda: self.now):
+        with (
+            patch.object(reconciler, "utc_now", lambda: self.now),
+            patch.object(event_writer, "utc_now", lambda: self.now),
+        ):
             yield
 
     # --- what moves things along --------------------------------------------------------------------------------
@@ -199,7 +213,7 @@ class TwoEnds:
         if self.news:
             version, state = self.news[0] if again else self.news.pop(0)
             if version > self.desk.link.sequence:
-                self.desk.link.wanted, self.desk.link.sequence = state, version
+                self.desk.link.desired, self.desk.link.sequence = state, version
             self.due = self.now
 
     def deliver_told(self, *, again: bool = False) -> None:
@@ -208,14 +222,14 @@ class TwoEnds:
 
     def pull(self) -> None:
         """What the pulling side does with our own copy: compare, and ask for a look."""
-        for key, copy in self.desk.link.copies.items():
+        for key, copy in self.desk.link.events.items():
             if copy.event_id is None or copy.event_id not in self.calendar.events:
                 continue
             there = self.calendar.events[copy.event_id]
-            expected = not copy.removed and self.desk.link.wanted.status is MeetingStatus.ACTIVE
-            if expected if there.canceled else there.content.fingerprint != copy.echo:
+            expected = not copy.removed and self.desk.link.desired.status is MeetingStatus.ACTIVE
+            if expected if there.canceled else there.content.fingerprint != copy.base_fingerprint:
                 self.looks += 1
-                self.desk.link.look[key] = Look(token=str(self.looks))
+                self.desk.link.rechecks[key] = Recheck(token=str(self.looks))
                 self.due = self.now
 
     async def attempt(self, *, forget: bool = False) -> None:
@@ -251,13 +265,13 @@ class TwoEnds:
 
     def differences(self) -> list[str]:
         shown = self.calendar.shown
-        wanted = copy_of(self.meeting.state)
+        wanted = event_for(self.meeting.state)
         if wanted is None:
             return [f"orphan {one.content.title}" for one in shown]
         if len(shown) != 1:
             return [f"{len(shown)} events"]
         said = shown[0].content
         differing = sorted(wanted.differs_from(said) - {"description"})
-        if own_words(said.description, self.meeting.state) != normalised(self.meeting.state.description or ""):
+        if host_description(said.description, self.meeting.state) != normalised(self.meeting.state.description or ""):
             differing.append("own words")
         return [f"{name}: {wanted} {said}" for name in differing]

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import httpx
 import requests
-from calendar_sync.adapters.calendars import google as google_calendar
-from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
+from calendar_sync.providers.google import writer as google_calendar
+from calendar_sync.providers.microsoft import writer as microsoft_calendar
 from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 from simulators.google.testing import Google

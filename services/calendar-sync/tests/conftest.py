@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from calendar_sync.adapters.calendars.google import GoogleCalendar
-from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
-from calendar_sync.adapters.clients.google import GoogleClient
-from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.adapters.connections import INDEXES, StoredConnections
-from calendar_sync.adapters.vault import TokenVault
-from calendar_sync.bootstrap import oauth_providers
+from calendar_sync.connections.repository import INDEXES, MongoConnectionRepository
+from calendar_sync.connections.vault import AesGcmTokenVault
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.google.writer import GoogleCalendarWriter
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.microsoft.writer import MicrosoftCalendarWriter
+from calendar_sync.providers.registry import oauth_clients
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from contracts.messages.command import Actor
@@ -86,9 +86,9 @@ async def house(
             documents,
             publisher,
             outbox,
-            StoredConnections(documents, outbox),
-            await oauth_providers(settings, started),
-            TokenVault.parse(KEY),
+            MongoConnectionRepository(documents, outbox),
+            await oauth_clients(settings, started),
+            AesGcmTokenVault.parse(KEY),
         )
 
 
@@ -105,7 +105,7 @@ def google_office(google_simulator: Google) -> Iterator[Office]:
     client = GoogleClient(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
     accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
     outside = Outside("google", google_simulator, GoogleConsents(google_simulator))
-    yield Office(outside, email, accounts, GoogleCalendar(client))
+    yield Office(outside, email, accounts, GoogleCalendarWriter(client))
     client.close()
     google_simulator.control("DELETE", "faults")
 
@@ -115,7 +115,7 @@ async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Offi
     email = f"{uuid7_hex().lower()}@contoso.com"
     token = microsoft_simulator.consent(email)["access_token"]
     async with httpx.AsyncClient(timeout=TIMEOUT) as http:
-        calendar = MicrosoftCalendar(GraphClient(http, graph_url=microsoft_simulator.url))
+        calendar = MicrosoftCalendarWriter(GraphClient(http, graph_url=microsoft_simulator.url))
         accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
         outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
         yield Office(outside, email, accounts, calendar)

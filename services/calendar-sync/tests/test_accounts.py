@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from calendar_sync.adapters.connections import StoredConnections
-from calendar_sync.application.ports import GrantRevokedError, ProviderUnavailableError
-from calendar_sync.domain.connection import Connection
-from calendar_sync.domain.external import Window
-from calendar_sync.domain.grant import Grant
+from calendar_sync.connections.model import Connection
+from calendar_sync.connections.repository import MongoConnectionRepository
+from calendar_sync.providers.accounts import GrantRevokedError, ProviderUnavailableError
+from calendar_sync.providers.external_event import Window
+from calendar_sync.providers.oauth import TokenSet
 from contracts.messages.command import Actor
 from contracts.values.enums import ConnectionStatus, SyncFailureCode
 from contracts.values.times import utc_now
@@ -102,7 +102,7 @@ async def test_who_gives_up_waiting_loses_nothing(
     provider, accounts = house.providers[consents.provider], house.accounts
     renew, begun, may_end = provider.renew, asyncio.Event(), asyncio.Event()
 
-    async def slow(grant: Grant) -> Grant:
+    async def slow(grant: TokenSet) -> TokenSet:
         begun.set()
         await may_end.wait()
         return await renew(grant)
@@ -115,9 +115,9 @@ async def test_who_gives_up_waiting_loses_nothing(
         impatient.cancel()
         await asyncio.gather(impatient, return_exceptions=True)
         may_end.set()
-    kept = await house.accounts.access_token(account)
-    assert kept != token
-    assert consents.admits(kept)
+    flow_state = await house.accounts.access_token(account)
+    assert flow_state != token
+    assert consents.admits(flow_state)
 
 
 async def test_a_renewed_grant_outlives_a_database_that_is_away(
@@ -148,7 +148,7 @@ async def test_other_changes_do_not_undo_a_renewal(house: House, consents: Conse
 
     stale = await house.connection(actor)
     renewed = await house.accounts.access_token(account, refused=token)
-    connections: StoredConnections = house.connections
+    connections: MongoConnectionRepository = house.connections
     tried: list[Connection] = []
     find = connections.find
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.changes.google import GoogleChanges
-from calendar_sync.adapters.clients.google import GoogleClient
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.external import CursorLostError, GoneEvent, SeenEvent, Window
-from calendar_sync.domain.failures import CallFailedError, UnauthorizedError
+from calendar_sync.providers.errors import CallFailedError, UnauthorizedError
+from calendar_sync.providers.external_event import DeletedEvent, ExternalEvent, SyncTokenExpiredError, Window
+from calendar_sync.providers.google.changes import GoogleChanges
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.ports import CalendarAccess
 from contracts.values.enums import RsvpStatus, SyncFailureCode
 from contracts.values.ids import uuid7_hex
 from simulators.google.testing import Google
@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, google: Google, client: GoogleClient) -> None:
         self.google = google
         self.email = f"{uuid7_hex().lower()}@gmail.com"
-        self.access = Access(str(google.connect(self.email).token), "primary")
+        self.access = CalendarAccess(str(google.connect(self.email).token), "primary")
         self.reader = Reader(GoogleChanges(client, deployment="tests"), self.access, WINDOW)
 
     def make(self, *, by: str | None = None, **fields: Any) -> str:
@@ -76,7 +76,7 @@ async def test_a_full_round_shows_everything_and_the_next_one_only_what_is_new(d
     (event,) = await desk.reader.seen()
     assert event.content.title == "Dinner"
     desk.delete(event_id)
-    assert await desk.reader.found() == [GoneEvent(event_id)]
+    assert await desk.reader.found() == [DeletedEvent(event_id)]
 
 
 async def test_a_series_comes_as_instances_that_keep_their_names(desk: Desk) -> None:
@@ -94,7 +94,7 @@ async def test_a_series_comes_as_instances_that_keep_their_names(desk: Desk) -> 
     assert again.content.when.starts_at == second.content.when.starts_at + timedelta(hours=2)
 
     desk.delete(third.event_id)
-    assert await desk.reader.found() == [GoneEvent(third.event_id)]
+    assert await desk.reader.found() == [DeletedEvent(third.event_id)]
     desk.delete(series)
     assert {one.event_id for one in await desk.reader.found()} >= {first.event_id, second.event_id}
 
@@ -213,14 +213,14 @@ async def test_only_our_deployments_marker_is_believed(desk: Desk) -> None:
 async def test_an_expired_cursor_is_lost(desk: Desk, google_simulator: Google, bare: bool) -> None:
     await desk.reader.found()
     google_simulator.control("POST", "sync-tokens/expire", {"account": desk.email, "bare": bare})
-    with pytest.raises(CursorLostError):
+    with pytest.raises(SyncTokenExpiredError):
         await desk.reader.found()
 
 
 async def test_a_cursor_that_is_none_is_lost(desk: Desk) -> None:
-    with pytest.raises(CursorLostError):
+    with pytest.raises(SyncTokenExpiredError):
         await desk.reader.changes.page(desk.access, cursor="nonsense", page=None, window=WINDOW)
-    with pytest.raises(CursorLostError):
+    with pytest.raises(SyncTokenExpiredError):
         await desk.reader.changes.page(desk.access, cursor=None, page="nonsense", window=WINDOW)
 
 
@@ -242,7 +242,7 @@ async def test_a_provider_in_trouble_is_told_apart(desk: Desk, google_simulator:
         await desk.reader.found()
     assert (failed.value.failure.code, failed.value.failure.retry_after) == (SyncFailureCode.RATE_LIMITED, 7)
     with pytest.raises(UnauthorizedError):
-        await desk.reader.changes.page(Access("no token", "primary"), cursor=None, page=None, window=WINDOW)
+        await desk.reader.changes.page(CalendarAccess("no token", "primary"), cursor=None, page=None, window=WINDOW)
 
 
 async def test_events_outside_the_window_come_with_a_cursor_only(desk: Desk) -> None:
@@ -252,5 +252,5 @@ async def test_events_outside_the_window_come_with_a_cursor_only(desk: Desk) -> 
     assert await desk.reader.found() == []
     later = desk.make(**times)
     (event,) = await desk.reader.seen()
-    assert isinstance(event, SeenEvent)
+    assert isinstance(event, ExternalEvent)
     assert event.event_id == later

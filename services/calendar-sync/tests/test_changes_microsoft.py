@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from calendar_sync.adapters.calendars.microsoft import MicrosoftCalendar
-from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
-from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.application.writing import Access, Marker
-from calendar_sync.domain.external import CursorLostError, GoneEvent, Window
-from calendar_sync.domain.failures import CallFailedError, UnauthorizedError
+from calendar_sync.providers.errors import CallFailedError, UnauthorizedError
+from calendar_sync.providers.external_event import DeletedEvent, SyncTokenExpiredError, Window
+from calendar_sync.providers.microsoft.changes import MicrosoftChanges
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.microsoft.writer import MicrosoftCalendarWriter
+from calendar_sync.providers.ports import CalendarAccess, Marker
 from contracts.values.enums import RsvpStatus, SyncFailureCode
 from contracts.values.ids import uuid7_hex
 from simulators.microsoft.testing import Microsoft
@@ -32,8 +32,8 @@ class Desk:
     def __init__(self, microsoft: Microsoft, client: GraphClient) -> None:
         self.microsoft = microsoft
         self.email = f"{uuid7_hex().lower()}@contoso.com"
-        self.access = Access(str(microsoft.consent(self.email)["access_token"]), "primary")
-        self.calendar = MicrosoftCalendar(client)
+        self.access = CalendarAccess(str(microsoft.consent(self.email)["access_token"]), "primary")
+        self.calendar = MicrosoftCalendarWriter(client)
         self.reader = Reader(MicrosoftChanges(client, deployment="tests"), self.access, WINDOW)
 
     def make(
@@ -96,7 +96,7 @@ async def test_a_full_round_shows_everything_and_the_next_one_only_what_is_new(d
     (event,) = await desk.reader.seen()
     assert event.content.title == "Dinner"
     desk.delete(event.event_id)
-    assert await desk.reader.found() == [GoneEvent(event.event_id)]
+    assert await desk.reader.found() == [DeletedEvent(event.event_id)]
 
 
 async def test_an_event_that_left_the_window_counts_as_gone(desk: Desk) -> None:
@@ -108,7 +108,7 @@ async def test_an_event_that_left_the_window_counts_as_gone(desk: Desk) -> None:
         start={"dateTime": f"{far}T10:00:00", "timeZone": "UTC"},
         end={"dateTime": f"{far}T11:00:00", "timeZone": "UTC"},
     )
-    assert await desk.reader.found() == [GoneEvent(made["immutableId"])]
+    assert await desk.reader.found() == [DeletedEvent(made["immutableId"])]
 
 
 async def test_a_series_comes_as_occurrences_that_say_what_it_says_and_keep_their_names(desk: Desk) -> None:
@@ -131,7 +131,7 @@ async def test_a_series_comes_as_occurrences_that_say_what_it_says_and_keep_thei
     assert again.content.when.starts_at == second.content.when.starts_at + timedelta(hours=2)
 
     desk.delete(third.event_id)
-    assert GoneEvent(third.event_id) in await desk.reader.found()
+    assert DeletedEvent(third.event_id) in await desk.reader.found()
     desk.delete(made["immutableId"])
     assert {one.event_id for one in await desk.reader.found()} >= {first.event_id, second.event_id}
 
@@ -230,7 +230,7 @@ async def test_an_invitation_says_who_invites_and_who_is_invited(desk: Desk) -> 
     assert event.answer is RsvpStatus.UNKNOWN
     desk.microsoft.graph_with(desk.access.token).post(f"/me/events/{made['id']}/decline", json={"sendResponse": False})
     found = await desk.reader.found()  # Outlook takes what its owner declined out of the calendar, or keeps it declined
-    assert all(isinstance(one, GoneEvent) or one.answer is RsvpStatus.DECLINED for one in found)
+    assert all(isinstance(one, DeletedEvent) or one.answer is RsvpStatus.DECLINED for one in found)
     assert found
 
 
@@ -296,7 +296,7 @@ async def test_new_copies_of_ours_are_known_by_their_marker(desk: Desk, copies: 
 async def test_an_expired_cursor_is_lost(desk: Desk, microsoft_simulator: Microsoft, refusal: Json) -> None:
     await desk.reader.found()
     microsoft_simulator.control("POST", f"accounts/{desk.email}/delta/invalidate", refusal)
-    with pytest.raises(CursorLostError):
+    with pytest.raises(SyncTokenExpiredError):
         await desk.reader.found()
 
 
@@ -332,4 +332,4 @@ async def test_a_provider_in_trouble_is_told_apart(desk: Desk, microsoft_simulat
         await desk.reader.found()
     assert (failed.value.failure.code, failed.value.failure.retry_after) == (SyncFailureCode.RATE_LIMITED, 7)
     with pytest.raises(UnauthorizedError):
-        await desk.reader.changes.page(Access("no token", "primary"), cursor=None, page=None, window=WINDOW)
+        await desk.reader.changes.page(CalendarAccess("no token", "primary"), cursor=None, page=None, window=WINDOW)

@@ -6,21 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.calendars import google as google_calendar
-from calendar_sync.adapters.calendars import microsoft as microsoft_calendar
-from calendar_sync.adapters.changes.google import GoogleChanges
-from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
-from calendar_sync.adapters.changes.uids import plain_uid
-from calendar_sync.adapters.changes.zones import iana
-from calendar_sync.application.pulling import Changes
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.external import ChangesPage, SeenEvent, Window
-from calendar_sync.domain.failures import CallFailedError
+from calendar_sync.providers.errors import CallFailedError
+from calendar_sync.providers.external_event import ChangesPage, ExternalEvent, Window
+from calendar_sync.providers.google import writer as google_calendar
+from calendar_sync.providers.google.changes import GoogleChanges
+from calendar_sync.providers.microsoft import writer as microsoft_calendar
+from calendar_sync.providers.microsoft.changes import MicrosoftChanges
+from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id
+from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
+from calendar_sync.providers.time_zones import iana_zone_name
 from hypothesis import given
 from hypothesis import strategies as st
 
 Json = dict[str, Any]
-ACCESS = Access("token", "primary")
+ACCESS = CalendarAccess("token", "primary")
 WINDOW = Window(datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC))
 
 
@@ -73,14 +72,14 @@ GRAPH: Json = {
 }
 
 
-def google(*items: Any) -> Changes:
+def google(*items: Any) -> EventChangesSource:
     return GoogleChanges(
         Answering({"items": list(items), "nextSyncToken": "c", "timeZone": "UTC"}),  # type: ignore[arg-type]
         deployment="tests",
     )
 
 
-def graph(*items: Any) -> Changes:
+def graph(*items: Any) -> EventChangesSource:
     return MicrosoftChanges(
         Answering({"value": list(items), "@odata.deltaLink": "c"}),  # type: ignore[arg-type]
         deployment="tests",
@@ -90,14 +89,14 @@ def graph(*items: Any) -> Changes:
 PROVIDERS = pytest.mark.parametrize(("changes", "event"), [(google, GOOGLE), (graph, GRAPH)])
 
 
-async def page(changes: Changes) -> ChangesPage:
+async def page(changes: EventChangesSource) -> ChangesPage:
     return await changes.page(ACCESS, cursor=None, page=None, window=WINDOW)
 
 
 @PROVIDERS
 async def test_both_providers_say_the_same_of_the_same_event(changes: Any, event: Json) -> None:
     (seen,) = (await page(changes(event))).found
-    assert isinstance(seen, SeenEvent)
+    assert isinstance(seen, ExternalEvent)
     assert (seen.ical_uid, seen.original_start) == ("u1", "2027-06-01T14:00:00Z")
     assert (seen.content.title, seen.content.location) == ("Lunch", "Café")
     when = seen.content.when
@@ -121,7 +120,7 @@ async def test_one_event_that_cannot_be_read_keeps_no_other_back(changes: Any, e
 async def test_a_time_that_ends_before_it_begins_or_never_takes_no_time(changes: Any, event: Json, end: str) -> None:
     ends = {"start": event["end"], "end": event["start"] if end == "backwards" else None}
     (found,) = (await page(changes(event | ends))).found
-    assert isinstance(found, SeenEvent)
+    assert isinstance(found, ExternalEvent)
     assert found.content.when.starts_at == found.content.when.ends_at
     assert not found.imported
 
@@ -145,7 +144,7 @@ async def test_a_bare_occurrence_that_names_no_series_is_looked_up() -> None:
             return GRAPH if path == "/me/events/e1" else {"value": [bare], "@odata.deltaLink": "c"}
 
     (found,) = (await page(MicrosoftChanges(Client(None), deployment="tests"))).found  # type: ignore[arg-type]
-    assert isinstance(found, SeenEvent)
+    assert isinstance(found, ExternalEvent)
     assert (found.content.title, found.series_id) == ("Lunch", "s1")
 
 
@@ -156,7 +155,7 @@ async def test_graph_says_which_series_may_have_lost_instances() -> None:
     removed = {"id": "x1", "@removed": {"reason": "deleted"}}
     read = await page(graph(occurrence, master, removed))
     assert [one.event_id for one in read.found] == ["o1", "x1"]
-    assert isinstance(read.found[0], SeenEvent)
+    assert isinstance(read.found[0], ExternalEvent)
     assert (read.found[0].content.title, read.found[0].series_id) == ("Lunch", "s1")
     assert read.series == ["s1", "x1"]
 
@@ -209,13 +208,13 @@ async def test_whatever_graph_gives_is_read_or_skipped(event: Json) -> None:
     await whole(graph(event, GRAPH | {"id": "good"}))
 
 
-async def whole(changes: Changes) -> None:
+async def whole(changes: EventChangesSource) -> None:
     """The good event is there, and what was made of the other has the types that it must have."""
     found = (await page(changes)).found
     assert "good" in [one.event_id for one in found]
     for one in found:
         assert isinstance(one.event_id, str)
-        if isinstance(one, SeenEvent):
+        if isinstance(one, ExternalEvent):
             hash(one)
             assert all(isinstance(attendee.email, str) for attendee in one.attendees)
             for text in (one.ical_uid, one.meeting_link, one.organizer_email, one.organizer_name, one.marked_meeting):
@@ -247,7 +246,7 @@ async def test_an_answer_that_is_no_page_is_a_failure_that_passes(answer: Any) -
     ],
 )
 def test_zones_are_known_by_either_name(name: object, zone: str | None) -> None:
-    assert iana(name) == zone
+    assert iana_zone_name(name) == zone
 
 
 PREFIX = "040000008200E00074C5B7101A82E008"
@@ -256,22 +255,22 @@ REST = "80D2E7F1A2B3C4D5" + "00" * 8
 
 def test_an_occurrence_has_the_uid_of_its_series() -> None:
     series = f"{PREFIX}00000000{REST}10000000{'AB' * 16}"
-    assert plain_uid(f"{PREFIX}07EB0601{REST}10000000{'AB' * 16}") == series
-    assert plain_uid(series) == series
-    assert plain_uid(series.lower()) == series
+    assert ical_uid_from_global_object_id(f"{PREFIX}07EB0601{REST}10000000{'AB' * 16}") == series
+    assert ical_uid_from_global_object_id(series) == series
+    assert ical_uid_from_global_object_id(series.lower()) == series
 
 
 def test_the_uid_of_an_invitation_from_elsewhere_is_unwrapped() -> None:
     data = b"vCal-Uid\x01\x00\x00\x00abc123@google.com\x00"
     wrapped = f"{PREFIX}00000000{REST}{struct.pack('<I', len(data)).hex()}{data.hex()}".upper()
-    assert plain_uid(wrapped) == "abc123@google.com"
+    assert ical_uid_from_global_object_id(wrapped) == "abc123@google.com"
 
 
 @pytest.mark.parametrize("uid", ["abc@google.com", "", "0400", PREFIX, "zz" * 40, "40" * 41])
 def test_any_other_uid_stays_as_it_is(uid: str) -> None:
-    assert plain_uid(uid) == uid
+    assert ical_uid_from_global_object_id(uid) == uid
 
 
 @given(st.binary(max_size=60))
 def test_no_uid_is_too_strange(rest: bytes) -> None:
-    assert plain_uid(PREFIX + rest.hex())
+    assert ical_uid_from_global_object_id(PREFIX + rest.hex())

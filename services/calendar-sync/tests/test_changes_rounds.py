@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from calendar_sync.adapters.changes.google import GoogleChanges
-from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
-from calendar_sync.adapters.clients.google import GoogleClient
-from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.adapters.sightings import INDEXES, StoredSightings
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.pulling import Changes, Pace, Pulled, Pulling
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.external import CursorLostError, SeenEvent, Window
-from calendar_sync.domain.feed import Feed
-from calendar_sync.domain.link import account_key
-from calendar_sync.domain.sighting import is_within
+from calendar_sync.inbound.imported_event import is_within
+from calendar_sync.inbound.imported_event_repository import INDEXES, MongoImportedEventRepository
+from calendar_sync.inbound.model import InboundSyncState
+from calendar_sync.inbound.sync import InboundSync, Synced, SyncPolicy
+from calendar_sync.providers.accounts import account_key
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.external_event import ExternalEvent, SyncTokenExpiredError, Window
+from calendar_sync.providers.google.changes import GoogleChanges
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.microsoft.changes import MicrosoftChanges
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
+from calendar_sync.providers.rate_limit import RateLimiter
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from contracts.values.enums import CalendarProvider
@@ -31,7 +31,7 @@ from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import GoogleConsents, MicrosoftConsents
 from tests.support.connections import StandInPublisher
-from tests.support.inward import SomeCopies, database_for
+from tests.support.inward import FakeMirroredEvents, database_for
 from tests.support.outside import Outside
 from tests.support.outward import OneAccount
 from tests.support.owners import Owner, in_days
@@ -47,9 +47,9 @@ OPERATIONS = 60
 class Known:
     """What is known of a calendar by reading rounds, as a pull keeps it."""
 
-    changes: Changes
-    access: Access
-    events: dict[str, SeenEvent] = field(default_factory=dict)
+    changes: EventChangesSource
+    access: CalendarAccess
+    events: dict[str, ExternalEvent] = field(default_factory=dict)
     reader: Reader = field(init=False)
     lost: int = 0
 
@@ -63,24 +63,24 @@ class Known:
     async def read(self) -> None:
         try:
             found = await self.reader.found()
-        except CursorLostError:
+        except SyncTokenExpiredError:
             self.lost += 1
             self._begin()
             found = await self.reader.found()
         for one in found:
-            if isinstance(one, SeenEvent) and is_within(one.content.when, WINDOW):
+            if isinstance(one, ExternalEvent) and is_within(one.content.when, WINDOW):
                 self.events[one.event_id] = replace(one, etag="")
             else:
                 self.events.pop(one.event_id, None)
 
 
 @dataclass
-class Calendar:
+class CalendarWriter:
     """A calendar, its owner, and what reads it."""
 
     owner: Owner
-    changes: Changes
-    access: Access
+    changes: EventChangesSource
+    access: CalendarAccess
     series: list[str] = field(default_factory=list)
 
     def happens(self, chance: random.Random, known: Known) -> None:
@@ -117,34 +117,34 @@ class Calendar:
 class Puller:
     """Pulls one calendar, as a worker does."""
 
-    def __init__(self, calendar: Calendar, sightings: StoredSightings) -> None:
+    def __init__(self, calendar: CalendarWriter, sightings: MongoImportedEventRepository) -> None:
         provider = {"google": CalendarProvider.GOOGLE, "outlook": CalendarProvider.OUTLOOK}[calendar.owner.outside.name]
         email, accounts = (
             calendar.owner.email,
             OneAccount(provider, calendar.owner.email, lambda: calendar.access.token),
         )
         self._sightings = sightings
-        self._pulling = Pulling(
+        self._pulling = InboundSync(
             {provider: calendar.changes},
-            copies=SomeCopies(),
+            copies=FakeMirroredEvents(),
             sightings=sightings,
             accounts=accounts,
-            calls=Calls(accounts, Politeness()),
-            pace=Pace(),
+            calls=AuthorizedCalls(accounts, RateLimiter()),
+            pace=SyncPolicy(),
         )
-        self._feed = Feed(
+        self._feed = InboundSyncState(
             connection_id="T1:TS1",
             tenant_uuid="T1",
             user_id="TS1",
             provider=provider,
             account=account_key(provider, email),
             generation=1,
-            stale_since=utc_now(),
+            synced_as_of=utc_now(),
         )
 
     async def pull(self) -> None:
         pulled = await self._pulling.attempt(self._feed, number=1)
-        assert isinstance(pulled, Pulled), pulled
+        assert isinstance(pulled, Synced), pulled
         self._feed.cursor = pulled.cursor
 
     async def held(self) -> set[str]:
@@ -158,35 +158,35 @@ class Puller:
 
 
 @pytest.fixture
-def google_calendar(google_simulator: Google) -> Iterator[Calendar]:
+def google_calendar(google_simulator: Google) -> Iterator[CalendarWriter]:
     client = GoogleClient(api_url=google_simulator.url, timeout=5, threads=2)
     owner = Owner(Outside("google", google_simulator, GoogleConsents(google_simulator)), f"{uuid7_hex()}@gmail.com")
-    access = Access(str(google_simulator.connect(owner.email).token), "primary")
-    yield Calendar(owner, GoogleChanges(client, deployment="tests"), access)
+    access = CalendarAccess(str(google_simulator.connect(owner.email).token), "primary")
+    yield CalendarWriter(owner, GoogleChanges(client, deployment="tests"), access)
     client.close()
     google_simulator.control("DELETE", "faults")
 
 
 @pytest.fixture
-async def microsoft_calendar(microsoft_simulator: Microsoft) -> AsyncIterator[Calendar]:
+async def microsoft_calendar(microsoft_simulator: Microsoft) -> AsyncIterator[CalendarWriter]:
     outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
     owner = Owner(outside, f"{uuid7_hex().lower()}@contoso.com")
-    access = Access(str(microsoft_simulator.consent(owner.email)["access_token"]), "primary")
+    access = CalendarAccess(str(microsoft_simulator.consent(owner.email)["access_token"]), "primary")
     async with httpx.AsyncClient(timeout=5) as http:
         client = GraphClient(http, graph_url=microsoft_simulator.url)
-        yield Calendar(owner, MicrosoftChanges(client, deployment="tests"), access)
+        yield CalendarWriter(owner, MicrosoftChanges(client, deployment="tests"), access)
     microsoft_simulator.control("DELETE", "faults")
 
 
 @pytest.fixture(params=["google_calendar", "microsoft_calendar"])
-def calendar(request: pytest.FixtureRequest) -> Calendar:
+def calendar(request: pytest.FixtureRequest) -> CalendarWriter:
     """Both providers, one after the other."""
-    found: Calendar = request.getfixturevalue(request.param)
+    found: CalendarWriter = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_rounds_say_the_same_as_reading_everything(calendar: Calendar, seed: int) -> None:
+async def test_rounds_say_the_same_as_reading_everything(calendar: CalendarWriter, seed: int) -> None:
     chance = random.Random(seed)
     known = Known(calendar.changes, calendar.access)
     for kind in ("empty_page", "repeated_items"):
@@ -209,15 +209,17 @@ async def test_rounds_say_the_same_as_reading_everything(calendar: Calendar, see
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_pull_holds_what_is_there_although_it_is_not_told_all(
-    calendar: Calendar, seed: int, mongodb_uri: str
+    calendar: CalendarWriter, seed: int, mongodb_uri: str
 ) -> None:
     chance, owner = random.Random(seed), calendar.owner
     if owner.outside.name == "outlook":
         owner.outside.simulator.fault("untold_removal", account=owner.email, probability=0.5)
     async with open_database(database_for(mongodb_uri)) as database:
-        documents = database.collection("sightings")
+        documents = database.collection("imported_events")
         await documents.create_indexes(INDEXES)
-        puller = Puller(calendar, StoredSightings(documents, Outbox(documents, StandInPublisher(), grace=10)))
+        puller = Puller(
+            calendar, MongoImportedEventRepository(documents, Outbox(documents, StandInPublisher(), grace=10))
+        )
         for _ in range(OPERATIONS // 3):
             there = Known(calendar.changes, calendar.access)
             await there.read()

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from calendar_sync.adapters.oauth.google import EVENTS
+from calendar_sync.providers.google.oauth import EVENTS
 from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
@@ -55,7 +55,7 @@ async def test_no_secret_is_stored_or_told_in_the_clear(house: House, consents: 
     assert account is not None
     connection = await house.connection(actor)
     assert connection.grant is not None
-    grant = house.vault.open_grant(connection.grant, connection.connection_id)
+    grant = house.vault.decrypt_token_set(connection.grant, connection.connection_id)
     everywhere = str(await house.document(actor)) + str(house.publisher.records)
     for secret in (grant.access_token, grant.renewal, query["code"], query["state"]):
         assert secret not in everywhere
@@ -79,7 +79,7 @@ async def test_a_state_is_good_for_its_provider_only(
 
 async def test_a_state_expires(house: House, google: GoogleConsents, actor: Actor) -> None:
     query = StartAuthorization(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
-    reply = await house.connecting(consent_lifetime=timedelta(0)).begin(query)
+    reply = await house.connecting(authorization_lifetime=timedelta(0)).begin(query)
     back = google.agree(reply.data.authorization_url, EMAIL)
     assert await house.come_back(CalendarProvider.GOOGLE, back) is AuthorizationResult.EXPIRED
 
@@ -244,7 +244,7 @@ async def test_who_did_not_mean_it_gets_the_grant_back(house: House, consents: C
     assert not connection.is_connected
     [leaving] = connection.leaving
     assert leaving.calendar_email == EMAIL
-    grant = house.vault.open_grant(leaving.grant, connection.connection_id)
+    grant = house.vault.decrypt_token_set(leaving.grant, connection.connection_id)
     assert grant.access_token not in str(await house.document(actor))
     assert (await answers(house, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from calendar_sync.domain.event import When
+from calendar_sync.providers.event_content import EventTime
 from contracts.values.enums import MeetingStatus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -19,8 +19,8 @@ from tests.support.two_ends import REFUSED, TwoEnds
 Step = tuple[str, int]
 
 
-def _later(hours: int) -> When:
-    return When(starts_at=NOON + timedelta(hours=hours), ends_at=NOON + timedelta(hours=hours + 1))
+def _later(hours: int) -> EventTime:
+    return EventTime(starts_at=NOON + timedelta(hours=hours), ends_at=NOON + timedelta(hours=hours + 1))
 
 
 def _times(hours: int) -> dict[str, Any]:
@@ -41,7 +41,7 @@ HOST: dict[str, Callable[[TwoEnds, str, int], None]] = {
     "retitle so that it is refused": lambda ends, event, number: ends.calendar.by_hand(event, title=REFUSED),
     "move by hand": lambda ends, event, number: ends.calendar.by_hand(event, when=_later(number)),
     "move to never": lambda ends, event, number: ends.calendar.by_hand(
-        event, when=When(starts_at=NOON, ends_at=NOON - timedelta(hours=number))
+        event, when=EventTime(starts_at=NOON, ends_at=NOON - timedelta(hours=number))
     ),
     "place by hand": lambda ends, event, number: ends.calendar.by_hand(event, location=f"Room {number}"),
     "unplace by hand": lambda ends, event, number: ends.calendar.by_hand(event, location=""),

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.calendars import google, microsoft
-from calendar_sync.domain.description import block_of, description_of, own_words
-from calendar_sync.domain.text import normalised
+from calendar_sync.outbound.description import block_of, description_of, host_description
+from calendar_sync.providers.google import writer as google
+from calendar_sync.providers.microsoft import writer as microsoft
+from calendar_sync.providers.text import normalised
 from contracts.values.meeting import MeetingState
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,13 +31,13 @@ def _meetings(draw: st.DrawFn) -> MeetingState:
 
 @given(_meetings())
 def test_an_untouched_copy_says_the_meetings_own_words(meeting: MeetingState) -> None:
-    assert own_words(description_of(meeting), meeting) == normalised(meeting.description or "")
+    assert host_description(description_of(meeting), meeting) == normalised(meeting.description or "")
 
 
 @given(_meetings(), st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30))
 def test_what_is_written_above_comes_before_the_meetings_own_words(meeting: MeetingState, above: str) -> None:
     """Also before words that were cut for the calendar: none are lost."""
-    words = own_words(f"{above} — by hand\n\n{description_of(meeting)}", meeting)
+    words = host_description(f"{above} — by hand\n\n{description_of(meeting)}", meeting)
     assert words == normalised(f"{above} — by hand\n\n{normalised(meeting.description or '')}")
 
 
@@ -44,7 +45,7 @@ def test_what_is_written_above_comes_before_the_meetings_own_words(meeting: Meet
 def test_a_text_that_was_taken_over_is_composed_as_its_owner_left_it(meeting: MeetingState, above: str) -> None:
     """So nothing is written back."""
     theirs = normalised(f"{above} — by hand\n\n{description_of(meeting)}")
-    taken = meeting.model_copy(update={"description": own_words(theirs, meeting)})
+    taken = meeting.model_copy(update={"description": host_description(theirs, meeting)})
     if len(theirs) < 3_000:
         assert description_of(taken) == theirs
 
@@ -78,23 +79,23 @@ _OWN, _JOIN = "Own words\n- and a list", "Join: https://meet.example.com/x?a=1&b
     ],
 )
 def test_words_are_the_owners_whatever_they_did_to_our_lines(text: str, words: str) -> None:
-    assert own_words(text, _MEETING) == words
+    assert host_description(text, _MEETING) == words
 
 
 def test_a_line_that_the_meeting_says_itself_is_not_taken_for_ours() -> None:
     meeting = meeting_state(description=f"Room 5\n{_JOIN}", meeting_information="Room 5", meeting_link=_JOIN.split()[1])
-    assert own_words(f"Hello\n{description_of(meeting)}", meeting) == f"Hello\nRoom 5\n{_JOIN}"
+    assert host_description(f"Hello\n{description_of(meeting)}", meeting) == f"Hello\nRoom 5\n{_JOIN}"
 
 
 def test_lines_that_we_added_earlier_are_not_the_owners() -> None:
     before = meeting_state(description="Own", meeting_information="Old text", meeting_link="https://old.example/1")
     now = before.model_copy(update={"meeting_information": "New text", "meeting_link": "https://new.example/2"})
-    assert own_words(f"Hello\n{description_of(before)}", now, [block_of(before)]) == "Hello\nOwn"
+    assert host_description(f"Hello\n{description_of(before)}", now, [block_of(before)]) == "Hello\nOwn"
 
 
 @given(st.text(max_size=500))
 def test_any_text_at_all_gives_words(text: str) -> None:
-    assert own_words(text, _MEETING) == normalised(own_words(text, _MEETING))
+    assert host_description(text, _MEETING) == normalised(host_description(text, _MEETING))
 
 
 # --- through editors ----------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def test_only_the_hosts_words_come_back_and_the_copy_never_grows(
     own = _lines(meeting.description or "")
     for _ in range(rounds):
         text = "\n".join([*typed, description_of(meeting)])
-        words = own_words(read(editor(shuffled(text, order))), meeting, [block_of(meeting)])
+        words = host_description(read(editor(shuffled(text, order))), meeting, [block_of(meeting)])
         assert sorted(_lines(words)) == sorted([*own, *map(_plain, typed)])
         own = [*own, *map(_plain, typed)]
         meeting = meeting.model_copy(update={"description": words})

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.integration
 _REDEEM_AND_RENEW = """
 import asyncio, json, os, sys
 from contextlib import AsyncExitStack
-from calendar_sync.bootstrap import oauth_providers
+from calendar_sync.bootstrap import oauth_clients
 from calendar_sync.settings import Settings
 from chassis.logs import configure_logging
 from contracts.values.enums import CalendarProvider
 
 async def main(provider, code, kept, results):
     async with AsyncExitStack() as started:
-        login = (await oauth_providers(Settings(), started))[CalendarProvider(provider)]
+        login = (await oauth_clients(Settings(), started))[CalendarProvider(provider)]
         granted = await login.redeem(code=code, kept=kept)
         renewed = await login.renew(granted.grant)
         await login.revoke(renewed)
@@ -49,7 +49,7 @@ async def test_no_library_tells_a_secret(house: House, consents: Consents, actor
         stderr=asyncio.subprocess.STDOUT,
         env=_environment(house),
     )
-    logged, _ = await child.communicate(json.dumps([consents.provider, code, begun.kept, str(results)]).encode())
+    logged, _ = await child.communicate(json.dumps([consents.provider, code, begun.flow_state, str(results)]).encode())
     assert child.returncode == 0, logged.decode()
     assert b"debug" in logged, "the lowest level is on"
     secrets = [*json.loads(results.read_text()), code, house.settings.google_client_secret.get_secret_value()]

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.calendars import google, microsoft
-from calendar_sync.domain.event import EventContent, When, copy_of
-from calendar_sync.domain.text import normalised
+from calendar_sync.outbound.meeting_event import event_for
+from calendar_sync.providers.event_content import EventContent, EventTime
+from calendar_sync.providers.google import writer as google
+from calendar_sync.providers.microsoft import writer as microsoft
+from calendar_sync.providers.text import normalised
 from contracts.values.enums import MeetingStatus
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,23 +24,23 @@ def test_a_copy_says_what_where_and_when() -> None:
         meeting_link="https://meet.example.com/x",
         timezone="America/Santiago",
     )
-    copy = copy_of(meeting)
+    copy = event_for(meeting)
     assert copy is not None
     assert (copy.title, copy.location) == ("Review", "Room 5")
-    assert copy.when == When(starts_at=meeting.starts_at, ends_at=meeting.ends_at, zone="America/Santiago")
+    assert copy.when == EventTime(starts_at=meeting.starts_at, ends_at=meeting.ends_at, zone="America/Santiago")
     assert copy.description == "Bring the numbers.\n\nJoin: https://meet.example.com/x"
 
 
 def test_a_copy_names_no_guest() -> None:
     meeting = meeting_state(participants=[participant("Jane Roe"), participant(None, email="ann@example.com")])
-    copy = copy_of(meeting)
+    copy = event_for(meeting)
     assert copy is not None
     assert "Jane" not in copy.model_dump_json()
     assert "ann@" not in copy.model_dump_json()
 
 
 def test_a_description_stays_within_what_google_keeps() -> None:
-    copy = copy_of(meeting_state(description="x" * 8_000, meeting_information="y" * 8_000))
+    copy = event_for(meeting_state(description="x" * 8_000, meeting_information="y" * 8_000))
     assert copy is not None
     assert len(copy.description) <= 8_192
     assert copy.description.startswith("x" * 3_900)
@@ -46,11 +48,11 @@ def test_a_description_stays_within_what_google_keeps() -> None:
 
 
 def test_a_canceled_meeting_has_no_copy() -> None:
-    assert copy_of(meeting_state(status=MeetingStatus.CANCELED)) is None
+    assert event_for(meeting_state(status=MeetingStatus.CANCELED)) is None
 
 
 def test_a_meeting_without_a_title_has_one_in_the_calendar() -> None:
-    copy = copy_of(meeting_state(title=None))
+    copy = event_for(meeting_state(title=None))
     assert copy is not None
     assert copy.title == "Meeting"
 
@@ -59,7 +61,7 @@ def test_a_meeting_without_a_title_has_one_in_the_calendar() -> None:
     ("end", "last"), [("2027-03-02T00:00:00", 2), ("2027-03-01T23:59:59", 2), ("2027-03-02T10:00:00", 3)]
 )
 def test_an_all_day_meeting_has_dates_whatever_its_zone(end: str, last: int) -> None:
-    copy = copy_of(
+    copy = event_for(
         meeting_state(
             start_date_time="2027-03-01T09:00:00", end_date_time=end, timezone="Pacific/Auckland", all_day=True
         )
@@ -107,7 +109,7 @@ _MOMENTS = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seco
 def test_timed_events_read_as_they_were_written_by_both_providers(
     title: str, description: str, start: datetime, minutes: int
 ) -> None:
-    when = When(starts_at=start, ends_at=start + timedelta(minutes=minutes), zone="America/Santiago")
+    when = EventTime(starts_at=start, ends_at=start + timedelta(minutes=minutes), zone="America/Santiago")
     written = EventContent(title=title, when=when, description=description)
     everything = frozenset(EventContent.model_fields)
     assert written.differs_from(google.read_content(google.written(written, everything))) == frozenset()

@@ -1,11 +1,11 @@
 """What providers' refusals mean."""
 
 import pytest
-from calendar_sync.domain.failures import (
+from calendar_sync.providers.errors import (
+    AlreadyExistsError,
     CallFailedError,
-    MissingError,
-    StaleError,
-    TakenError,
+    NotFoundError,
+    PreconditionFailedError,
     UnauthorizedError,
     problem,
 )
@@ -16,11 +16,11 @@ from contracts.values.enums import SyncFailureCode
     ("status", "reason", "meaning"),
     [
         (401, "authError", UnauthorizedError),
-        (404, "notFound", MissingError),
-        (410, "deleted", MissingError),
-        (409, "duplicate", TakenError),
-        (409, "ErrorIrresolvableConflict", StaleError),
-        (412, "conditionNotMet", StaleError),
+        (404, "notFound", NotFoundError),
+        (410, "deleted", NotFoundError),
+        (409, "duplicate", AlreadyExistsError),
+        (409, "ErrorIrresolvableConflict", PreconditionFailedError),
+        (412, "conditionNotMet", PreconditionFailedError),
     ],
 )
 def test_some_have_a_way_out(status: int, reason: str, meaning: type[Exception]) -> None:

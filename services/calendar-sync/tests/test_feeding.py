@@ -8,16 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.feeds import INDEXES, LANE, PULL, WATCH, PullDesk, StoredFeeds
-from calendar_sync.adapters.sightings import INDEXES as SIGHTING_INDEXES
-from calendar_sync.adapters.sightings import StoredSightings
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.feeding import Feeding
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.ports import Account, GrantRevokedError, Pulled
-from calendar_sync.application.pulling import Pace, Pulling
-from calendar_sync.domain.failures import problem
-from calendar_sync.domain.feed import Feed
+from calendar_sync.inbound.imported_event_repository import INDEXES as SIGHTING_INDEXES
+from calendar_sync.inbound.imported_event_repository import MongoImportedEventRepository
+from calendar_sync.inbound.model import InboundSyncState
+from calendar_sync.inbound.ports import SyncOutcome
+from calendar_sync.inbound.scheduler import SyncScheduler
+from calendar_sync.inbound.state_repository import INDEXES, LANE, PULL, WATCH, MongoSyncStateRepository
+from calendar_sync.inbound.sync import InboundSync, SyncPolicy
+from calendar_sync.inbound.sync_worker import InboundSyncWorker
+from calendar_sync.providers.accounts import Account, GrantRevokedError
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.errors import problem
+from calendar_sync.providers.rate_limit import RateLimiter
 from chassis import metrics
 from chassis.kafka.wire import Received
 from chassis.leases import Leases, Result
@@ -33,7 +35,7 @@ from contracts.values.enums import CalendarProvider, ConnectionStatus, Notificat
 from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
-from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
+from tests.support.inward import ExternalCalendar, FakeMirroredEvents, database_for, seen
 from tests.support.outward import OneAccount
 from tests.support.waiting import until
 
@@ -46,9 +48,9 @@ class Desk:
     """The feeding side with one user, and workers that read their calendar."""
 
     documents: Collection
-    sightings: StoredSightings
+    sightings: MongoImportedEventRepository
     publisher: StandInPublisher
-    pace: Pace = field(default_factory=lambda: Pace(rest=0.2, retry_first=0.05, retry_most=0.1))
+    pace: SyncPolicy = field(default_factory=lambda: SyncPolicy(rest=0.2, retry_initial=0.05, retry_max=0.1))
     calendar: ExternalCalendar = field(default_factory=ExternalCalendar)
     accounts: OneAccount = field(default_factory=lambda: OneAccount(GOOGLE, "host@example.com", lambda: "token"))
     woken: list[str] = field(default_factory=list)
@@ -59,11 +61,11 @@ class Desk:
         return self.accounts.account
 
     @property
-    def feeds(self) -> StoredFeeds:
-        return StoredFeeds(self.documents, rest=self.pace.rest)
+    def feeds(self) -> MongoSyncStateRepository:
+        return MongoSyncStateRepository(self.documents, rest=self.pace.rest)
 
-    def feeding(self) -> Feeding:
-        return Feeding(
+    def feeding(self) -> SyncScheduler:
+        return SyncScheduler(
             self.feeds,
             self.accounts,
             wake_pulls=lambda: self.woken.append("pull"),
@@ -71,16 +73,16 @@ class Desk:
         )
 
     def workers(self) -> Workers:
-        pulling = Pulling(
+        pulling = InboundSync(
             {GOOGLE: self.calendar},
-            copies=SomeCopies(),
+            copies=FakeMirroredEvents(),
             sightings=self.sightings,
             accounts=self.accounts,
-            calls=Calls(self.accounts, Politeness()),
+            calls=AuthorizedCalls(self.accounts, RateLimiter()),
             pace=self.pace,
         )
         leases = Leases(self.documents, PULL, seconds=5, lane=LANE)
-        return Workers(leases, PullDesk(pulling, self.pace).work, concurrency=4, poll=0.02)
+        return Workers(leases, InboundSyncWorker(pulling, self.pace).work, concurrency=4, poll=0.02)
 
     async def hear(self, *bodies: Contract) -> None:
         await self.feeding().handle([_received(body) for body in bodies])
@@ -111,7 +113,7 @@ class Desk:
         assert found is not None
         return found
 
-    async def feed(self) -> Feed:
+    async def feed(self) -> InboundSyncState:
         found = await self.feeds.find("T1:TS1")
         assert found is not None
         return found
@@ -142,10 +144,14 @@ def _received(body: Contract) -> Received[Contract]:
 async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
     async with AsyncExitStack() as started:
         database = await started.enter_async_context(open_database(database_for(mongodb_uri)))
-        feeds, sightings, publisher = database.collection("feeds"), database.collection("sightings"), StandInPublisher()
+        feeds, sightings, publisher = (
+            database.collection("inbound_sync_states"),
+            database.collection("imported_events"),
+            StandInPublisher(),
+        )
         await feeds.create_indexes(INDEXES)
         await sightings.create_indexes(SIGHTING_INDEXES)
-        yield Desk(feeds, StoredSightings(sightings, Outbox(sightings, publisher, grace=10)), publisher)
+        yield Desk(feeds, MongoImportedEventRepository(sightings, Outbox(sightings, publisher, grace=10)), publisher)
 
 
 # --- connections ------------------------------------------------------------------------------------------------
@@ -264,7 +270,7 @@ async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk)
     async with desk.workers().running():
 
         async def resting() -> bool:
-            return (await desk.feed()).rests_until is not None
+            return (await desk.feed()).not_before is not None
 
         await until(resting, what="the calendar rests")
     await desk.hear(desk.hint())
@@ -273,7 +279,7 @@ async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk)
 
 
 async def test_a_calendar_is_polled_without_any_hint(desk: Desk) -> None:
-    desk.pace = Pace(rest=0.01, interval=0.05)
+    desk.pace = SyncPolicy(rest=0.01, interval=0.05)
     await desk.connect()
     async with desk.workers().running():
         await desk.is_read()
@@ -295,14 +301,14 @@ async def test_a_wish_is_answered_with_what_its_pull_did_whoever_carries_it_out(
     desk.calendar.put(seen("a"), seen("b"))
     answers = [await desk.feeding().want(desk.account) for _ in range(2)]  # two processes
     async with desk.workers().running():
-        assert await asyncio.gather(*answers) == [Pulled(2, 0, 0)] * 2
+        assert await asyncio.gather(*answers) == [SyncOutcome(2, 0, 0)] * 2
 
 
 async def test_a_wish_that_comes_before_the_news_of_the_connection_opens_the_feed(desk: Desk) -> None:
     desk.calendar.put(seen("a"))
     answer = await desk.feeding().want(desk.account)
     async with desk.workers().running():
-        assert await answer == Pulled(1, 0, 0)
+        assert await answer == SyncOutcome(1, 0, 0)
 
 
 async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
@@ -311,7 +317,7 @@ async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
     answer = await desk.feeding().want(desk.account)
     before = metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
     async with desk.workers().running():
-        assert await answer == Pulled(1, 0, 0)
+        assert await answer == SyncOutcome(1, 0, 0)
     assert metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get() == before + 2
 
 
@@ -328,7 +334,7 @@ async def test_the_age_of_the_oldest_feed_is_measured(desk: Desk) -> None:
     await desk.feeds.measure()
     assert metrics.FEED_AGE._value.get() == 0
     await desk.connect()
-    await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"staleSince": utc_now() - timedelta(hours=1)}})
+    await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"syncedAsOf": utc_now() - timedelta(hours=1)}})
     await desk.feeds.measure()
     assert 3600 <= metrics.FEED_AGE._value.get() < 3700
 
@@ -342,7 +348,7 @@ async def test_starting_over_reads_everything_and_not_only_what_changed(desk: De
     async with desk.workers().running():
         await desk.is_read()
         pull = await desk.feeding().start_over(desk.account)
-        assert await pull == Pulled(0, 0, 0), "all of it was known"
+        assert await pull == SyncOutcome(0, 0, 0), "all of it was known"
         assert [cursor for cursor, _ in desk.calendar.asked] == [None, None]
         assert len(desk.publisher.records) == 1
 

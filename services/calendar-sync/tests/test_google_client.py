@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from calendar_sync.adapters.clients.google import GoogleClient
+from calendar_sync.providers.google.client import GoogleClient
 
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"id": "e"}'
 RESET = struct.pack("ii", 1, 0)

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
-from calendar_sync.adapters.changes.google import GoogleChanges
-from calendar_sync.adapters.changes.microsoft import MicrosoftChanges
-from calendar_sync.adapters.oauth.calling import retry_after
-from calendar_sync.adapters.watches.google import GoogleBell
-from calendar_sync.adapters.watches.microsoft import MicrosoftBell
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.external import SeenEvent, Window
-from calendar_sync.domain.failures import CallFailedError
+from calendar_sync.providers.errors import CallFailedError
+from calendar_sync.providers.external_event import ExternalEvent, Window
+from calendar_sync.providers.google.changes import GoogleChanges
+from calendar_sync.providers.google.channels import GoogleChannels
+from calendar_sync.providers.http import retry_after
+from calendar_sync.providers.microsoft.changes import MicrosoftChanges
+from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
+from calendar_sync.providers.ports import CalendarAccess
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 Json = dict[str, Any]
 Answer = TypeVar("Answer")
-ACCESS = Access("token", "primary")
+ACCESS = CalendarAccess("token", "primary")
 THEN = datetime(2027, 1, 1, tzinfo=UTC)
 WINDOW = Window(THEN, datetime(2027, 7, 1, tzinfo=UTC))
 UNTIMED = settings(deadline=None)
@@ -151,7 +151,7 @@ async def read(changes: GoogleChanges | MicrosoftChanges) -> None:
     for one in page.found:
         assert isinstance(one.event_id, str)
         assert one.event_id
-        if isinstance(one, SeenEvent):
+        if isinstance(one, ExternalEvent):
             hash(one)
             assert one.content.when.starts_at <= one.content.when.ends_at
             assert all(
@@ -180,14 +180,14 @@ async def test_graph_may_answer_anything_to_a_pull(answer: Json) -> None:
 @UNTIMED
 @given(spoilt(WATCHED))
 async def test_google_may_answer_anything_to_a_watch(answer: Json) -> None:
-    bell = GoogleBell(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
+    bell = GoogleChannels(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
     await refused_at_most(bell.open(ACCESS, "c1", "secret", THEN))
 
 
 @UNTIMED
 @given(spoilt(SUBSCRIBED))
 async def test_graph_may_answer_anything_to_a_subscription(answer: Json) -> None:
-    bell = MicrosoftBell(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
+    bell = MicrosoftSubscriptions(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
     await refused_at_most(bell.open(ACCESS, "c1", "secret", THEN))
     await refused_at_most(bell.renew(ACCESS, "s1", THEN))
 
@@ -195,7 +195,7 @@ async def test_graph_may_answer_anything_to_a_subscription(answer: Json) -> None
 @UNTIMED
 @given(spoilt({"value": [SUBSCRIBED], "@odata.nextLink": "https://graph.example.com/next"}))
 async def test_graph_may_list_anything_as_subscriptions(answer: Json) -> None:
-    bell = MicrosoftBell(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
+    bell = MicrosoftSubscriptions(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
     await refused_at_most(bell.ours(ACCESS))
 
 

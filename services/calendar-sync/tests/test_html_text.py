@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from calendar_sync.adapters.html_text import MAX_INPUT, html_of_text, text_of_html, tidied
+from calendar_sync.providers.html_text import MAX_INPUT, html_of_text, text_of_html, tidied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,8 +1,8 @@
 """Disconnecting: at once for the user; the grant is given back and forgotten soon after."""
 
 import pytest
-from calendar_sync.application.ports import Account
-from calendar_sync.domain.connection import Connection
+from calendar_sync.connections.model import Connection
+from calendar_sync.providers.accounts import Account
 from chassis.leases import Lease
 from contracts.api.errors import ErrorCode
 from contracts.messages.command import Actor
@@ -53,13 +53,13 @@ async def test_a_grant_that_another_user_needs_is_not_revoked(house: House, goog
     one, other = new_actor(), new_actor(tenant_uuid="T-OTHER")
     email = f"{one.user_id}@example.com".lower()
     await house.connect(one, google, email)
-    kept = await house.accounts.access_token(await house.connect(other, google, email))
+    flow_state = await house.accounts.access_token(await house.connect(other, google, email))
     await house.disconnect(one)
     await left(house, one)
-    assert google.admits(kept)
+    assert google.admits(flow_state)
     await house.disconnect(other)
     await left(house, other)
-    assert not google.admits(kept)
+    assert not google.admits(flow_state)
 
 
 async def test_who_reconnects_at_once_is_not_cut_off(house: House, google: GoogleConsents, actor: Actor) -> None:
@@ -83,44 +83,44 @@ async def test_a_grant_is_left_when_another_account_is_connected(house: House, g
 async def test_a_grant_is_forgotten_also_when_the_provider_stays_away(
     house: House, google: GoogleConsents, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from calendar_sync.application import leaving  # noqa: PLC0415 only its limit
+    from calendar_sync.connections import revocation as leaving  # noqa: PLC0415 only its limit
 
-    monkeypatch.setattr(leaving, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(leaving, "MAX_ATTEMPTS", 2)
     monkeypatch.setattr(leaving, "backoff", lambda *_, **__: 0.05)
     attempts: list[Lease] = []
     await house.connect(actor, google)
     monkeypatch.setattr(house.providers[google.provider], "_revoke_url", "http://127.0.0.1:1/revoke")
-    work = leaving.TakingLeave.work
+    work = leaving.GrantRevoker.work
 
-    async def counted(self: leaving.TakingLeave, lease: Lease) -> object:
+    async def counted(self: leaving.GrantRevoker, lease: Lease) -> object:
         attempts.append(lease)
         return await work(self, lease)
 
-    monkeypatch.setattr(leaving.TakingLeave, "work", counted)
+    monkeypatch.setattr(leaving.GrantRevoker, "work", counted)
     await house.disconnect(actor)
     await left(house, actor)
     assert len(attempts) == 2
 
 
 async def test_watching_ends_before_the_grant(house: House, google: GoogleConsents, actor: Actor) -> None:
-    from calendar_sync.adapters.connections import LEAVING, to_connection  # noqa: PLC0415
-    from calendar_sync.application.leaving import TakingLeave  # noqa: PLC0415
+    from calendar_sync.connections.repository import REVOCATION, to_connection  # noqa: PLC0415
+    from calendar_sync.connections.revocation import GrantRevoker  # noqa: PLC0415
     from chassis.leases import Leases  # noqa: PLC0415
     from chassis.workers import Workers  # noqa: PLC0415
 
     stopped: list[tuple[Account, bool]] = []
 
-    class Watches:
+    class ChannelStopper:
         async def stop(self, account: Account, access_token: str) -> None:
             stopped.append((account, google.admits(access_token)))
 
     account = await house.connect(actor, google)
     await house.disconnect(actor)
-    taking = TakingLeave(house.connections, house.providers, house.vault, Watches(), to_connection)
+    taking = GrantRevoker(house.connections, house.providers, house.vault, ChannelStopper(), to_connection)
 
     async def forgotten() -> bool:
         return not (await house.connection(actor)).leaving
 
-    async with Workers(Leases(house.documents, LEAVING, seconds=5), taking.work, concurrency=1, poll=0.05).running():
+    async with Workers(Leases(house.documents, REVOCATION, seconds=5), taking.work, concurrency=1, poll=0.05).running():
         await until(forgotten, what="the grant is forgotten")
     assert stopped == [(account, True)]

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.links import INDEXES, WORK, LinkBook
-from calendar_sync.application.noting import Noting
-from calendar_sync.application.ports import Account
+from calendar_sync.outbound.projector import DesiredStateProjector
+from calendar_sync.outbound.repository import INDEXES, WORK, MirroredMeetingRepository
+from calendar_sync.providers.accounts import Account
 from chassis.kafka.wire import Received
 from chassis.mongo import Collection, Document, open_database
 from chassis.outbox import Outbox
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.integration
 GOOGLE, OUTLOOK = CalendarProvider.GOOGLE, CalendarProvider.OUTLOOK
 
 
-class Connections:
+class ConnectionRepository:
     """Who is connected, as the noting side asks."""
 
     def __init__(self, accounts: OneAccount) -> None:
@@ -62,8 +62,10 @@ class Desk:
         self.accounts = OneAccount(GOOGLE, f"{host}@example.com", str)
         self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1, host)
         self.accounts.account = self.account
-        book = LinkBook(links, Outbox(links, publisher, grace=10))
-        self.noting = Noting(book, Connections(self.accounts), self.accounts, wake=self.woken.append)
+        book = MirroredMeetingRepository(links, Outbox(links, publisher, grace=10))
+        self.noting = DesiredStateProjector(
+            book, ConnectionRepository(self.accounts), self.accounts, wake=self.woken.append
+        )
 
     def meeting(self, **changes: Any) -> MeetingState:
         return meeting_state(**{"host_uuid": self.host} | changes)
@@ -100,7 +102,7 @@ def _received(body: Any, sequence: int) -> Received[Any]:
 async def desk(mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft) -> AsyncIterator[Desk]:
     settings = settings_for(mongodb_uri, google_simulator, microsoft_simulator)
     async with open_database(settings) as database:
-        links = database.collection("links")
+        links = database.collection("mirrored_meetings")
         await links.create_indexes(INDEXES)
         yield Desk(links, StandInPublisher(), f"TS{uuid7_hex()}")
 
@@ -110,7 +112,7 @@ async def test_a_meeting_of_a_connected_host_is_to_be_written(desk: Desk) -> Non
     await desk.hear((1, MeetingCreated(meeting=meeting)))
     link = await desk.link(meeting)
     assert link[WORK[GOOGLE]]["dueAt"] is not None
-    assert (link["sequence"], link["askedFor"], desk.woken) == (1, "c1", [GOOGLE])
+    assert (link["sequence"], link["correlationId"], desk.woken) == (1, "c1", [GOOGLE])
 
 
 async def test_a_meeting_of_anybody_else_is_only_noted(desk: Desk) -> None:
@@ -141,7 +143,7 @@ async def test_only_the_newest_wish_counts_whatever_comes_again_later(desk: Desk
     await desk.hear((1, MeetingCreated(meeting=meeting)), (2, MeetingCanceled(meeting=canceled)))
     await desk.hear((1, MeetingCreated(meeting=meeting)))
     link = await desk.link(meeting)
-    assert (link["sequence"], link["wanted"]["status"]) == (2, "CANCELED")
+    assert (link["sequence"], link["desired"]["status"]) == (2, "CANCELED")
 
 
 async def test_an_answer_of_a_guest_asks_for_nothing(desk: Desk) -> None:
@@ -186,7 +188,7 @@ async def test_what_was_written_into_the_account_before_is_put_right_when_it_com
     await desk.hear((2, MeetingCanceled(meeting=meeting)))
     copy = {"provider": "GOOGLE", "calendarEmail": desk.account.calendar_email, "eventId": "1", "etag": "1"}
     key = desk.account.key
-    await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"copies.{key}": copy}})
+    await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"events.{key}": copy}})
     desk.accounts.account = desk.account
     await desk.connection(ConnectionStatus.CONNECTED)
     assert WORK[GOOGLE] in await desk.link(meeting)

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 
 import pytest
-from calendar_sync.application.politeness import MANNERS, Bucket, Politeness
-from calendar_sync.application.ports import Account
+from calendar_sync.providers.accounts import Account
+from calendar_sync.providers.rate_limit import RATE_LIMITS, RateLimiter, TokenBucket
 from contracts.values.enums import CalendarProvider
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def account(email: str, provider: CalendarProvider = CalendarProvider.GOOGLE) ->
 def test_no_window_holds_more_calls_than_the_quota(provider: CalendarProvider, pauses: list[float]) -> None:
     """However the callers come, in crowds of a hundred: the calls are counted when they are let through."""
     quota, window = QUOTAS[provider]
-    bucket = Bucket(MANNERS[provider], MANNERS[provider].burst, filled_at=0.0)
+    bucket = TokenBucket(RATE_LIMITS[provider], RATE_LIMITS[provider].burst, filled_at=0.0)
     now, let_through = 0.0, deque[float]()
     for pause in pauses:
         now += pause
@@ -35,8 +35,8 @@ def test_no_window_holds_more_calls_than_the_quota(provider: CalendarProvider, p
 
 
 async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for_it() -> None:
-    politeness, inside, may_leave = Politeness(), 0, asyncio.Event()
-    most = MANNERS[CalendarProvider.GOOGLE].at_once
+    politeness, inside, may_leave = RateLimiter(), 0, asyncio.Event()
+    most = RATE_LIMITS[CalendarProvider.GOOGLE].at_once
 
     async def call(email: str) -> None:
         nonlocal inside
@@ -57,10 +57,10 @@ async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for
 
 
 async def test_the_same_address_at_two_providers_is_two_accounts() -> None:
-    politeness = Politeness()
+    politeness = RateLimiter()
     async with asyncio.timeout(5):
         for provider in CalendarProvider:
-            for _ in range(int(MANNERS[CalendarProvider.GOOGLE].burst)):
+            for _ in range(int(RATE_LIMITS[CalendarProvider.GOOGLE].burst)):
                 async with politeness.turn(account("a@example.com", provider)):
                     pass
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
-from calendar_sync.adapters.sightings import INDEXES, StoredSightings
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.pulling import Ended, KnownCopy, Look, News, Pace, Pulled, Pulling, PutOff
-from calendar_sync.application.writing import LeaseLostError
-from calendar_sync.domain.event import When
-from calendar_sync.domain.external import Attendee, GoneEvent, SeenEvent, Window
-from calendar_sync.domain.failures import MissingError, UnauthorizedError, problem
-from calendar_sync.domain.feed import Cursor, Feed, FeedState
-from calendar_sync.domain.link import account_key
-from calendar_sync.domain.sighting import Sighting
+from calendar_sync.inbound.imported_event import ImportedEvent
+from calendar_sync.inbound.imported_event_repository import INDEXES, MongoImportedEventRepository
+from calendar_sync.inbound.model import InboundSyncState, SyncPhase, SyncToken
+from calendar_sync.inbound.ports import ImportedEventMessage, MirroredEventRef, RecheckRequest
+from calendar_sync.inbound.sync import ConnectionEnded, Deferred, InboundSync, Synced, SyncPolicy
+from calendar_sync.providers.accounts import account_key
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.errors import NotFoundError, UnauthorizedError, problem
+from calendar_sync.providers.event_content import EventTime
+from calendar_sync.providers.external_event import Attendee, DeletedEvent, ExternalEvent, Window
+from calendar_sync.providers.rate_limit import RateLimiter
+from chassis.leases import LeaseLostError
 from chassis.mongo import open_database
 from chassis.outbox import Outbox
 from contracts.messages.calendar_events import ExternalEventDeleted, ExternalEventUpserted, InvitationAnswered
@@ -26,7 +27,7 @@ from contracts.values.ids import new_meeting_uuid
 from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
-from tests.support.inward import ExternalCalendar, SomeCopies, database_for, seen
+from tests.support.inward import ExternalCalendar, FakeMirroredEvents, database_for, seen
 from tests.support.outward import OneAccount
 
 pytestmark = pytest.mark.integration
@@ -38,31 +39,31 @@ class Reader:
     """A worker that reads one calendar, and the feed that it keeps."""
 
     calendar: ExternalCalendar
-    copies: SomeCopies
-    sightings: StoredSightings
+    copies: FakeMirroredEvents
+    sightings: MongoImportedEventRepository
     publisher: StandInPublisher
-    feed: Feed
+    feed: InboundSyncState
     accounts: OneAccount = field(
         default_factory=lambda: OneAccount(CalendarProvider.GOOGLE, "host@example.com", lambda: "token")
     )
-    pace: Pace = field(default_factory=Pace)
+    pace: SyncPolicy = field(default_factory=SyncPolicy)
 
-    async def attempt(self, number: int = 1) -> Pulled | PutOff | Ended:
+    async def attempt(self, number: int = 1) -> Synced | Deferred | ConnectionEnded:
         """An attempt of which nothing is kept but what it wrote itself, as if the worker died then."""
-        pulling = Pulling(
+        pulling = InboundSync(
             {CalendarProvider.GOOGLE: self.calendar},
             copies=self.copies,
             sightings=self.sightings,
             accounts=self.accounts,
-            calls=Calls(self.accounts, Politeness()),
+            calls=AuthorizedCalls(self.accounts, RateLimiter()),
             pace=self.pace,
         )
         return await pulling.attempt(self.feed, number=number)
 
-    async def pull(self) -> Pulled:
+    async def pull(self) -> Synced:
         """A pull that succeeds and is recorded."""
         pulled = await self.attempt()
-        assert isinstance(pulled, Pulled)
+        assert isinstance(pulled, Synced)
         self.feed.cursor, self.feed.deletions = pulled.cursor, list(pulled.deletions)
         return pulled
 
@@ -70,14 +71,14 @@ class Reader:
         counts = (await self.pull()).counts
         return counts.imported, counts.updated, counts.removed
 
-    def said(self) -> list[News]:
+    def said(self) -> list[ImportedEventMessage]:
         """What was said since this was last asked."""
         kinds = {
             b"calendar.external-event.upserted.v1": ExternalEventUpserted,
             b"calendar.external-event.deleted.v1": ExternalEventDeleted,
             b"calendar.invitation.answered.v1": InvitationAnswered,
         }
-        said: list[News] = [
+        said: list[ImportedEventMessage] = [
             kinds[dict(record.headers)["ce_type"]].model_validate_json(record.value)
             for record in self.publisher.records
         ]
@@ -101,19 +102,19 @@ async def reader(mongodb_uri: str) -> AsyncIterator[Reader]:
     settings = database_for(mongodb_uri)
     async with AsyncExitStack() as started:
         database = await started.enter_async_context(open_database(settings))
-        documents, publisher = database.collection("sightings"), StandInPublisher()
+        documents, publisher = database.collection("imported_events"), StandInPublisher()
         await documents.create_indexes(INDEXES)
-        feed = Feed(
+        feed = InboundSyncState(
             connection_id="T1:TS1",
             tenant_uuid="T1",
             user_id="TS1",
             provider=CalendarProvider.GOOGLE,
             account=KEY,
             generation=1,
-            stale_since=utc_now(),
+            synced_as_of=utc_now(),
         )
-        sightings = StoredSightings(documents, Outbox(documents, publisher, grace=10))
-        yield Reader(ExternalCalendar(), SomeCopies(), sightings, publisher, feed)
+        sightings = MongoImportedEventRepository(documents, Outbox(documents, publisher, grace=10))
+        yield Reader(ExternalCalendar(), FakeMirroredEvents(), sightings, publisher, feed)
 
 
 # --- external events --------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ async def test_the_cursor_is_kept_last(reader: Reader) -> None:
     """Whoever dies between pages reads them again, and says nothing twice."""
     reader.calendar.put(*(seen(name, title=name) for name in "abcde"))
     first = await reader.attempt()  # not recorded
-    assert isinstance(first, Pulled)
+    assert isinstance(first, Synced)
     assert len(reader.said()) == 5
     assert await reader.counts() == (0, 0, 0)
     assert reader.said() == []
@@ -172,7 +173,7 @@ async def test_a_failure_in_the_middle_keeps_the_cursor(reader: Reader) -> None:
     before = reader.feed.cursor
 
     reader.calendar.failing_page = "2"
-    assert isinstance(await reader.attempt(), PutOff)
+    assert isinstance(await reader.attempt(), Deferred)
     assert reader.feed.cursor == before
     assert len(reader.said()) == 2
     reader.calendar.failing_page = None
@@ -240,7 +241,7 @@ async def test_the_past_is_kept_when_it_falls_out_of_the_window(reader: Reader) 
     reader.calendar.put(seen("old", days=-29.5), seen("new", days=3))
     await reader.pull()
     reader.said()
-    reader.pace = Pace(days_back=28)  # as it will be when the window has moved
+    reader.pace = SyncPolicy(days_back=28)  # as it will be when the window has moved
     assert await reader.counts() == (0, 0, 0)
     assert reader.calendar.asked[-1][0] is None, "a window that moved by a day is read as a whole"
     assert reader.said() == []
@@ -327,7 +328,7 @@ async def test_who_is_busy(reader: Reader, opaque: bool, answer: RsvpStatus, bus
 
 async def test_an_event_that_no_meeting_could_be_fails_nobody(reader: Reader) -> None:
     strange = seen("strange")
-    when = When(
+    when = EventTime(
         starts_at=datetime.fromisoformat("0001-01-01T00:00:00Z"),
         ends_at=utc_now() + timedelta(days=1),
         zone="America/Santiago",
@@ -340,7 +341,7 @@ async def test_an_event_that_no_meeting_could_be_fails_nobody(reader: Reader) ->
 async def test_whatever_happens_what_was_said_last_is_what_is_there(reader: Reader, seed: int) -> None:
     """Changes, deletions, lost cursors, failing pages, pulls of which the record is lost, in any order."""
     chance, calendar = random.Random(seed), reader.calendar
-    told: dict[str, News] = {}
+    told: dict[str, ImportedEventMessage] = {}
     for step in range(80):
         there, name = list(calendar.events), chance.choice("abcdefgh")
         match chance.choice(["put", "put", "put", "remove", "forget", "fail", "die", "pull"]):
@@ -381,7 +382,7 @@ async def test_our_own_writes_that_come_back_are_nothing(reader: Reader) -> None
 
 async def test_a_removed_copy_that_its_host_restored_is_looked_at(reader: Reader) -> None:
     restored = seen("restored")
-    reader.copies.known["restored"] = KnownCopy("M1", "restored", None, expected=False)
+    reader.copies.known["restored"] = MirroredEventRef("M1", "restored", None, expected=False)
     reader.calendar.put(restored)
     assert await reader.counts() == (0, 0, 0)
     assert [one.meeting_uuid for one in reader.copies.looks] == ["M1"]
@@ -396,7 +397,7 @@ async def test_a_copy_that_its_host_changed_or_deleted_is_looked_at(reader: Read
     reader.calendar.put(seen("a", title="Other"))
     reader.calendar.remove("b")
     pulled = await reader.pull()
-    assert reader.copies.looks == [Look("b", KEY), Look("a", KEY)]
+    assert reader.copies.looks == [RecheckRequest("b", KEY), RecheckRequest("a", KEY)]
     assert (len(pulled.deletions), reader.said()) == (1, [])
 
 
@@ -406,18 +407,18 @@ async def test_what_was_found_before_a_cursor_was_lost_in_the_middle_still_count
     reader.copies.add("far", copy)
     reader.calendar.put(copy)
     reader.calendar.remove("far")
-    reader.calendar.changes = [GoneEvent("far")]
+    reader.calendar.changes = [DeletedEvent("far")]
     reader.calendar.put(seen("a"), seen("b"), seen("c"))
     reader.calendar.losing_page = "2"
     assert await reader.counts() == (3, 0, 0)
-    assert reader.copies.looks == [Look("far", KEY)]
+    assert reader.copies.looks == [RecheckRequest("far", KEY)]
 
 
 async def test_a_copy_that_a_full_round_does_not_show_is_looked_at(reader: Reader) -> None:
     event = seen("a")
     reader.copies.add("a", event)
     await reader.pull()
-    assert reader.copies.looks == [Look("a", KEY)]
+    assert reader.copies.looks == [RecheckRequest("a", KEY)]
 
 
 async def test_mass_deletions_are_doubted_also_when_they_come_in_small_rounds(reader: Reader) -> None:
@@ -431,7 +432,7 @@ async def test_mass_deletions_are_doubted_also_when_they_come_in_small_rounds(re
     assert [one.doubted for one in reader.copies.looks] == [False] * 10
     reader.calendar.remove(events[10].event_id)
     await reader.pull()
-    assert reader.copies.looks[-1] == Look("10", KEY, doubted=True)
+    assert reader.copies.looks[-1] == RecheckRequest("10", KEY, doubted=True)
 
 
 async def test_copies_that_leave_the_window_or_are_just_being_written_are_no_mass_deletion(reader: Reader) -> None:
@@ -442,7 +443,7 @@ async def test_copies_that_leave_the_window_or_are_just_being_written_are_no_mas
         reader.copies.add(event.event_id, event)
     for event in fresh:
         reader.copies.add(event.event_id, event, written_at=utc_now() + timedelta(minutes=1))
-    reader.calendar.changes += [GoneEvent(event.event_id) for event in (*far, *fresh)]
+    reader.calendar.changes += [DeletedEvent(event.event_id) for event in (*far, *fresh)]
     pulled = await reader.pull()
     assert {one.meeting_uuid for one in reader.copies.looks} == {event.event_id for event in (*far, *fresh)}
     assert [one for one in reader.copies.looks if one.doubted] == []
@@ -454,17 +455,17 @@ async def test_a_copy_that_is_being_made_is_no_external_event(reader: Reader) ->
     reader.copies.settling = {meeting_uuid}
     reader.calendar.put(seen("new", marked_meeting=meeting_uuid), seen("forged", marked_meeting=new_meeting_uuid()))
     assert await reader.counts() == (1, 0, 0)
-    assert reader.copies.looks == [Look(meeting_uuid, KEY)]
+    assert reader.copies.looks == [RecheckRequest(meeting_uuid, KEY)]
 
 
 async def test_a_copy_that_is_known_only_during_the_reading_is_no_external_event(reader: Reader) -> None:
     meeting_uuid = new_meeting_uuid()
     event = seen("new", marked_meeting=meeting_uuid)
 
-    class Finishing(SomeCopies):
+    class Finishing(FakeMirroredEvents):
         """Whoever makes the copy is done right after the first question."""
 
-        async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, KnownCopy]:
+        async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, MirroredEventRef]:
             answer = await super().of_events(key, event_ids)
             self._finish()
             return answer
@@ -494,7 +495,7 @@ def answers(reader: Reader) -> list[tuple[bool, RsvpStatus]]:
     return [(one.answered, one.answer) for one in reader.said() if isinstance(one, InvitationAnswered)]
 
 
-def invitation(ours: str, answer: RsvpStatus | None, *, days: float = 1) -> SeenEvent:
+def invitation(ours: str, answer: RsvpStatus | None, *, days: float = 1) -> ExternalEvent:
     """Our invitation as a colleague's calendar shows it; ``answer`` None: not answered yet."""
     given = {"answered": answer is not None, "answer": answer or RsvpStatus.UNKNOWN}
     return seen("a", ical_uid=f"{ours}@example.com", days=days, **given)
@@ -545,9 +546,9 @@ async def test_an_invitation_that_is_gone_for_another_reason_is_not_declined(rea
         case "a full round shows less":
             reader.calendar.lose_cursors()
         case "disconnected":
-            reader.feed.state = FeedState.CLOSED
+            reader.feed.state = SyncPhase.CLOSED
             await reader.attempt()
-            reader.feed.state = FeedState.OPEN
+            reader.feed.state = SyncPhase.OPEN
     await reader.pull()
     assert answers(reader) == []
 
@@ -558,25 +559,25 @@ async def test_an_invitation_that_is_gone_for_another_reason_is_not_declined(rea
 async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Reader) -> None:
     reader.calendar.failing = [problem(429, "", retry_after=17), problem(503, ""), problem(503, "")]
     put_off = await reader.attempt()
-    assert put_off == PutOff(seconds=17, because=SyncFailureCode.RATE_LIMITED)
-    assert isinstance(await reader.attempt(7), PutOff)
+    assert put_off == Deferred(seconds=17, because=SyncFailureCode.RATE_LIMITED)
+    assert isinstance(await reader.attempt(7), Deferred)
     assert reader.accounts.troubles == []
-    assert isinstance(await reader.attempt(8), PutOff)
+    assert isinstance(await reader.attempt(8), Deferred)
     assert reader.accounts.troubles == [SyncFailureCode.PROVIDER_UNAVAILABLE]
 
 
 async def test_what_does_not_pass_is_told_at_once_and_tried_rarely(reader: Reader) -> None:
     reader.calendar.failing = [problem(403, "forbidden")]
     rarely = await reader.attempt()
-    assert isinstance(rarely, PutOff)
+    assert isinstance(rarely, Deferred)
     assert rarely.seconds == 300
     assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
 
 
 async def test_a_calendar_that_is_not_found_is_tried_soon_and_told_when_that_lasts(reader: Reader) -> None:
-    reader.calendar.failing = [MissingError(), MissingError()]
+    reader.calendar.failing = [NotFoundError(), NotFoundError()]
     soon = await reader.attempt()
-    assert isinstance(soon, PutOff)
+    assert isinstance(soon, Deferred)
     assert soon.seconds < 10
     assert reader.accounts.troubles == []
     await reader.attempt(number=8)
@@ -586,7 +587,7 @@ async def test_a_calendar_that_is_not_found_is_tried_soon_and_told_when_that_las
 async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reader) -> None:
     reader.calendar.failing += [UnauthorizedError()] * 2
     put_off = await reader.attempt(number=8)
-    assert isinstance(put_off, PutOff)
+    assert isinstance(put_off, Deferred)
     assert put_off.because is SyncFailureCode.PERMISSION_DENIED
     assert put_off.seconds < 120, "it may pass"
     assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
@@ -604,9 +605,9 @@ async def test_what_was_read_is_known_until_it_cannot_be_read(reader: Reader) ->
 
 
 async def test_a_calendar_that_rests_is_not_read(reader: Reader) -> None:
-    reader.feed.rests_until = utc_now() + timedelta(seconds=30)
+    reader.feed.not_before = utc_now() + timedelta(seconds=30)
     put_off = await reader.attempt()
-    assert isinstance(put_off, PutOff)
+    assert isinstance(put_off, Deferred)
     assert 29 < put_off.seconds <= 30
     assert reader.calendar.asked == []
 
@@ -616,7 +617,7 @@ async def test_a_lost_grant_ends_reading_and_what_was_seen_stays(reader: Reader)
     await reader.pull()
     reader.said()
     reader.accounts.account = None
-    assert isinstance(await reader.attempt(), Ended)
+    assert isinstance(await reader.attempt(), ConnectionEnded)
     assert reader.said() == []
 
 
@@ -624,8 +625,8 @@ async def test_what_was_seen_goes_when_the_user_disconnects(reader: Reader) -> N
     reader.calendar.put(*(seen(name) for name in "abc"))
     await reader.pull()
     reader.said()
-    reader.feed.state, reader.accounts.account = FeedState.CLOSED, None
-    assert isinstance(await reader.attempt(), Ended)
+    reader.feed.state, reader.accounts.account = SyncPhase.CLOSED, None
+    assert isinstance(await reader.attempt(), ConnectionEnded)
     assert reader.titles() == [None] * 3
 
 
@@ -637,14 +638,14 @@ async def test_a_worker_that_was_overtaken_writes_nothing(reader: Reader) -> Non
     await reader.sightings.save([(known[0], [])])
     with pytest.raises(LeaseLostError):
         await reader.sightings.save([(known[0], [])])
-    fresh = Sighting.model_validate(known[0].model_dump() | {"version": 0})
+    fresh = ImportedEvent.model_validate(known[0].model_dump() | {"version": 0})
     with pytest.raises(LeaseLostError):
         await reader.sightings.save([(fresh, [])])
 
 
 def test_a_cursor_serves_its_own_connection_and_window_only() -> None:
-    window = Pace().window(utc_now())
-    cursor = Cursor(token="1", begins=window.begins, ends=window.ends, generation=1)
+    window = SyncPolicy().window(utc_now())
+    cursor = SyncToken(token="1", begins=window.begins, ends=window.ends, generation=1)
     assert cursor.serves(1, window)
     assert not cursor.serves(2, window)
-    assert not cursor.serves(1, Pace().window(utc_now() + timedelta(days=1, minutes=1)))
+    assert not cursor.serves(1, SyncPolicy().window(utc_now() + timedelta(days=1, minutes=1)))

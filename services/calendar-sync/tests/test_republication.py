@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
-from calendar_sync.application.republication import StateRepublisher
-from calendar_sync.domain.feed import Channel, ChannelState, Feed
+from calendar_sync.inbound.model import Channel, ChannelState, InboundSyncState
+from calendar_sync.inbound.republication import StateRepublisher
 from contracts.messages.calendar_channels import ChannelActivated
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.command import Actor
@@ -20,19 +20,19 @@ from tests.support.connections import House, StandInPublisher, new_actor
 pytestmark = pytest.mark.integration
 
 
-class Feeds:
+class SyncStates:
     """Feeds, one on each page."""
 
-    def __init__(self, *feeds: Feed) -> None:
+    def __init__(self, *feeds: InboundSyncState) -> None:
         self._feeds = feeds
 
-    async def pages(self) -> AsyncIterator[Sequence[Feed]]:
+    async def pages(self) -> AsyncIterator[Sequence[InboundSyncState]]:
         for feed in self._feeds:
             yield [feed]
 
 
-def feed(user_id: str, *channels: Channel) -> Feed:
-    return Feed(
+def feed(user_id: str, *channels: Channel) -> InboundSyncState:
+    return InboundSyncState(
         connection_id=f"T1:{user_id}",
         tenant_uuid="T1",
         user_id=user_id,
@@ -40,7 +40,7 @@ def feed(user_id: str, *channels: Channel) -> Feed:
         account="account",
         generation=2,
         channels=list(channels),
-        stale_since=utc_now(),
+        synced_as_of=utc_now(),
     )
 
 
@@ -59,7 +59,7 @@ async def test_channels_whose_notifications_may_come_are_published(house: House)
     usable = [channel(), channel(ChannelState.OPENING)]
     over = [channel(ChannelState.CLOSING), channel(generation=1), channel(hours=-1)]
     publisher = StandInPublisher()
-    feeds = Feeds(feed("TS1", usable[0], *over), feed("TS2", usable[1]), feed("TS3"))
+    feeds = SyncStates(feed("TS1", usable[0], *over), feed("TS2", usable[1]), feed("TS3"))
     await StateRepublisher(house.connections, feeds, publisher).republish_channels()
     said = [ChannelActivated.model_validate_json(record.value) for record in publisher.records]
     assert [(one.channel_id, one.connection_id) for one in said] == [
@@ -85,7 +85,7 @@ async def test_connections_are_published_as_they_are_now(house: House, consents:
     told_before = {record.key: record for record in house.publisher.records}
 
     house.publisher.records.clear()
-    await StateRepublisher(house.connections, Feeds(), house.publisher).republish_connections()
+    await StateRepublisher(house.connections, SyncStates(), house.publisher).republish_connections()
     assert house.coverage() == [(None, None)] * 3
     again = {
         record.key: record

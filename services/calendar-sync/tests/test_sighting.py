@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import available_timezones
 
 import pytest
-from calendar_sync.domain.event import When
-from calendar_sync.domain.external import SeenEvent
-from calendar_sync.domain.sighting import Sighting, Viewpoint, invited_to
+from calendar_sync.inbound.imported_event import CalendarContext, ImportedEvent, meeting_uuid_of_our_invitation
+from calendar_sync.providers.event_content import EventTime
+from calendar_sync.providers.external_event import ExternalEvent
 from contracts.messages.calendar_events import CalendarOwner, EventDetails
 from contracts.values.enums import CalendarProvider, UserType
 from contracts.values.ids import new_meeting_uuid
@@ -23,26 +23,26 @@ ZONES = st.none() | st.sampled_from(sorted(available_timezones()))
 INSTANTS = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 
 
-def viewpoint(user_id: str = "TS1", *, account: str = "A1", tenant_uuid: str = "T1") -> Viewpoint:
+def viewpoint(user_id: str = "TS1", *, account: str = "A1", tenant_uuid: str = "T1") -> CalendarContext:
     owner = CalendarOwner(user_id=user_id, user_type=UserType.TENANT_STAFF, email=f"{user_id}@example.com")
-    return Viewpoint(f"{tenant_uuid}:{user_id}", tenant_uuid, owner, CalendarProvider.GOOGLE, account)
+    return CalendarContext(f"{tenant_uuid}:{user_id}", tenant_uuid, owner, CalendarProvider.GOOGLE, account)
 
 
-def said(event: SeenEvent) -> EventDetails:
+def said(event: ExternalEvent) -> EventDetails:
     there = viewpoint()
-    news = Sighting.new(there, there.meeting_of(event)).see(there, event, NOW)
+    news = ImportedEvent.new(there, there.meeting_of(event)).see(there, event, NOW)
     assert news is not None
     return news.event
 
 
-def at(when: When) -> SeenEvent:
+def at(when: EventTime) -> ExternalEvent:
     event = seen("a")
     return replace(event, content=event.content.model_copy(update={"when": when}))
 
 
 @given(starts_at=INSTANTS, minutes=st.integers(0, 60 * 24 * 40), zone=ZONES)
 def test_wall_clock_times_mean_the_same_instants(starts_at: datetime, minutes: int, zone: str | None) -> None:
-    when = When(starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes), zone=zone)
+    when = EventTime(starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes), zone=zone)
     texts = said(at(when))
     instants = [to_instant(local, texts.timezone) for local in (texts.start_date_time, texts.end_date_time)]
     assert instants == [when.starts_at, when.ends_at]
@@ -50,10 +50,10 @@ def test_wall_clock_times_mean_the_same_instants(starts_at: datetime, minutes: i
 
 def test_an_hour_that_the_clock_shows_twice_is_said_in_utc() -> None:
     second = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)  # 2:30 in Berlin, for the second time
-    texts = said(at(When(starts_at=second, ends_at=second + timedelta(hours=3), zone="Europe/Berlin")))
+    texts = said(at(EventTime(starts_at=second, ends_at=second + timedelta(hours=3), zone="Europe/Berlin")))
     assert (texts.timezone, texts.start_date_time.hour) == ("UTC", 1)
     first = said(
-        at(When(starts_at=second - timedelta(hours=1), ends_at=second + timedelta(hours=3), zone="Europe/Berlin"))
+        at(EventTime(starts_at=second - timedelta(hours=1), ends_at=second + timedelta(hours=3), zone="Europe/Berlin"))
     )
     assert (first.timezone, first.start_date_time.hour) == ("Europe/Berlin", 2)
 
@@ -61,7 +61,7 @@ def test_an_hour_that_the_clock_shows_twice_is_said_in_utc() -> None:
 @given(day=st.dates(FIRST.date(), LAST.date()), days=st.integers(1, 40), zone=ZONES)
 def test_whole_days_stay_these_days_in_every_zone(day: datetime, days: int, zone: str | None) -> None:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    texts = said(at(When(starts_at=midnight, ends_at=midnight + timedelta(days=days), all_day=True, zone=zone)))
+    texts = said(at(EventTime(starts_at=midnight, ends_at=midnight + timedelta(days=days), all_day=True, zone=zone)))
     assert texts.all_day
     assert (texts.start_date_time, texts.end_date_time - texts.start_date_time) == (
         midnight.replace(tzinfo=None),
@@ -73,10 +73,10 @@ def test_whole_days_stay_these_days_in_every_zone(day: datetime, days: int, zone
 def test_times_that_no_meeting_can_have_are_refused(year: int) -> None:
     start = datetime(year, 1, 1, tzinfo=UTC)
     there = viewpoint()
-    sighting = Sighting.new(there, new_meeting_uuid())
+    sighting = ImportedEvent.new(there, new_meeting_uuid())
     before = sighting.model_copy()
     with pytest.raises(ValueError, match=r".+"):
-        sighting.see(there, at(When(starts_at=start, ends_at=start, zone="America/Santiago")), NOW)
+        sighting.see(there, at(EventTime(starts_at=start, ends_at=start, zone="America/Santiago")), NOW)
     assert sighting == before
 
 
@@ -95,14 +95,14 @@ def test_an_event_without_a_uid_is_known_by_its_account_only() -> None:
 
 def test_invitations_of_ours_are_told_by_their_uid() -> None:
     ours = new_meeting_uuid()
-    assert invited_to(seen("a", ical_uid=f"{ours}@meetings.example.com")) == ours
+    assert meeting_uuid_of_our_invitation(seen("a", ical_uid=f"{ours}@meetings.example.com")) == ours
     for stranger in (None, "", ours, f"x{ours}@example.com", "M123@example.com"):
-        assert invited_to(seen("a", ical_uid=stranger)) is None
+        assert meeting_uuid_of_our_invitation(seen("a", ical_uid=stranger)) is None
 
 
 def test_sequences_rise_also_when_the_clock_goes_back() -> None:
     there, event = viewpoint(), seen("a")
-    sighting = Sighting.new(there, there.meeting_of(event))
+    sighting = ImportedEvent.new(there, there.meeting_of(event))
     first = sighting.see(there, event, NOW)
     gone = sighting.vanish(NOW - timedelta(hours=1))
     again = sighting.see(there, event, NOW - timedelta(hours=2))

@@ -5,8 +5,9 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 import pytest
-from calendar_sync.application.ports import Account, Accounts, GrantRevokedError, ProviderUnavailableError, Pulled
-from calendar_sync.application.syncing import Syncing
+from calendar_sync.inbound.on_demand import OnDemandSync
+from calendar_sync.inbound.ports import SyncOutcome
+from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import SyncCalendar
@@ -28,19 +29,19 @@ class StandInAccounts:
         return self.account
 
 
-class StandInPulls:
+class FakeSyncRequests:
     """Pulls that end when the test says so."""
 
     def __init__(self) -> None:
         self.wanted: list[Account] = []
         self.busy = False
-        self.pull: asyncio.Future[Pulled] = asyncio.get_running_loop().create_future()
+        self.pull: asyncio.Future[SyncOutcome] = asyncio.get_running_loop().create_future()
 
-    async def want(self, account: Account) -> Awaitable[Pulled]:
+    async def want(self, account: Account) -> Awaitable[SyncOutcome]:
         self.wanted.append(account)
         return self.pull
 
-    async def start_over(self, account: Account) -> Awaitable[Pulled]:
+    async def start_over(self, account: Account) -> Awaitable[SyncOutcome]:
         if self.busy:
             raise ProviderUnavailableError("being read")
         return await self.want(account)
@@ -58,24 +59,24 @@ class Caller:
         self.answered.set()
 
 
-def syncing(account: Account | None, pulls: StandInPulls) -> Syncing:
-    return Syncing(cast("Accounts", StandInAccounts(account)), pulls)
+def syncing(account: Account | None, pulls: FakeSyncRequests) -> OnDemandSync:
+    return OnDemandSync(cast("Accounts", StandInAccounts(account)), pulls)
 
 
 async def test_a_caller_hears_what_was_pulled() -> None:
-    pulls, caller = StandInPulls(), Caller()
+    pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
         await desk.carry_out(COMMAND, caller.answer)
         assert (pulls.wanted, caller.replies) == ([ACCOUNT], []), "written down, not answered yet"
-        pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
+        pulls.pull.set_result(SyncOutcome(imported=3, updated=2, removed=1))
         await caller.answered.wait()
     [reply] = caller.replies
     assert reply.data == CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
 
 async def test_who_is_not_connected_cannot_pull() -> None:
-    pulls, caller = StandInPulls(), Caller()
+    pulls, caller = FakeSyncRequests(), Caller()
     await syncing(None, pulls).carry_out(COMMAND, caller.answer)
     [reply] = caller.replies
     assert (reply.outcome, pulls.wanted) == (Outcome.REJECTED, [])
@@ -92,7 +93,7 @@ async def test_who_is_not_connected_cannot_pull() -> None:
 )
 async def test_a_pull_that_fails(error: Exception, replies: list[Any]) -> None:
     """A lost grant is an answer; a provider that is away is not: the pull goes on, its caller hears that."""
-    pulls, caller = StandInPulls(), Caller()
+    pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
         await desk.carry_out(COMMAND, caller.answer)
@@ -102,7 +103,7 @@ async def test_a_pull_that_fails(error: Exception, replies: list[Any]) -> None:
 
 
 async def test_stopping_does_not_wait_for_pulls() -> None:
-    pulls, caller = StandInPulls(), Caller()
+    pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
         await desk.carry_out(COMMAND, caller.answer)
@@ -115,15 +116,15 @@ RESYNC = ResyncCalendar(tenant_uuid=ACTOR.tenant_uuid, user_id=ACTOR.user_id)
 
 
 async def test_an_operator_hears_what_reading_anew_came_to() -> None:
-    pulls = StandInPulls()
-    pulls.pull.set_result(Pulled(imported=3, updated=2, removed=1))
+    pulls = FakeSyncRequests()
+    pulls.pull.set_result(SyncOutcome(imported=3, updated=2, removed=1))
     reply = await syncing(ACCOUNT, pulls).start_over(RESYNC)
     assert pulls.wanted == [ACCOUNT]
     assert reply.data == CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
 
 async def test_an_operator_hears_that_reading_anew_takes_long() -> None:
-    pulls = StandInPulls()
+    pulls = FakeSyncRequests()
     pulls.pull.set_exception(ProviderUnavailableError("slow"))
     assert (await syncing(ACCOUNT, pulls).start_over(RESYNC)).data == CalendarSyncResult(
         status=SyncRunStatus.IN_PROGRESS
@@ -132,14 +133,14 @@ async def test_an_operator_hears_that_reading_anew_takes_long() -> None:
 
 async def test_what_was_not_begun_is_refused() -> None:
     with pytest.raises(ApiError) as refused:
-        await syncing(None, StandInPulls()).start_over(RESYNC)
+        await syncing(None, FakeSyncRequests()).start_over(RESYNC)
     assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED
-    pulls = StandInPulls()
+    pulls = FakeSyncRequests()
     pulls.busy = True
     with pytest.raises(ApiError) as refused:
         await syncing(ACCOUNT, pulls).start_over(RESYNC)
     assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
-    pulls = StandInPulls()
+    pulls = FakeSyncRequests()
     pulls.pull.set_exception(GrantRevokedError("over"))
     with pytest.raises(ApiError) as refused:
         await syncing(ACCOUNT, pulls).start_over(RESYNC)

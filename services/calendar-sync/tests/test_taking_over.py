@@ -6,16 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters.links import INDEXES, LANE, WORK, CopyBook, LinkBook, WritingDesk
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.noting import News
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.pulling import Look
-from calendar_sync.application.writing import Patience, Writing
-from calendar_sync.domain.event import When, copy_of
-from calendar_sync.domain.external import Window
-from calendar_sync.domain.link import Copy, Link, account_key
-from calendar_sync.domain.taking_over import take_over
+from calendar_sync.inbound.ports import RecheckRequest
+from calendar_sync.outbound.event_lookup import MirroredEventLookup
+from calendar_sync.outbound.host_edits import detect_host_edit
+from calendar_sync.outbound.meeting_event import event_for
+from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
+from calendar_sync.outbound.ports import MeetingUpdate
+from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
+from calendar_sync.outbound.repository import INDEXES, LANE, WORK, MirroredMeetingRepository
+from calendar_sync.outbound.worker import OutboundWorker
+from calendar_sync.providers.accounts import account_key
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.event_content import EventTime
+from calendar_sync.providers.external_event import Window
+from calendar_sync.providers.rate_limit import RateLimiter
 from chassis.leases import Leases
 from chassis.mongo import Collection, open_database
 from chassis.outbox import Outbox
@@ -126,12 +130,12 @@ async def test_where_the_platform_changed_it_too_the_platform_counts_and_nothing
 
 async def test_a_write_of_something_else_does_not_hide_what_the_host_changed(office: Office) -> None:
     desk = await settled(office)
-    echo = desk.copy.echo
+    base_fingerprint = desk.copy.base_fingerprint
     office.edit(location="The host's place")
     desk.want(title="Ours")
     await desk.settle()
     remote = await office.calendar.read(office.access, desk.copy.event_id or "")
-    assert desk.copy.echo not in (echo, remote.content.fingerprint)
+    assert desk.copy.base_fingerprint not in (base_fingerprint, remote.content.fingerprint)
     assert given(await changed(desk)) == {"location": "The host's place"}
 
 
@@ -190,12 +194,18 @@ async def test_a_copy_made_all_day_is_told_by_its_days(office: Office) -> None:
 def told_of(**now: Any) -> MirroredEventChanged | None:
     """What is told of the copy of a meeting in Berlin when its event is at this time."""
     meeting = meeting_state(timezone="Europe/Berlin")
-    said = copy_of(meeting)
+    said = event_for(meeting)
     assert said is not None
-    copy = Copy(provider=CalendarProvider.GOOGLE, calendar_email="host@gmail.com", event_id="1", etag="1", asked=said)
-    copy.says(said)
-    link = Link(meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, wanted=meeting)
-    return take_over(link, copy, said.model_copy(update={"when": When(**now)}), NOON, NOON + timedelta(seconds=15))
+    copy = MirroredEvent(
+        provider=CalendarProvider.GOOGLE, calendar_email="host@gmail.com", event_id="1", etag="1", last_written=said
+    )
+    copy.record_known_content(said)
+    link = MirroredMeeting(
+        meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, desired=meeting
+    )
+    return detect_host_edit(
+        link, copy, said.model_copy(update={"when": EventTime(**now)}), NOON, NOON + timedelta(seconds=15)
+    )
 
 
 def test_an_hour_that_the_wall_clock_repeats_is_told_in_utc() -> None:
@@ -242,8 +252,8 @@ async def test_a_time_that_no_meeting_can_have_is_put_right_at_once(office: Offi
 
 async def test_only_the_hosts_own_words_are_told(office: Office) -> None:
     desk = await settled(office, description="Bring the numbers.")
-    assert desk.copy.returned is not None
-    office.edit(description=f"{desk.copy.returned.description}\nAnd cake.")
+    assert desk.copy.base is not None
+    office.edit(description=f"{desk.copy.base.description}\nAnd cake.")
     change = await changed(desk)
     assert given(change) == {"description": "Bring the numbers.\n\nAnd cake."}
 
@@ -260,7 +270,7 @@ async def test_our_lines_may_go_without_a_word(office: Office) -> None:
 async def test_words_of_the_host_outlast_a_guest_who_is_invited_meanwhile(office: Office) -> None:
     desk = await settled(office)
     office.edit(description="Written by hand")
-    desk.want(participants=[*desk.link.wanted.participants, participant("Ann Other")])
+    desk.want(participants=[*desk.link.desired.participants, participant("Ann Other")])
     assert given(await changed(desk)) == {"description": "Written by hand"}
 
 
@@ -356,14 +366,14 @@ class Room:
     publisher: StandInPublisher
     outbox: Outbox
     calendar: MemoryCalendar
-    copies: CopyBook
+    copies: MirroredEventLookup
     leases: Leases
-    desk: WritingDesk
+    desk: OutboundWorker
     woken: list[CalendarProvider]
 
     async def note(self, meeting: MeetingState, sequence: int) -> None:
-        book = LinkBook(self.links, self.outbox)
-        await book.save([News(meeting, sequence, "asked", None, asks=True)])
+        book = MirroredMeetingRepository(self.links, self.outbox)
+        await book.save([MeetingUpdate(meeting, sequence, "asked", None, asks=True)])
         await book.want([meeting.meeting_uuid], CalendarProvider.OUTLOOK)
 
     async def work(self) -> None:
@@ -384,13 +394,13 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
         publisher, calendar, woken = StandInPublisher(), MemoryCalendar({}), []
         outbox = Outbox(links, publisher, grace=10)
         accounts = OneAccount(CalendarProvider.OUTLOOK, EMAIL, lambda: "token")
-        writing = Writing(
+        writing = OutboundReconciler(
             CalendarProvider.OUTLOOK,
             calendar,
             accounts,
-            Calls(accounts, Politeness()),
+            AuthorizedCalls(accounts, RateLimiter()),
             deployment="tests",
-            patience=Patience(),
+            patience=RetryPolicy(),
         )
         work = WORK[CalendarProvider.OUTLOOK]
         yield Room(
@@ -398,9 +408,9 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             publisher,
             outbox,
             calendar,
-            CopyBook(links, wake=woken.append),
+            MirroredEventLookup(links, wake=woken.append),
             Leases(links, work, seconds=30, lane=LANE),
-            WritingDesk(links, outbox, writing),
+            OutboundWorker(links, outbox, writing),
             woken,
         )
 
@@ -424,19 +434,25 @@ async def test_a_copy_is_found_by_its_event_and_looked_at(room: Room) -> None:
     assert await room.copies.unsettled(KEY, [meeting.meeting_uuid]) == set()
     [event] = room.calendar.shown
     known = (await room.copies.of_events(KEY, [event.held.event_id, "another"]))[event.held.event_id]
-    assert (known.meeting_uuid, known.echo, known.expected) == (meeting.meeting_uuid, event.content.fingerprint, True)
+    assert (known.meeting_uuid, known.base_fingerprint, known.expected) == (
+        meeting.meeting_uuid,
+        event.content.fingerprint,
+        True,
+    )
     assert await room.copies.meetings([meeting.meeting_uuid, "Mx"]) == {meeting.meeting_uuid}
     assert await _window(room) == [meeting.meeting_uuid]
     assert await _window(room, Window(NOON + timedelta(days=1), NOON + timedelta(days=2))) == []
 
     room.publisher.records.clear()
     room.calendar.by_hand(event.held.event_id, title="Renamed")
-    await room.copies.look([Look(meeting.meeting_uuid, KEY), Look("Mx", KEY)])
+    await room.copies.look([RecheckRequest(meeting.meeting_uuid, KEY), RecheckRequest("Mx", KEY)])
     assert room.woken == [CalendarProvider.OUTLOOK]
     await room.work()
     assert room.said() == ["calendar.mirrored-event.changed.v1"]
     known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
-    assert known.echo == room.calendar.shown[0].content.fingerprint, "what was taken over is no news any more"
+    assert known.base_fingerprint == room.calendar.shown[0].content.fingerprint, (
+        "what was taken over is no news any more"
+    )
     assert room.calendar.writes == 1
 
 
@@ -448,7 +464,7 @@ async def test_a_removed_copy_is_known_and_not_expected(room: Room) -> None:
     [event] = room.calendar.shown
     room.calendar.delete_by_hand(event.held.event_id)
     room.publisher.records.clear()
-    await room.copies.look([Look(meeting.meeting_uuid, KEY)])
+    await room.copies.look([RecheckRequest(meeting.meeting_uuid, KEY)])
     await room.work()
     assert room.said() == ["calendar.mirrored-event.deleted.v1"]
     known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]

@@ -4,9 +4,9 @@ import base64
 from datetime import UTC, datetime
 
 import pytest
-from calendar_sync.adapters.vault import TokenVault
-from calendar_sync.application.consents import VaultError
-from calendar_sync.domain.grant import Grant
+from calendar_sync.connections.ports import VaultError
+from calendar_sync.connections.vault import AesGcmTokenVault
+from calendar_sync.providers.oauth import TokenSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,20 +16,20 @@ OWNER = "T-1:TS-1"
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text("ab:", max_size=5))
 def test_what_is_sealed_opens_for_its_owner(secret: str, owner: str) -> None:
-    vault = TokenVault.parse(OLD)
-    sealed = vault.seal(secret, owner)
-    assert vault.open(sealed, owner) == secret
+    vault = AesGcmTokenVault.parse(OLD)
+    encrypted = vault.seal(secret, owner)
+    assert vault.open(encrypted, owner) == secret
     with pytest.raises(VaultError):
-        vault.open(sealed, owner + "x")
+        vault.open(encrypted, owner + "x")
 
 
 def test_sealing_the_same_twice_shows_nothing() -> None:
-    vault = TokenVault.parse(OLD)
+    vault = AesGcmTokenVault.parse(OLD)
     assert vault.seal("secret", OWNER) != vault.seal("secret", OWNER)
 
 
 def test_every_changed_bit_breaks_the_seal() -> None:
-    vault = TokenVault.parse(OLD)
+    vault = AesGcmTokenVault.parse(OLD)
     raw = base64.urlsafe_b64decode(vault.seal("secret", OWNER))
     for position in range(len(raw)):
         changed = bytearray(raw)
@@ -41,37 +41,37 @@ def test_every_changed_bit_breaks_the_seal() -> None:
 @pytest.mark.parametrize("rubbish", ["", "A", "not base64!", "AAAA", base64.urlsafe_b64encode(b"\1").decode()])
 def test_what_was_never_sealed_does_not_open(rubbish: str) -> None:
     with pytest.raises(VaultError):
-        TokenVault.parse(OLD).open(rubbish, OWNER)
+        AesGcmTokenVault.parse(OLD).open(rubbish, OWNER)
 
 
 def test_keys_rotate() -> None:
-    sealed = TokenVault.parse(OLD).seal("secret", OWNER)
-    both = TokenVault.parse(f"{NEW}, {OLD}")
-    assert both.open(sealed, OWNER) == "secret"
+    encrypted = AesGcmTokenVault.parse(OLD).seal("secret", OWNER)
+    both = AesGcmTokenVault.parse(f"{NEW}, {OLD}")
+    assert both.open(encrypted, OWNER) == "secret"
     again = both.seal("secret", OWNER)
-    assert TokenVault.parse(NEW).open(again, OWNER) == "secret"
+    assert AesGcmTokenVault.parse(NEW).open(again, OWNER) == "secret"
     with pytest.raises(VaultError):
-        TokenVault.parse(NEW).open(sealed, OWNER)
+        AesGcmTokenVault.parse(NEW).open(encrypted, OWNER)
     with pytest.raises(VaultError):
-        TokenVault.parse(OLD).open(again, OWNER)
+        AesGcmTokenVault.parse(OLD).open(again, OWNER)
 
 
 def test_what_another_key_sealed_is_sealed_with_the_first() -> None:
-    sealed = TokenVault.parse(OLD).seal("secret", OWNER)
-    both = TokenVault.parse(f"{NEW},{OLD}")
-    anew = both.renewed(sealed, OWNER)
-    assert TokenVault.parse(NEW).open(anew, OWNER) == "secret"
+    encrypted = AesGcmTokenVault.parse(OLD).seal("secret", OWNER)
+    both = AesGcmTokenVault.parse(f"{NEW},{OLD}")
+    anew = both.renewed(encrypted, OWNER)
+    assert AesGcmTokenVault.parse(NEW).open(anew, OWNER) == "secret"
     assert both.renewed(anew, OWNER) == anew
     with pytest.raises(VaultError):
-        both.renewed(sealed, "another")
+        both.renewed(encrypted, "another")
     with pytest.raises(VaultError):
-        TokenVault.parse(NEW).renewed(sealed, OWNER)
+        AesGcmTokenVault.parse(NEW).renewed(encrypted, OWNER)
 
 
 def test_a_grant_comes_back_whole_and_shows_no_secret() -> None:
-    grant = Grant("access", datetime(2026, 6, 15, 10, 30, tzinfo=UTC), '{"renewal": "é"}')
-    vault = TokenVault.parse(OLD)
-    assert vault.open_grant(vault.seal_grant(grant, OWNER), OWNER) == grant
+    grant = TokenSet("access", datetime(2026, 6, 15, 10, 30, tzinfo=UTC), '{"renewal": "é"}')
+    vault = AesGcmTokenVault.parse(OLD)
+    assert vault.decrypt_token_set(vault.encrypt_token_set(grant, OWNER), OWNER) == grant
     assert "access" not in repr(grant).replace("access_token", "")
     assert "renewal" not in repr(grant)
 
@@ -79,5 +79,5 @@ def test_a_grant_comes_back_whole_and_shows_no_secret() -> None:
 @pytest.mark.parametrize("text", ["", " , ", "c2hvcnQ=", "*" * 43, OLD[:-4]])
 def test_unusable_keys_are_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ValueError, match="TOKEN_ENCRYPTION_KEYS") as refusal:
-        TokenVault.parse(text)
+        AesGcmTokenVault.parse(text)
     assert not text.strip(" ,") or text not in str(refusal.value)

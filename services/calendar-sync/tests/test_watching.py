@@ -7,19 +7,20 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-from calendar_sync.adapters.clients.google import GoogleClient
-from calendar_sync.adapters.clients.microsoft import GraphClient
-from calendar_sync.adapters.feeds import INDEXES, LANE, PULL, WATCH, StoredFeeds, to_feed
-from calendar_sync.adapters.watches.desk import INDEXES as CHANNEL_INDEXES
-from calendar_sync.adapters.watches.desk import StoredChannels, WatchDesk
-from calendar_sync.adapters.watches.google import GoogleBell
-from calendar_sync.adapters.watches.microsoft import MicrosoftBell
-from calendar_sync.application.calling import Calls
-from calendar_sync.application.politeness import Politeness
-from calendar_sync.application.ports import Account, ProviderUnavailableError
-from calendar_sync.application.watching import Bell, Opened, Watching
-from calendar_sync.application.writing import Access
-from calendar_sync.domain.feed import Channel, ChannelState, FeedState
+from calendar_sync.inbound.channel_repository import INDEXES as CHANNEL_INDEXES
+from calendar_sync.inbound.channel_repository import MongoChannelReader
+from calendar_sync.inbound.channel_worker import ChannelWorker
+from calendar_sync.inbound.channels import ChannelManager
+from calendar_sync.inbound.model import Channel, ChannelState, SyncPhase
+from calendar_sync.inbound.state_repository import INDEXES, LANE, PULL, WATCH, MongoSyncStateRepository, to_sync_state
+from calendar_sync.providers.accounts import Account, ProviderUnavailableError
+from calendar_sync.providers.authorized_calls import AuthorizedCalls
+from calendar_sync.providers.google.channels import GoogleChannels
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, NotificationChannels
+from calendar_sync.providers.rate_limit import RateLimiter
 from chassis import metrics
 from chassis.leases import Lease, Leases, Result
 from chassis.mongo import Collection, Document, open_database
@@ -85,7 +86,7 @@ class AtGoogle:
         self._receiver = receiver
         self.email = f"{uuid7_hex().lower()}@gmail.com"
         self._token = str(google.connect(self.email).token)
-        self.bell: Any = GoogleBell(client, address=receiver.url)
+        self.bell: Any = GoogleChannels(client, address=receiver.url)
 
     def token(self) -> str:
         return self._token
@@ -122,7 +123,7 @@ class AtMicrosoft:
         self._receiver = receiver
         self.email = f"{uuid7_hex().lower()}@contoso.com"
         self._token = str(microsoft.consent(self.email)["access_token"])
-        self.bell: Any = MicrosoftBell(client, address=f"{receiver.url}/hook")
+        self.bell: Any = MicrosoftSubscriptions(client, address=f"{receiver.url}/hook")
 
     def token(self) -> str:
         return self._token
@@ -172,15 +173,15 @@ class Desk:
         return self.accounts.account
 
     @property
-    def watching(self) -> Watching:
-        return Watching(
+    def watching(self) -> ChannelManager:
+        return ChannelManager(
             {self.outside.provider: self.outside.bell},
-            StoredChannels(self.documents),
+            MongoChannelReader(self.documents),
             self.accounts,
-            Calls(self.accounts, Politeness()),
+            AuthorizedCalls(self.accounts, RateLimiter()),
             self.publisher,
             lifetime=self.lifetime,
-            retry_first=2,
+            retry_initial=2,
         )
 
     @property
@@ -188,7 +189,7 @@ class Desk:
         return Leases(self.documents, WATCH, seconds=5, lane=LANE)
 
     async def connect(self) -> None:
-        await StoredFeeds(self.documents, rest=0).open(self.account)
+        await MongoSyncStateRepository(self.documents, rest=0).open(self.account)
 
     async def take(self) -> Lease:
         (lease,) = await self.leases.take(1, full=[], per_lane=lambda _: 1)
@@ -197,7 +198,7 @@ class Desk:
     async def attempt(self) -> Document:
         """One attempt, recorded as a worker records it; what the feed's document says then."""
         lease = await self.take()
-        result = await WatchDesk(self.documents, self.watching).work(lease)
+        result = await ChannelWorker(self.documents, self.watching).work(lease)
         await self.leases.record([(lease, result)])
         return await self.document()
 
@@ -213,7 +214,7 @@ class Desk:
         return found
 
     async def channels(self) -> list[Channel]:
-        return to_feed(await self.document()).channels
+        return to_sync_state(await self.document()).channels
 
     async def channel(self) -> Channel:
         """The only channel, which is open."""
@@ -250,12 +251,14 @@ class Desk:
 class Listening:
     """A provider's channels; ``heard``: whether those that were asked for were believed already."""
 
-    def __init__(self, bell: Bell, desk: Desk) -> None:
+    def __init__(self, bell: NotificationChannels, desk: Desk) -> None:
         self._bell = bell
         self._desk = desk
         self.heard: list[bool] = []
 
-    async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
+    async def open(
+        self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
+    ) -> CreatedChannel:
         self.heard.append(self._desk.believed(channel_id, secret))
         return await self._bell.open(access, channel_id, secret, expires_at)
 
@@ -266,7 +269,9 @@ class Listening:
 class Hasty(Listening):
     """A provider whose channels are over at once."""
 
-    async def open(self, access: Access, channel_id: str, secret: str, expires_at: datetime, /) -> Opened:
+    async def open(
+        self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
+    ) -> CreatedChannel:
         opened = await super().open(access, channel_id, secret, expires_at)
         return replace(opened, expires_at=utc_now())
 
@@ -274,7 +279,7 @@ class Hasty(Listening):
 @pytest.fixture
 async def documents(mongodb_uri: str) -> AsyncIterator[Collection]:
     async with open_database(database_for(mongodb_uri)) as database:
-        documents = database.collection("feeds")
+        documents = database.collection("inbound_sync_states")
         await documents.create_indexes([*INDEXES, *CHANNEL_INDEXES])
         yield documents
 
@@ -410,7 +415,7 @@ async def test_a_channel_whose_opening_nobody_answered_is_replaced(desk: Desk, f
 
 async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: Desk) -> None:
     lease = await desk.take()
-    await WatchDesk(desk.documents, desk.watching).work(lease)
+    await ChannelWorker(desk.documents, desk.watching).work(lease)
     (left,) = desk.outside.open()
     await desk.leases.record([(lease, Result())])  # as if its lease had run out: what came of it is not kept
     await desk.look_now()
@@ -423,7 +428,7 @@ async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: D
 async def test_whoever_lost_the_lease_asks_for_nothing(desk: Desk) -> None:
     lease = await desk.take()
     await desk.leases.give_back(lease, again_in=0, attempts=0)
-    result = await WatchDesk(desk.documents, desk.watching).work(lease)
+    result = await ChannelWorker(desk.documents, desk.watching).work(lease)
     assert (result, desk.outside.open(), desk.told) == (Result(), {}, [])
 
 
@@ -431,7 +436,7 @@ async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
     await desk.attempt()
     channel = await desk.channel()
     account = desk.account
-    await StoredFeeds(desk.documents, rest=0).end("T1", "TS1", FeedState.CLOSED)
+    await MongoSyncStateRepository(desk.documents, rest=0).end("T1", "TS1", SyncPhase.CLOSED)
     desk.accounts.account = None
     await desk.watching.stop(account, desk.outside.token())
     assert desk.outside.open() == {}
@@ -470,9 +475,9 @@ async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
     await desk.attempt()
     channel = await desk.channel()
     desk.accounts.account = None
-    await StoredFeeds(desk.documents, rest=0).end("T1", "TS1", FeedState.PARKED)
+    await MongoSyncStateRepository(desk.documents, rest=0).end("T1", "TS1", SyncPhase.PARKED)
     lease = (await desk.leases.take(1, full=[], per_lane=lambda _: 1))[0]
-    result = await WatchDesk(desk.documents, desk.watching).work(lease)
+    result = await ChannelWorker(desk.documents, desk.watching).work(lease)
     await desk.leases.record([(lease, result)])
     assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
 
@@ -497,9 +502,9 @@ async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Des
     desk.outside.fault("error", status=status, reason="forbidden")
     with capture_logs() as logs:
         document = await desk.attempt()
-    await StoredChannels(desk.documents).measure()
+    await MongoChannelReader(desk.documents).measure()
     assert desk.accounts.account is not None
-    assert document["state"] == FeedState.OPEN
+    assert document["state"] == SyncPhase.OPEN
     assert document[PULL]["dueAt"] <= utc_now(), "it is polled all the same"
     assert document[WATCH]["dueAt"] > utc_now(), "and the channel is tried again"
     assert refused._value.get() == before + 1
@@ -546,7 +551,7 @@ async def test_a_mailbox_that_two_users_connected_keeps_its_one_subscription(
 
 async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:
     await desk.attempt()
-    await StoredChannels(desk.documents).measure()
+    await MongoChannelReader(desk.documents).measure()
     provider = desk.outside.provider.value
     assert metrics.CHANNELS_OPEN.labels(provider)._value.get() == 1
     assert metrics.CHANNELS_MISSING.labels(provider)._value.get() == 0

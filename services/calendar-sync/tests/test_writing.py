@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from calendar_sync.application.calling import retry_in
-from calendar_sync.application.writing import Held, LeaseLostError, Marker
-from calendar_sync.domain.failures import StaleError, unavailable
-from calendar_sync.domain.link import Copy
+from calendar_sync.outbound.model import MirroredEvent
+from calendar_sync.providers.authorized_calls import retry_in
+from calendar_sync.providers.errors import PreconditionFailedError, unavailable
+from calendar_sync.providers.ports import EventRef, Marker
+from chassis.leases import LeaseLostError
 from contracts.messages.calendar_events import MirroredEventChanged
 from contracts.values.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from structlog.testing import capture_logs
@@ -50,10 +51,10 @@ async def test_what_is_written_comes_back_as_our_own(office: Office) -> None:
     desk.want(description="One\n\nTwo  \nThree", location_detail="Room 5")
     await desk.settle()
     remote = await office.calendar.read(office.access, desk.copy.event_id or "")
-    assert remote.content.fingerprint == desk.copy.echo
+    assert remote.content.fingerprint == desk.copy.base_fingerprint
     assert remote.held.etag == desk.copy.etag
-    assert desk.copy.asked is not None
-    assert remote.content.differs_from(desk.copy.asked) == frozenset()
+    assert desk.copy.last_written is not None
+    assert remote.content.differs_from(desk.copy.last_written) == frozenset()
 
 
 @pytest.mark.parametrize("all_day", [True, False])
@@ -172,7 +173,7 @@ async def test_an_account_that_comes_back_keeps_its_copies(office: Office) -> No
     """The link is new, as if the platform had forgotten; the event bears our marker."""
     desk = office.desk()
     await desk.settle()
-    desk.link.copies.clear()
+    desk.link.events.clear()
     desk.want(title="Known again")
     first = await desk.attempt()
     if first.again_in is not None:
@@ -191,9 +192,9 @@ async def test_an_event_with_another_deployments_marker_is_left_alone(office: Of
 async def test_a_stale_entity_tag_is_refused_by_the_provider_itself(office: Office) -> None:
     desk = office.desk()
     await desk.settle()
-    held = Held(desk.copy.event_id or "", desk.copy.etag or "")
+    held = EventRef(desk.copy.event_id or "", desk.copy.etag or "")
     await office.calendar.change(office.access, held, content(title="Once"), frozenset({"title"}))
-    with pytest.raises(StaleError):
+    with pytest.raises(PreconditionFailedError):
         await office.calendar.change(office.access, held, content(title="Twice"), frozenset({"title"}))
     assert office.titles() == ["Once"]
 
@@ -253,7 +254,7 @@ async def test_a_zone_that_google_refuses_is_written_as_the_same_instants(google
     assert told.status is ExternalSyncStatus.SYNCED
     event = google_office.event()
     assert (event["start"]["timeZone"], event["end"]["timeZone"]) == ("UTC", "UTC")
-    assert datetime.fromisoformat(event["start"]["dateTime"]) == desk.link.wanted.starts_at
+    assert datetime.fromisoformat(event["start"]["dateTime"]) == desk.link.desired.starts_at
     before = google_office.event()
     desk.want(timezone="America/Coyhaique", meeting_information="More")
     await desk.settle()
@@ -313,7 +314,7 @@ async def test_without_a_connection_nothing_is_written(office: Office) -> None:
 
 async def test_whoever_lost_the_lease_writes_nothing(office: Office) -> None:
     class Lost:
-        async def save(self, key: str, copy: Copy) -> bool:
+        async def save(self, key: str, copy: MirroredEvent) -> bool:
             return False
 
     desk = office.desk()

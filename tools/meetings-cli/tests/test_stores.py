@@ -4,7 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from calendar_sync.adapters import connections, feeds, links, sightings
+from calendar_sync.connections import repository as connections
+from calendar_sync.inbound import imported_event_repository as sightings
+from calendar_sync.inbound import state_repository as feeds
+from calendar_sync.outbound import repository as links
 from calendar_sync.settings import Settings as CalendarSettings
 from chassis.leases import due
 from chassis.mongo import Collection
@@ -29,20 +32,20 @@ INDEXES: dict[Place, Any] = {
     (MEETING_CORE, "mailBudgets"): mail_budgets.INDEXES,
     (INVITATIONS, "guests"): guests.INDEXES,
     (CALENDAR_SYNC, "connections"): connections.INDEXES,
-    (CALENDAR_SYNC, "links"): links.INDEXES,
-    (CALENDAR_SYNC, "sightings"): sightings.INDEXES,
-    (CALENDAR_SYNC, "feeds"): feeds.INDEXES,
+    (CALENDAR_SYNC, "mirrored_meetings"): links.INDEXES,
+    (CALENDAR_SYNC, "imported_events"): sightings.INDEXES,
+    (CALENDAR_SYNC, "inbound_sync_states"): feeds.INDEXES,
 }
 
 
 def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
     assert {(kind.name, kind.place) for kind in WORK.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
-        (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "links")),
-        (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "links")),
-        (feeds.PULL, (CALENDAR_SYNC, "feeds")),
-        (feeds.WATCH, (CALENDAR_SYNC, "feeds")),
-        (connections.LEAVING, (CALENDAR_SYNC, "connections")),
+        (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
+        (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
+        (feeds.PULL, (CALENDAR_SYNC, "inbound_sync_states")),
+        (feeds.WATCH, (CALENDAR_SYNC, "inbound_sync_states")),
+        (connections.REVOCATION, (CALENDAR_SYNC, "connections")),
     }
 
 
@@ -102,15 +105,18 @@ async def test_calendars_are_counted_by_how_they_stand(apart: Settings) -> None:
         users = await collection(stores, (CALENDAR_SYNC, "connections"))
         for name, status in (("a", "CONNECTED"), ("b", "CONNECTED"), ("c", "DISCONNECTED")):
             await users.insert_one({"_id": name, "status": status})
-        calendars, now = await collection(stores, (CALENDAR_SYNC, "feeds")), utc_now().replace(microsecond=0)
+        calendars, now = (
+            await collection(stores, (CALENDAR_SYNC, "inbound_sync_states")),
+            utc_now().replace(microsecond=0),
+        )
         soon, past = now + timedelta(hours=1), now - timedelta(hours=1)
-        for name, state, expires_at, stale_since in (
+        for name, state, expires_at, synced_as_of in (
             ("a", "OPEN", soon, now),
             ("b", "OPEN", past, past),
             ("c", "CLOSED", soon, past - timedelta(days=9)),
         ):
             channels = [{"state": "OPEN", "expiresAt": expires_at}]
-            await calendars.insert_one({"_id": name, "state": state, "staleSince": stale_since, "channels": channels})
+            await calendars.insert_one({"_id": name, "state": state, "syncedAsOf": synced_as_of, "channels": channels})
         found = await stores.calendars()
         assert found.connections == {"CONNECTED": 2, "DISCONNECTED": 1, "NONE": 0}
         assert (found.feeds, found.watched, found.oldest_pull) == (2, 1, past)

@@ -385,3 +385,7 @@ def _merged(*updates: Update) -> dict[str, dict[str, Any]]:
 
 def _in(seconds: float) -> datetime:
     return utc_now() + timedelta(seconds=seconds)
+
+
+class LeaseLostError(Exception):
+    """Another worker may be at this work: whatever is done now could cross what it does."""

@@ -87,7 +87,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 await started.enter_async_context(
                     open_query_client(settings, settings.calendar_sync_url, read_timeout=timeout)
                 )
-                for timeout in (settings.query_timeout, settings.consent_timeout)
+                for timeout in (settings.query_timeout, settings.authorization_timeout)
             ]
             backend.calendar = CalendarConnections(requests, directory, *calendar_sync)
             yield

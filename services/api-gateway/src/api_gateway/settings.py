@@ -71,7 +71,7 @@ class Settings(ServiceSettings):
         "began to connect, as one does who was sent somebody else's link: ask them, refuse, or connect all the same",
     )
     query_timeout: float = Field(default=5, description="how long a query may take before 503")
-    consent_timeout: float = Field(default=30, description="how long all calls of a provider's login may take")
+    authorization_timeout: float = Field(default=30, description="how long all calls of a provider's login may take")
 
     directory_url: str = Field(default="http://127.0.0.1:8070", description="the platform's directory of people")
     directory_timeout: float = Field(default=2, description="how long a look-up may take before 503")

@@ -3,7 +3,7 @@
 from chassis.settings import DatabaseSettings
 from pydantic import Field, SecretStr, field_validator
 
-from calendar_sync.adapters.vault import TokenVault
+from calendar_sync.connections.vault import AesGcmTokenVault
 
 
 class Settings(DatabaseSettings):
@@ -18,9 +18,9 @@ class Settings(DatabaseSettings):
     oauth_redirect_base_url: str = Field(
         description="under which the providers send browsers back: the gateway's public address, no slash at the end"
     )
-    consent_lifetime: float = Field(default=600, description="how long a user may take to consent")
+    authorization_lifetime: float = Field(default=600, description="how long a user may take to consent")
     oauth_timeout: float = Field(default=8, description="for one call of a provider's login")
-    leaving_lease: float = Field(
+    revocation_lease: float = Field(
         default=60, description="after which another worker takes over taking leave of an account"
     )
 
@@ -28,31 +28,33 @@ class Settings(DatabaseSettings):
         default="meetings", description="tells this platform's events from those of others in the same calendars"
     )
     calendar_timeout: float = Field(default=30, description="for one call of a provider's calendar API")
-    writing_concurrency: int = Field(default=64, ge=1, description="calendar writes at once, for each provider")
-    writing_lease: float = Field(default=20, description="after which another worker takes over a calendar write")
-    writing_retry_first: float = Field(default=1, description="pause after a calendar write failed; it doubles")
-    writing_retry_most: float = Field(default=300, description="the longest pause between attempts")
-    writing_tell_after: int = Field(
+    outbound_concurrency: int = Field(default=64, ge=1, description="calendar writes at once, for each provider")
+    outbound_lease: float = Field(default=20, description="after which another worker takes over a calendar write")
+    outbound_retry_initial: float = Field(default=1, description="pause after a calendar write failed; it doubles")
+    outbound_retry_max: float = Field(default=300, description="the longest pause between attempts")
+    outbound_failed_after_attempts: int = Field(
         default=8, ge=1, description="failed attempts after which a sync is told as `FAILED`; they go on all the same"
     )
 
     webhook_base_url: str = Field(
         description="under which providers tell of changes: webhook-ingest's public address, no slash at the end"
     )
-    watch_concurrency: int = Field(default=16, ge=2, description="channels looked after at once, half per provider")
-    watch_lease: float = Field(default=60, description="after which another worker takes over looking after channels")
+    channel_concurrency: int = Field(default=16, ge=2, description="channels looked after at once, half per provider")
+    channel_lease: float = Field(default=60, description="after which another worker takes over looking after channels")
     channel_lifetime: float = Field(
         default=6 * 86_400, description="asked for; providers grant at most a week, and less if they like"
     )
 
-    pull_concurrency: int = Field(default=32, ge=2, description="calendars read at once, half of them per provider")
-    pull_lease: float = Field(default=20, description="after which another worker takes over reading a calendar")
-    pull_rest: float = Field(default=0.5, description="between the beginnings of two pulls of one calendar at least")
+    inbound_concurrency: int = Field(default=32, ge=2, description="calendars read at once, half of them per provider")
+    inbound_lease: float = Field(default=20, description="after which another worker takes over reading a calendar")
+    inbound_min_interval: float = Field(
+        default=0.5, description="between the beginnings of two pulls of one calendar at least"
+    )
     poll_interval: float = Field(default=300, description="between catch-up pulls, a quarter more or less")
-    pull_retry_most: float = Field(default=60, description="the longest pause after a pull failed")
+    inbound_retry_max: float = Field(default=60, description="the longest pause after a pull failed")
     window_days_back: int = Field(default=30, ge=1, description="of external calendars, how much of the past is read")
     window_days_ahead: int = Field(default=180, ge=1, description="and how much of the future")
-    mass_deletion_brake: int = Field(
+    mass_deletion_limit: int = Field(
         default=10, ge=0, description="more copies deleted within ten minutes are not taken for the host's will"
     )
 
@@ -75,5 +77,5 @@ class Settings(DatabaseSettings):
     @field_validator("token_encryption_keys")
     @classmethod
     def _usable_keys(cls, keys: SecretStr) -> SecretStr:
-        TokenVault.parse(keys.get_secret_value())
+        AesGcmTokenVault.parse(keys.get_secret_value())
         return keys

@@ -24,9 +24,15 @@ Place = tuple[str, str]
 _GUESTS: Place = (INVITATIONS, "guests")
 _MAIL_BUDGETS: Place = (MEETING_CORE, "mailBudgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
-_LINKS: Place = (CALENDAR_SYNC, "links")
-_FEEDS: Place = (CALENDAR_SYNC, "feeds")
-OUTBOXES: tuple[Place, ...] = ((MEETING_CORE, "meetings"), _GUESTS, _CONNECTIONS, _LINKS, (CALENDAR_SYNC, "sightings"))
+_LINKS: Place = (CALENDAR_SYNC, "mirrored_meetings")
+_FEEDS: Place = (CALENDAR_SYNC, "inbound_sync_states")
+OUTBOXES: tuple[Place, ...] = (
+    (MEETING_CORE, "meetings"),
+    _GUESTS,
+    _CONNECTIONS,
+    _LINKS,
+    (CALENDAR_SYNC, "imported_events"),
+)
 
 
 @dataclass(frozen=True, slots=True)

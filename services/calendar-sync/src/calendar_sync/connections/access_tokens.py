@@ -1,0 +1,174 @@
+"""The right to use connected accounts: one place hands out access tokens, renews them and notices their end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from contracts.messages.calendar_events import CalendarCoverageChanged
+from contracts.values.enums import SyncFailureCode
+from contracts.values.times import utc_now
+
+from calendar_sync.connections.model import Connection
+from calendar_sync.connections.ports import ConnectionRepository, ConnectionUpdate, TokenVault, VaultError
+from calendar_sync.providers.accounts import PRIMARY, Account, GrantRevokedError, ProviderUnavailableError
+from calendar_sync.providers.external_event import Window
+from calendar_sync.providers.oauth import OAuthClient, OAuthClients, TokenSet
+
+log = structlog.get_logger()
+
+
+_POLL = 0.05
+
+
+_RENEWAL = timedelta(seconds=30)
+"""How long one renewal may take before another process may try."""
+
+
+_NOT_CONNECTED = "The account is not connected any more."
+
+
+class AccessTokenProvider:
+    """Hands out accounts and access tokens.
+
+    A provider may end the old refresh token when it gives a new one, so nobody may use one twice: in this process
+    everybody waits for one renewal, and among processes the one that claims it renews; the others adopt what it gets.
+    """
+
+    def __init__(self, connections: ConnectionRepository, providers: OAuthClients, vault: TokenVault) -> None:
+        self._connections = connections
+        self._providers = providers
+        self._vault = vault
+        self._renewals: dict[tuple[str, str | None], asyncio.Task[TokenSet]] = {}
+
+    @asynccontextmanager
+    async def ending_well(self) -> AsyncIterator[None]:
+        """On leaving, renewals that are under way end first: what they got must be kept."""
+        try:
+            yield
+        finally:
+            if self._renewals:
+                await asyncio.wait(self._renewals.values(), timeout=_RENEWAL.total_seconds())
+
+    async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
+        connection = await self._connections.find(tenant_uuid, user_id)
+        return None if connection is None else _account(connection)
+
+    async def access_token(self, account: Account, *, refused: str | None = None) -> str:
+        grant = self._grant(await self._current(account))
+        if not grant.serves(utc_now(), refused=refused):
+            grant = await self._renewed(account, refused)
+        return grant.access_token
+
+    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+        if not await self._connections.note_synced(account.connection_id, account.generation, at, window):
+            await self._change(account, lambda connection: connection.synced(at, window))
+
+    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        await self._change(account, lambda connection: connection.trouble(code, reason))
+
+    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        await self._change(account, lambda connection: connection.unreadable(code, reason))
+
+    async def _change(self, account: Account, change: Callable[[Connection], CalendarCoverageChanged | None]) -> None:
+        """Change the connection, if it is still that of the account."""
+
+        def changed(connection: Connection) -> ConnectionUpdate | None:
+            return ConnectionUpdate(change(connection)) if _is_of(connection, account) else None
+
+        await self._connections.change(account.tenant_uuid, account.user_id, changed)
+
+    # --- renewing -----------------------------------------------------------------------------------------------
+
+    async def _renewed(self, account: Account, refused: str | None) -> TokenSet:
+        """One renewal for all who wait; it goes on when they give up, because what it gets must be kept."""
+        key = (account.connection_id, refused)
+        renewal = self._renewals.get(key)
+        if renewal is None:
+            renewal = self._renewals[key] = asyncio.create_task(self._renew(account, refused))
+            renewal.add_done_callback(lambda ended: self._forget(key, ended))
+        return await asyncio.shield(renewal)
+
+    def _forget(self, key: tuple[str, str | None], renewal: asyncio.Task[TokenSet]) -> None:
+        del self._renewals[key]
+        if not renewal.cancelled():
+            renewal.exception()  # everybody who waited has it, or had given up
+
+    async def _renew(self, account: Account, refused: str | None) -> TokenSet:
+        until = utc_now() + _RENEWAL
+        while True:
+            connection = await self._current(account)
+            grant = self._grant(connection)
+            if grant.serves(utc_now(), refused=refused):
+                return grant  # another one was faster
+            if await self._connections.claim_renewal(connection, utc_now() + _RENEWAL):
+                return await self._renew_claimed(account, connection, grant)
+            if utc_now() > until:
+                raise ProviderUnavailableError("another process is still renewing the grant")
+            await asyncio.sleep(_POLL)
+
+    async def _renew_claimed(self, account: Account, connection: Connection, grant: TokenSet) -> TokenSet:
+        try:
+            renewed = await self._provider(account).renew(grant)
+        except GrantRevokedError as error:
+            await self._end(account, connection.grant_version, str(error))
+            raise
+        except ProviderUnavailableError:
+            await self._connections.release_renewal(connection)
+            raise
+        encrypted = self._vault.encrypt_token_set(renewed, connection.connection_id)
+        if await self._connections.keep_renewed(connection, encrypted):
+            return renewed
+        return self._grant(await self._current(account))
+
+    async def _end(self, account: Account, grant_version: int, reason: str) -> None:
+        def change(connection: Connection) -> ConnectionUpdate | None:
+            if not _is_of(connection, account) or connection.grant_version != grant_version:
+                return None
+            event = connection.lose(reason, utc_now())
+            return None if event is None else ConnectionUpdate(event)
+
+        await self._connections.change(account.tenant_uuid, account.user_id, change)
+        log.warning("a connection was lost", connection=account.connection_id, reason=reason)
+
+    async def _current(self, account: Account) -> Connection:
+        """The connection, if it is still that of the account. Raises GrantRevokedError."""
+        connection = await self._connections.find(account.tenant_uuid, account.user_id)
+        if connection is None or not _is_of(connection, account):
+            raise GrantRevokedError(_NOT_CONNECTED)
+        return connection
+
+    def _grant(self, connection: Connection) -> TokenSet:
+        if connection.grant is None:
+            raise GrantRevokedError(_NOT_CONNECTED)
+        try:
+            return self._vault.decrypt_token_set(connection.grant, connection.connection_id)
+        except VaultError as error:
+            # Ours to put right, so the connection stands and its work waits.
+            log.exception("a grant cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")
+            raise ProviderUnavailableError("the account's grant cannot be read") from error
+
+    def _provider(self, account: Account) -> OAuthClient:
+        return self._providers[account.provider]
+
+
+def _is_of(connection: Connection, account: Account) -> bool:
+    return connection.is_connected and connection.generation == account.generation
+
+
+def _account(connection: Connection) -> Account | None:
+    if not connection.is_connected or connection.provider is None or connection.subject is None:
+        return None
+    return Account(
+        connection_id=connection.connection_id,
+        tenant_uuid=connection.tenant_uuid,
+        user_id=connection.user_id,
+        provider=connection.provider,
+        calendar_id=PRIMARY,
+        calendar_email=connection.calendar_email or "",
+        generation=connection.generation,
+        subject=connection.subject,
+        owner_type=connection.owner_type,
+        owner_name=connection.owner_name,
+    )

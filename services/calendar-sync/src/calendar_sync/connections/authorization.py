@@ -1,0 +1,371 @@
+"""Connecting and disconnecting a user's calendar."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from chassis.context import current_context, working_on
+from contracts.api.calendar import (
+    Authorization,
+    AuthorizationOutcome,
+    AuthorizationResult,
+    CompleteAuthorization,
+    Confirmation,
+    ConfirmAuthorization,
+    ConnectionView,
+    GetConnection,
+    StartAuthorization,
+)
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import DisconnectCalendar, SetModalPreference
+from contracts.messages.replies import Outcome, Reply, ReplyError
+from contracts.values.enums import CalendarProvider, SyncFailureCode
+from contracts.values.times import utc_now
+
+from calendar_sync.connections.model import Connection, PendingAuthorization
+from calendar_sync.connections.ports import ConnectionRepository, ConnectionUpdate, TokenVault, VaultError
+from calendar_sync.providers.accounts import ProviderUnavailableError
+from calendar_sync.providers.oauth import (
+    AuthorizationFailedError,
+    AuthorizationRequest,
+    OAuthClients,
+    TokenGrant,
+    TokenSet,
+)
+
+log = structlog.get_logger()
+
+
+_STATE_BYTES = 32
+
+
+_POLL = 0.05
+
+
+_HOLD = timedelta(minutes=2)
+
+
+_LONGEST_WAIT = timedelta(seconds=10)
+
+
+_CONFIRMATION = timedelta(minutes=10)
+"""How long a user may take to confirm; the access token that is kept meanwhile lasts longer."""
+
+
+_TROUBLE = {
+    AuthorizationResult.DECLINED: (SyncFailureCode.PERMISSION_DENIED, "Access to the calendar was declined."),
+    AuthorizationResult.INCOMPLETE: (
+        SyncFailureCode.PERMISSION_DENIED,
+        "Not every permission that is needed was granted.",
+    ),
+    AuthorizationResult.REFUSED: (SyncFailureCode.INVALID_REQUEST, "The calendar provider refused the connection."),
+    AuthorizationResult.UNAVAILABLE: (
+        SyncFailureCode.PROVIDER_UNAVAILABLE,
+        "The calendar provider could not be reached.",
+    ),
+}
+"""What a consent that failed leaves behind for the user to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ClaimedAuthorization:
+    """A consent that came back: nobody else gets it."""
+
+    connection: Connection
+    consent: PendingAuthorization
+
+
+class AuthorizationService:
+    """Lets users connect a calendar, look at the connection and end it."""
+
+    def __init__(
+        self,
+        connections: ConnectionRepository,
+        providers: OAuthClients,
+        vault: TokenVault,
+        *,
+        authorization_lifetime: timedelta,
+        wake_revocation: Callable[[], None],
+    ) -> None:
+        """``authorization_lifetime``: how long a user may take. ``wake_revocation``: called to revoke a grant."""
+        self._connections = connections
+        self._providers = providers
+        self._vault = vault
+        self._consent_lifetime = authorization_lifetime
+        self._wake_leaving = wake_revocation
+
+    async def get(self, query: GetConnection) -> Reply:
+        """The connection, which is there for everybody: one that was never made is NONE."""
+        actor = query.actor
+        found = await self._connections.find(actor.tenant_uuid, actor.user_id)
+        return _ok(ConnectionView() if found is None else found.view())
+
+    # --- consent ------------------------------------------------------------------------------------------------
+
+    async def begin(self, query: StartAuthorization) -> Reply:
+        """Where the user's browser goes to consent.
+
+        Raises:
+            ApiError: 409 while a calendar is connected, 503 while the provider is away.
+        """
+        actor = query.actor
+        connection = await self._connections.find(actor.tenant_uuid, actor.user_id)
+        if connection is not None:
+            connection.may_connect()
+            before = connection.begun(query.request_id, utc_now())
+            if before is not None and (begun := self._begun_before(before, connection)) is not None:
+                return _ok(Authorization(authorization_url=begun.authorization_url))
+        state = secrets.token_urlsafe(_STATE_BYTES)
+        try:
+            begun = await self._providers[query.provider].begin(state=state, login_hint=actor.email)
+        except ProviderUnavailableError as error:
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
+
+        def change(connection: Connection) -> ConnectionUpdate:
+            now = utc_now()
+            encrypted = json.dumps([begun.authorization_url, begun.flow_state])
+            consent = PendingAuthorization(
+                request_id=query.request_id,
+                provider=query.provider,
+                state_hash=_hashed(state),
+                encrypted=self._vault.seal(encrypted, connection.connection_id),
+                expires_at=now + self._consent_lifetime,
+                user_email=actor.email,
+                firm=query.firm or actor.tenant_uuid,
+            )
+            connection.begin(consent, actor, now)
+            return ConnectionUpdate()
+
+        await self._connections.change(actor.tenant_uuid, actor.user_id, change)
+        return _ok(Authorization(authorization_url=begun.authorization_url))
+
+    async def complete(self, question: CompleteAuthorization) -> Reply:
+        """The browser came back: redeem its code, once, and be connected."""
+        claimed = await self._claim(_hashed(question.state), question.provider)
+        if claimed is None:
+            return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
+
+        async def complete() -> AuthorizationOutcome:
+            granted = await self._redeemed(question, claimed)
+            if not question.same_browser:
+                return await self._unconfirmed(claimed, granted)
+            return await self._connected(claimed, granted)
+
+        return _ok(await self._outcome(claimed, complete))
+
+    async def confirm(self, question: ConfirmAuthorization) -> Reply:
+        """The user was asked whether they meant to connect, and answers: connect, or give the grant back."""
+        claimed = await self._claim(_hashed_confirmation(question.token), question.provider)
+        if claimed is None:
+            return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
+
+        async def confirm() -> AuthorizationOutcome:
+            granted = self._granted_before(claimed)
+            if not question.allowed:
+                await self._give_back(claimed, granted)
+                raise AuthorizationFailedError(AuthorizationResult.DECLINED)
+            await self._settle(claimed.connection)
+            return await self._connected(claimed, granted)
+
+        return _ok(await self._outcome(claimed, confirm))
+
+    async def _outcome(
+        self, claimed: _ClaimedAuthorization, end: Callable[[], Awaitable[AuthorizationOutcome]]
+    ) -> AuthorizationOutcome:
+        connection = claimed.connection
+        with working_on(replace(current_context(), tenant=connection.tenant_uuid)):
+            try:
+                outcome = await end()
+            except AuthorizationFailedError as failed:
+                outcome = AuthorizationOutcome(result=failed.result)
+                await self._not_connected(connection, failed.result)
+            log.info("consent ended", provider=claimed.consent.provider, result=outcome.result.value)
+        return outcome
+
+    async def _unconfirmed(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> AuthorizationOutcome:
+        """Keep what was granted, sealed, until the user has said whether they meant it."""
+        token = secrets.token_urlsafe(_STATE_BYTES)
+
+        def change(connection: Connection) -> ConnectionUpdate:
+            now = utc_now()
+            encrypted = self._vault.seal(_written(granted), connection.connection_id)
+            flow_state = {
+                "request_id": "",  # no repeat of the request finds it
+                "state_hash": _hashed_confirmation(token),
+                "sealed": encrypted,
+                "expires_at": now + _CONFIRMATION,
+            }
+            connection.await_confirmation(claimed.consent.model_copy(update=flow_state), now)
+            return ConnectionUpdate()
+
+        connection = claimed.connection
+        await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+        asked = Confirmation(
+            token=token,
+            user_name=connection.owner_name,
+            user_email=claimed.consent.user_email,
+            firm=claimed.consent.firm,
+            calendar_email=granted.email,
+        )
+        return AuthorizationOutcome(result=AuthorizationResult.UNCONFIRMED, confirmation=asked)
+
+    def _granted_before(self, claimed: _ClaimedAuthorization) -> TokenGrant:
+        """Raises AuthorizationFailedError when the key that it was sealed with is gone."""
+        try:
+            return _read_granted(self._vault.open(claimed.consent.encrypted, claimed.connection.connection_id))
+        except VaultError as error:
+            raise AuthorizationFailedError(AuthorizationResult.EXPIRED) from error
+
+    async def _give_back(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> None:
+        def change(connection: Connection) -> ConnectionUpdate:
+            grant = self._vault.encrypt_token_set(granted.grant, connection.connection_id)
+            connection.give_back(claimed.consent.provider, subject=granted.subject, email=granted.email, grant=grant)
+            return ConnectionUpdate(leave=True)
+
+        connection = claimed.connection
+        await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+        self._wake_leaving()
+
+    async def _claim(self, state_hash: str, provider: CalendarProvider) -> _ClaimedAuthorization | None:
+        found = await self._connections.find_by_state(state_hash)
+        if found is None:
+            return None
+        claimed: list[PendingAuthorization] = []
+
+        def change(connection: Connection) -> ConnectionUpdate:
+            consent = connection.claim(state_hash, provider, utc_now())
+            claimed[:] = [] if consent is None else [consent]
+            return ConnectionUpdate()
+
+        connection = await self._connections.change(found.tenant_uuid, found.user_id, change)
+        return _ClaimedAuthorization(connection, claimed[0]) if claimed else None
+
+    async def _redeemed(self, question: CompleteAuthorization, claimed: _ClaimedAuthorization) -> TokenGrant:
+        """Raises AuthorizationFailedError."""
+        if claimed.connection.is_connected:
+            raise AuthorizationFailedError(AuthorizationResult.ALREADY_CONNECTED)
+        if question.code is None or question.error is not None:
+            declined = question.error == "access_denied"  # RFC 6749 section 4.1.2.1
+            raise AuthorizationFailedError(AuthorizationResult.DECLINED if declined else AuthorizationResult.REFUSED)
+        begun = self._begun_before(claimed.consent, claimed.connection)
+        if begun is None:
+            raise AuthorizationFailedError(AuthorizationResult.EXPIRED)
+        await self._settle(claimed.connection)
+        provider = self._providers[question.provider]
+        try:
+            return await provider.exchange_code(code=question.code, flow_state=begun.flow_state)
+        except ProviderUnavailableError as error:
+            raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE) from error
+
+    async def _settle(self, connection: Connection) -> None:
+        """Wait until nothing of this user's is being revoked: that could take the new grant with it.
+
+        Raises AuthorizationFailedError when that takes too long.
+        """
+        until = utc_now() + _LONGEST_WAIT
+        while not await self._connections.defer_revocation(connection.connection_id, utc_now() + _HOLD):
+            if utc_now() > until:
+                raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE)
+            await asyncio.sleep(_POLL)
+
+    async def _connected(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> AuthorizationOutcome:
+        """Raises AuthorizationFailedError when another consent was faster."""
+
+        def change(connection: Connection) -> ConnectionUpdate:
+            event = connection.connect(
+                claimed.consent.provider,
+                subject=granted.subject,
+                email=granted.email,
+                scopes=granted.scopes,
+                grant=self._vault.encrypt_token_set(granted.grant, connection.connection_id),
+                now=utc_now(),
+            )
+            return ConnectionUpdate(event, leave=bool(connection.leaving))
+
+        connection = claimed.connection
+        try:
+            await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+        except ApiError as refusal:
+            raise AuthorizationFailedError(AuthorizationResult.ALREADY_CONNECTED) from refusal
+        self._wake_leaving()
+        return AuthorizationOutcome(result=AuthorizationResult.CONNECTED, calendar_email=granted.email)
+
+    async def _not_connected(self, connection: Connection, result: AuthorizationResult) -> None:
+        trouble = _TROUBLE.get(result)
+
+        def change(connection: Connection) -> ConnectionUpdate | None:
+            if trouble is None or connection.is_connected:
+                return None
+            connection.trouble(*trouble)
+            return ConnectionUpdate(leave=bool(connection.leaving))
+
+        await self._connections.change(connection.tenant_uuid, connection.user_id, change)
+
+    def _begun_before(self, consent: PendingAuthorization, connection: Connection) -> AuthorizationRequest | None:
+        """What was kept of a consent; None when the key it was sealed with is gone."""
+        try:
+            return AuthorizationRequest(*json.loads(self._vault.open(consent.encrypted, connection.connection_id)))
+        except VaultError:
+            log.exception("a consent cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")
+            return None
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    async def carry_out(self, command: DisconnectCalendar | SetModalPreference) -> Reply:
+        """Idempotent: what was decided before is only answered again."""
+        refused: list[ApiError] = []
+
+        def change(connection: Connection) -> ConnectionUpdate | None:
+            refused.clear()
+            try:
+                if connection.has_decided(command):
+                    return None
+            except ApiError as refusal:
+                refused.append(refusal)
+                return None
+            effects = ConnectionUpdate()
+            try:
+                if isinstance(command, SetModalPreference):
+                    connection.first_time_modal_pref = command.action
+                else:
+                    effects = ConnectionUpdate(connection.disconnect(utc_now()), leave=True)
+            except ApiError as refusal:
+                refused.append(refusal)
+            connection.remember(command, refused[0] if refused else None, utc_now())
+            return effects
+
+        actor = command.actor
+        connection = await self._connections.change(actor.tenant_uuid, actor.user_id, change)
+        self._wake_leaving()
+        if refused:
+            return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refused[0]))
+        return _ok(connection.view())
+
+
+def _ok(data: Authorization | AuthorizationOutcome | ConnectionView) -> Reply:
+    return Reply(outcome=Outcome.OK, data=data)
+
+
+def _hashed(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _hashed_confirmation(token: str) -> str:
+    """Never that of a state: neither can be used in place of the other."""
+    return _hashed(f"confirmation {token}")
+
+
+def _written(granted: TokenGrant) -> str:
+    grant = granted.grant
+    secrets_of_it = grant.access_token, grant.expires_at.isoformat(), grant.renewal
+    return json.dumps([granted.subject, granted.email, granted.scopes, *secrets_of_it])
+
+
+def _read_granted(text: str) -> TokenGrant:
+    subject, email, scopes, access_token, expires_at, renewal = json.loads(text)
+    return TokenGrant(TokenSet(access_token, datetime.fromisoformat(expires_at), renewal), subject, email, scopes)

@@ -1,0 +1,65 @@
+"""Rotating keys: what providers gave us is sealed anew with the first key, so that an old one can be taken out.
+
+Whatever is sealed with it already is left alone, so this may be broken off, repeated and done by several at once.
+"""
+
+import structlog
+from chassis.redaction import describe_error
+from contracts.api.calendar import ReencryptedPage, ReencryptSecrets
+from contracts.messages.replies import Outcome, Reply
+from contracts.values.times import utc_now
+
+from calendar_sync.connections.model import Connection
+from calendar_sync.connections.ports import ConnectionRepository, ConnectionUpdate, TokenVault, VaultError
+
+log = structlog.get_logger()
+
+
+class KeyRotation:
+    """Seals anew, a page of connections at a time."""
+
+    def __init__(self, connections: ConnectionRepository, vault: TokenVault) -> None:
+        self._connections = connections
+        self._vault = vault
+
+    async def reencrypt_page(self, question: ReencryptSecrets) -> Reply:
+        """Seal the secrets of one page with the first key. No secret is lost that somebody renews meanwhile."""
+        page = await self._connections.page(question.after, question.limit)
+        resealed = unreadable = 0
+        for connection in page:
+            anew = _ReencryptPage(self._vault, connection.connection_id)
+            await self._connections.change(connection.tenant_uuid, connection.user_id, anew.change)
+            resealed += anew.resealed
+            unreadable += anew.unreadable
+        answer = ReencryptedPage(
+            total=await self._connections.count(),
+            seen=len(page),
+            resealed=resealed,
+            unreadable=unreadable,
+            last=page[-1].connection_id if len(page) == question.limit else None,
+        )
+        return Reply(outcome=Outcome.OK, data=answer)
+
+
+class _ReencryptPage:
+    """The change of one connection, and what it came to."""
+
+    def __init__(self, vault: TokenVault, owner: str) -> None:
+        self._vault = vault
+        self._owner = owner
+        self.resealed = self.unreadable = 0
+
+    def change(self, connection: Connection) -> ConnectionUpdate | None:
+        self.resealed = self.unreadable = 0  # this may be another try
+        connection.reencrypt_page(self._seal, utc_now())
+        return ConnectionUpdate() if self.resealed else None
+
+    def _seal(self, encrypted: str) -> str:
+        try:
+            anew = self._vault.renewed(encrypted, self._owner)
+        except VaultError as error:
+            log.warning("a secret cannot be sealed anew", connection=self._owner, error=describe_error(error))
+            self.unreadable += 1
+            return encrypted
+        self.resealed += anew != encrypted
+        return anew

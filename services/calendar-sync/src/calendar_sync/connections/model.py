@@ -1,0 +1,293 @@
+"""A user's calendar connection: its state and what may happen to it. Pure: no clock, no database, no provider.
+
+Methods that change something return the event that tells so where others must know, and raise a ``ApiError`` where the
+state forbids it. Secrets are in here only sealed.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from contracts.api.calendar import ConnectionView
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import CalendarCommand
+from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
+from contracts.messages.command import Actor
+from contracts.transport.idempotency import CommandRecord, ProcessedCommands
+from contracts.values.enums import (
+    CalendarProvider,
+    ConnectionStatus,
+    FirstTimeModalPreference,
+    SyncFailureCode,
+    UserType,
+)
+from contracts.values.times import Instant
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from calendar_sync.providers.external_event import Window
+
+_MAX_WITH_KEY = 1_000
+"""Commands with an ``Idempotency-Key`` that one user's connection remembers of a day at most."""
+
+
+_IDEMPOTENCY_RETENTION = timedelta(days=1)
+
+
+MAX_PENDING_AUTHORIZATIONS = 5
+
+
+_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+class PendingAuthorization(BaseModel):
+    """A consent that was begun: the user's browser is at the provider, or shows what the user is to confirm."""
+
+    model_config = _STORED
+
+    request_id: str
+    provider: CalendarProvider
+    state_hash: str
+    encrypted: str
+    """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier). Once it is to be
+    confirmed: what the provider granted."""
+    expires_at: Instant
+    user_email: str = ""
+    firm: str = ""
+
+
+class PendingRevocation(BaseModel):
+    """A grant that is no longer used: to be revoked, then forgotten."""
+
+    model_config = _STORED
+
+    provider: CalendarProvider
+    calendar_email: str
+    subject: str
+    generation: int
+    grant: str
+
+
+class Connection(BaseModel):
+    """The aggregate, one per user. ``version`` is that of the stored document, 0 for one that is not stored."""
+
+    model_config = _STORED
+
+    tenant_uuid: str
+    user_id: str
+    owner_type: UserType = UserType.TENANT_STAFF
+    owner_name: str | None = None
+    """As the user was called when they last began to connect."""
+    version: int = 0
+    status: ConnectionStatus = ConnectionStatus.NONE
+    provider: CalendarProvider | None = None
+    calendar_email: str | None = None
+    subject: str | None = None
+    """The provider's id of the account, by which it is the same when its address changes."""
+    generation: int = 0
+    """How often the user has connected; what was written in one generation may be in another calendar than now."""
+    scopes: list[str] = Field(default_factory=list)
+    grant: str | None = None
+    grant_version: int = 0
+    """Rises whenever the grant is replaced, by whomever."""
+    connected_at: Instant | None = None
+    last_synced_at: Instant | None = None
+    known_from: Instant | None = None
+    """From when to when what is in the calendar is known, since the last pull; null while it cannot be read."""
+    known_until: Instant | None = None
+    ended_because: SyncFailureCode | None = None
+    """Why the connection ended, unless the user ended it; an attempt to connect again that fails does not change it."""
+    last_error_code: SyncFailureCode | None = None
+    last_error_reason: str | None = None
+    first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
+    consents: list[PendingAuthorization] = Field(default_factory=list)
+    leaving: list[PendingRevocation] = Field(default_factory=list)
+    processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
+
+    @property
+    def connection_id(self) -> str:
+        return connection_id(self.tenant_uuid, self.user_id)
+
+    @property
+    def is_connected(self) -> bool:
+        return self.status is ConnectionStatus.CONNECTED
+
+    # --- connecting ---------------------------------------------------------------------------------------------
+
+    def may_connect(self) -> None:
+        """Raises a ApiError while a calendar is connected."""
+        if self.is_connected:
+            raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
+
+    def begun(self, request_id: str, now: datetime) -> PendingAuthorization | None:
+        """The consent that this request began before, while it is good."""
+        return next((one for one in self._open_consents(now) if one.request_id == request_id), None)
+
+    def begin(self, consent: PendingAuthorization, actor: Actor, now: datetime) -> None:
+        """Let the user consent; the latest few attempts stay open, for a user with several windows."""
+        self.may_connect()
+        self.owner_type, self.owner_name = actor.user_type, actor.name
+        self.consents = [*self._open_consents(now), consent][-MAX_PENDING_AUTHORIZATIONS:]
+
+    def await_confirmation(self, consent: PendingAuthorization, now: datetime) -> None:
+        """Keep what was granted until the user has confirmed it."""
+        self.consents = [*self._open_consents(now), consent][-MAX_PENDING_AUTHORIZATIONS:]
+
+    def give_back(self, provider: CalendarProvider, *, subject: str, email: str, grant: str) -> None:
+        """Put a sealed ``grant`` that is not wanted aside, to be revoked."""
+        leaving = PendingRevocation(
+            provider=provider, calendar_email=email, subject=subject, generation=self.generation, grant=grant
+        )
+        self.leaving = [*self.leaving, leaving]
+
+    def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> PendingAuthorization | None:
+        """The consent of this state, which nobody can claim again; None when it is not open, or another provider's."""
+        claimed = [one for one in self._open_consents(now) if one.state_hash == state_hash]
+        self.consents = [one for one in self.consents if one.state_hash != state_hash]
+        return next((one for one in claimed if one.provider is provider), None)
+
+    def connect(
+        self, provider: CalendarProvider, *, subject: str, email: str, scopes: list[str], grant: str, now: datetime
+    ) -> ConnectionChanged:
+        """The provider gave us a sealed ``grant`` for the calendar of ``email``."""
+        self.may_connect()
+        self.status = ConnectionStatus.CONNECTED
+        self.provider, self.subject, self.calendar_email, self.scopes = provider, subject, email, scopes
+        self.generation += 1
+        self.replace_grant(grant)
+        self.connected_at, self.last_synced_at, self.ended_because = now, None, None
+        self.known_from = self.known_until = None
+        self.consents = []
+        # Revoking an old grant of the same account now would take the new one with it.
+        self.leaving = [one for one in self.leaving if (one.provider, one.subject) != (provider, subject)]
+        self.trouble(None, None)
+        return self._changed(provider, now)
+
+    def synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
+        """All of the calendar's window is known as it was at ``at``, and nothing stands in the way."""
+        self.last_synced_at, self.known_from, self.known_until = at, window.begins, window.ends
+        self.trouble(None, None)
+        return self.coverage()
+
+    def unreadable(self, code: SyncFailureCode, reason: str) -> CalendarCoverageChanged | None:
+        """The calendar cannot be read, so nothing is known of it; None when that was so before."""
+        self.trouble(code, reason)
+        if self.known_from is None:
+            return None
+        self.known_from = self.known_until = None
+        return self.coverage()
+
+    def coverage(self) -> CalendarCoverageChanged:
+        """The event that says how much of the calendar is known."""
+        return CalendarCoverageChanged(
+            tenant_uuid=self.tenant_uuid,
+            user_id=self.user_id,
+            generation=self.generation,
+            known_from=self.known_from,
+            known_until=self.known_until,
+        )
+
+    def trouble(self, code: SyncFailureCode | None, reason: str | None) -> None:
+        """What stands in the way now, if anything."""
+        self.last_error_code, self.last_error_reason = code, reason
+
+    def reencrypt_page(self, anew: Callable[[str], str], now: datetime) -> None:
+        """Replace every seal by another one of the same secret.
+
+        The grant's version stays, for it is the same grant: who is just renewing it still replaces it.
+        """
+        self.grant = self.grant and anew(self.grant)
+        self.leaving = [one.model_copy(update={"grant": anew(one.grant)}) for one in self.leaving]
+        self.consents = [one.model_copy(update={"sealed": anew(one.encrypted)}) for one in self._open_consents(now)]
+
+    def replace_grant(self, grant: str | None) -> None:
+        self.grant = grant
+        self.grant_version += 1
+
+    def _open_consents(self, now: datetime) -> list[PendingAuthorization]:
+        return [one for one in self.consents if one.expires_at > now]
+
+    # --- ending it ----------------------------------------------------------------------------------------------
+
+    def disconnect(self, now: datetime) -> ConnectionChanged:
+        """The user ends it; the grant is put aside to be revoked.
+
+        Raises:
+            ApiError: there is nothing to end.
+        """
+        if not self.is_connected or self.provider is None or self.subject is None or self.grant is None:
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
+        leaving = PendingRevocation(
+            provider=self.provider,
+            calendar_email=self.calendar_email or "",
+            subject=self.subject,
+            generation=self.generation,
+            grant=self.grant,
+        )
+        self.leaving = [*self.leaving, leaving]
+        self.trouble(None, None)
+        return self._end(self.provider, now)
+
+    def lose(self, reason: str, now: datetime) -> ConnectionChanged | None:
+        """The provider has ended it, for a ``reason`` that is shown to the user; None when it was over before."""
+        if not self.is_connected or self.provider is None:
+            return None
+        self.ended_because = SyncFailureCode.TOKEN_REVOKED
+        self.trouble(self.ended_because, reason)
+        return self._end(self.provider, now)
+
+    def _end(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
+        self.status = ConnectionStatus.DISCONNECTED
+        self.scopes = []
+        self.replace_grant(None)
+        return self._changed(provider, now)
+
+    def current_event(self, now: datetime) -> ConnectionChanged | None:
+        """The event that says how the connection is now; None for one that was never made."""
+        return None if self.provider is None else self._changed(self.provider, now)
+
+    def _changed(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
+        return ConnectionChanged(
+            tenant_uuid=self.tenant_uuid,
+            user_id=self.user_id,
+            provider=provider,
+            status=self.status,
+            generation=self.generation,
+            at=now,
+            error_code=self.ended_because,
+        )
+
+    # --- repeats ------------------------------------------------------------------------------------------------
+
+    def has_decided(self, command: CalendarCommand) -> bool:
+        """Whether this very command was carried out here before.
+
+        Raises:
+            ApiError: it was refused before, or its id was used for a different request.
+        """
+        return self.processed_commands.has(command)
+
+    def remember(self, command: CalendarCommand, refusal: ApiError | None, now: datetime) -> None:
+        """Keep what was decided, under an ``Idempotency-Key`` for a day."""
+        record = CommandRecord.of(command, refusal, at=now)
+        self.processed_commands.add(record)
+        self.processed_commands.take_overflow(now, retention=_IDEMPOTENCY_RETENTION, limit=_MAX_WITH_KEY)
+
+    # --- what is told -------------------------------------------------------------------------------------------
+
+    def view(self) -> ConnectionView:
+        """The connection as its user sees it."""
+        return ConnectionView(
+            provider=self.provider,
+            status=self.status,
+            calendar_email=self.calendar_email,
+            connected_at=self.connected_at,
+            last_synced_at=self.last_synced_at,
+            first_time_modal_pref=self.first_time_modal_pref,
+            last_error_code=self.last_error_code,
+            last_error_reason=self.last_error_reason,
+        )
+
+
+def connection_id(tenant_uuid: str, user_id: str) -> str:
+    """The id of a user's connection; ids of the platform have no colon."""
+    return f"{tenant_uuid}:{user_id}"

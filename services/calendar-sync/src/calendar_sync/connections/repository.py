@@ -1,0 +1,217 @@
+"""The collection of connections: one document per user holds the connection, the grant that is to be left, and what is
+still to be said about it.
+
+Most writers replace what they have read, guarded by the version. Renewing a grant is guarded by the grant's version
+alone, so that nothing else can make a renewed grant go lost. The fields of leased work are the leases' own.
+"""
+
+import asyncio
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from chassis.backoff import backoff
+from chassis.kafka.wire import encode, envelope_for
+from chassis.leases import due, work_indexes
+from chassis.mongo import Collection, ConflictError, Document
+from chassis.outages import is_outage
+from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from contracts.messages.calendar_events import ConnectionChanged
+from contracts.transport.envelope import Message
+from contracts.transport.topics import CALENDAR_SYNC
+from contracts.values.enums import CalendarProvider, ConnectionStatus
+from contracts.values.times import utc_now
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.errors import PyMongoError
+
+from calendar_sync.connections.model import Connection, PendingRevocation, connection_id
+from calendar_sync.connections.ports import Change, ConnectionEvent, ConnectionUpdate
+from calendar_sync.providers.external_event import Window
+
+log = structlog.get_logger()
+
+
+REVOCATION = "farewell"
+"""The field of the leased work that takes leave of disconnected accounts."""
+
+
+INDEXES = [
+    OUTBOX_INDEX,
+    *work_indexes(REVOCATION),
+    IndexModel(
+        [("consents.stateHash", ASCENDING)],
+        name="consents",
+        partialFilterExpression={"consents.stateHash": {"$exists": True}},
+    ),
+    IndexModel([("subject", ASCENDING), ("provider", ASCENDING)], name="account"),
+]
+"""The shard key of a sharded cluster is {_id: 1}: every write names it."""
+
+
+_MOST_CONFLICTS = 20
+
+
+_PATIENCE = timedelta(seconds=30)
+
+
+class MongoConnectionRepository:
+    """Reads and writes connections."""
+
+    def __init__(self, collection: Collection, outbox: Outbox) -> None:
+        self._collection = collection
+        self._outbox = outbox
+
+    async def find(self, tenant_uuid: str, user_id: str) -> Connection | None:
+        document = await self._collection.find_one({"_id": connection_id(tenant_uuid, user_id)})
+        return None if document is None else to_connection(document)
+
+    async def find_by_state(self, state_hash: str) -> Connection | None:
+        document = await self._collection.find_one({"consents.stateHash": state_hash})
+        return None if document is None else to_connection(document)
+
+    async def page(self, after: str, limit: int) -> list[Connection]:
+        found = await self._collection.find({"_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=limit)
+        return [to_connection(document) for document in found]
+
+    async def count(self) -> int:
+        return await self._collection.count({}, hint="_id_")
+
+    async def providers_of(self, hosts: set[tuple[str, str]]) -> dict[tuple[str, str], CalendarProvider]:
+        keys = {connection_id(*host): host for host in hosts}
+        found = await self._collection.find(
+            {"_id": {"$in": list(keys)}, "status": ConnectionStatus.CONNECTED}, projection=["provider"]
+        )
+        return {keys[document["_id"]]: CalendarProvider(document["provider"]) for document in found}
+
+    async def change(self, tenant_uuid: str, user_id: str, change: Change) -> Connection:
+        for attempt in range(1, _MOST_CONFLICTS + 1):
+            found = await self.find(tenant_uuid, user_id)
+            connection = found or Connection(tenant_uuid=tenant_uuid, user_id=user_id)
+            effects = change(connection)
+            if effects is None:
+                return connection
+            written = await self._write(connection, effects)
+            if written is not None:
+                await self.tell(written)
+                return to_connection(written)
+            await asyncio.sleep(backoff(attempt, first=0.005, most=0.1))
+        raise ConflictError([connection_id(tenant_uuid, user_id)])
+
+    async def tell(self, document: Document) -> None:
+        """Publish what the document has to say; while the bus is away, the sweeper does it later."""
+        try:
+            await self._outbox.flush([document])
+        except KafkaError as error:
+            log.warning("written but not told yet", error=type(error).__name__)
+
+    async def _write(self, connection: Connection, effects: ConnectionUpdate) -> Document | None:
+        """The document after that; None when another writer was faster."""
+        version = connection.version + 1
+        fields = connection.model_dump(by_alias=True) | {"version": version}
+        said = [] if effects.event is None else [self._entry(connection, effects.event, version)]
+        if connection.version == 0:
+            document: Document = {"_id": connection.connection_id, **fields, "outbox": said}
+            if said:
+                document["outboxDueAt"] = self._outbox.due_at(utc_now())
+            try:
+                await self._collection.insert_one(document)
+            except ConflictError:
+                return None
+            return document
+        update: dict[str, Any] = {"$set": fields}
+        if said:
+            fields["outboxDueAt"] = self._outbox.due_at(utc_now())
+            update["$push"] = {"outbox": {"$each": said}}
+        if isinstance(effects.event, ConnectionChanged):
+            update["$unset"] = {"renewalUntil": ""}
+        if effects.leave:
+            update |= due(REVOCATION, utc_now())
+        return await self._collection.find_one_and_update(
+            {"_id": connection.connection_id, "version": connection.version},
+            update,
+            return_document=ReturnDocument.AFTER,
+        )
+
+    def _entry(self, connection: Connection, event: ConnectionEvent, version: int) -> dict[str, Any]:
+        envelope = envelope_for(
+            event,
+            source=CALENDAR_SYNC,
+            subject=connection.user_id,
+            tenant=connection.tenant_uuid,
+            sequence=version,
+        )
+        return outbox_entry(encode(Message(envelope, event), connection.user_id))
+
+    async def defer_revocation(self, connection_id: str, until: datetime) -> bool:
+        held = await self._collection.update_one(
+            {"_id": connection_id, f"{REVOCATION}.lease": {"$exists": False}}, {"$max": {f"{REVOCATION}.dueAt": until}}
+        )
+        return held.matched_count == 1
+
+    async def others_use(self, connection: Connection, leaving: PendingRevocation) -> bool:
+        found = await self._collection.find_one(
+            {
+                "subject": leaving.subject,
+                "provider": leaving.provider,
+                "status": ConnectionStatus.CONNECTED,
+                "_id": {"$ne": connection.connection_id},
+            },
+            projection=["_id"],
+        )
+        return found is not None
+
+    # --- renewing a grant ---------------------------------------------------------------------------------------
+
+    async def claim_renewal(self, connection: Connection, until: datetime) -> bool:
+        claimed = await self._collection.update_one(
+            _grant_of(connection) | {"renewalUntil": {"$not": {"$gt": utc_now()}}}, {"$set": {"renewalUntil": until}}
+        )
+        return claimed.matched_count == 1
+
+    async def release_renewal(self, connection: Connection) -> None:
+        await self._collection.update_one(_grant_of(connection), {"$unset": {"renewalUntil": ""}})
+
+    async def keep_renewed(self, connection: Connection, grant: str) -> bool:
+        until = utc_now() + _PATIENCE
+        for attempt in itertools.count(1):
+            try:
+                flow_state = await self._collection.update_one(
+                    _grant_of(connection),
+                    {
+                        "$set": {"grant": grant},
+                        "$inc": {"version": 1, "grantVersion": 1},
+                        "$unset": {"renewalUntil": ""},
+                    },
+                )
+            except PyMongoError as error:
+                if not is_outage(error) or utc_now() > until:
+                    raise
+                log.warning("a renewed grant waits to be kept", error=type(error).__name__)
+                await asyncio.sleep(backoff(attempt, first=0.1, most=2))
+            else:
+                return flow_state.matched_count == 1
+        return False
+
+    async def note_synced(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
+        known = {"knownFrom": window.begins, "knownUntil": window.ends}
+        noted = await self._collection.update_one(
+            {"_id": connection_id, "generation": generation, "status": ConnectionStatus.CONNECTED, **known},
+            {
+                "$max": {"lastSyncedAt": at.astimezone(UTC)},
+                "$set": {"lastErrorCode": None, "lastErrorReason": None},
+                "$inc": {"version": 1},
+            },
+        )
+        return noted.matched_count == 1
+
+
+def to_connection(document: Document) -> Connection:
+    """The connection that a document holds."""
+    return Connection.model_validate(document)
+
+
+def _grant_of(connection: Connection) -> dict[str, Any]:
+    """The connection while it has the grant that it had when it was read."""
+    return {"_id": connection.connection_id, "grantVersion": connection.grant_version, "status": "CONNECTED"}

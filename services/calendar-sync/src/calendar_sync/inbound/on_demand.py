@@ -1,0 +1,93 @@
+"""Pulling at a user's or an operator's request: the pull is written down, and the caller is answered when it has ended.
+
+Nothing waits here that other messages stand behind. When this process ends before the pull, it still happens, and the
+caller was answered that it is in progress.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from chassis.waiting import stop
+from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.calendar_commands import SyncCalendar
+from contracts.messages.replies import Outcome, Reply, ReplyError
+
+from calendar_sync.inbound.ports import SyncOutcome, SyncRequests
+from calendar_sync.providers.accounts import Accounts, GrantRevokedError, ProviderUnavailableError
+
+log = structlog.get_logger()
+
+
+Answer = Callable[[Reply], Awaitable[None]]
+
+
+class OnDemandSync:
+    """Pulls a user's calendar when they ask for it."""
+
+    def __init__(self, accounts: Accounts, pulls: SyncRequests) -> None:
+        self._accounts = accounts
+        self._pulls = pulls
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Callers are answered until this is left."""
+        try:
+            yield
+        finally:
+            await stop(*self._waiting)
+
+    async def carry_out(self, command: SyncCalendar, answer: Answer) -> None:
+        """Have the user's calendar pulled, and ``answer`` when that is done."""
+        actor = command.actor
+        account = await self._accounts.connected(actor.tenant_uuid, actor.user_id)
+        if account is None:
+            await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
+            return
+        task = asyncio.create_task(self._answer(await self._pulls.want(account), answer))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def start_over(self, question: ResyncCalendar) -> Reply:
+        """Have all of a user's calendar read anew, and answer when that is done or takes long.
+
+        Raises:
+            ApiError: 409 when none is connected, 503 when it could not be begun.
+        """
+        account = await self._accounts.connected(question.tenant_uuid, question.user_id)
+        if account is None:
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
+        try:
+            pull = await self._pulls.start_over(account)
+        except ProviderUnavailableError as error:
+            raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
+        try:
+            return _done(await pull)
+        except GrantRevokedError as error:
+            raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED) from error
+        except ProviderUnavailableError:
+            return Reply(outcome=Outcome.OK, data=CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS))
+
+    async def _answer(self, pull: Awaitable[SyncOutcome], answer: Answer) -> None:
+        try:
+            pulled = await pull
+        except GrantRevokedError:
+            await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
+        except ProviderUnavailableError:
+            log.info("a pull waits for the provider")  # it goes on, so its caller hears that it is in progress
+        else:
+            await answer(_done(pulled))
+
+
+def _done(pulled: SyncOutcome) -> Reply:
+    done = CalendarSyncResult(
+        status=SyncRunStatus.COMPLETED, imported=pulled.imported, updated=pulled.updated, removed=pulled.removed
+    )
+    return Reply(outcome=Outcome.OK, data=done)
+
+
+def _refused(code: ErrorCode) -> Reply:
+    return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(ApiError(code)))

@@ -1,0 +1,157 @@
+"""Ports of the inbound sync: sync state, imported events, mirrored events, channels."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from contracts.messages.calendar_events import (
+    ExternalEventDeleted,
+    ExternalEventUpserted,
+    InvitationAnswered,
+)
+
+from calendar_sync.inbound.imported_event import ImportedEvent
+from calendar_sync.inbound.model import Channel, InboundSyncState, SyncPhase
+from calendar_sync.providers.accounts import Account
+from calendar_sync.providers.event_content import EventTime
+from calendar_sync.providers.external_event import Window
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredEventRef:
+    """A copy of ours, by the event that it is in an account."""
+
+    meeting_uuid: str
+    event_id: str
+    base_fingerprint: str | None
+    """The fingerprint of what the platform knows the event to say; None when that is not known."""
+    expected: bool
+    """Whether the event ought to be there: the meeting is active and not over, and the copy was not removed by us."""
+    when: EventTime | None = None
+    """When the platform knows the event to be."""
+    written_at: datetime | None = None
+    """When it was last written, or tried to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckRequest:
+    """A copy in the account ``key`` that its host may have changed or removed.
+
+    ``doubted``: so many are missing at once that a removal is not to be believed.
+    """
+
+    meeting_uuid: str
+    key: str
+    doubted: bool = False
+
+
+class MirroredEvents(Protocol):
+    """The copies of our own meetings; ``key`` is the account's (``account_key``)."""
+
+    async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, MirroredEventRef]:
+        """The copies that these events are, by event id; also those that were removed by us (their id is kept)."""
+
+    def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[MirroredEventRef]]:
+        """Pages of the copies that are expected in the account, and of which the newest known time is in the window."""
+
+    async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
+        """Those of these meetings whose copy in this account is being made: its event may be there, its id unknown."""
+
+    async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
+        """Those of these that are meetings made on the platform, whoever hosts them."""
+
+    async def look(self, looks: Sequence[RecheckRequest]) -> None:
+        """Have these copies compared with their events, and taken over what their hosts did."""
+
+
+ImportedEventMessage = ExternalEventUpserted | ExternalEventDeleted | InvitationAnswered
+
+
+class ImportedEvents(Protocol):
+    """Where sightings are kept. Only who leases a connection's pull writes them."""
+
+    async def known(
+        self, connection_id: str, *, event_ids: Sequence[str], meeting_uuids: Sequence[str]
+    ) -> Sequence[ImportedEvent]:
+        """Those of these events, or of these meetings, in this connection's calendar."""
+
+    async def of_series(self, connection_id: str, series_ids: Sequence[str]) -> Sequence[ImportedEvent]:
+        """Those of instances of these series that are not gone."""
+
+    def held(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
+        """Pages of the sightings of this connection that are not gone."""
+
+    async def save(self, said: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
+        """Keep these sightings and tell the news.
+
+        Raises:
+            LeaseLostError: another worker wrote one of them.
+        """
+
+
+class ChannelStore(Protocol):
+    """Where whoever leases a feed's channels writes them down."""
+
+    async def save(self, channels: Sequence[Channel]) -> None:
+        """Raises LeaseLostError: another worker may be at it."""
+
+
+class ChannelReader(Protocol):
+    """The channels of all feeds, for reading."""
+
+    async def of(self, connection_id: str) -> Sequence[Channel]:
+        """Those of one feed."""
+
+    async def known(self, remote_ids: Sequence[str]) -> set[str]:
+        """Those of these that belong to any feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOutcome:
+    """What a pull did to the platform's meetings."""
+
+    imported: int
+    updated: int
+    removed: int
+
+
+class SyncRequests(Protocol):
+    """Pulling changes out of an account's calendar."""
+
+    async def want(self, account: Account) -> Awaitable[SyncOutcome]:
+        """Write down that a pull is wanted now; it happens even if this process ends.
+
+        What is returned ends with the pull, whichever process carries it out.
+        """
+
+    async def start_over(self, account: Account) -> Awaitable[SyncOutcome]:
+        """The same, but all of the calendar is read anew, not only what changed.
+
+        Raises:
+            ProviderUnavailableError: it is being read all the time, so nothing was written down.
+        """
+
+
+class SyncStates(Protocol):
+    """Where feeds are kept."""
+
+    async def open(self, account: Account) -> None:
+        """There is a feed of this account in this generation; it is read and watched now."""
+
+    async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
+        """The feed is ``CLOSED`` or ``PARKED``; what that takes is due now."""
+
+    async def want(self, connection_ids: Iterable[str]) -> None:
+        """Have these calendars read now, or when they have rested; those that are not open are not."""
+
+    async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
+        """Have the channels of these calendars looked after now."""
+
+    async def ask(self, account: Account) -> int | None:
+        """Have the calendar read, and count the wish: its number. None: the account has no feed yet."""
+
+    async def start_over(self, account: Account) -> int | None:
+        """Forget how far the calendar has been read, and ask as above. None: it is being read just now, or not open."""
+
+    async def find(self, connection_id: str) -> InboundSyncState | None: ...

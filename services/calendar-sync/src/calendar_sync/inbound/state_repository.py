@@ -1,0 +1,184 @@
+"""The collection of feeds: one document per connection holds how far its calendar has been read, the channels by which
+we are told of changes, and two pieces of leased work, ``pull`` and ``watch``.
+
+Their lane is the provider, so that one that is slow keeps no worker from the other.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from chassis import metrics
+from chassis.leases import due, work_indexes
+from chassis.mongo import Collection, ConflictError, Document
+from chassis.waiting import stop
+from contracts.values.times import utc_now
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
+
+from calendar_sync.connections.model import connection_id
+from calendar_sync.inbound.model import InboundSyncState, SyncPhase
+from calendar_sync.providers.accounts import Account
+
+log = structlog.get_logger()
+
+
+PULL = "pull"
+"""The field of the leased work that reads the calendar."""
+
+
+WATCH = "watch"
+"""The field of the leased work that keeps a push channel open. It is due whenever the feed's state or generation
+changes: for a feed that is not open, all that is left to do is to close its channels."""
+
+
+LANE = "provider"
+
+
+INDEXES = [
+    *work_indexes(PULL, lane=LANE),
+    *work_indexes(WATCH, lane=LANE),
+    IndexModel([("state", ASCENDING), ("syncedAsOf", ASCENDING)], name="oldest"),
+]
+"""The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""
+
+
+_MEASURE = 15.0
+
+
+_PAGE = 200
+
+
+class MongoSyncStateRepository:
+    """Reads and writes feeds, but for what their leased work writes."""
+
+    def __init__(self, collection: Collection, *, rest: float) -> None:
+        """``rest``: seconds between the beginnings of two pulls at least."""
+        self._collection = collection
+        self._rest = timedelta(seconds=rest)
+
+    async def open(self, account: Account) -> None:
+        now = utc_now()
+        fields = {
+            "connectionId": account.connection_id,
+            "tenantUuid": account.tenant_uuid,
+            "userId": account.user_id,
+            "provider": account.provider,
+            "account": account.key,
+            "generation": account.generation,
+            "state": SyncPhase.OPEN,
+            "syncedAsOf": now,
+        }
+        try:
+            await self._collection.update_one(
+                {"_id": account.connection_id, "generation": {"$not": {"$gt": account.generation}}},
+                {
+                    "$set": fields,
+                    "$unset": {"notBefore": ""},
+                    "$setOnInsert": {"channels": [], "asked": 0, "answered": 0, "deletions": []},
+                    "$min": {f"{PULL}.dueAt": now, f"{WATCH}.dueAt": now},
+                },
+                upsert=True,
+            )
+        except ConflictError:
+            log.info("a feed of a newer connection is there")
+
+    async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
+        now = utc_now()
+        left: dict[str, Any] = {"$min": {f"{WATCH}.dueAt": now}}
+        if state is SyncPhase.CLOSED:
+            left["$min"][f"{PULL}.dueAt"] = now  # to say that all that was seen is gone
+        else:
+            left["$unset"] = {f"{PULL}.dueAt": ""}
+        await self._collection.update_one(
+            {"_id": connection_id(tenant_uuid, user_id)}, {"$set": {"state": state}, **left}
+        )
+
+    async def want(self, connection_ids: Iterable[str]) -> None:
+        found = await self._collection.find(
+            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN},
+            projection=["notBefore", f"{PULL}.lease.token"],
+        )
+        writes = [
+            UpdateOne({"_id": one["_id"], "state": SyncPhase.OPEN}, due(PULL, self._rested(one))) for one in found
+        ]
+        if writes:
+            await self._collection.bulk_write(writes)
+
+    def _rested(self, document: Document) -> datetime:
+        now = utc_now()
+        if "lease" in document.get(PULL, {}):  # being read just now: it rests afterwards
+            return now + self._rest
+        return max(now, document.get("notBefore") or now)
+
+    async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
+        await self._collection.update_many(
+            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN}, due(WATCH, utc_now())
+        )
+
+    async def ask(self, account: Account) -> int | None:
+        asked = await self._collection.find_one_and_update(
+            {"_id": account.connection_id, "generation": account.generation, "state": SyncPhase.OPEN},
+            {"$inc": {"asked": 1}, **due(PULL, utc_now())},
+            projection=["asked"],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if asked is None else int(asked["asked"])
+
+    async def start_over(self, account: Account) -> int | None:
+        idle = {"generation": account.generation, "state": SyncPhase.OPEN, f"{PULL}.lease": {"$exists": False}}
+        asked = await self._collection.find_one_and_update(
+            {"_id": account.connection_id} | idle,
+            {"$unset": {"cursor": ""}, "$inc": {"asked": 1}, **due(PULL, utc_now())},
+            projection=["asked"],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if asked is None else int(asked["asked"])
+
+    async def find(self, connection_id: str) -> InboundSyncState | None:
+        document = await self._collection.find_one({"_id": connection_id})
+        return None if document is None else to_sync_state(document)
+
+    async def pages(self) -> AsyncIterator[list[InboundSyncState]]:
+        """Pages of the feeds that are open."""
+        after = ""
+        while found := await self._collection.find(
+            {"_id": {"$gt": after}, "state": SyncPhase.OPEN}, sort={"_id": ASCENDING}, limit=_PAGE
+        ):
+            yield [to_sync_state(document) for document in found]
+            after = found[-1]["_id"]
+
+    async def measure(self) -> None:
+        """The age of what is known of the calendar that was not read for longest."""
+        oldest = await self._collection.find_one(
+            {"state": SyncPhase.OPEN}, projection=["syncedAsOf"], sort={"syncedAsOf": ASCENDING}
+        )
+        metrics.FEED_AGE.set((utc_now() - oldest["syncedAsOf"]).total_seconds() if oldest else 0)
+
+
+@asynccontextmanager
+async def measured(*measures: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Measure again and again until this is left."""
+    measuring = asyncio.create_task(_measure_for_ever(measures))
+    try:
+        yield
+    finally:
+        await stop(measuring)
+
+
+async def _measure_for_ever(measures: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    while True:
+        try:
+            for measure in measures:
+                await measure()
+        except PyMongoError as error:
+            log.warning("feeds cannot be measured", error=type(error).__name__)
+        await asyncio.sleep(_MEASURE)
+
+
+def to_sync_state(document: Document) -> InboundSyncState:
+    """The feed that a document holds."""
+    return InboundSyncState.model_validate(document)

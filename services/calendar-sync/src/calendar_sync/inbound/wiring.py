@@ -1,0 +1,76 @@
+"""The workers and repositories of the inbound sync."""
+
+from contextlib import AsyncExitStack
+
+from chassis.kafka.publisher import Publisher
+from chassis.kafka.republisher import Republisher
+from chassis.leases import Leases
+from chassis.mongo import Collection, Database
+from chassis.outbox import Outbox
+from chassis.workers import Workers
+from contracts.transport.topics import (
+    CALENDAR_CHANNELS,
+    CALENDAR_EVENTS,
+)
+
+from calendar_sync.inbound.channel_worker import ChannelWorker
+from calendar_sync.inbound.channels import ChannelManager
+from calendar_sync.inbound.imported_event_repository import INDEXES as SIGHTING_INDEXES
+from calendar_sync.inbound.imported_event_repository import MongoImportedEventRepository
+from calendar_sync.inbound.republication import StateRepublisher
+from calendar_sync.inbound.state_repository import LANE as FEED_LANE
+from calendar_sync.inbound.state_repository import PULL, WATCH
+from calendar_sync.inbound.sync import InboundSync, SyncPolicy
+from calendar_sync.inbound.sync_worker import InboundSyncWorker
+from calendar_sync.settings import Settings
+
+
+def channel_workers(settings: Settings, feeds: Collection, watching: ChannelManager) -> Workers:
+    """The workers that keep channels open; each provider has half of them for itself."""
+    return Workers(
+        Leases(feeds, WATCH, seconds=settings.channel_lease, lane=FEED_LANE),
+        ChannelWorker(feeds, watching).work,
+        concurrency=settings.channel_concurrency,
+        per_lane=settings.channel_concurrency // 2,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def inbound_sync_workers(settings: Settings, feeds: Collection, pulling: InboundSync) -> Workers:
+    """The workers that read calendars; each provider has half of them for itself."""
+    return Workers(
+        Leases(feeds, PULL, seconds=settings.inbound_lease, lane=FEED_LANE),
+        InboundSyncWorker(pulling, pace(settings)).work,
+        concurrency=settings.inbound_concurrency,
+        per_lane=settings.inbound_concurrency // 2,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+async def imported_event_repository(
+    settings: Settings, database: Database, publisher: Publisher, started: AsyncExitStack
+) -> MongoImportedEventRepository:
+    """Where sightings are kept; ``started`` stops publishing what they say."""
+    sightings = database.collection("imported_events")
+    await sightings.create_indexes(SIGHTING_INDEXES)
+    outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
+    await started.enter_async_context(outbox.swept())
+    return MongoImportedEventRepository(sightings, outbox)
+
+
+def republisher(settings: Settings, database: Database, state: StateRepublisher) -> Republisher:
+    """Completes the topics whose records the database has."""
+    topics = {CALENDAR_CHANNELS: state.republish_channels, CALENDAR_EVENTS: state.republish_connections}
+    return Republisher(settings, database.collection("topics"), topics)
+
+
+def pace(settings: Settings) -> SyncPolicy:
+    """How often and how far calendars are read."""
+    return SyncPolicy(
+        rest=settings.inbound_min_interval,
+        interval=settings.poll_interval,
+        retry_max=settings.inbound_retry_max,
+        days_back=settings.window_days_back,
+        days_ahead=settings.window_days_ahead,
+        brake=settings.mass_deletion_limit,
+    )

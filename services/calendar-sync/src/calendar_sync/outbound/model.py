@@ -1,0 +1,291 @@
+"""The link of a meeting and its copies in its host's external calendars: what is wanted, and what was written. Pure.
+
+What is wanted comes from the meeting's events and is only ever replaced by something newer. What was written is known
+by whoever writes it, one copy for each account that the host has had connected.
+
+Hosts change and delete their copies, too, and the meeting is what decides: their change is told, and what the meeting
+makes of it comes back as what is wanted.
+
+- What we know the event to say (``returned``) moves only by our own writes and by taking over. So a change of its
+  owner's is told once, and nothing that we wrote is ever told as theirs.
+- Where the platform changed the same field, and that is not written yet, the platform counts: its write takes the
+  owner's change away. Where the platform's change came first but was not heard of yet, the owner's is told, the
+  meeting has both in the order in which it took them, and the last one is written if the event does not say it.
+- A field that was told is not written while the meeting says what it said before, or it would flap back until the
+  answer comes. If none comes in time, because the meeting does not accept the change, the field is put right.
+
+Each telling comes of a change that somebody made, each write of a telling, of a change on the platform or of one wait
+that ended; so when people stop, writing stops, and then the event says what the meeting says.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
+from contracts.values.meeting import MeetingState
+from contracts.values.times import Instant
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from calendar_sync.providers.errors import Failure
+from calendar_sync.providers.event_content import EventContent
+
+_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+_MOST_ASKED = 20
+
+
+_MAX_BLOCKS = 5
+
+
+_EVERYTHING = frozenset(EventContent.model_fields)
+
+
+class PendingHostEdit(BaseModel):
+    """What the host changed and we have told of. It is left alone until the meeting says something new about it."""
+
+    model_config = _STORED
+
+    fields: list[str]
+    previous_contents: list[EventContent]
+    """What the meeting has said until then: as long as it says one of these, it has not answered."""
+    until: Instant
+    """When we stop waiting for an answer, and what the meeting says is written."""
+
+
+class MirroredEvent(BaseModel):
+    """A meeting's event in one account."""
+
+    model_config = _STORED
+
+    provider: CalendarProvider
+    calendar_email: str
+    number: int = 1
+    """Rises when an event has to be made anew: an id that was deleted can never be used again."""
+    event_id: str | None = None
+    """The provider's id; None until a create is known to have succeeded."""
+    etag: str | None = None
+    calendar_id: str | None = None
+    """The calendar that its owner has moved it to; None while it is where it was made."""
+    last_written: EventContent | None = None
+    """What the last write that is known to have succeeded asked for."""
+    base: EventContent | None = None
+    """What the platform knows the event to say: what the provider made of our writes, and what we took over from its
+    owner. What else is in the event is news."""
+    base_fingerprint: str | None = None
+    """The fingerprint of that: a change that brings the same is our own."""
+    unconfirmed_writes: list[EventContent] = Field(default_factory=list)
+    """What was asked for since, with nobody knowing yet whether it was done."""
+    attempted_at: Instant | None = None
+    blocks: list[str] = Field(default_factory=list)
+    """The lines that we added to its descriptions, newest last: what an editor that was open for long brings back."""
+    pending_host_edit: PendingHostEdit | None = None
+    last_recheck_id: str = ""
+    """The token of the last ``Recheck`` that was taken."""
+    removed: bool = False
+
+    def record_location(self, event_id: str, etag: str, calendar_id: str | None = None) -> None:
+        """The event was seen there. What it says is not known to the platform by that."""
+        self.event_id, self.etag, self.removed = event_id, etag, False
+        self.calendar_id = calendar_id or self.calendar_id
+
+    def record_known_content(self, content: EventContent, fields: Collection[str] = _EVERYTHING) -> None:
+        """From now on the platform knows that the event says this in these fields; all, if nothing was known."""
+        self.base = content if self.base is None else self.base.with_those_of(content, fields)
+        self.base_fingerprint = self.base.fingerprint
+
+    def remember_block(self, block: str) -> None:
+        """These lines are about to be written."""
+        if block and block not in self.blocks[-1:]:
+            self.blocks = [*(known for known in self.blocks if known != block), block][-_MAX_BLOCKS:]
+
+    def record_intent(self, content: EventContent, fields: Collection[str], now: datetime) -> None:
+        """These fields are about to be asked for. After very many unanswered wishes, nothing is known of the event."""
+        asking = content if self.last_written is None else self.last_written.with_those_of(content, fields)
+        if asking not in self.unconfirmed_writes:
+            self.unconfirmed_writes.append(asking)
+        if len(self.unconfirmed_writes) > _MOST_ASKED:
+            self.last_written, self.unconfirmed_writes = None, [content]
+        self.attempted_at = now
+
+    def record_synced(self, content: EventContent, theirs: EventContent | None, now: datetime) -> None:
+        """The event says what was wanted, except where its owner's change is still to be answered.
+
+        Where ``theirs``, the event as it was just read, says the same, its owner may have made it so: it is known now.
+        """
+        awaited = self.fields_awaiting_meeting(content, now)
+        if theirs is not None:
+            self.record_known_content(theirs, _EVERYTHING - content.differs_from(theirs) - awaited)
+        self.last_written = content if self.last_written is None else content.with_those_of(self.last_written, awaited)
+        self.unconfirmed_writes = []
+
+    def start_new_incarnation(self) -> None:
+        """The event is gone for good; the next one gets another id."""
+        self.number += 1
+        self._forget()
+        self.event_id, self.removed = None, False
+
+    def mark_deleted(self) -> None:
+        """The event is not there any more; its id is kept, to know its tombstone by."""
+        self._forget()
+        self.removed = True
+
+    def _forget(self) -> None:
+        self.etag = self.calendar_id = self.last_written = self.base = self.base_fingerprint = (
+            self.pending_host_edit
+        ) = None
+        self.unconfirmed_writes = []
+
+    def fields_to_write(self, content: EventContent, theirs: EventContent | None, now: datetime) -> frozenset[str]:
+        """The fields to write so that the event says what is wanted, and keeps what only its owner changed.
+
+        A three-way merge: what is wanted counts where it differs from anything that we have written or tried to;
+        elsewhere ``theirs``, the event as it was just read, stays.
+        """
+        known = theirs or (None if self.unconfirmed_writes else self.base)
+        differing = content.differs_from(known) if known is not None else _EVERYTHING
+        if (
+            self.last_written is None
+        ):  # whatever is there was not known to us, so nothing says that its owner changed it
+            return differing
+        return (differing & self._unlike_asked(content)) - self.fields_awaiting_meeting(content, now)
+
+    # --- what its owner does ------------------------------------------------------------------------------------
+
+    def fields_changed_by_host(self, content: EventContent, wanted: EventContent, now: datetime) -> frozenset[str]:
+        """The fields of the event as it was just read that its owner changed, and the platform did not meanwhile."""
+        if self.last_written is None or self.base is None:
+            return frozenset()
+        unanswered = frozenset().union(*(_EVERYTHING - content.differs_from(ours) for ours in self.unconfirmed_writes))
+        written_soon = self._unlike_asked(wanted) - self.fields_awaiting_meeting(wanted, now)
+        return content.differs_from(self.base) - unanswered - written_soon
+
+    def hold_host_edit(
+        self, content: EventContent, fields: Collection[str], wanted: EventContent, now: datetime, until: datetime
+    ) -> None:
+        """Its owner's change of these fields is told, and until the meeting answers, or that instant, it stays."""
+        before = (
+            self.pending_host_edit
+            if self.pending_host_edit is not None and now < self.pending_host_edit.until
+            else None
+        )
+        said = [
+            *(before.previous_contents if before else []),
+            wanted,
+            *([self.last_written] if self.last_written else []),
+        ]
+        self.pending_host_edit = PendingHostEdit(
+            fields=sorted({*fields, *(before.fields if before else [])}),
+            previous_contents=said[-_MOST_ASKED:],
+            until=until,
+        )
+        self.adopt_fields(content, fields)
+
+    def adopt_fields(self, content: EventContent, fields: Collection[str]) -> None:
+        """These fields are as if we had asked for what they say."""
+        self.record_known_content(content, fields)
+        self.last_written = self.last_written.with_those_of(content, fields) if self.last_written else None
+        self.unconfirmed_writes = [one.with_those_of(content, fields) for one in self.unconfirmed_writes]
+
+    def mark_deleted_by_host(self, until: datetime) -> None:
+        """The event is gone and that is told; it is not made anew before the meeting answers, or that instant."""
+        self.mark_deleted()
+        self.pending_host_edit = PendingHostEdit(fields=sorted(_EVERYTHING), previous_contents=[], until=until)
+
+    def fields_awaiting_meeting(self, wanted: EventContent, now: datetime) -> frozenset[str]:
+        """The fields that its owner changed, and about which the meeting still says what it said before."""
+        pending_host_edit = self.pending_host_edit
+        if pending_host_edit is None or self.last_written is None or now >= pending_host_edit.until:
+            return frozenset()
+        said = frozenset().union(
+            *(_EVERYTHING - wanted.differs_from(before) for before in pending_host_edit.previous_contents)
+        )
+        return wanted.differs_from(self.last_written) & said & frozenset(pending_host_edit.fields)
+
+    def remaining_hold(self, wanted: EventContent, now: datetime) -> timedelta:
+        """How long an answer to what its owner did is still waited for; zero when none is."""
+        if self.pending_host_edit is None or not (self.removed or self.fields_awaiting_meeting(wanted, now)):
+            return timedelta(0)
+        return max(timedelta(0), self.pending_host_edit.until - now)
+
+    def _unlike_asked(self, content: EventContent) -> frozenset[str]:
+        bases = [self.last_written] if self.last_written else []
+        return frozenset().union(*(content.differs_from(base) for base in (*bases, *self.unconfirmed_writes)))
+
+
+class Recheck(BaseModel):
+    """Somebody saw that the event may have been changed or removed by its owner; each has a ``token`` of its own."""
+
+    model_config = _STORED
+
+    token: str
+    doubted: bool = False
+    """So many are missing at once that a removal is not to be believed."""
+
+
+class ReportedStatus(BaseModel):
+    """What was last told about a link."""
+
+    model_config = _STORED
+
+    status: ExternalSyncStatus
+    operation: SyncOperation | None = None
+    failure_code: SyncFailureCode | None = None
+    failure_reason: str | None = None
+    sequence: int
+    """Of the telling: milliseconds since 1970, or one more than before."""
+    meeting_version: int
+    at: Instant
+
+
+class MirroredMeeting(BaseModel):
+    """One meeting of the platform. ``sequence`` is the newest version of it that was heard of; older news is stale."""
+
+    model_config = _STORED
+
+    meeting_uuid: str
+    tenant_uuid: str
+    host_uuid: str
+    sequence: int
+    desired: MeetingState
+    correlation_id: str = ""
+    """The correlation id of the request that led to the newest wish."""
+    traceparent: str | None = None
+    """That request's traceparent."""
+    events: dict[str, MirroredEvent] = Field(default_factory=dict)
+    """By ``account_key``."""
+    rechecks: dict[str, Recheck] = Field(default_factory=dict)
+    """The newest look at the copy of each account."""
+    told: ReportedStatus | None = None
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether the meeting takes place and is not over."""
+        return self.desired.status is MeetingStatus.ACTIVE and self.desired.ends_at > now
+
+    @property
+    def is_status_reported(self) -> bool:
+        """Whether anybody believes that the meeting has to do with a calendar."""
+        return self.told is not None and self.told.status is not ExternalSyncStatus.NOT_APPLICABLE
+
+    def status_to_report(
+        self,
+        status: ExternalSyncStatus,
+        now: datetime,
+        *,
+        operation: SyncOperation | None = None,
+        failure: Failure | None = None,
+    ) -> ReportedStatus | None:
+        """What is to be told now; None when it was told before."""
+        before = self.told
+        told = ReportedStatus(
+            status=status,
+            operation=operation,
+            failure_code=failure.code if failure else None,
+            failure_reason=failure.reason if failure else None,
+            sequence=max(int(now.timestamp() * 1000), before.sequence + 1 if before else 0),
+            meeting_version=self.sequence,
+            at=now,
+        )
+        same = before is not None and before == told.model_copy(update={"sequence": before.sequence, "at": before.at})
+        return None if same else told

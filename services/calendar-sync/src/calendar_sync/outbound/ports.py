@@ -1,0 +1,56 @@
+"""Ports of the outbound sync: mirrored meetings, connected hosts, the write intent log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.values.enums import CalendarProvider
+from contracts.values.meeting import MeetingState
+
+from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, ReportedStatus
+
+
+class WriteIntentLog(Protocol):
+    """Where a worker writes down what it is about to do, while its lease holds."""
+
+    async def save(self, key: str, copy: MirroredEvent) -> bool:
+        """Keep the copy under its account's ``key``. False: the lease ran out, and another worker may be at it."""
+
+
+Host = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingUpdate:
+    """The newest state of a meeting in a batch."""
+
+    meeting: MeetingState
+    sequence: int
+    correlation_id: str
+    traceparent: str | None
+    asks: bool
+
+
+class MirroredMeetings(Protocol):
+    """Where links are kept."""
+
+    async def save(self, news: Sequence[MeetingUpdate]) -> None:
+        """Write what is wanted, where it is news."""
+
+    async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
+        """Have the copies of these meetings looked after now."""
+
+    async def links_of(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
+        """A page of a host's links, in order of meetingUuid; empty after the last."""
+
+    async def tell(
+        self, told: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, want: CalendarProvider | None
+    ) -> None:
+        """Tell what is given, and with ``want`` have all these copies looked after now."""
+
+
+class ConnectedHosts(Protocol):
+    """Who has a calendar connected now."""
+
+    async def providers_of(self, hosts: set[Host]) -> Mapping[Host, CalendarProvider]:
+        """The provider of each of these, tenant and user, who is connected."""

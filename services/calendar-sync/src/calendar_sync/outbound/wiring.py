@@ -1,0 +1,37 @@
+"""The workers of the outbound sync."""
+
+from datetime import timedelta
+
+from chassis.leases import Leases
+from chassis.mongo import Collection
+from chassis.outbox import Outbox
+from chassis.workers import Workers
+
+from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
+from calendar_sync.outbound.repository import LANE, WORK
+from calendar_sync.outbound.worker import OutboundWorker
+from calendar_sync.providers.rate_limit import RATE_LIMITS
+from calendar_sync.settings import Settings
+
+
+def outbound_workers(settings: Settings, links: Collection, outbox: Outbox, writing: OutboundReconciler) -> Workers:
+    """The workers that write into one provider's calendars, so that the other never waits for it."""
+    desk = OutboundWorker(links, outbox, writing)
+    return Workers(
+        Leases(links, WORK[writing.provider], seconds=settings.outbound_lease, lane=LANE),
+        desk.work,
+        told=desk.told,
+        concurrency=settings.outbound_concurrency,
+        per_lane=RATE_LIMITS[writing.provider].at_once,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def patience(settings: Settings) -> RetryPolicy:
+    """How failed calendar writes are tried again."""
+    return RetryPolicy(
+        first=settings.outbound_retry_initial,
+        most=settings.outbound_retry_max,
+        attempts=settings.outbound_failed_after_attempts,
+        doubt=timedelta(seconds=2 * settings.calendar_timeout),
+    )

@@ -1,0 +1,142 @@
+"""Reading changes out of Google calendars.
+
+Sources: https://developers.google.com/workspace/calendar/api/v3/reference/events/list and
+https://developers.google.com/workspace/calendar/api/guides/sync
+
+Every list of a synchronisation must have the same parameters but the window, which belongs to a full round only: later
+changes outside of it come all the same. Deleted events come by themselves with a cursor.
+"""
+
+from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.times import parse_instant
+
+from calendar_sync.providers import parsing as reading
+from calendar_sync.providers.errors import NotFoundError
+from calendar_sync.providers.external_event import (
+    Attendee,
+    ChangesPage,
+    DeletedEvent,
+    EventChange,
+    ExternalEvent,
+    Window,
+)
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.google.writer import DEPLOYMENT, MEETING, read_content
+from calendar_sync.providers.parsing import Json
+from calendar_sync.providers.ports import CalendarAccess
+from calendar_sync.providers.time_zones import iana_zone_name
+
+_PAGE = 250
+
+
+_UNWANTED = frozenset({"workingLocation", "birthday"})
+
+
+_PRIVATE = frozenset({"private", "confidential"})
+
+
+_ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
+
+
+class GoogleChanges:
+    """What is new in Google calendars; a series comes as its instances."""
+
+    def __init__(self, client: GoogleClient, *, deployment: str) -> None:
+        """``deployment``: whose markers are to be believed."""
+        self._client = client
+        self._deployment = deployment
+
+    async def page(
+        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    ) -> ChangesPage:
+        where = {"timeMin": window.begins.isoformat(), "timeMax": window.ends.isoformat()}
+        if cursor is not None:
+            where = {"syncToken": cursor}
+        if page is not None:
+            where["pageToken"] = page
+        with reading.going_on(cursor, page):
+            answer = await self._client.call(
+                "events.list",
+                access.token,
+                calendarId=access.calendar_id,
+                singleEvents=True,
+                maxResults=_PAGE,
+                **where,
+            )
+        zone = iana_zone_name(answer.get("timeZone"))
+        found = reading.read_items(CalendarProvider.GOOGLE, answer, lambda event: self._read(event, zone))
+        return reading.ending(found, answer.get("nextPageToken"), answer.get("nextSyncToken"))
+
+    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+        try:
+            event = await self._client.call("events.get", access.token, calendarId=access.calendar_id, eventId=event_id)
+        except NotFoundError:
+            return True  # Google shows tombstones, so a 404 proves nothing
+        return event.get("status") != "cancelled"
+
+    def _read(self, event: Json, calendar_zone: str | None) -> EventChange:
+        if event.get("status") == "cancelled":
+            return DeletedEvent(event["id"])
+        content = read_content(event)
+        zone = iana_zone_name(reading.part(event, "start").get("timeZone")) or calendar_zone
+        attendees = tuple(_attendees(event))
+        organizer = reading.part(event, "organizer")
+        by_owner = not organizer or bool(organizer.get("self"))
+        own = next((one.answer for one in attendees if one.is_owner), RsvpStatus.UNKNOWN)
+        return ExternalEvent(
+            event_id=event["id"],
+            etag=str(event.get("etag") or ""),
+            ical_uid=reading.uid(event.get("iCalUID")),
+            original_start=_original_start(event),
+            content=reading.in_zone(content, zone),
+            meeting_link=reading.url(event.get("hangoutLink"), *_video(event)),
+            private=event.get("visibility") in _PRIVATE,
+            opaque=event.get("transparency") != "transparent",
+            imported=reading.takes_time(content) and event.get("eventType") not in _UNWANTED,
+            organizer_email=reading.address(organizer.get("email")),
+            organizer_name=reading.name(organizer.get("displayName")),
+            organized_by_owner=by_owner,
+            answer=RsvpStatus.UNKNOWN if by_owner else own,
+            answered=not by_owner and _has_answered(event),
+            attendees=attendees,
+            guests_hidden=event.get("guestsCanSeeOtherGuests") is False,
+            marked_meeting=self._marked(event),
+        )
+
+    def _marked(self, event: Json) -> str | None:
+        marks = reading.part(reading.part(event, "extendedProperties"), "private")
+        return reading.name(marks.get(MEETING)) if marks.get(DEPLOYMENT) == self._deployment else None
+
+
+def _attendees(event: Json) -> list[Attendee]:
+    listed = list(reading.objects(event.get("attendees")))[: reading.MOST_ATTENDEES]
+    return [
+        Attendee(
+            email=email,
+            name=reading.name(one.get("displayName")),
+            answer=reading.answer(_ANSWERS, one.get("responseStatus")),
+            is_owner=bool(one.get("self")),
+            is_organizer=bool(one.get("organizer")),
+        )
+        for one in listed
+        if not one.get("resource") and (email := reading.address(one.get("email"))) is not None
+    ]
+
+
+def _has_answered(event: Json) -> bool:
+    return any(
+        one.get("self") and one.get("responseStatus") in (*_ANSWERS, "tentative")
+        for one in reading.objects(event.get("attendees"))
+    )
+
+
+def _original_start(event: Json) -> str:
+    if not event.get("recurringEventId"):
+        return ""
+    original = event["originalStartTime"]
+    return str(original["date"]) if original.get("date") else reading.instance(parse_instant(original["dateTime"]))
+
+
+def _video(event: Json) -> list[object]:
+    points = reading.objects(reading.part(event, "conferenceData").get("entryPoints"))
+    return [point.get("uri") for point in points if point.get("entryPointType") == "video"]

@@ -1,0 +1,201 @@
+"""Writing into Google calendars.
+
+Source: https://developers.google.com/workspace/calendar/api/v3/reference/events
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.values.enums import SyncFailureCode
+
+from calendar_sync.providers.errors import CallFailedError, NotFoundError, unavailable
+from calendar_sync.providers.event_content import EventContent, EventTime
+from calendar_sync.providers.google.client import GoogleClient
+from calendar_sync.providers.html_text import html_of_text, text_of_html
+from calendar_sync.providers.parsing import objects, part
+from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
+
+Json = dict[str, Any]
+
+
+_TEXTS = {"title": "summary", "location": "location"}
+
+
+_MAX_CALENDARS = 20
+"""So many calendars of one user are searched for an event that is not where it was."""
+
+
+_MAX_DESCRIPTION = 8_192
+"""Google cuts longer ones."""
+
+
+MEETING, DEPLOYMENT, NUMBER = "meetingId", "deployment", "generation"
+"""The keys of the marker in an event's private extended properties."""
+
+
+class GoogleCalendarWriter:
+    """Events in Google calendars. Patches, never updates: what else is in the event is its owner's."""
+
+    def __init__(self, client: GoogleClient) -> None:
+        self._client = client
+
+    async def create(self, access: CalendarAccess, marker: Marker, content: EventContent) -> RemoteEvent:
+        marks = {
+            "id": marker.event_id,
+            "extendedProperties": {
+                "private": {
+                    MEETING: marker.meeting_uuid,
+                    DEPLOYMENT: marker.deployment,
+                    NUMBER: str(marker.number),
+                }
+            },
+        }
+        everything = frozenset(EventContent.model_fields)
+        return await self._write(content, everything, lambda body: self._call("insert", access, body=body | marks))
+
+    async def find(self, access: CalendarAccess, marker: Marker) -> list[RemoteEvent]:
+        try:
+            answer = await self._call("get", access, eventId=marker.event_id)
+        except NotFoundError:
+            return []
+        return [_remote(answer, ours=_bears(answer, marker))]
+
+    async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
+        return _remote(await self._call("get", access, eventId=event_id), ours=True)
+
+    async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
+        """An event keeps its id when it is moved, which leaves a tombstone with the new organizer: the calendar."""
+        marks = [f"{MEETING}={marker.meeting_uuid}", f"{DEPLOYMENT}={marker.deployment}"]
+        listed = await self._call("list", access, privateExtendedProperty=marks, showDeleted=True)
+        here = [event for event in objects(listed.get("items")) if event.get("id") == event_id]
+        if any(event.get("status") != "cancelled" for event in here):
+            return _remote(here[0], ours=True)
+        for calendar_id in await self._others(access, here):
+            event = await self._shown_in(CalendarAccess(access.token, calendar_id), event_id)
+            if event and event.get("status") != "cancelled" and _bears(event, marker):
+                return replace(_remote(event, ours=True), calendar_id=calendar_id)
+        return None
+
+    async def _shown_in(self, access: CalendarAccess, event_id: str) -> Json:
+        """The event, if this calendar has it and may be read."""
+        try:
+            return await self._call("get", access, eventId=event_id)
+        except NotFoundError:
+            return {}
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return {}
+
+    async def _others(self, access: CalendarAccess, tombstones: list[Json]) -> list[str]:
+        """The calendars that a removed event may have been moved to, as far as this grant shows them."""
+        organizers = [part(event, "organizer").get("email") for event in tombstones]
+        try:
+            answer = await self._client.call(
+                "calendarList.list", access.token, minAccessRole="writer", maxResults=_MAX_CALENDARS
+            )
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            answer = {}  # the user did not allow it
+        listed = [calendar.get("id") for calendar in objects(answer.get("items"))]
+        found = [one for one in (*organizers, *listed) if isinstance(one, str) and one != access.calendar_id]
+        return list(dict.fromkeys(found))[:_MAX_CALENDARS]
+
+    async def change(
+        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+    ) -> RemoteEvent:
+        def patch(body: Json) -> Awaitable[Json]:
+            return self._call("patch", access, etag=held.etag, eventId=held.event_id, body=body)
+
+        return await self._write(content, fields, patch)
+
+    async def _write(
+        self, content: EventContent, fields: frozenset[str], write: Callable[[Json], Awaitable[Json]]
+    ) -> RemoteEvent:
+        """Google does not know every zone of IANA's: the same instants are written in UTC where it refuses one."""
+        try:
+            return _remote(await write(written(content, fields)), ours=True)
+        except CallFailedError as error:
+            when = content.when
+            zoned = "when" in fields and not when.all_day and when.zone not in (None, "UTC")
+            if not zoned or error.failure.code is not SyncFailureCode.INVALID_REQUEST:
+                raise
+        in_utc = content.model_copy(update={"when": when.model_copy(update={"zone": "UTC"})})
+        return _remote(await write(written(in_utc, fields)), ours=True)
+
+    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
+        await self._call("delete", access, etag=held.etag, eventId=held.event_id)
+
+    async def _call(self, method: str, access: CalendarAccess, *, etag: str | None = None, **parameters: Any) -> Json:
+        return await self._client.call(
+            f"events.{method}", access.token, etag=etag, calendarId=access.calendar_id, **parameters
+        )
+
+
+def written(content: EventContent, fields: frozenset[str]) -> Json:
+    """These fields as Google takes them; the other form of a time is null, so that a patch can change between both."""
+    body: Json = {name: getattr(content, field) for field, name in _TEXTS.items() if field in fields}
+    if "description" in fields:
+        body["description"] = _description(content.description)
+    if "when" in fields:
+        when = content.when
+        for name, moment in (("start", when.starts_at), ("end", when.ends_at)):
+            if when.all_day:
+                body[name] = {"date": moment.date().isoformat(), "dateTime": None, "timeZone": None}
+            else:
+                body[name] = {"dateTime": moment.isoformat(), "timeZone": when.zone or "UTC", "date": None}
+    return body
+
+
+def _description(text: str) -> str:
+    """Google shows a description as HTML; what is too long as HTML is written as it is."""
+    escaped = html_of_text(text)
+    return escaped if len(escaped) <= _MAX_DESCRIPTION else text
+
+
+def _remote(event: Json, *, ours: bool) -> RemoteEvent:
+    """Raises CallFailedError when the answer is not what the provider documents."""
+    try:
+        return RemoteEvent(
+            held=EventRef(event["id"], event["etag"]),
+            content=read_content(event),
+            ours=ours,
+            canceled=event.get("status") == "cancelled",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CallFailedError(unavailable("unreadable answer")) from None
+
+
+def read_content(event: Json) -> EventContent:
+    """What an event of Google's says; of a tombstone only the id is certain. Raises ValueError, TypeError and such."""
+    return EventContent(
+        title=event.get("summary") or "",
+        when=_NEVER if event.get("status") == "cancelled" else _read_when(event),
+        location=event.get("location") or "",
+        description=text_of_html(event.get("description") or ""),
+    )
+
+
+def _read_when(event: Json) -> EventTime:
+    start, end = event.get("start") or {}, event.get("end") or {}
+    if start.get("date"):
+        return EventTime.days(_midnight(start["date"]), _midnight(end["date"]) if end.get("date") else None)
+    if start.get("dateTime"):
+        ends_at = datetime.fromisoformat(end["dateTime"]) if end.get("dateTime") else None
+        return EventTime.span(datetime.fromisoformat(start["dateTime"]), ends_at, start.get("timeZone"))
+    raise ValueError("an event has no time")
+
+
+def _midnight(date: str) -> datetime:
+    return datetime.fromisoformat(date).replace(tzinfo=UTC)
+
+
+def _bears(event: Json, marker: Marker) -> bool:
+    private = (event.get("extendedProperties") or {}).get("private") or {}
+    return (private.get(MEETING), private.get(DEPLOYMENT)) == (marker.meeting_uuid, marker.deployment)
+
+
+_NEVER = EventTime(starts_at=datetime(1970, 1, 1, tzinfo=UTC), ends_at=datetime(1970, 1, 1, tzinfo=UTC))

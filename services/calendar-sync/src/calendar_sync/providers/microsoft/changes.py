@@ -1,0 +1,290 @@
+"""Reading changes out of Outlook calendars.
+
+Sources: https://learn.microsoft.com/graph/delta-query-events, https://learn.microsoft.com/graph/delta-query-overview
+and https://learn.microsoft.com/graph/api/resources/event
+
+A round of changes is tied to the window that it began with; its links are opaque. It brings series as a master, which
+is no event itself, with occurrences that say hardly more than when they are, and with exceptions that say all
+(microsoftgraph/microsoft-graph-docs-contrib#34). What was removed may only have left the window.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.times import parse_instant, utc_now
+
+from calendar_sync.providers import parsing as reading
+from calendar_sync.providers.errors import CallFailedError, NotFoundError
+from calendar_sync.providers.event_content import EventContent
+from calendar_sync.providers.external_event import (
+    Attendee,
+    ChangesPage,
+    DeletedEvent,
+    EventChange,
+    ExternalEvent,
+    Window,
+)
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id
+from calendar_sync.providers.microsoft.writer import DEPLOYMENT, MARKER, calendar_path, marker_of, read_content
+from calendar_sync.providers.parsing import Json
+from calendar_sync.providers.ports import CalendarAccess
+from calendar_sync.providers.time_zones import iana_zone_name
+
+_PAGE = "odata.maxpagesize=200"
+
+
+_PRIVATE = frozenset({"private", "confidential"})
+
+
+_NOT_BUSY = frozenset({"free", "workingElsewhere"})
+
+
+_TENTATIVELY = "tentativelyAccepted"
+
+
+_ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
+
+
+_OURS = re.compile(r"[0-9a-f]{32}")
+"""What the transaction id of a copy of ours looks like."""
+
+
+_OCCURRING = frozenset({"occurrence", "exception"})
+
+
+_UTC = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "Etc/UCT", "GMT", "UCT"})
+
+
+_NEW = timedelta(days=1)
+
+
+_FEW = 4
+
+
+_MARKS = {"$select": "id", "$expand": MARKER}
+
+
+class MicrosoftChanges:
+    """What is new in Outlook calendars; a series comes as its occurrences."""
+
+    def __init__(self, client: GraphClient, *, deployment: str) -> None:
+        """``deployment``: whose markers are to be believed."""
+        self._client = client
+        self._deployment = deployment
+
+    async def page(
+        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    ) -> ChangesPage:
+        with reading.going_on(cursor, page):
+            answer = await self._answer(access, page or cursor, window)
+        items = [item for item in reading.items_of(answer) if isinstance(item, dict)]
+        masters = await self._masters(access, items)
+        marks = await self._marks(access, items)
+        whole = [*masters.values(), *(item for item in items if not _is_bare(item) and not _is_removed(item))]
+        own_zone = await self._mailbox_zone(access) if any(map(_lacks_zone, whole)) else None
+        found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
+        found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
+        return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
+
+    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+        try:
+            path = f"/me/events/{quote(event_id, safe='=')}"
+            await self._client.call("GET", path, access.token, params={"$select": "id"})
+        except NotFoundError:
+            return False
+        return True
+
+    async def _answer(self, access: CalendarAccess, link: str | None, window: Window) -> Json:
+        if link is not None:
+            return await self._client.follow(link, access.token, prefer=_PAGE)
+        within = {"startDateTime": window.begins.isoformat(), "endDateTime": window.ends.isoformat()}
+        path = f"/me{calendar_path(access)}/calendarView/delta"
+        return await self._client.call("GET", path, access.token, prefer=_PAGE, params=within)
+
+    async def _masters(self, access: CalendarAccess, items: Sequence[Json]) -> dict[str, Json]:
+        """What bare items leave out, by ``_master_id``: most masters come beside them, the others are fetched."""
+        masters = {str(item.get("id")): item for item in items if _is_master(item)}
+        wanted = {_master_id(item) for item in items if _is_bare(item)} - masters.keys() - {""}
+        for master_id in sorted(wanted):
+            if (master := await self._look(access, master_id)) is not None:
+                masters[master_id] = master
+        return masters
+
+    async def _marks(self, access: CalendarAccess, items: Sequence[Json]) -> dict[str, str]:
+        """The meetings whose new copies the items are, by event id.
+
+        Changes come without extended properties, and each look at these is a request. So only those events are looked
+        at that were made lately, with a transaction id like ours; later the link of a copy knows its event.
+        """
+        likely = [item["id"] for item in items if _may_be_ours(item)]
+        if len(likely) > _FEW:
+            return await self._all_marks(access)
+        marks: dict[str, str] = {}
+        for event_id in likely:
+            if (event := await self._look(access, event_id, params=_MARKS)) is not None:
+                marks |= self._mark(event)
+        return marks
+
+    async def _mailbox_zone(self, access: CalendarAccess) -> str | None:
+        """The IANA zone of the mailbox; None when it has none that we know, or does not let us see it."""
+        try:
+            settings = await self._client.call("GET", "/me/mailboxSettings", access.token)
+        except NotFoundError:
+            return None
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return None
+        return iana_zone_name(settings.get("timeZone"))
+
+    async def _look(self, access: CalendarAccess, event_id: str, **options: Any) -> Json | None:
+        """The event; None when it is not there any more, or is refused: that must not end the round."""
+        try:
+            return await self._client.call("GET", f"/me/events/{quote(event_id, safe='=')}", access.token, **options)
+        except NotFoundError:
+            return None
+        except CallFailedError as error:
+            if error.failure.passing:
+                raise
+            return None
+
+    async def _all_marks(self, access: CalendarAccess) -> dict[str, str]:
+        ours = f"singleValueExtendedProperties/Any(ep: ep/id eq '{DEPLOYMENT}' and ep/value eq '{self._deployment}')"
+        options = _MARKS | {"$filter": ours, "$top": "500"}
+        answer = await self._client.call("GET", "/me/events", access.token, params=options)
+        marks: dict[str, str] = {}
+        while True:
+            for event in reading.objects(answer.get("value")):
+                marks |= self._mark(event)
+            link = answer.get("@odata.nextLink")
+            if not link:
+                return marks
+            answer = await self._client.follow(link, access.token)
+
+    def _mark(self, event: Json) -> dict[str, str]:
+        meeting_uuid, deployment = marker_of(event)
+        return {event["id"]: meeting_uuid} if meeting_uuid and deployment == self._deployment else {}
+
+
+def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone: str | None) -> EventChange | None:
+    """What an item is; None for the master of a series. ``own_zone`` is the mailbox's."""
+    if _is_removed(item):
+        return DeletedEvent(item["id"])
+    if _is_master(item):
+        return None
+    event = _whole(item, masters)
+    if event.get("isCancelled"):
+        return DeletedEvent(event["id"])
+    content = read_content(event)
+    zone = (own_zone if _lacks_zone(event) else None) or _zone(event)
+    organizer = reading.part(reading.part(event, "organizer"), "emailAddress")
+    by_owner = bool(event.get("isOrganizer")) or not organizer
+    uid = reading.uid(event.get("iCalUId"))
+    return ExternalEvent(
+        event_id=event["id"],
+        etag=str(event.get("@odata.etag") or ""),
+        ical_uid=None if uid is None else ical_uid_from_global_object_id(uid),
+        original_start=_original_start(event, content, zone),
+        series_id=str(event.get("seriesMasterId") or ""),
+        content=reading.in_zone(content, zone),
+        meeting_link=reading.url(reading.part(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")),
+        private=event.get("sensitivity") in _PRIVATE,
+        opaque=event.get("showAs") not in _NOT_BUSY,
+        imported=reading.takes_time(content),
+        organizer_email=reading.address(organizer.get("address")),
+        organizer_name=reading.name(organizer.get("name")),
+        organized_by_owner=by_owner,
+        answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
+        answered=not by_owner and reading.part(event, "responseStatus").get("response") in (*_ANSWERS, _TENTATIVELY),
+        attendees=tuple(_attendees(event, reading.address(organizer.get("address")) or "")),
+        guests_hidden=event.get("hideAttendees") is True,
+        marked_meeting=marks.get(event["id"]),
+    )
+
+
+def _is_removed(item: Json) -> bool:
+    """What it was is not said: an event, an occurrence, or a whole series."""
+    return "@removed" in item
+
+
+def _is_master(item: Json) -> bool:
+    return item.get("type") == "seriesMaster" and not _is_removed(item)
+
+
+def _is_bare(item: Json) -> bool:
+    """Whether it is an occurrence that says no more than when it is, and perhaps whose."""
+    occurs = bool(item.get("seriesMasterId")) or item.get("type") in _OCCURRING
+    return occurs and "subject" not in item and not _is_removed(item)
+
+
+def _master_id(item: Json) -> str:
+    """Where the rest of a bare item is: in its master, or, where it does not name one, in the occurrence itself."""
+    found = item.get("seriesMasterId") or item.get("id")
+    return found if isinstance(found, str) else ""
+
+
+def _may_be_ours(item: Json) -> bool:
+    """Whether it was made lately with a transaction id like those of our copies."""
+    transaction, event_id, made = item.get("transactionId"), item.get("id"), item.get("createdDateTime")
+    if not isinstance(transaction, str) or not isinstance(event_id, str) or not _OURS.fullmatch(transaction):
+        return False
+    try:
+        return utc_now() - parse_instant(made) < _NEW
+    except ValueError:
+        return True
+
+
+def _whole(item: Json, masters: dict[str, Json]) -> Json:
+    """The event that an item is, with what a bare occurrence leaves out. Raises KeyError when that is not known."""
+    return masters[_master_id(item)] | item if _is_bare(item) else item
+
+
+def _zone(event: Json) -> str | None:
+    """The IANA zone in which the event was made."""
+    return iana_zone_name(event.get("originalStartTimeZone"))
+
+
+def _lacks_zone(event: Json) -> bool:
+    """Whether the event does not say where it is: then it is where its mailbox is.
+
+    A whole day that an API client made is often labelled UTC, and yet means a day of the mailbox's owner.
+    """
+    zone = _zone(event)
+    return zone is None or (bool(event.get("isAllDay")) and zone in _UTC)
+
+
+def _original_start(event: Json, content: EventContent, zone: str | None) -> str:
+    """Which occurrence it is. An exception says when it was to begin; any other begins as it was to."""
+    if not event.get("seriesMasterId"):
+        return ""
+    original = event.get("originalStart")
+    begins = content.when.starts_at if original is None else parse_instant(original)
+    if not content.when.all_day:
+        return reading.instance(begins)
+    # The instant is midnight where the event was made; an all-day time as such stands for its day in UTC.
+    return (begins if original is None or zone is None else begins.astimezone(ZoneInfo(zone))).date().isoformat()
+
+
+def _attendees(event: Json, organizer: str) -> list[Attendee]:
+    listed = list(reading.objects(event.get("attendees")))[: reading.MOST_ATTENDEES]
+    found = [(one, reading.part(one, "emailAddress")) for one in listed if one.get("type") != "resource"]
+    return [
+        Attendee(
+            email=email,
+            name=reading.name(who.get("name")),
+            answer=_answer(one.get("status")),
+            is_organizer=email.casefold() == organizer.casefold(),
+        )
+        for one, who in found
+        if (email := reading.address(who.get("address"))) is not None
+    ]
+
+
+def _answer(status: object) -> RsvpStatus:
+    return reading.answer(_ANSWERS, status.get("response")) if isinstance(status, dict) else RsvpStatus.UNKNOWN

@@ -1,0 +1,148 @@
+"""Writing into Outlook calendars.
+
+Source: https://learn.microsoft.com/graph/api/resources/event
+
+Times are written in UTC: Graph knows only some zones, and a wall time in an autumn fold is ambiguous there.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from calendar_sync.providers.accounts import PRIMARY
+from calendar_sync.providers.errors import CallFailedError, unavailable
+from calendar_sync.providers.event_content import EventContent, EventTime
+from calendar_sync.providers.html_text import text_of_html, tidied
+from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
+
+Json = dict[str, Any]
+
+
+_SET = "String {7d3c6f0a-5f0e-4d0b-9c53-0a4f1f6f2b61} Name"
+"""The namespace of our extended properties, in lower case as Exchange returns it."""
+
+
+MEETING, DEPLOYMENT, NUMBER = f"{_SET} meetingId", f"{_SET} deployment", f"{_SET} generation"
+
+
+MARKER = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
+"""What to ``$expand`` to see the marker."""
+
+
+class MicrosoftCalendarWriter:
+    """Events in Outlook calendars."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    async def create(self, access: CalendarAccess, marker: Marker, content: EventContent) -> RemoteEvent:
+        body = written(content, frozenset(EventContent.model_fields)) | {
+            # For as long as Graph remembers it, a repeat gets the event that the first one made.
+            "transactionId": marker.event_id,
+            "singleValueExtendedProperties": [
+                {"id": MEETING, "value": marker.meeting_uuid},
+                {"id": DEPLOYMENT, "value": marker.deployment},
+                {"id": NUMBER, "value": str(marker.number)},
+            ],
+        }
+        return _remote(await self._call("POST", f"{calendar_path(access)}/events", access, json=body), ours=True)
+
+    async def find(self, access: CalendarAccess, marker: Marker) -> list[RemoteEvent]:
+        # The whole mailbox: its owner may have moved the event into another calendar.
+        bears = f"ep/id eq '{MEETING}' and ep/value eq '{marker.meeting_uuid}'"
+        parameters = {"$filter": f"singleValueExtendedProperties/Any(ep: {bears})", "$expand": MARKER}
+        answer = await self._call("GET", "/events", access, params=parameters)
+        events = [event for event in answer.get("value", []) if marker_of(event)[1] == marker.deployment]
+        events.sort(key=lambda event: str(event.get("createdDateTime")))
+        return [_remote(event, ours=True) for event in events]
+
+    async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
+        return _remote(await self._call("GET", f"/events/{event_id}", access), ours=True)
+
+    async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
+        # Ids stay when an event is moved, if that mailbox can give immutable ones; the marker stays in any case.
+        found = await self.find(access, marker)
+        return next((remote for remote in found if remote.held.event_id == event_id), found[0] if found else None)
+
+    async def change(
+        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+    ) -> RemoteEvent:
+        body = written(content, fields)
+        return _remote(
+            await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body), ours=True
+        )
+
+    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
+        await self._call("DELETE", f"/events/{held.event_id}", access, etag=held.etag)
+
+    async def _call(self, method: str, path: str, access: CalendarAccess, **options: Any) -> Json:
+        return await self._client.call(method, f"/me{path}", access.token, **options)
+
+
+def calendar_path(access: CalendarAccess) -> str:
+    """Where in the signed-in user's mailbox the calendar is, from ``/me`` on; empty for the main one."""
+    return "" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}"
+
+
+def written(content: EventContent, fields: frozenset[str]) -> Json:
+    """These fields as Graph takes them."""
+    body: Json = {}
+    if "title" in fields:
+        body["subject"] = content.title
+    if "location" in fields:
+        body["location"] = {"displayName": content.location}
+    if "description" in fields:
+        body["body"] = {"contentType": "text", "content": content.description}
+    if "when" in fields:
+        when = content.when
+        body["isAllDay"] = when.all_day
+        for name, moment in (("start", when.starts_at), ("end", when.ends_at)):
+            body[name] = {"dateTime": moment.replace(tzinfo=None).isoformat(), "timeZone": "UTC"}
+    return body
+
+
+def _remote(event: Json, *, ours: bool) -> RemoteEvent:
+    """Raises CallFailedError when the answer is not what the provider documents."""
+    try:
+        return RemoteEvent(
+            held=EventRef(event["id"], event["@odata.etag"]),
+            content=read_content(event),
+            ours=ours,
+            canceled=bool(event.get("isCancelled")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CallFailedError(unavailable("unreadable answer")) from None
+
+
+def read_content(event: Json) -> EventContent:
+    """What an event of Graph's says, in UTC and as text."""
+    return EventContent(
+        title=event.get("subject") or "",
+        when=_read_when(event),
+        location=(event.get("location") or {}).get("displayName") or "",
+        description=_text(event.get("body") or {}),
+    )
+
+
+def _text(body: Json) -> str:
+    """We ask for text, but are not always given it; Exchange makes it of HTML, with links twice."""
+    content = body.get("content") or ""
+    return tidied(content) if body.get("contentType") == "text" else text_of_html(content)
+
+
+def _read_when(event: Json) -> EventTime:
+    starts_at, ends_at = _instant(event["start"]), _instant(event["end"]) if event.get("end") else None
+    return EventTime.days(starts_at, ends_at) if event.get("isAllDay") else EventTime.span(starts_at, ends_at)
+
+
+def _instant(value: Json) -> datetime:
+    """A dateTimeTimeZone in UTC: seven fractional digits and no offset."""
+    return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
+
+
+def marker_of(event: Json) -> tuple[str | None, str | None]:
+    """The meeting and the deployment that an event read with ``MARKER`` says it is of."""
+    found: dict[str, str] = {}
+    for one in event.get("singleValueExtendedProperties") or []:
+        found[str(one.get("id", "")).casefold()] = str(one.get("value"))
+    return found.get(MEETING.casefold()), found.get(DEPLOYMENT.casefold())

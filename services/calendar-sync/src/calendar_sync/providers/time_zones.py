@@ -1,0 +1,26 @@
+"""Time zones as providers name them."""
+
+from functools import cache
+from zoneinfo import available_timezones
+
+from babel.core import get_global
+
+_LONGEST_NAME = 100
+
+
+def iana_zone_name(name: object) -> str | None:
+    """The IANA zone that a provider's name means: one of IANA's own, or one of Windows'; None for any other.
+
+    Which zone a Windows name stands for says Unicode's CLDR (supplemental/windowsZones), kept up by Babel. Graph also
+    gives names that say nothing, such as ``tzone://Microsoft/Custom``
+    (https://learn.microsoft.com/graph/api/resources/datetimetimezone).
+    """
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return None
+    known = name if name in _names() else get_global("windows_zone_mapping").get(name)
+    return known if known in _names() else None
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones())
