@@ -14,7 +14,7 @@ $(VENV)/bin/uv:
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
-	@echo "Installing dependencies into $(VENV) ..."
+	@echo "Installing dependencies into $(VENV): half a minute, or a few the first time ..."
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
