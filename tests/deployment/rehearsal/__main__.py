@@ -137,7 +137,7 @@ def _rehearse(folder: Path, report: Report, killed: tuple[str, ...]) -> None:
             with report.step(f"two replicas of {', '.join(_CONSUMERS)}"):
                 demo.up(*(part for name in _CONSUMERS for part in ("--scale", f"{name}=2")))
             _drive(engine, report, "again")
-        with stack(engine, "deploy/cluster.yml", **_CLUSTER) as cluster:
+        with stack(engine, "docker-compose.cluster.yml", **_CLUSTER) as cluster:
             with report.step("three brokers and three members: compose up, all healthy"):
                 cluster.up()
             _drive(engine, report, "first")
