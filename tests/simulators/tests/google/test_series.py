@@ -172,6 +172,24 @@ def begin(item: Json) -> datetime:
     return datetime.fromisoformat(item["start"]["dateTime"])
 
 
+def test_instances_are_listed_beside_plain_events(host: Any) -> None:
+    plain = {
+        "summary": "Plain",
+        "start": {"dateTime": "2026-10-13T10:00:00Z"},
+        "end": {"dateTime": "2026-10-13T11:00:00Z"},
+    }
+    host.events().insert(calendarId="primary", body=plain).execute()
+    series = weekly(host)
+    found = host.events().instances(calendarId="primary", eventId=series["id"]).execute()["items"]
+    assert [item["recurringEventId"] for item in found] == [series["id"]] * 4
+
+
+def test_a_zone_that_google_does_not_know_is_refused(google: Google, host: Any) -> None:
+    times = {"dateTime": "2026-10-13T10:00:00", "timeZone": "America/Coyhaique"}
+    body = {"summary": "South", "start": times, "end": times | {"dateTime": "2026-10-13T11:00:00"}}
+    google.refused(host.events().insert(calendarId="primary", body=body), 400, "invalid")
+
+
 def test_an_endless_series_is_expanded_up_to_a_horizon(google: Google, host: Any) -> None:
     weekly(host, recurrence=["RRULE:FREQ=WEEKLY"])
     now = datetime.fromisoformat(google.control("POST", "clock", {"frozen": True})["now"])

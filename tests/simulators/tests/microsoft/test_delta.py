@@ -240,3 +240,19 @@ def test_times_of_delta_follow_the_preferred_zone(graph: httpx.Client) -> None:
     (page,) = full(graph, headers={"Prefer": 'outlook.timezone="Tokyo Standard Time"'})
     assert page["value"][0]["start"] == {"dateTime": "2026-06-01T19:00:00.0000000", "timeZone": "Tokyo Standard Time"}
     assert datetime.fromisoformat(page["value"][0]["createdDateTime"]).tzinfo == UTC
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/me/calendarView/delta()",
+        "/me/calendarView/microsoft.graph.delta()",
+        "/ME/CalendarView/Delta",
+        "/me/calendar/calendarview/delta()",
+    ],
+)
+def test_every_spelling_of_delta_that_clients_use_is_understood(graph: httpx.Client, path: str) -> None:
+    made = create(graph, "2026-06-15")
+    (page,) = pages(graph, begin(graph, path))
+    assert [item["id"] for item in page["value"]] == [made["id"]]
+    assert following(graph, page) == []

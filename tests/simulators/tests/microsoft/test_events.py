@@ -344,3 +344,13 @@ def test_mailboxes_are_apart(microsoft: Microsoft, graph: httpx.Client) -> None:
     other = microsoft.graph("other@contoso.com")
     refused(other.get(f"/me/events/{made['id']}"), 404, "ErrorItemNotFound")
     assert other.get("/me/events").json()["value"] == []
+
+
+def test_nulls_that_sdks_send_leave_what_they_name(graph: httpx.Client) -> None:
+    start, end = ({"dateTime": f"2026-06-15T{hour}:00:00", "timeZone": "UTC"} for hour in (10, 11))
+    nulls = dict.fromkeys(("attendees", "isAllDay", "showAs", "recurrence", "categories", "transactionId", "locations"))
+    made = graph.post("/me/events", json={"subject": "Review", "start": start, "end": end, **nulls})
+    assert made.status_code == 201, made.text
+    changed = graph.patch(f"/me/events/{made.json()['id']}", json={"subject": None, "attendees": None, "start": None})
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["subject"], changed.json()["start"]) == (None, made.json()["start"])

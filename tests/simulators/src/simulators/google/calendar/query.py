@@ -52,7 +52,9 @@ class Query:
         """What the list is sorted by; pages go on from it, however many items came or went meanwhile."""
         order = self.params.get("orderBy")
         if order in ("startTime", "originalStartTime"):
-            time = item.resource["start" if order == "startTime" else order]
+            time = (
+                item.resource["start"] if order == "startTime" else item.resource.get(order) or item.resource["start"]
+            )
             return [instant(time, self.calendar.time_zone).isoformat(), item.resource["id"]]
         return [item.resource["updated"] if order == "updated" else f"{item.born:012d}", item.resource["id"]]
 

@@ -23,6 +23,8 @@ _SWITCHES = ("isReminderOn", "isOnlineMeeting", "responseRequested", "allowNewTi
 _OTHERS = ("subject", "body", "location", "locations", "categories", "reminderMinutesBeforeStart")
 _TIMING = ("start", "end", "isAllDay", "recurrence")
 _WRITABLE = frozenset((*_CHOICES, *_SWITCHES, *_OTHERS, *_TIMING, "attendees", "transactionId"))
+_CLEARED_BY_NULL = frozenset({"subject", "body", "location", "recurrence"})
+"""All other properties are left as they are by a null, which SDKs send for what they do not know."""
 _EXTENDED = "singleValueExtendedProperties"
 _READ_ONLY = frozenset(
     {
@@ -65,7 +67,8 @@ def read(body: object) -> JsonObject:
     wanted: JsonObject = {}
     for name, value in body.items():
         if name in _WRITABLE or name == _EXTENDED:
-            wanted[name] = value
+            if value is not None or name in _CLEARED_BY_NULL:
+                wanted[name] = value
         elif "@" not in name and name not in _READ_ONLY:
             raise unreadable_body(
                 f"The property '{name}' does not exist on type 'microsoft.graph.event'. Make sure to only use "

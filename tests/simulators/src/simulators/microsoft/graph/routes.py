@@ -1,5 +1,6 @@
 """Every operation of Graph that is imitated."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,7 +39,10 @@ _OF_A_MAILBOX = (
 _OF_A_CALENDAR = (
     Operation("calendars.get", "GET", "", "read_basic", calendars.get_calendar),
     Operation("calendarView.list", "GET", "/calendarView", "read", calendars.calendar_view),
-    Operation("calendarView.delta", "GET", "/calendarView/delta", "read", calendars.calendar_view_delta),
+    *(
+        Operation("calendarView.delta", "GET", f"/calendarView/{function}", "read", calendars.calendar_view_delta)
+        for function in ("delta", "delta()", "microsoft.graph.delta()")  # Microsoft's SDKs send the second
+    ),
 )
 _OF_EVENTS = (
     Operation("events.list", "GET", "/events", "read", events.list_events),
@@ -72,12 +76,20 @@ _CALENDARS = ("/calendar", "/calendars/{calendar_id}")
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
+class _Route(Route):
+    """Paths are the same in any case, but for ids in them (Graph, "Use the API")."""
+
+    def __init__(self, path: str, endpoint: Endpoint, methods: list[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern, re.IGNORECASE)
+
+
 def routes(world: World) -> list[Route]:
     """The routes under ``/v1.0``; ``/users/{id}`` stands for the signed-in user, too."""
     known = [(prefix + entry.path, [entry.verb], entry) for prefix, entry in _all()]
     known.append(("/{rest:path}", _VERBS, Operation("unknown", "", "", "user", _unknown)))
     return [
-        Route(f"/v1.0{path}", Endpoint(world, entry.name, entry.permission, entry.handler), methods=verbs)
+        _Route(f"/v1.0{path}", Endpoint(world, entry.name, entry.permission, entry.handler), methods=verbs)
         for path, verbs, entry in known
     ]
 
