@@ -170,6 +170,7 @@ async def gateway(
     per_address: int = 1000,
     per_user: int = 0,
     other_browser: str = "ask",
+    clients_may_ask: bool = False,
 ) -> AsyncIterator[Gateway]:
     """The gateway without its lifespan: no broker, no directory, no other service."""
     app = _application(other_browser)
@@ -179,7 +180,7 @@ async def gateway(
     backend.gatekeeper = Gatekeeper(verifier, NAMES)
     backend.core = core
     backend.meetings = MeetingCommands(bus, directory)
-    backend.availability = AvailabilityChecks(directory, core)
+    backend.availability = AvailabilityChecks(directory, core, clients_may_ask=clients_may_ask)
     backend.calendar = CalendarConnections(bus, directory, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
     backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))

@@ -11,7 +11,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import MAX_PEOPLE_CHECKED, CheckAvailability
 from contracts.messages.replies import Outcome, Reply
 
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, gateway, signed
 
 CHECK = "/api/v1/availability/check"
 WINDOW = {"startDateTime": "2026-06-15T15:00:00", "endDateTime": "2026-06-15T15:45:00"}
@@ -131,3 +131,15 @@ async def test_without_meeting_core_nobody_is_told_anything(api: Gateway) -> Non
     api.core.outcome = QueryUnavailableError()
     answer = await api.client.post(CHECK, json={"userUuids": ["TS1"]} | WINDOW)
     assert (answer.status_code, answer.json()["errorCode"]) == (503, "BE0503")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_setting_decides_whether_clients_may_ask(allowed: bool) -> None:
+    async with gateway(clients_may_ask=allowed) as api:
+        busy(api)
+        api.client.headers["x-user-type"] = "CLIENT"
+        api.client.headers["Authorization"] = f"Bearer {signed({'userType': 'CLIENT'})}"
+        answer = await api.client.post(CHECK, json={"userUuids": ["TS1"]} | WINDOW)
+        assert answer.status_code == (200 if allowed else 403)
+        assert bool(api.core.queries) is allowed
+        assert allowed or api.directory.asked == []

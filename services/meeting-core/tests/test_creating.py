@@ -17,7 +17,7 @@ def test_the_caller_becomes_host_and_creator_and_is_no_participant() -> None:
     assert (seen.host_uuid, seen.created_by_uuid) == (HOST.user_id, HOST.user_id)
     assert (seen.host_type, seen.created_by_type) == (HOST.user_type, HOST.user_type)
     assert (seen.host_email, seen.host_name) == (HOST.email, HOST.name)
-    assert (seen.organizer_email, seen.organizer_name) == (HOST.email, HOST.name)
+    assert (seen.organizer_email, seen.organizer_name) == (None, None)
     assert [one.participant_type for one in seen.participants] == [ParticipantType.CONTACT]
     assert seen.attendee_count == 1
 

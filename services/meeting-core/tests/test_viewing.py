@@ -4,7 +4,7 @@ import pytest
 from contracts.api.errors import ErrorCode
 from contracts.api.meetings import MeetingView
 from contracts.messages.command import Actor
-from contracts.values.enums import ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.values.enums import ExternalSyncStatus, ParticipantType, RsvpStatus, SyncFailureCode, SyncOperation
 from meeting_core.domain.meeting import SyncState
 from meeting_core.domain.views import Viewer
 
@@ -31,7 +31,9 @@ MANAGERS = ("host", "creator")
 @pytest.fixture
 def desk() -> Desk:
     """A meeting that somebody else created for its host, with a client, a colleague and a guest."""
-    desk = Desk(create(contact(), staff(), guest(language="SPANISH", country_code="+1", phone="5551234567")))
+    desk = Desk(
+        create(contact(), staff(), guest(name="Jane Roe", language="SPANISH", country_code="+1", phone="5551234567"))
+    )
     desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"created_by_uuid": CREATOR.user_id})
     return desk
 
@@ -70,6 +72,24 @@ def test_flags_of_a_canceled_meeting_say_what_the_endpoints_would_do(desk: Desk,
 def test_internal_notes_are_for_staff(desk: Desk, name: str) -> None:
     expected = None if name == "client" else "Bring the updated IPS draft."
     assert full(desk, VIEWERS[name]).internal_notes == expected
+
+
+def test_a_client_learns_of_others_who_are_no_staff_only_name_type_and_answer(desk: Desk) -> None:
+    seen = {one.participant_type: one for one in full(desk, CLIENT).participants}
+    stranger = seen[ParticipantType.EXTERNAL]
+    assert (stranger.name, stranger.rsvp_status, stranger.can_resend) == ("Jane Roe", RsvpStatus.UNKNOWN, False)
+    shown = {name for name, value in stranger.model_dump(exclude_none=True).items()}
+    assert shown == {"participantType", "name", "rsvpStatus", "canResend"}
+    for kind in (ParticipantType.CONTACT, ParticipantType.TENANT_STAFF):  # the client, and a colleague
+        assert seen[kind].participant_uuid
+        assert seen[kind].participant_entity_uuid
+        assert seen[kind].email
+    for viewer in (HOST, COLLEAGUE):
+        assert all(one.participant_uuid and one.email for one in full(desk, viewer).participants)
+
+
+def test_a_client_who_hosts_sees_whom_they_invited() -> None:
+    assert [one.email for one in Desk().seen(create(guest(), by=CLIENT)).participants] == ["jane.roe@example.com"]
 
 
 def test_a_client_who_hosts_reads_no_internal_notes_either() -> None:

@@ -82,7 +82,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 token_required=settings.rsvp_token_policy == "required",  # noqa: S105 a policy's name
                 throttle=Throttle(settings.public_requests_per_guest),
             )
-            backend.availability = AvailabilityChecks(directory, backend.core)
+            backend.availability = AvailabilityChecks(
+                directory, backend.core, clients_may_ask=settings.availability_for_clients
+            )
             calendar_sync = [
                 await started.enter_async_context(
                     open_query_client(settings, settings.calendar_sync_url, read_timeout=timeout)

@@ -65,6 +65,9 @@ class Settings(ServiceSettings):
 
     meeting_core_url: str = Field(default="http://127.0.0.1:8091", description="where meetings are asked for")
     calendar_sync_url: str = Field(default="http://127.0.0.1:8093", description="where connections are asked for")
+    availability_for_clients: bool = Field(
+        default=False, description="whether a `CLIENT` may ask when staff have time; else 403"
+    )
     oauth_other_browser: Literal["ask", "refuse", "accept"] = Field(
         default="ask",
         description="what happens when a user comes back from a calendar provider in another browser than the one that "

@@ -189,6 +189,7 @@ class FilterField:
 
 _WALL_TIME = "compares the wall time as given; sorts by the instant"
 _STAFF_ONLY = "null for CLIENT callers"
+_OF_OTHERS = "null for CLIENT callers, unless of staff, of their own, or in a meeting that they manage"
 _MANAGERS_ONLY = "null unless the caller is host or creator"
 
 FILTER_FIELDS: dict[str, FilterField] = {
@@ -230,10 +231,10 @@ FILTER_FIELDS: dict[str, FilterField] = {
         FilterField("syncFailedAt", INSTANT, sortable=False, note=_MANAGERS_ONLY),
         FilterField("syncFailureCode", _choice(SyncFailureCode), sortable=False, note=_MANAGERS_ONLY),
         FilterField("syncFailureReason", TEXT, sortable=False, note=_MANAGERS_ONLY),
-        FilterField("participants.participantUuid", TEXT, sortable=False),
-        FilterField("participants.participantEntityUuid", TEXT, sortable=False),
+        FilterField("participants.participantUuid", TEXT, sortable=False, note=_OF_OTHERS),
+        FilterField("participants.participantEntityUuid", TEXT, sortable=False, note=_OF_OTHERS),
         FilterField("participants.participantType", _choice(ParticipantType), sortable=False),
-        FilterField("participants.email", TEXT, sortable=False),
+        FilterField("participants.email", TEXT, sortable=False, note=_OF_OTHERS),
         FilterField("participants.name", TEXT, sortable=False),
         FilterField("participants.rsvpStatus", _choice(RsvpStatus), sortable=False),
     )

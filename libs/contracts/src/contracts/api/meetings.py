@@ -26,7 +26,12 @@ Item = TypeVar("Item")
 class ParticipantView(Contract):
     """A participant, as callers see it."""
 
-    participant_uuid: str = Field(examples=["MP019A16FF372A70B5A9307B00CE85E4DA"])
+    participant_uuid: str | None = Field(
+        default=None,
+        description="null for CLIENT callers, like all but name, type and answer, unless it is staff, the caller, or a "
+        "meeting that they manage",
+        examples=["MP019A16FF372A70B5A9307B00CE85E4DA"],
+    )
     participant_entity_uuid: str | None = Field(
         default=None,
         description="the platform's id, null for external guests",

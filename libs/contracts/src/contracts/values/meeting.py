@@ -85,7 +85,7 @@ class HostFields(Contract):
     host_email: str | None = None
     created_by_uuid: str
     created_by_type: UserType
-    organizer_email: str | None = Field(default=None, description="of an externally organised meeting; else the host's")
+    organizer_email: str | None = Field(default=None, description="of an imported meeting; null for INTERNAL ones")
     organizer_name: str | None = None
     externally_organized: bool = Field(
         default=False, description="imported, with the organiser elsewhere; read-only here"

@@ -5,8 +5,9 @@ from typing import Protocol
 
 from chassis.queries import QueryClient
 from contracts.api.availability import Availabilities, Busy, UserAvailability
+from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import CheckAvailability
-from contracts.values.enums import AvailabilityStatus
+from contracts.values.enums import AvailabilityStatus, UserType
 from contracts.values.meeting import Invitee
 
 from api_gateway.domain.availability import AvailabilityBody
@@ -23,16 +24,19 @@ class StaffDirectory(Protocol):
 class AvailabilityChecks:
     """Answers who of many people has time."""
 
-    def __init__(self, directory: StaffDirectory, core: QueryClient) -> None:
+    def __init__(self, directory: StaffDirectory, core: QueryClient, *, clients_may_ask: bool) -> None:
         self._directory = directory
         self._core = core
+        self._clients_may_ask = clients_may_ask
 
     async def check(self, caller: Caller, body: AvailabilityBody) -> Availabilities:
         """One entry for each id asked about, in the order asked.
 
         Raises:
-            ApiError: 503 when the directory cannot be asked.
+            ApiError: 403 for a client, unless they may ask; 503 when the directory cannot be asked.
         """
+        if caller.user_type is UserType.CLIENT and not self._clients_may_ask:
+            raise ApiError(ErrorCode.FORBIDDEN, message="Clients may not look up when staff have time")
         distinct = list(dict.fromkeys(body.user_uuids))
         found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))
         staff = [one for one, person in zip(distinct, found, strict=True) if person is not None]

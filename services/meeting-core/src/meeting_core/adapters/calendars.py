@@ -12,7 +12,7 @@ from typing import Any
 from chassis.mongo import Collection, Document, Query
 from contracts.api.filters import INSTANT, LOCAL_DATE_TIME, Condition, FieldType, Operator, SortKey
 from contracts.messages.command import Actor
-from contracts.values.enums import UserType
+from contracts.values.enums import ParticipantType, UserType
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from meeting_core.application.listing import Listed
@@ -183,7 +183,7 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
     path = PATHS[field.name]
     clause: Query
     if field.of_participant:
-        clause = _any_participant({path.removeprefix("participants."): test}, viewer)
+        clause = _any_participant({path.removeprefix("participants."): test}, viewer, condition)
     else:
         clause = {path: test}
     if field.name in _SEEN_BY:
@@ -191,8 +191,26 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
     return {"$nor": [clause]} if negative else clause
 
 
-def _any_participant(fits: Query, viewer: Actor) -> Query:
-    """Some participant whom the viewer sees fits: only they themselves where the guests do not see each other."""
+def _any_participant(fits: Query, viewer: Actor, condition: Condition) -> Query:
+    """Some participant fits, as the viewer is shown them.
+
+    Clients see of others who are no staff, in meetings that they do not manage, only some fields; the rest is null.
+    """
+    if viewer.user_type is not UserType.CLIENT or condition.field not in _HIDDEN_FROM_CLIENTS:
+        return _fitting(fits, viewer)
+    seen = {"$or": [{"participantEntityUuid": viewer.user_id}, {"participantType": {"$in": _STAFF}}]}
+    masked = {"$or": [fits, {"$nor": [seen]}]} if condition.operator is Operator.IS_NULL else {"$and": [fits, seen]}
+    manages = _by_managers(viewer)
+    return {
+        "$or": [
+            {"$and": [manages, _fitting(fits, viewer)]},
+            {"$and": [{"$nor": [manages]}, _fitting(masked, viewer)]},
+        ]
+    }
+
+
+def _fitting(fits: Query, viewer: Actor) -> Query:
+    """Some participant fits: only the viewer themselves where the guests do not see each other."""
     themselves = {"participants": {"$elemMatch": {"$and": [fits, {"participantEntityUuid": viewer.user_id}]}}}
     organized_here = {"hosted.hostUuid": viewer.user_id, "hosted.externallyOrganized": False}
     seen = {"$or": [{"guestsHidden": {"$ne": True}}, organized_here]}
@@ -236,6 +254,11 @@ def _by_staff(viewer: Actor) -> Query:
 def _by_managers(viewer: Actor) -> Query:
     return {"$or": [{"hosted.hostUuid": viewer.user_id}, {"hosted.createdByUuid": viewer.user_id}]}
 
+
+_STAFF = [ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF]
+_HIDDEN_FROM_CLIENTS = frozenset(
+    {"participants.participantUuid", "participants.participantEntityUuid", "participants.email"}
+)
 
 _SEEN_BY: dict[str, Callable[[Actor], Query]] = {
     "internalNotes": _by_staff,

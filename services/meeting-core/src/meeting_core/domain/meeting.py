@@ -207,8 +207,6 @@ class Meeting(BaseModel):
                 host_email=actor.email,
                 created_by_uuid=actor.user_id,
                 created_by_type=actor.user_type,
-                organizer_email=actor.email,
-                organizer_name=actor.name,
             ),
             created_at=now,
             updated_at=now,

@@ -21,6 +21,7 @@ class Viewer:
         self._people = meeting.participants_for(user_id)
         self._sees_guests = meeting.shows_guests_to(user_id)
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
+        self._hides_clients = actor is not None and actor.user_type is UserType.CLIENT and not manages
         self.may_edit = manages and meeting.is_editable
         self.sees_sync_failure = manages
         self.sees_delivery_failure = manages
@@ -90,7 +91,17 @@ class Viewer:
         )
 
     def participant(self, participant: Participant) -> ParticipantView:
-        """One participant; telephone and language are shown for external guests only."""
+        """One participant; telephone and language are shown for external guests only.
+
+        A client who does not manage the meeting learns of others who are no staff only name, type and answer.
+        """
+        if self._hides_clients and not (participant.is_staff or participant is self._participant):
+            return ParticipantView(
+                participant_type=participant.participant_type,
+                name=participant.name,
+                rsvp_status=participant.rsvp_status,
+                can_resend=False,
+            )
         external = participant.is_external
         mail = participant.last_mail if self.sees_delivery_failure else None
         return ParticipantView(

@@ -83,8 +83,6 @@ _PEOPLE: dict[str, Any] = {
     "hostEmail": "adviser@example.com",
     "createdByUuid": "TS019C06688AA57248B9EA5325DBDFC48E",
     "createdByType": "TENANT_STAFF",
-    "organizerEmail": "adviser@example.com",
-    "organizerName": "Ana Torres",
     "participants": [_PARTICIPANT],
 }
 _PATH_PARTS = {"{meetingUuid}": _MEETING, "{participantUuid}": _PARTICIPANT["participantUuid"], "{provider}": "google"}
