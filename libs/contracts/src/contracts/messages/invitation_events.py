@@ -33,7 +33,7 @@ class MailFailed(DeliveryEvent):
 
 
 class MailReply(Contract):
-    """What a guest's mail program replied. That it was the guest is proved (docs/decisions/0024)."""
+    """What a guest's mail program replied. That it was the guest is proved (docs/decisions/0030)."""
 
     tenant_uuid: str
     meeting_uuid: str
