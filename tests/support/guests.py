@@ -8,7 +8,7 @@ from contracts.transport.envelope import Envelope
 from contracts.values.enums import MailKind, ParticipantType
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
-from invitations.domain.guest import Guest, Told
+from invitations.domain.guest import Guest, SentContent, Told
 from invitations.domain.news import news_of
 from meeting_core.application.noting import note_copy
 
@@ -90,6 +90,7 @@ def told(guest: Guest, kind: MailKind) -> Told:
         sequence=guest.asked_in,
         address=guest.address or "",
         message_id=message_id,
+        content=SentContent.of(guest.meeting),
         first_message_id=first,
         at=guest.asked_at,
     )

@@ -451,3 +451,34 @@ def test_no_mail_names_another_guest(composer: MailComposer, kind: MailKind, lan
     text = "\n".join([str(mail.message), mail.text("text/plain"), mail.text("text/html"), mail.calendar.decode()])
     assert "Jane Roe" in text
     assert not [one for one in others if one in text]
+
+
+@pytest.mark.parametrize(("language", "before"), [(Language.ENGLISH, "Before"), (Language.SPANISH, "Antes")])
+def test_an_update_says_what_changed_old_and_new(composer: MailComposer, language: Language, before: str) -> None:
+    book = Guestbook(create(jane(language=language), title="Review", location_detail="Room <1>"))
+    book.tell()
+    book.hear(update(title="New review", start_date_time=at("14:00"), location_detail="Room 2"))
+    mail = compose(composer, book.of(JANE))
+    plain, html = mail.text("text/plain"), mail.text("text/html")
+    for text in (plain, html):
+        assert f"{before}: Review" in text
+        assert "New review" in text
+    assert f"{before}: Room <1>" in plain
+    assert f"{before}: Room &lt;1&gt;" in html
+    times = [line for line in plain.splitlines() if "2026" in line]
+    assert len(times) == 2
+    assert times[0] != times[1]
+
+
+def test_only_an_update_says_what_was_before(composer: MailComposer) -> None:
+    book = Guestbook(create(jane()))
+    book.tell()
+    book.hear(update(description="New"))
+    assert "Before:" not in compose(composer, book.of(JANE)).text("text/plain")
+
+
+def test_a_cancellation_names_the_time_that_is_free_again(composer: MailComposer) -> None:
+    book = Guestbook(create(jane()))
+    book.tell()
+    book.hear(cancel())
+    assert "You are free again: " in compose(composer, book.of(JANE)).text("text/plain")

@@ -10,7 +10,7 @@ from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.mailboxes import mailbox_of
 from contracts.values.times import utc_now
 
-from invitations.domain.guest import Failure, Guest, Told
+from invitations.domain.guest import Failure, Guest, SentContent, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,7 @@ def _told(guest: Guest, kind: MailKind, mail: Mail) -> Told:
         sequence=guest.asked_in,
         address=mail.recipient,
         message_id=mail.message_id,
+        content=SentContent.of(guest.meeting),
         organizer=mail.organizer,
         first_message_id=guest.told.first_message_id if guest.told else mail.message_id,
         at=utc_now(),

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from contracts.values.enums import DeliveryFailureCode, MailKind, MeetingStatus
+from contracts.values.enums import DeliveryFailureCode, LocationType, MailKind, MeetingStatus
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.text import email_key
-from contracts.values.times import Instant
+from contracts.values.times import Instant, LocalDateTime, Schedule, TimeZoneName
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -42,6 +42,28 @@ class News:
     """They are no longer a guest."""
 
 
+class SentContent(BaseModel):
+    """What a mail said about title, time and place, so that the next one can say what changed."""
+
+    model_config = _STORED
+
+    title: str | None
+    start_date_time: LocalDateTime
+    end_date_time: LocalDateTime
+    timezone: TimeZoneName
+    all_day: bool
+    location_type: LocationType
+    location_detail: str | None
+
+    @classmethod
+    def of(cls, meeting: MeetingState) -> Self:
+        return cls.model_validate({name: getattr(meeting, name) for name in cls.model_fields})
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.start_date_time, self.end_date_time, self.timezone, self.all_day)
+
+
 class Told(BaseModel):
     """The last mail that the mail server took from us for this guest."""
 
@@ -52,6 +74,7 @@ class Told(BaseModel):
     """The version of the meeting that asked for it."""
     address: str
     message_id: str
+    content: SentContent | None = None
     organizer: str | None = None
     """The ORGANIZER of the calendar part, which must not change."""
     first_message_id: str

@@ -14,6 +14,8 @@ from contracts.values.enums import Language
 from contracts.values.meeting import MeetingState
 from contracts.values.times import Schedule
 
+from invitations.domain.guest import SentContent
+
 CATALOGUES = Path(__file__).with_name("locales")
 
 
@@ -34,7 +36,7 @@ class Tongue:
         said = self.texts.gettext(text)
         return said % fields if fields else said
 
-    def when(self, meeting: MeetingState) -> str:
+    def when(self, meeting: MeetingState | SentContent) -> str:
         """When the meeting is, in its own zone, which is named."""
         return _when(meeting.schedule, self.language)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from contracts.values.enums import LocationType, MailKind, RsvpStatus
 from contracts.values.limits import MAX_LINE
+from contracts.values.meeting import MeetingState
 from contracts.values.text import sanitize_line, sanitize_text, web_link
 
 from invitations.adapters.mail.tongues import Tongue
-from invitations.domain.guest import Guest
+from invitations.domain.guest import Guest, SentContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Wording:
     headline: str
     note: str
     """What is expected of the guest, or what to know."""
+    before: dict[str, str]
+    """What the guest was told before, where it was something else: title, when, where."""
     title: str
     when: str
     where: str
@@ -46,16 +49,17 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
     """The words of the mail of this kind to this guest."""
     meeting, say = guest.meeting, tongue.say
     host = sanitize_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
-    title = sanitize_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting"))
+    told = _facts(meeting, host, tongue)
+    title = told["title"]
     return Wording(
         language=tongue.tag,
         subject=_subject(kind, title, tongue),
         headline=_headline(guest, kind, host, tongue),
         note=_note(guest, kind, tongue),
+        before=_before(guest, kind, host, tongue, told),
         title=title,
-        when=tongue.when(meeting),
-        where=sanitize_line(meeting.location_detail, max_length=MAX_LINE)
-        or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
+        when=told["when"],
+        where=told["where"],
         link=_web_link(meeting.meeting_link),
         provider=sanitize_line(meeting.meeting_provider, max_length=60),
         host=host,
@@ -64,6 +68,7 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
         accept=say("Accept"),
         decline=say("Decline"),
         labels={
+            "before": say("Before"),
             "when": say("When"),
             "where": say("Where"),
             "link": say("Join"),
@@ -72,6 +77,24 @@ def wording(guest: Guest, kind: MailKind, tongue: Tongue) -> Wording:
             "information": say("Information"),
         },
     )
+
+
+def _facts(meeting: MeetingState | SentContent, host: str, tongue: Tongue) -> dict[str, str]:
+    """Title, time and place in words."""
+    say = tongue.say
+    return {
+        "title": sanitize_line(meeting.title) or (say("Meeting with %(host)s", host=host) if host else say("Meeting")),
+        "when": tongue.when(meeting),
+        "where": sanitize_line(meeting.location_detail, max_length=MAX_LINE)
+        or (say("Online") if meeting.location_type is LocationType.ONLINE else ""),
+    }
+
+
+def _before(guest: Guest, kind: MailKind, host: str, tongue: Tongue, now: dict[str, str]) -> dict[str, str]:
+    if kind is not MailKind.UPDATE or guest.told is None or guest.told.content is None:
+        return {}
+    before = _facts(guest.told.content, host, tongue)
+    return {name: before[name] for name in now if before[name] != now[name]}
 
 
 def _subject(kind: MailKind, title: str, tongue: Tongue) -> str:
@@ -103,7 +126,10 @@ def _headline(guest: Guest, kind: MailKind, host: str, tongue: Tongue) -> str:
 
 def _note(guest: Guest, kind: MailKind, tongue: Tongue) -> str:
     if kind is MailKind.CANCELLATION:
-        return tongue.say("You do not need to do anything. Your calendar removes it.")
+        told = guest.told.content if guest.told and guest.told.content else guest.meeting
+        free = tongue.say("You are free again: %(when)s.", when=tongue.when(told))
+        nothing = tongue.say("You do not need to do anything. Your calendar removes it.")
+        return f"{free} {nothing}"
     match guest.person.rsvp_status:
         case RsvpStatus.ACCEPTED:
             return tongue.say("You have accepted. You can still change your answer.")
