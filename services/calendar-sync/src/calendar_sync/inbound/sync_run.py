@@ -47,6 +47,8 @@ class SyncRun:
     """The cursor that the last page gave."""
     shown_meetings: set[str] = field(default_factory=set)
     shown_copies: set[str] = field(default_factory=set)
+    met_series: set[str] = field(default_factory=set)
+    """Series that hosts made of copies, of which the instance that is the copy was shown."""
     series: set[str] = field(default_factory=set)
     """Series that changed."""
     unread: set[str] = field(default_factory=set)
@@ -91,6 +93,7 @@ class SyncRun:
         for event_id in unsettled.keys() & latest.keys():
             self.changed.add(unsettled[event_id])
             del latest[event_id]
+        await self._meet_series(latest)
         await self._see(latest)
 
     def _meet(self, copy: MirroredEventRef, found: EventChange) -> None:
@@ -101,6 +104,29 @@ class SyncRun:
                 self.changed.add(copy.meeting_uuid)
         elif copy.expected:
             self._miss(copy)
+
+    async def _meet_series(self, latest: dict[str, EventChange]) -> None:
+        """Of a series that a host made of a copy, one instance is the copy still: who writes it finds out which.
+
+        The others are events like any other.
+        """
+        series: dict[str, list[ExternalEvent]] = {}
+        for found in latest.values():
+            if isinstance(found, ExternalEvent) and found.series_id:
+                series.setdefault(found.series_id, []).append(found)
+        copies = await self.copies.of_events(self.key, list(series)) if series else {}
+        for series_id, copy in copies.items():
+            moved = copy.meeting_uuid in self.removed
+            if series_id in self.met_series or (copy.base_fingerprint is None and not moved):
+                continue  # it is known which instance is the copy
+            instances = sorted(series[series_id], key=lambda event: event.original_start)
+            at_its_time = (one for one in instances if copy.when and one.content.when.is_equivalent_to(copy.when))
+            own = next(at_its_time, instances[0] if moved else None)
+            self.shown_copies.add(series_id)
+            self.changed.add(copy.meeting_uuid)
+            if own is not None:
+                self.met_series.add(series_id)
+                del latest[own.event_id]
 
     def _miss(self, copy: MirroredEventRef) -> None:
         """A copy is missing: deleted, unless it left the window, or was written while the round was read."""

@@ -88,6 +88,7 @@ class GoogleChanges:
             etag=str(event.get("etag") or ""),
             ical_uid=reading.uid(event.get("iCalUID")),
             original_start=_original_start(event),
+            series_id=str(event.get("recurringEventId") or ""),
             content=reading.in_zone(content, zone),
             meeting_link=reading.url(event.get("hangoutLink"), *_video(event)),
             private=event.get("visibility") in _PRIVATE,

@@ -60,18 +60,30 @@ class GoogleCalendarWriter:
             answer = await self._call("get", access, eventId=marker.event_id)
         except NotFoundError:
             return []
-        return [_remote(answer, ours=_bears(answer, marker))]
+        return [_remote(await self._own(access, answer), ours=_bears(answer, marker))]
 
     async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
-        return _remote(await self._call("get", access, eventId=event_id), ours=True)
+        return _remote(await self._own(access, await self._call("get", access, eventId=event_id)), ours=True)
+
+    async def _own(self, access: CalendarAccess, event: Json) -> Json:
+        """Of a series that its owner has made of the event, the first instance is still the meeting's."""
+        start = part(event, "start")
+        original = start.get("dateTime") or start.get("date")
+        if event.get("status") == "cancelled" or not event.get("recurrence") or not original:
+            return event
+        answer = await self._call(
+            "instances", access, eventId=event["id"], originalStart=original, showDeleted=True, maxResults=1
+        )
+        return next(iter(objects(answer.get("items"))), event | {"status": "cancelled"})
 
     async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         """An event keeps its id when it is moved, which leaves a tombstone with the new organizer: the calendar."""
         marks = [f"{MEETING}={marker.meeting_uuid}", f"{DEPLOYMENT}={marker.deployment}"]
         listed = await self._call("list", access, privateExtendedProperty=marks, showDeleted=True)
-        here = [event for event in objects(listed.get("items")) if event.get("id") == event_id]
-        if any(event.get("status") != "cancelled" for event in here):
-            return _remote(here[0], ours=True)
+        here = [event for event in objects(listed.get("items")) if _is_or_has(event, event_id)]
+        for event in here:
+            if event.get("status") != "cancelled":
+                return _remote(await self._own(access, event), ours=True)
         for calendar_id in await self._others(access, here):
             event = await self._shown_in(CalendarAccess(access.token, calendar_id), event_id)
             if event and event.get("status") != "cancelled" and _bears(event, marker):
@@ -148,6 +160,12 @@ def written(content: EventContent, fields: frozenset[str]) -> Json:
             else:
                 body[name] = {"dateTime": moment.isoformat(), "timeZone": when.zone or "UTC", "date": None}
     return body
+
+
+def _is_or_has(event: Json, event_id: str) -> bool:
+    """Whether it is this event, or the series that this was an instance of: ids of instances begin with its id."""
+    shown = str(event.get("id"))
+    return event_id == shown or event_id.startswith(f"{shown}_")
 
 
 def _description(text: str) -> str:

@@ -5,14 +5,18 @@ Source: https://learn.microsoft.com/graph/api/resources/event
 Times are written in UTC: Graph knows only some zones, and a wall time in an autumn fold is ambiguous there.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from contracts.values.enums import SyncFailureCode
+from contracts.values.times import parse_instant
 
 from calendar_sync.providers.accounts import PRIMARY
 from calendar_sync.providers.errors import CallFailedError, unavailable
 from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.html_text import text_of_html, tidied
 from calendar_sync.providers.microsoft.client import GraphClient
+from calendar_sync.providers.parsing import objects
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
 
 Json = dict[str, Any]
@@ -27,6 +31,10 @@ MEETING, DEPLOYMENT, NUMBER = f"{_SET} meetingId", f"{_SET} deployment", f"{_SET
 
 MARKER = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
 """What to ``$expand`` to see the marker."""
+
+
+_SERIES_SPAN = timedelta(days=400)
+"""So far from where it was to be, the first occurrence of a series is looked for."""
 
 
 class MicrosoftCalendarWriter:
@@ -54,10 +62,29 @@ class MicrosoftCalendarWriter:
         answer = await self._call("GET", "/events", access, params=parameters)
         events = [event for event in answer.get("value", []) if marker_of(event)[1] == marker.deployment]
         events.sort(key=lambda event: str(event.get("createdDateTime")))
-        return [_remote(event, ours=True) for event in events]
+        return [_remote(await self._own(access, event), ours=True) for event in events]
 
     async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
-        return _remote(await self._call("GET", f"/events/{event_id}", access), ours=True)
+        return _remote(await self._own(access, await self._call("GET", f"/events/{event_id}", access)), ours=True)
+
+    async def _own(self, access: CalendarAccess, event: Json) -> Json:
+        """Of a series that its owner has made of the event, the first occurrence is still the meeting's."""
+        if event.get("type") != "seriesMaster":
+            return event
+        start = _instant(event["start"])
+        parameters = {
+            "startDateTime": (start - _SERIES_SPAN).isoformat(),
+            "endDateTime": (start + _SERIES_SPAN).isoformat(),
+            "$select": "id,originalStart",
+            "$top": "1000",
+        }
+        answer = await self._call("GET", f"/events/{event['id']}/instances", access, params=parameters)
+        for occurrence in objects(answer.get("value")):
+            if occurrence.get("originalStart") and parse_instant(occurrence["originalStart"]) == start:
+                return await self._call("GET", f"/events/{occurrence['id']}", access)
+        if "@odata.nextLink" in answer:
+            raise CallFailedError(unavailable("a series that is too long"))
+        return event | {"isCancelled": True}
 
     async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         # Ids stay when an event is moved, if that mailbox can give immutable ones; the marker stays in any case.
@@ -68,9 +95,17 @@ class MicrosoftCalendarWriter:
         self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
     ) -> RemoteEvent:
         body = written(content, fields)
-        return _remote(
-            await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body), ours=True
-        )
+        try:
+            answer = await self._change(access, held, body)
+        except CallFailedError as error:
+            if error.failure.code is not SyncFailureCode.INVALID_REQUEST or "isAllDay" not in body:
+                raise
+            # An occurrence of a series stays all day, or not, as the series is.
+            answer = await self._change(access, held, {name: body[name] for name in body if name != "isAllDay"})
+        return _remote(answer, ours=True)
+
+    async def _change(self, access: CalendarAccess, held: EventRef, body: Json) -> Json:
+        return await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body)
 
     async def remove(self, access: CalendarAccess, held: EventRef) -> None:
         await self._call("DELETE", f"/events/{held.event_id}", access, etag=held.etag)
