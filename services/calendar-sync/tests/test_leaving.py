@@ -2,12 +2,12 @@
 
 import pytest
 from calendar_sync.connections.model import Connection
-from calendar_sync.providers.accounts import Account
+from calendar_sync.providers.accounts import Account, GrantRevokedError
 from chassis.leases import Lease
 from contracts.api.errors import ErrorCode
 from contracts.messages.command import Actor
 from contracts.messages.replies import Outcome
-from contracts.values.enums import ConnectionStatus
+from contracts.values.enums import ConnectionStatus, SyncFailureCode
 
 from tests.support.calendars import Consents, GoogleConsents
 from tests.support.connections import House, new_actor
@@ -124,3 +124,18 @@ async def test_watching_ends_before_the_grant(house: House, google: GoogleConsen
     async with Workers(Leases(house.documents, REVOCATION, seconds=5), taking.work, concurrency=1, poll=0.05).running():
         await until(forgotten, what="the grant is forgotten")
     assert stopped == [(account, True)]
+
+
+async def test_a_lost_connection_can_be_ended_once(house: House, consents: Consents, actor: Actor) -> None:
+    account = await house.connect(actor, consents)
+    token = await house.accounts.access_token(account)
+    consents.withdraw(account.calendar_email)
+    with pytest.raises(GrantRevokedError):
+        await house.accounts.access_token(account, refused=token)
+    assert house.told()[-1].error_code is SyncFailureCode.TOKEN_REVOKED
+    assert (await house.disconnect(actor)).outcome is Outcome.OK
+    connection = await house.connection(actor)
+    assert (connection.status, connection.last_error_code) == (ConnectionStatus.DISCONNECTED, None)
+    last = house.told()[-1]
+    assert (last.status, last.error_code) == (ConnectionStatus.DISCONNECTED, None), "what was read is forgotten"
+    assert (await house.disconnect(actor)).outcome is Outcome.REJECTED

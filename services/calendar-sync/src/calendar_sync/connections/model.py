@@ -209,11 +209,15 @@ class Connection(BaseModel):
     # --- ending it ----------------------------------------------------------------------------------------------
 
     def disconnect(self, now: datetime) -> ConnectionChanged:
-        """The user ends it; the grant is put aside to be revoked.
+        """The user ends it; the grant is put aside to be revoked. A connection that was lost has none any more.
 
         Raises:
             ApiError: there is nothing to end.
         """
+        if self.ended_because is not None and self.provider is not None:
+            self.ended_because = None
+            self.trouble(None, None)
+            return self._changed(self.provider, now)
         if not self.is_connected or self.provider is None or self.subject is None or self.grant is None:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         leaving = PendingRevocation(
