@@ -14,7 +14,7 @@ from tests.support.connections import EMAIL, House
 
 pytestmark = pytest.mark.integration
 
-_REDEEM_AND_RENEW = """
+_EXCHANGE_AND_REFRESH = """
 import asyncio, json, os, sys
 from contextlib import AsyncExitStack
 from calendar_sync.bootstrap import oauth_clients
@@ -25,7 +25,7 @@ from contracts.values.enums import CalendarProvider
 async def main(provider, code, kept, results):
     async with AsyncExitStack() as started:
         login = (await oauth_clients(Settings(), started))[CalendarProvider(provider)]
-        granted = await login.redeem(code=code, kept=kept)
+        granted = await login.exchange_code(code=code, flow_state=kept)
         renewed = await login.renew(granted.grant)
         await login.revoke(renewed)
         with open(results, "w") as file:
@@ -43,7 +43,7 @@ async def test_no_library_tells_a_secret(house: House, consents: Consents, actor
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        _REDEEM_AND_RENEW,
+        _EXCHANGE_AND_REFRESH,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -194,13 +194,13 @@ class AuthorizationService:
         def change(connection: Connection) -> ConnectionUpdate:
             now = utc_now()
             encrypted = self._vault.seal(_written(granted), connection.connection_id)
-            flow_state = {
+            confirmation = {
                 "request_id": "",  # no repeat of the request finds it
                 "state_hash": _hashed_confirmation(token),
-                "sealed": encrypted,
+                "encrypted": encrypted,
                 "expires_at": now + _CONFIRMATION,
             }
-            connection.await_confirmation(claimed.consent.model_copy(update=flow_state), now)
+            connection.await_confirmation(claimed.consent.model_copy(update=confirmation), now)
             return ConnectionUpdate()
 
         connection = claimed.connection

@@ -197,7 +197,7 @@ class Connection(BaseModel):
         """
         self.grant = self.grant and anew(self.grant)
         self.leaving = [one.model_copy(update={"grant": anew(one.grant)}) for one in self.leaving]
-        self.consents = [one.model_copy(update={"sealed": anew(one.encrypted)}) for one in self._open_consents(now)]
+        self.consents = [one.model_copy(update={"encrypted": anew(one.encrypted)}) for one in self._open_consents(now)]
 
     def replace_grant(self, grant: str | None) -> None:
         self.grant = grant
