@@ -8,6 +8,7 @@ images, of MongoDB 8 (the stand-in is 6.0.5), or of a network of several machine
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -75,6 +76,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="keep images and logs here for the next rehearsal")
     parser.add_argument("--quick", action="store_true", help="kill only a few containers")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the engine is ended in any case
     reason = may_run() or _missing_packages(install=options.yes)
     if reason:
         print(f"SKIPPED: no rehearsal of the deployment here: {reason}")
