@@ -117,3 +117,20 @@ def test_an_error_example_is_an_entry_of_the_error_table() -> None:
             if media["schema"] == ERROR_BODY:
                 code = ErrorCode.of(media["example"]["errorCode"])
                 assert (code.code, code.message) == (media["example"]["errorCode"], media["example"]["message"])
+
+
+def test_operations_have_short_names_that_are_nobody_elses() -> None:
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch("[a-z]+([A-Z][a-z]+){1,4}", name) for name in names), names
+    assert {"createMeeting", "listMeetings", "searchMeetings", "updateMeeting", "answerInvitation"} <= set(names)
+
+
+def test_schemas_have_plain_names_and_a_server_is_named() -> None:
+    assert all(re.fullmatch("[A-Za-z]+", name) for name in DOCUMENT["components"]["schemas"])
+    assert DOCUMENT["servers"]
+
+
+def test_a_request_made_of_the_examples_of_its_fields_is_a_meeting_that_can_be_held() -> None:
+    fields = DOCUMENT["components"]["schemas"]["CreateMeetingBody"]["properties"]
+    assert fields["startDateTime"]["examples"] < fields["endDateTime"]["examples"]

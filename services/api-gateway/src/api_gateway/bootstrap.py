@@ -26,7 +26,7 @@ from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.calendar import calendar_routes
 from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_list_routes, meeting_routes
-from api_gateway.adapters.http.openapi import describe
+from api_gateway.adapters.http.openapi import describe, operation_id
 from api_gateway.adapters.http.protection import Gatekeeper, ReadLimits
 from api_gateway.adapters.http.root import root_routes
 from api_gateway.adapters.http.search import reference_routes, search_routes
@@ -100,7 +100,13 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lifespan) -> FastAPI:
     """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
     app = FastAPIOffline(
-        title="Meetings API", version="1.0.0", lifespan=lifespan, redirect_slashes=False, telemetry=NO_TELEMETRY
+        title="Meetings API",
+        version="1.0.0",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+        generate_unique_id_function=operation_id,
+        servers=[{"url": settings.public_base_url}],
     )
     if settings.docs_site_url:
         app.openapi_external_docs = {"url": settings.docs_site_url, "description": "First steps, how-to, events"}

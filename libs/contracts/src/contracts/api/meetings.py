@@ -116,6 +116,10 @@ class Page(Contract, Generic[Item]):
     total_pages: int
 
 
+class MeetingPage(Page[MeetingSummary]):
+    """One page of a list of meetings."""
+
+
 class ResendInvitation(Contract):
     """What a resend did for one recipient."""
 

@@ -24,7 +24,7 @@ class ScheduleFields(Contract):
     """When a meeting is: wall-clock times in an IANA zone, as the caller gave them."""
 
     start_date_time: LocalDateTime
-    end_date_time: LocalDateTime
+    end_date_time: LocalDateTime = Field(examples=["2026-06-15T15:45:00"])
     timezone: TimeZoneName
     all_day: bool = False
 

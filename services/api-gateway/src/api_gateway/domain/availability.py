@@ -20,7 +20,7 @@ class AvailabilityBody(Contract):
         list[ForeignId], Field(min_length=1, max_length=MAX_PEOPLE_CHECKED), at_most(MAX_PEOPLE_CHECKED)
     ]
     start_date_time: LocalDateTime
-    end_date_time: LocalDateTime
+    end_date_time: LocalDateTime = Field(examples=["2026-06-15T15:45:00"])
     timezone: TimeZoneName | None = Field(default=None, description="of the window; UTC unless given")
 
     @property

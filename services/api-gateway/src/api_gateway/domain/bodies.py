@@ -91,7 +91,7 @@ class CreateMeetingBody(_Texts, _People):
     """A meeting to create."""
 
     start_date_time: LocalDateTime
-    end_date_time: LocalDateTime
+    end_date_time: LocalDateTime = Field(examples=["2026-06-15T15:45:00"])
     timezone: TimeZoneName
     all_day: StrictBool | None = None
     location_type: LocationType
@@ -114,7 +114,7 @@ class UpdateMeetingBody(_Texts, _People):
     """What to change of a meeting: null or absent = unchanged, an empty string clears, a list replaces its kind."""
 
     start_date_time: LocalDateTime | None = None
-    end_date_time: LocalDateTime | None = None
+    end_date_time: LocalDateTime | None = Field(default=None, examples=["2026-06-15T15:45:00"])
     timezone: TimeZoneName | None = None
     all_day: StrictBool | None = None
     location_type: LocationType | None = None

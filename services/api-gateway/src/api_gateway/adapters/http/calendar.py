@@ -68,7 +68,7 @@ def _for_callers(backend: Backend, browsers: BrowserCookies) -> APIRouter:
         return _outcome(await backend.calendar.disconnect(wish))
 
     @router.post("/sync", response_model=CalendarSyncResult, responses=errors(409))
-    async def pull_calendar(wish: CurrentWish) -> Response:
+    async def sync_calendar(wish: CurrentWish) -> Response:
         """Pull what changed in the calendar; `IN_PROGRESS` when that takes longer than the request may."""
         reply = await backend.calendar.sync(wish)
         if reply is None:

@@ -6,7 +6,7 @@ from typing import Any
 from contracts.api.availability import Availabilities
 from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView
 from contracts.api.errors import ErrorBody, ErrorCode
-from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
+from contracts.api.meetings import MeetingPage, MeetingSummary, MeetingView, ParticipantView, ResendInvitation
 from contracts.model import Contract
 
 from api_gateway.adapters.http.answers import Accepted
@@ -121,7 +121,7 @@ REQUESTS: dict[type[Contract], dict[str, Any]] = {
 ANSWERS: tuple[Contract, ...] = (
     MeetingView.model_validate(_CREATE | _STATE | _PEOPLE),
     _SUMMARY,
-    Page[MeetingSummary](content=[_SUMMARY], page=0, size=20, total_elements=1, total_pages=1),
+    MeetingPage(content=[_SUMMARY], page=0, size=20, total_elements=1, total_pages=1),
     ParticipantView.model_validate(_PARTICIPANT),
     ResendInvitation.model_validate(
         {"email": "jane.roe@example.com", "lastInvitationResentAt": "2026-06-10T08:30:00.000Z"}

@@ -77,7 +77,7 @@ def _for_programs(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=PublicJsonRoute)
 
     @router.put(_PATH, response_model=ParticipantView, responses=errors(404, 409, 412, public=True) | ACCEPTED)
-    async def answer_as_participant(
+    async def answer_invitation_by_link(
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,
         conditions: RequestConditions,
@@ -96,7 +96,7 @@ def _for_people(backend: Backend) -> APIRouter:
 
     @router.head(_PATH, include_in_schema=False)
     @router.get(_PATH, response_class=HTMLResponse, responses=_PAGES)
-    async def rsvp_page(
+    async def show_rsvp_page(
         *,
         request: Request,
         meeting_uuid: MeetingUuid,
@@ -117,7 +117,7 @@ def _for_people(backend: Backend) -> APIRouter:
         return await _record(request, guest, status, token)
 
     @router.post(_PATH, response_class=HTMLResponse, responses=_PAGES)
-    async def rsvp_form(
+    async def submit_rsvp_form(
         request: Request,
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
+from contracts.api.meetings import MeetingPage, MeetingView, ParticipantView, ResendInvitation
 from contracts.api.queries import GetMeeting, ListCalendar
 from fastapi import APIRouter, Query, Response
 
@@ -62,7 +62,7 @@ def meeting_list_routes(backend: Backend) -> APIRouter:
     """The list of meetings."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=ReadRoute)
 
-    @router.get("", response_model=Page[MeetingSummary], responses=errors())
+    @router.get("", response_model=MeetingPage, responses=errors())
     async def list_meetings(caller: CurrentCaller, page: PageNumber = 0, size: PageSize = 20) -> Response:
         """The meetings on the caller's calendar, the latest start first."""
         return answer(await backend.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))

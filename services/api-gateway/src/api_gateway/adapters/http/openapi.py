@@ -5,7 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic.alias_generators import to_camel
 
 from api_gateway.adapters.http.examples import error_example, error_meaning, examples
 from api_gateway.adapters.http.protection import CallerRoute
@@ -19,14 +20,20 @@ body, whose `errorCode` clients switch on. Times of meetings are local date-time
 [Fields and operators of filters](/docs/filters)
 """
 
+# The examples are the demo user's whose token the local run prints: pages that fill them in send a true request.
 _HEADERS: tuple[tuple[str, bool, str, str], ...] = (
     ("x-tenant-uuid", True, "tenant context", "T019A16FF372A70B5A9307B00CE85E4DA"),
     ("x-user-id", True, "the current user's id", "TS019C06688AA57248B9EA5325DBDFC48E"),
-    ("x-user-email", True, "the current user's e-mail", "adviser@example.com"),
+    ("x-user-email", True, "the current user's e-mail", "valentina.rojas@andes.example.com"),
     ("x-user-type", True, "`TENANT_STAFF`, `PARTNER_STAFF` or `CLIENT`", "TENANT_STAFF"),
-    ("x-tenant-code", False, "tenant code", "acme"),
-    ("x-partner-uuid", False, "partner context of partner staff", "P019A16FF372A70B5A9307B00CE85E4DA"),
+    ("x-tenant-code", False, "tenant code", "ANDES"),
+    ("x-partner-uuid", False, "partner context of partner staff", ""),
 )
+
+
+def operation_id(route: APIRoute) -> str:
+    """The endpoint's name as clients call it: stable while paths change, and short."""
+    return to_camel(route.name)
 
 
 def describe(app: FastAPI) -> None:
@@ -46,6 +53,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description=DESCRIPTION,
         routes=app.routes,
+        servers=app.servers,
         external_docs=app.openapi_external_docs,
     )
     components = schema.setdefault("components", {})
@@ -91,7 +99,7 @@ def _header_parameters() -> list[dict[str, Any]]:
             "required": required,
             "description": description,
             "schema": {"type": "string"},
-            "example": example,
+            **({"example": example} if example else {}),
         }
         for name, required, description, example in _HEADERS
     ]

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from contracts.api.meetings import MeetingSummary, Page
+from contracts.api.meetings import MeetingPage
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
@@ -24,7 +24,7 @@ def search_routes(backend: Backend) -> APIRouter:
 
     @router.post(
         "",
-        response_model=Page[MeetingSummary],
+        response_model=MeetingPage,
         responses=errors(),
         description=f"The meetings on the caller's calendar that fulfil all filters, in summary form. "
         f"Fields, operators and rules: [the filter reference]({REFERENCE_PATH}).",
