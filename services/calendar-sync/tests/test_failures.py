@@ -49,3 +49,14 @@ def test_others_are_failures_that_pass_or_do_not(
     assert isinstance(found, CallFailedError)
     assert (found.failure.code, found.failure.passing) == (code, passing)
     assert found.failure.retry_after == (7 if passing else None)
+
+
+@pytest.mark.parametrize("reason", ["Ann <ann@example.com> may not", "x" * 65, "ErrorX\nY"])
+def test_only_error_codes_of_a_provider_are_repeated(reason: str) -> None:
+    for status in (400, 403, 429, 503):
+        error = problem(status, reason)
+        assert isinstance(error, CallFailedError)
+        assert reason not in error.failure.reason
+    known = problem(400, "ErrorInvalidRequest")
+    assert isinstance(known, CallFailedError)
+    assert "400 ErrorInvalidRequest" in known.failure.reason

@@ -1,9 +1,12 @@
 """Failures of provider calls, by what they mean to a sync: retry, reconnect, or give up."""
 
+import re
 from dataclasses import dataclass
 
 from contracts.values.enums import SyncFailureCode
 
+_ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+"""What error codes of providers look like; anything else may hold personal data."""
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
 
 
@@ -59,7 +62,7 @@ def problem(
 
 
 def _failure(status: int, reason: str, retry_after: float | None) -> Failure:
-    said = f"{status} {reason}".strip()
+    said = f"{status} {reason if _ERROR_CODE.fullmatch(reason) else ''}".strip()
     if status == 429 or (status == 403 and reason in _RATE_REASONS):
         return Failure(
             SyncFailureCode.RATE_LIMITED, f"The calendar provider wants fewer requests ({said}).", True, retry_after
