@@ -111,7 +111,6 @@ class FakeMirroredEvents:
     """The copies of our own meetings in one account."""
 
     known: dict[str, MirroredEventRef] = field(default_factory=dict)
-    begin: dict[str, datetime] = field(default_factory=dict)
     settling: set[str] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
     looks: list[RecheckRequest] = field(default_factory=list)
@@ -120,7 +119,6 @@ class FakeMirroredEvents:
         self, meeting_uuid: str, event: ExternalEvent, *, expected: bool = True, written_at: datetime | None = None
     ) -> None:
         content = event.content
-        self.begin[event.event_id] = content.when.starts_at
         self.known[event.event_id] = MirroredEventRef(
             meeting_uuid, event.event_id, content.fingerprint, expected, content.when, written_at
         )
@@ -129,8 +127,8 @@ class FakeMirroredEvents:
         return {one: self.known[one] for one in event_ids if one in self.known}
 
     async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[MirroredEventRef]]:
-        within = [one for one, at in self.begin.items() if window.begins <= at < window.ends]
-        yield [self.known[one] for one in within if self.known[one].expected]
+        expected = (one for one in self.known.values() if one.expected and one.when is not None)
+        yield [one for one in expected if one.when.starts_at < window.ends and one.when.ends_at > window.begins]
 
     async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
         return self.settling & set(meeting_uuids)
