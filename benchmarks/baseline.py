@@ -27,7 +27,7 @@ from contracts.values.times import utc_now
 from fastapi import FastAPI
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
-from meeting_core.application.deciding import decide
+from meeting_core.application.commands import execute_command
 from meeting_core.application.queries import Queries
 from meeting_core.settings import Settings as CoreSettings
 
@@ -41,7 +41,7 @@ class _Here:
 
     async def request(self, command: Command, *, key: str) -> Reply:
         works = await self._writer.load([command])
-        reply = decide(works[key], command, utc_now())
+        reply = execute_command(works[key], command, utc_now())
         await self._writer.save(list(works.values()))
         return _as_answered(reply)
 

@@ -59,7 +59,7 @@ def grow(meetings: Collection[Document], start: int, end: int) -> None:
 def _document(number: int) -> Document:
     meeting = _meeting(number)
     if meeting.tenant_uuid == EVERYWHERE.tenant_uuid:
-        meeting.calendar.append(EVERYWHERE.user_id)
+        meeting.visible_to_user_ids.append(EVERYWHERE.user_id)
     return {**to_document(meeting), "outbox": []}
 
 
@@ -79,7 +79,7 @@ def _meeting(number: int) -> Meeting:
         content=_content(chance),
         invitees=[*_invitees(chance, tenant_number, colleagues)],
     )
-    meeting, _ = Meeting.create(command, _CREATED)
+    meeting = Meeting.create(command, _CREATED)
     if chance.random() < 0.1:
         meeting.status = MeetingStatus.CANCELED
     meeting.participants = [
@@ -89,7 +89,7 @@ def _meeting(number: int) -> Meeting:
 
 
 def _content(chance: random.Random) -> MeetingContent:
-    """Work hours in quarters, mostly; one in 50 takes whole days, and a few of these take weeks."""
+    """UnitOfWork hours in quarters, mostly; one in 50 takes whole days, and a few of these take weeks."""
     day = FIRST_DAY + timedelta(days=chance.randrange(_DAYS))
     all_day = chance.random() < 0.02
     if all_day:

@@ -177,7 +177,8 @@ def _created(number: int) -> Received[MeetingCreated]:
         ),
         invitees=[_invitee(number, guest) for guest in range(_GUESTS_OF_A_MEETING)],
     )
-    meeting, event = Meeting.create(command, datetime.now(UTC))
+    meeting = Meeting.create(command, datetime.now(UTC))
+    [event] = meeting.collect_events()
     envelope = Envelope(
         type="meetings.meeting.created.v1",
         source="meeting-core",

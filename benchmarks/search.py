@@ -86,8 +86,8 @@ class Questions:
     def cases(self) -> list[Case]:
         active = [Condition(field="status", operator=Operator.EQUALS, operands=["ACTIVE"])]
         since = [*active, Condition(field="startDateTime", operator=Operator.GREATER_THAN_OR_EQUAL, operands=[_SINCE])]
-        calendar = {"tenantUuid": _CALLER.tenant_uuid, "calendar": _CALLER.user_id}
-        everything = calendar | {"calendar": EVERYWHERE.user_id}
+        calendar = {"tenantUuid": _CALLER.tenant_uuid, "visibleToUserIds": _CALLER.user_id}
+        everything = calendar | {"visibleToUserIds": EVERYWHERE.user_id}
         active_by_hand = calendar | {"status": "ACTIVE"}
         since_by_hand = active_by_hand | {"content.startDateTime": {"$gte": _SINCE}}
         noon = FIRST_DAY.replace(tzinfo=UTC) + timedelta(days=500, hours=12)

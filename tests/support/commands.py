@@ -21,8 +21,8 @@ from contracts.transport.registry import MESSAGE_TYPES
 from contracts.values.enums import LocationType, ParticipantType, RsvpStatus, UserType
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee, MeetingContent
-from meeting_core.application.deciding import decide
-from meeting_core.application.work import Work
+from meeting_core.application.commands import execute_command
+from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.meeting import Meeting
 
 MEETING = "M019A16FF372A70B5A9307B00CE85E4DA"
@@ -156,7 +156,7 @@ class Desk:
     """One meeting in hand. Each command is carried out a minute after the one before."""
 
     def __init__(self, *opening: Command) -> None:
-        self.work = Work()
+        self.uow = UnitOfWork()
         self.now = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
         for command in opening:
             self.done(command)
@@ -164,7 +164,7 @@ class Desk:
     def decided(self, command: Command) -> Reply:
         """What the caller is answered."""
         self.now += timedelta(minutes=1)
-        return decide(self.work, command, self.now)
+        return execute_command(self.uow, command, self.now)
 
     def done(self, command: Command) -> Reply:
         """The same, of a command that must succeed."""
@@ -189,20 +189,20 @@ class Desk:
 
     @property
     def meeting(self) -> Meeting:
-        assert self.work.meeting is not None
-        return self.work.meeting
+        assert self.uow.meeting is not None
+        return self.uow.meeting
 
     @property
     def events(self) -> list[MeetingEvent]:
         """All that was said so far, oldest first."""
         return [
             cast("MeetingEvent", MESSAGE_TYPES[envelope.type].body.model_validate_json(said.value))
-            for envelope, said in zip(self.envelopes, self.work.said, strict=True)
+            for envelope, said in zip(self.envelopes, self.uow.new_records, strict=True)
         ]
 
     @property
     def envelopes(self) -> list[Envelope]:
-        return [Envelope.from_headers(said.headers) for said in self.work.said]
+        return [Envelope.from_headers(said.headers) for said in self.uow.new_records]
 
     def uuid_of(self, email: str) -> str:
         """The participantUuid of whoever has this address."""

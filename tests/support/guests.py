@@ -10,7 +10,7 @@ from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
 from invitations.domain.guest import Guest, SentContent, Told
 from invitations.domain.news import news_of
-from meeting_core.application.noting import note_copy
+from meeting_core.application.event_handlers import apply_mirrored_event_change
 
 from tests.support.commands import MEETING, TENANT, Desk, create
 from tests.support.outside_events import copy_changed, copy_removed
@@ -41,13 +41,13 @@ class Guestbook:
     def take_over(self, **changes: Any) -> None:
         """The host changes the meeting in their own calendar, and every guest hears of it."""
         before = len(self.desk.events)
-        note_copy(self.desk.work, copy_changed(change_id=uuid7_hex(), **changes), self.desk.now)
+        apply_mirrored_event_change(self.desk.uow, copy_changed(change_id=uuid7_hex(), **changes), self.desk.now)
         self._hear_since(before)
 
     def take_back(self) -> None:
         """The host deletes the meeting in their own calendar, and every guest hears of it."""
         before = len(self.desk.events)
-        note_copy(self.desk.work, copy_removed(change_id=uuid7_hex()), self.desk.now)
+        apply_mirrored_event_change(self.desk.uow, copy_removed(change_id=uuid7_hex()), self.desk.now)
         self._hear_since(before)
 
     def _hear_since(self, before: int) -> None:

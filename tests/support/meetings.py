@@ -18,8 +18,9 @@ from contracts.values.enums import (
 )
 from contracts.values.meeting import HostFields, MeetingContent
 from hypothesis import strategies as st
-from meeting_core.domain.meeting import Meeting, SyncState
+from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
+from meeting_core.domain.sync_state import SyncState
 
 from tests.support.commands import TENANT
 

@@ -6,7 +6,8 @@ import pytest
 from contracts.messages.calendar_events import InvitationAnswered
 from contracts.messages.meeting_events import ParticipantResponded
 from contracts.values.enums import RsvpStatus
-from meeting_core.application.noting import note_calendar_answer
+from meeting_core.application.event_handlers import apply_calendar_answer
+from meeting_core.domain.derived import busy_user_ids
 
 from tests.support.commands import (
     COLLEAGUE,
@@ -54,16 +55,16 @@ def colleague(desk: Desk) -> RsvpStatus:
 
 def hear(desk: Desk, *told: InvitationAnswered) -> RsvpStatus:
     for one in told:
-        note_calendar_answer(desk.work, one, NOW)
+        apply_calendar_answer(desk.uow, one, NOW)
     return colleague(desk)
 
 
 def test_an_answer_in_the_own_calendar_counts_and_frees_their_time(desk: Desk) -> None:
-    assert COLLEAGUE.user_id in desk.meeting.busy
+    assert COLLEAGUE.user_id in busy_user_ids(desk.meeting)
     before = desk.meeting.version
     assert hear(desk, said(DECLINED)) is DECLINED
-    assert COLLEAGUE.user_id not in desk.meeting.busy
-    assert HOST.user_id in desk.meeting.busy
+    assert COLLEAGUE.user_id not in busy_user_ids(desk.meeting)
+    assert HOST.user_id in busy_user_ids(desk.meeting)
     assert desk.meeting.version == before + 1
     event = desk.events[-1]
     assert isinstance(event, ParticipantResponded)

@@ -18,7 +18,7 @@ from contracts.values.times import utc_now
 from meeting_core.adapters import command_archive
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.meetings import MeetingWriter
-from meeting_core.application.deciding import decide
+from meeting_core.application.commands import execute_command
 from meeting_core.settings import Settings
 from pydantic import SecretStr
 
@@ -39,9 +39,9 @@ class Core:
 
     async def carry_out(self, *commands: UpdateMeeting) -> list[Reply]:
         works = await self.writer.load(commands)
-        replies = [decide(works[MEETING], command, utc_now()) for command in commands]
+        replies = [execute_command(works[MEETING], command, utc_now()) for command in commands]
         for work in works.values():
-            work.said.clear()
+            work.new_records.clear()
         await self.writer.save(list(works.values()))
         return replies
 
@@ -54,8 +54,8 @@ async def core(mongodb_uri: str) -> AsyncIterator[Core]:
         await archive.create_indexes(command_archive.INDEXES)
         core = Core(database.collection(f"meetings_{uuid7_hex()}"), archive)
         works = await core.writer.load([create()])
-        decide(works[MEETING], create(), utc_now())
-        works[MEETING].said.clear()
+        execute_command(works[MEETING], create(), utc_now())
+        works[MEETING].new_records.clear()
         await core.writer.save(list(works.values()))
         yield core
 
@@ -87,7 +87,7 @@ async def test_every_key_of_a_day_is_remembered_and_the_document_stays_small(cor
 async def test_records_are_archived_before_the_document_drops_them(core: Core) -> None:
     await core.carry_out(*(keyed(number) for number in range(MAX_WITH_KEY)))
     works = await core.writer.load([keyed(-1)])
-    decide(works[MEETING], keyed(-1), utc_now())
+    execute_command(works[MEETING], keyed(-1), utc_now())
     await core.carry_out(update(title="By another writer"))
     with pytest.raises(ConflictError):
         await core.writer.save(list(works.values()))

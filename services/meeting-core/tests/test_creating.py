@@ -107,7 +107,7 @@ def test_the_end_is_after_the_start_as_instants_and_within_a_year(
     assert reply.error.code == ErrorCode.VALIDATION_FAILED.code
     assert reply.error.details is not None
     assert reply.error.details[0].startswith("endDateTime: ")
-    assert desk.work.meeting is None
+    assert desk.uow.meeting is None
     assert desk.events == []
 
 

@@ -5,6 +5,7 @@ from contracts.api.errors import ErrorCode
 from contracts.messages.command import Actor
 from contracts.messages.meeting_events import MeetingCanceled, MeetingRemovedFromCalendar, ParticipantResponded
 from contracts.values.enums import MeetingStatus, RsvpStatus
+from meeting_core.domain.derived import busy_user_ids
 
 from tests.support.commands import (
     CLIENT,
@@ -45,9 +46,9 @@ def test_canceled_is_the_end() -> None:
 
 def test_a_canceled_meeting_takes_nobodys_time() -> None:
     desk = Desk(create(staff()))
-    assert desk.meeting.busy == sorted([HOST.user_id, COLLEAGUE.user_id])
+    assert busy_user_ids(desk.meeting) == sorted([HOST.user_id, COLLEAGUE.user_id])
     desk.done(cancel())
-    assert desk.meeting.busy == []
+    assert busy_user_ids(desk.meeting) == []
 
 
 def test_only_a_canceled_meeting_can_be_hidden() -> None:
@@ -57,14 +58,14 @@ def test_only_a_canceled_meeting_can_be_hidden() -> None:
 def test_hiding_takes_it_off_the_callers_calendar_alone_and_hiding_twice_changes_nothing() -> None:
     desk = Desk(create(contact(), staff()), cancel())
     desk.done(hide(by=CLIENT))
-    assert desk.meeting.calendar == sorted([COLLEAGUE.user_id, HOST.user_id])
+    assert desk.meeting.visible_to_user_ids == sorted([COLLEAGUE.user_id, HOST.user_id])
     event = desk.events[-1]
     assert isinstance(event, MeetingRemovedFromCalendar)
     assert event.user_uuid == CLIENT.user_id
     assert desk.done(hide(by=CLIENT)).version == 3
     assert len(desk.events) == 3
     desk.done(hide())
-    assert desk.meeting.calendar == [COLLEAGUE.user_id]
+    assert desk.meeting.visible_to_user_ids == [COLLEAGUE.user_id]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_the_host_has_nothing_to_answer() -> None:
 def test_a_decline_frees_the_time_and_an_answer_does_not_count_as_a_new_revision() -> None:
     desk = Desk(create(staff()))
     desk.done(answer(RsvpStatus.DECLINED, by=COLLEAGUE))
-    assert desk.meeting.busy == [HOST.user_id]
+    assert busy_user_ids(desk.meeting) == [HOST.user_id]
     assert desk.meeting.ical_sequence == 0
 
 

@@ -21,7 +21,7 @@ from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
-from meeting_core.application.deciding import decide
+from meeting_core.application.commands import execute_command
 from meeting_core.application.handling import Handling
 from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.domain.meeting import Meeting
@@ -59,7 +59,7 @@ class Core:
         archive = CommandArchive(hosts, retention=timedelta(days=1))
         writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60), archive)
         budgets = MailBudgetRepository(hosts, MailAllowance())
-        self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, decide)
+        self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, execute_command)
 
     async def hear(self, *told: Contract) -> None:
         """These messages come in one batch."""
@@ -128,7 +128,7 @@ async def test_what_comes_again_is_neither_stored_nor_told_again(core: Core) -> 
     await core.hear(*told)
     assert (core.said, await core.meetings.find_one({"_id": OUTSIDE})) == (said, stored)
     meeting = await core.meeting()
-    assert (meeting.status, meeting.calendar) == (MeetingStatus.CANCELED, [])
+    assert (meeting.status, meeting.visible_to_user_ids) == (MeetingStatus.CANCELED, [])
     await core.hear(seen("TS-A", 4))
     assert (await core.meeting()).status is MeetingStatus.ACTIVE
 

@@ -22,7 +22,9 @@ from contracts.values.enums import (
 from contracts.values.ids import uuid7_hex
 from hypothesis import given
 from hypothesis import strategies as st
-from meeting_core.application.noting import note_gone, note_seen
+from meeting_core.application.event_handlers import import_external_event, remove_external_event
+from meeting_core.domain.access import is_editable
+from meeting_core.domain.derived import busy_user_ids, duration_minutes
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer
 
@@ -37,9 +39,9 @@ A, B = actor("TS-A"), actor("TS-B")
 def note(desk: Desk, *told: ExternalEventUpserted | ExternalEventDeleted) -> Desk:
     for one in told:
         if isinstance(one, ExternalEventUpserted):
-            note_seen(desk.work, one, desk.now)
+            import_external_event(desk.uow, one, desk.now)
         else:
-            note_gone(desk.work, one, desk.now)
+            remove_external_event(desk.uow, one, desk.now)
     return desk
 
 
@@ -69,7 +71,7 @@ def test_an_event_organised_elsewhere_becomes_a_meeting_of_whose_calendar_it_is_
     assert view.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE
     (john,) = view.participants
     assert (john.participant_type, john.rsvp_status, john.can_resend) == (ParticipantType.EXTERNAL, ACCEPTED, False)
-    assert (desk.meeting.calendar, desk.meeting.busy) == (["TS-A"], ["TS-A"])
+    assert (desk.meeting.visible_to_user_ids, busy_user_ids(desk.meeting)) == (["TS-A"], ["TS-A"])
     (event,) = desk.events
     assert isinstance(event, MeetingCreated)
     assert event.meeting.source is MeetingSource.GOOGLE
@@ -80,7 +82,7 @@ def test_an_event_that_its_owner_organises_is_theirs() -> None:
     assert (meeting.hosted.host_uuid, meeting.hosted.externally_organized) == ("TS-A", False)
     assert (meeting.hosted.organizer_email, meeting.hosted.organizer_name) == ("ts-a@example.com", "Name of TS-A")
     assert meeting.source is MeetingSource.OUTLOOK
-    assert not meeting.is_editable
+    assert not is_editable(meeting)
 
 
 def test_the_organiser_becomes_host_whenever_their_calendar_is_seen() -> None:
@@ -94,7 +96,7 @@ def test_the_organiser_becomes_host_whenever_their_calendar_is_seen() -> None:
         assert meeting.content.title == "Lunch"
         assert people(meeting) == {"ts-b@example.com": ("TS-B", ACCEPTED)}
         assert meeting.participants[0].participant_type is ParticipantType.TENANT_STAFF
-        assert (meeting.calendar, meeting.busy) == (["TS-A", "TS-B"], ["TS-A", "TS-B"])
+        assert (meeting.visible_to_user_ids, busy_user_ids(meeting)) == (["TS-A", "TS-B"], ["TS-A", "TS-B"])
 
 
 def test_the_first_owner_stays_host_until_their_event_goes() -> None:
@@ -130,7 +132,7 @@ def test_each_person_is_there_once_and_the_organiser_is_no_guest() -> None:
 
 def test_two_users_of_one_account_are_both_owners() -> None:
     meeting = after(organised("TS-A", email="shared@example.com"), seen("TS-B", email="shared@example.com"))
-    assert meeting.calendar == ["TS-A", "TS-B"]
+    assert meeting.visible_to_user_ids == ["TS-A", "TS-B"]
     assert [one.participant_entity_uuid for one in meeting.participants] == ["TS-B"]
 
 
@@ -156,7 +158,7 @@ def test_of_a_private_event_nothing_is_known_but_its_time() -> None:
     assert meeting.content.title == "Busy"
     assert not {word for word in ("Surgery", "Clinic", "Secret", "a.co", "desk@example.org") if word in told}
     assert "Surgery" not in meeting.model_dump_json()
-    assert meeting.busy == ["TS-A"]
+    assert busy_user_ids(meeting) == ["TS-A"]
 
 
 def test_guests_who_do_not_see_each_other_in_their_calendars_do_not_here() -> None:
@@ -180,8 +182,8 @@ def test_a_hidden_guest_list_is_on_no_event() -> None:
     guests = [EventAttendee(email="alice@example.com"), EventAttendee(email="bob@example.com")]
     desk = note(Desk(), organised("TS-A", 1, guests=guests, guests_hidden=True), seen("TS-B", 1, guests_hidden=True))
     note(desk, organised("TS-A", 2, guests=guests[:1], guests_hidden=True), gone("TS-B"), gone("TS-A", 3))
-    assert len(desk.work.said) == 5
-    said = " ".join(str(record.value) for record in desk.work.said)
+    assert len(desk.uow.new_records) == 5
+    said = " ".join(str(record.value) for record in desk.uow.new_records)
     assert "TS-B" in said
     assert "alice" not in said
     assert "bob" not in said
@@ -255,21 +257,21 @@ def test_texts_are_cut_to_what_meetings_can_say() -> None:
 @pytest.mark.parametrize("all_day", [True, False])
 def test_an_event_that_ends_before_it_begins_takes_no_time(end: str, all_day: bool) -> None:
     meeting = after(seen(end_date_time=end, all_day=all_day))
-    assert 0 <= meeting.duration_minutes <= 24 * 60
+    assert 0 <= duration_minutes(meeting) <= 24 * 60
     assert meeting.content.schedule.ends_at >= meeting.content.schedule.starts_at
 
 
 def test_an_event_across_a_gap_of_the_clocks_does_not_end_before_it_begins() -> None:
     times = {"start_date_time": "2026-03-29T02:30:00", "end_date_time": "2026-03-29T03:10:00"}
     meeting = after(seen(timezone="Europe/Madrid", **times))
-    assert (meeting.duration_minutes, meeting.busy) == (0, [])
+    assert (duration_minutes(meeting), busy_user_ids(meeting)) == (0, [])
 
 
 def test_very_many_calendars_fit_into_one_document() -> None:
     book = "x" * 8_000
     desk = note(Desk(), *(seen(f"TS-{number}", description=book) for number in range(200)))
     note(desk, organised("TS-HOST", description=book))
-    assert len(desk.meeting.calendar) == 201
+    assert len(desk.meeting.visible_to_user_ids) == 201
     assert len(desk.meeting.model_dump_json()) < 1_000_000
     assert desk.meeting.content.description == book
 
@@ -284,7 +286,7 @@ def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_recor
     words = dict.fromkeys(("title", "location", "description"), "\U0001f600" * 9_000)
     desk = note(Desk(), *(organised("TS-A", number, guests=strangers(f"{number}"), **words) for number in (1, 2)))
     assert len(desk.meeting.participants) == 500
-    assert max(len(said.value) for said in desk.work.said) < 1_000_000
+    assert max(len(said.value) for said in desk.uow.new_records) < 1_000_000
 
 
 # --- what becomes of it -------------------------------------------------------------------------------------------
@@ -304,10 +306,10 @@ def test_a_change_is_a_version_and_a_silent_event() -> None:
 
 def test_a_change_of_nothing_is_only_remembered() -> None:
     desk = note(Desk(), seen("TS-A", 1))
-    desk.work.touched = False
+    desk.uow.is_dirty = False
     note(desk, seen("TS-A", 5, busy=False))
-    assert (desk.meeting.version, len(desk.events), desk.work.touched) == (1, 1, True)
-    assert desk.meeting.busy == []
+    assert (desk.meeting.version, len(desk.events), desk.uow.is_dirty) == (1, 1, True)
+    assert busy_user_ids(desk.meeting) == []
     note(desk, seen("TS-A", 4, title="Late"))
     assert (desk.meeting.version, desk.meeting.content.title) == (1, "Lunch")
 
@@ -317,17 +319,21 @@ def test_what_was_heard_before_changes_nothing() -> None:
     desk = Desk()
     for count, one in enumerate(told, 1):
         note(desk, one)
-        desk.work.touched = False
+        desk.uow.is_dirty = False
         state = desk.meeting.model_dump()
         note(desk, *told[:count])
-        assert (desk.meeting.model_dump(), desk.work.touched) == (state, False)
+        assert (desk.meeting.model_dump(), desk.uow.is_dirty) == (state, False)
 
 
 def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:
     desk = note(Desk(), organised("TS-A", 1), seen("TS-B", 1), gone("TS-B", 2))
-    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, ["TS-A"])
+    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-A"])
     note(desk, gone("TS-A", 2))
-    assert (desk.meeting.status, desk.meeting.calendar, desk.meeting.busy) == (MeetingStatus.CANCELED, [], [])
+    assert (desk.meeting.status, desk.meeting.visible_to_user_ids, busy_user_ids(desk.meeting)) == (
+        MeetingStatus.CANCELED,
+        [],
+        [],
+    )
     assert isinstance(desk.events[-1], MeetingCanceled)
     view = Viewer(desk.meeting, A).full()
     assert (view.title, view.can_remove_from_calendar) == ("Lunch", False)
@@ -335,7 +341,7 @@ def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:
     note(desk, gone("TS-C", 1))
     assert len(desk.events) == 4
     note(desk, seen("TS-B", 3))
-    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, ["TS-B"])
+    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-B"])
     event = desk.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert "status" in event.changed
@@ -343,7 +349,7 @@ def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:
 
 
 def test_what_is_gone_before_it_was_seen_is_no_meeting() -> None:
-    assert note(Desk(), gone()).work.meeting is None
+    assert note(Desk(), gone()).uow.meeting is None
 
 
 def test_other_tenants_and_our_own_meetings_are_not_touched() -> None:
@@ -385,15 +391,15 @@ def test_an_answer_given_here_stands_until_the_calendars_answer_is_another() -> 
     desk = note(Desk(), organised("TS-A"), seen("TS-B", 1, answer=ACCEPTED))
     assert desk.decided(commands.answer(DECLINED, by=B)).error is None
     assert isinstance(desk.events[-1], ParticipantResponded)
-    assert desk.meeting.busy == ["TS-A"]
-    assert desk.meeting.calendar == ["TS-A", "TS-B"]  # who declined still sees it
+    assert busy_user_ids(desk.meeting) == ["TS-A"]
+    assert desk.meeting.visible_to_user_ids == ["TS-A", "TS-B"]  # who declined still sees it
     note(desk, seen("TS-B", 2, answer=ACCEPTED, title="New"), organised("TS-A", 2, title="New"))
     assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
     note(desk, seen("TS-B", 3, answer=UNKNOWN))
     assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
     note(desk, seen("TS-B", 4, answer=ACCEPTED))
     assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", ACCEPTED)
-    assert desk.meeting.busy == ["TS-A", "TS-B"]
+    assert busy_user_ids(desk.meeting) == ["TS-A", "TS-B"]
 
 
 def test_a_guests_known_answer_never_becomes_unknown() -> None:
@@ -461,11 +467,11 @@ def interleavings(draw: st.DrawFn, first: list[Any], second: list[Any]) -> list[
 
 def standing(desk: Desk) -> Any:
     """All that is seen of it. Which of two owners is the host depends on who came first, if neither organises it."""
-    meeting = desk.work.meeting
+    meeting = desk.uow.meeting
     if meeting is None or meeting.status is MeetingStatus.CANCELED:
         return None
     owners = {one.participant_entity_uuid: one.rsvp_status for one in meeting.participants if one.is_staff}
     organiser = None if meeting.hosted.externally_organized else meeting.hosted.host_uuid
     owners = {user: answer for user, answer in owners.items() if organiser}
     guests = sorted(one.email or "" for one in meeting.participants if not one.is_staff)
-    return meeting.content, organiser, owners, guests, meeting.calendar, meeting.busy
+    return meeting.content, organiser, owners, guests, meeting.visible_to_user_ids, busy_user_ids(meeting)

@@ -12,7 +12,7 @@ from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
 from meeting_core.adapters.mail_budgets import INDEXES, MailBudgetRepository
-from meeting_core.application.deciding import decide
+from meeting_core.application.commands import execute_command
 from meeting_core.domain.mail_budget import MailAllowance, MailBudget, MailBudgets
 from meeting_core.settings import Settings
 from pydantic import SecretStr
@@ -103,7 +103,7 @@ class Callers:
         )
 
     def decided(self, desk: Desk, command: object) -> Reply:
-        return decide(desk.work, command, self.now, self.budgets)  # type: ignore[arg-type]
+        return execute_command(desk.uow, command, self.now, self.budgets)  # type: ignore[arg-type]
 
     def error(self, desk: Desk, command: object) -> ReplyError:
         reply = self.decided(desk, command)
@@ -188,7 +188,7 @@ async def collection(mongodb_uri: str) -> AsyncIterator[Collection]:
 
 
 def spent(budgets: MailBudgets, actor: Actor, mails: int) -> bool:
-    reply = decide(Desk().work, create(*guests(mails), by=actor), datetime.now(UTC), budgets)
+    reply = execute_command(Desk().uow, create(*guests(mails), by=actor), datetime.now(UTC), budgets)
     return reply.outcome is Outcome.OK
 
 

@@ -17,7 +17,7 @@ from contracts.messages.meeting_events import (
     ParticipantResponded,
 )
 from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, RsvpStatus
-from meeting_core.application.noting import note_mail, note_reply
+from meeting_core.application.event_handlers import apply_delivery, apply_mail_reply
 from meeting_core.domain.participants import Participant
 
 from tests.support.commands import MEETING, TENANT, Desk, answer, at, cancel, create, guest, update
@@ -55,7 +55,7 @@ def replied(
         rsvp_status=status,
         tentative=tentative,
     )
-    note_reply(desk.work, reply, NOW + timedelta(minutes=minutes))
+    apply_mail_reply(desk.uow, reply, NOW + timedelta(minutes=minutes))
     return jane(desk).rsvp_status
 
 
@@ -129,8 +129,8 @@ def test_a_proposal_is_told_once_and_changes_neither_time_nor_answer(desk: Desk)
         comment="Later?",
     )
     before = desk.meeting.content
-    note_reply(desk.work, proposal, NOW)
-    note_reply(desk.work, proposal, NOW)
+    apply_mail_reply(desk.uow, proposal, NOW)
+    apply_mail_reply(desk.uow, proposal, NOW)
     told = [event for event in desk.events if isinstance(event, ParticipantProposedNewTime)]
     assert [(one.starts_at, one.comment) for one in told] == [(NOW, "Later?")]
     assert (desk.meeting.content, jane(desk).rsvp_status) == (before, ACCEPTED)
@@ -149,7 +149,7 @@ def test_a_mail_that_came_back_is_a_failure_and_what_came_before_it_is_no_news(d
     returned = MailFailed.model_validate(mail | {"failure_code": code, "failure_reason": "550"})
     mails: list[DeliveryEvent] = [delivered, returned, delivered, returned]
     for one in mails:
-        note_mail(desk.work, one)
+        apply_delivery(desk.uow, one)
     assert [type(event) for event in desk.events[1:]] == [InvitationDelivered, InvitationFailed]
     assert jane(desk).last_mail is not None
     assert jane(desk).last_mail.failure_code is code

@@ -8,7 +8,7 @@ from contracts.api.errors import ErrorCode
 from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
 from contracts.messages.meeting_events import InvitationDelivered, InvitationFailed
 from contracts.values.enums import DeliveryFailureCode, MailKind
-from meeting_core.application.noting import note_mail
+from meeting_core.application.event_handlers import apply_delivery
 from meeting_core.domain.views import Viewer
 
 from tests.support.commands import CLIENT, HOST, MEETING, Desk, answer, contact, create, guest, update
@@ -40,7 +40,7 @@ def _about(desk: Desk, sequence: int, participant_uuid: str | None) -> dict[str,
 
 def note(desk: Desk, *mails: DeliveryEvent) -> None:
     for mail in mails:
-        note_mail(desk.work, mail)
+        apply_delivery(desk.uow, mail)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_delivery_is_told_to_everybody_as_a_version_of_its_own(desk: Desk) -> 
     assert (event.participant_uuid, event.kind) == (desk.uuid_of(JANE), MailKind.INVITATION)
     assert [envelope.sequence for envelope in desk.envelopes] == [1, 2]
     assert desk.meeting.version == 2
-    assert desk.work.touched
+    assert desk.uow.is_dirty
 
 
 def test_a_failure_is_told_and_shown_to_the_host_alone(desk: Desk) -> None:
@@ -94,9 +94,9 @@ def test_a_mail_to_somebody_who_is_gone_changes_nothing(desk: Desk) -> None:
 
 def test_a_mail_about_a_meeting_that_is_not_there_changes_nothing() -> None:
     empty = Desk()
-    note_mail(empty.work, delivered(Desk(create(guest(JANE)))))
-    assert empty.work.meeting is None
-    assert not empty.work.touched
+    apply_delivery(empty.uow, delivered(Desk(create(guest(JANE)))))
+    assert empty.uow.meeting is None
+    assert not empty.uow.is_dirty
 
 
 def test_a_delivery_makes_no_stale_copy_of_what_a_caller_has_read(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from contracts.messages.replies import Outcome, Reply
 from contracts.values.enums import ParticipantType, RsvpStatus
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
-from meeting_core.application.deciding import Rules, decide
+from meeting_core.application.commands import Rules, execute_command
 
 from tests.support.commands import (
     CLIENT,
@@ -79,7 +79,7 @@ def test_one_is_mailed_again_and_the_time_shows_in_the_meeting() -> None:
 def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: bool) -> None:
     desk = Desk(create(guest(JANE)), resend())
     later = desk.now + timedelta(seconds=seconds)
-    assert told(decide(desk.work, resend(), later, rules=Rules(resend_cooldown=COOLDOWN))) == {JANE: mailed}
+    assert told(execute_command(desk.uow, resend(), later, rules=Rules(resend_cooldown=COOLDOWN))) == {JANE: mailed}
     assert desk.meeting.version == (3 if mailed else 2)
     assert len(desk.events) == (3 if mailed else 2)
     [jane] = desk.meeting.participants
@@ -88,13 +88,13 @@ def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: b
 
 def test_the_cooldown_is_a_setting() -> None:
     desk = Desk(create(guest(JANE)), resend())
-    assert told(decide(desk.work, resend(), desk.now, rules=Rules(resend_cooldown=timedelta()))) == {JANE: True}
+    assert told(execute_command(desk.uow, resend(), desk.now, rules=Rules(resend_cooldown=timedelta()))) == {JANE: True}
 
 
 def test_each_recipient_has_their_own_cooldown() -> None:
     desk = Desk(create(guest(JANE), guest(JOHN)))
     desk.done(resend(desk.uuid_of(JANE)))
-    reply = decide(desk.work, resend(), desk.now + timedelta(seconds=1))
+    reply = execute_command(desk.uow, resend(), desk.now + timedelta(seconds=1))
     assert told(reply) == {JANE: False, JOHN: True}
     event = desk.events[-1]
     assert isinstance(event, InvitationResent)
@@ -105,12 +105,12 @@ def test_a_repeat_is_answered_as_the_first_time_and_mails_nobody() -> None:
     desk = Desk(create(guest(JANE), guest(JOHN)))
     desk.done(resend(desk.uuid_of(JANE)))
     everyone, nobody = resend(), resend()
-    first = told(decide(desk.work, everyone, desk.now))
-    skipped = told(decide(desk.work, nobody, desk.now))
+    first = told(execute_command(desk.uow, everyone, desk.now))
+    skipped = told(execute_command(desk.uow, nobody, desk.now))
     assert (first, skipped) == ({JANE: False, JOHN: True}, {JANE: False, JOHN: False})
     later = desk.now + timedelta(hours=1)
-    assert told(decide(desk.work, everyone, later)) == first
-    assert told(decide(desk.work, nobody, later)) == skipped
+    assert told(execute_command(desk.uow, everyone, later)) == first
+    assert told(execute_command(desk.uow, nobody, later)) == skipped
     assert desk.meeting.version == 3
 
 
@@ -161,13 +161,13 @@ def test_a_guest_answers_with_the_tenant_that_the_link_proves_or_with_none(tenan
 
 def test_a_link_of_another_tenant_finds_nothing_and_leaves_no_trace() -> None:
     desk = Desk(create(guest(JANE)))
-    desk.work.touched = False
+    desk.uow.is_dirty = False
     assert desk.refused(by_link(desk, tenant="T-OTHER")) is ErrorCode.MEETING_NOT_FOUND
-    assert not desk.work.touched
+    assert not desk.uow.is_dirty
 
 
 def test_who_is_no_participant_leaves_no_trace() -> None:
     desk = Desk(create(guest(JANE)))
-    desk.work.touched = False
+    desk.uow.is_dirty = False
     assert desk.refused(by_link(desk, tenant=None, participant_uuid="MP-X")) is ErrorCode.PARTICIPANT_NOT_FOUND
-    assert not desk.work.touched
+    assert not desk.uow.is_dirty

@@ -217,7 +217,7 @@ async def check(listing: Listing, stored: Sequence[Meeting], query: SearchMeetin
         one
         for one in stored
         if one.tenant_uuid == viewer.tenant_uuid
-        and viewer.user_id in one.calendar
+        and viewer.user_id in one.visible_to_user_ids
         and all(fulfils(shown(one, viewer), condition) for condition in query.conditions)
     ]
     start = query.page * query.size
@@ -240,7 +240,7 @@ async def test_pages_neither_repeat_nor_skip(
     keys = data.draw(st.lists(sort_keys(), max_size=2))
     pages = [await page(listing, SearchMeetings(actor=viewer, sort=keys, page=one, size=size)) for one in range(16)]
     together = [meeting for one in pages for meeting in _ids(one.content)]
-    assert sorted(together) == sorted(one.meeting_uuid for one in stored if "TS-A" in one.calendar)
+    assert sorted(together) == sorted(one.meeting_uuid for one in stored if "TS-A" in one.visible_to_user_ids)
 
 
 @given(stored=meeting_lists())

@@ -13,7 +13,7 @@ from contracts.values.enums import (
     SyncOperation,
 )
 from contracts.values.ids import uuid7_hex
-from meeting_core.application.noting import note_sync
+from meeting_core.application.event_handlers import apply_mirror_status
 from meeting_core.domain.views import Viewer
 
 from tests.support.commands import (
@@ -61,7 +61,7 @@ def retry(*, by: Any = HOST) -> RetrySync:
 def desk() -> Desk:
     """A meeting of a host who has a calendar connected."""
     desk = Desk()
-    desk.work.synced = True
+    desk.uow.host_connected = True
     desk.done(create(staff()))
     return desk
 
@@ -81,34 +81,34 @@ def test_a_meeting_of_a_connected_host_is_waiting_to_be_synced_at_once(desk: Des
 
 
 def test_each_change_of_state_is_a_version_and_an_event(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, SYNCED))
+    apply_mirror_status(desk.uow, news(desk, SYNCED))
     event = desk.events[-1]
     assert isinstance(event, MeetingSyncChanged)
     assert (event.meeting.external_sync_status, event.operation) == (SYNCED, SyncOperation.CREATE)
     assert desk.meeting.version == 2
-    assert desk.meeting.is_still_as_in(1)  # nobody has changed the meeting
+    assert desk.meeting.is_unchanged_since(1)  # nobody has changed the meeting
 
 
 def test_what_was_heard_before_changes_nothing(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, SYNCED, sequence=5))
+    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=5))
     told = len(desk.events)
-    note_sync(desk.work, news(desk, SYNCED, sequence=5))
-    note_sync(desk.work, news(desk, PENDING, sequence=4))
-    note_sync(desk.work, news(desk, SYNCED, sequence=6))
+    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=5))
+    apply_mirror_status(desk.uow, news(desk, PENDING, sequence=4))
+    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=6))
     assert (len(desk.events), desk.meeting.sync.status) == (told, SYNCED)
 
 
 def test_news_of_an_earlier_version_does_not_settle_a_later_change(desk: Desk) -> None:
     early = news(desk, SYNCED)
     desk.done(update(title="New"))
-    note_sync(desk.work, early)
+    apply_mirror_status(desk.uow, early)
     assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.UPDATE)
-    note_sync(desk.work, news(desk, SYNCED, sequence=2))
+    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=2))
     assert desk.meeting.sync.status is SYNCED
 
 
 def test_another_tenants_news_is_not_heard(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, SYNCED, tenant_uuid="T2"))
+    apply_mirror_status(desk.uow, news(desk, SYNCED, tenant_uuid="T2"))
     assert desk.meeting.sync.status is PENDING
 
 
@@ -116,13 +116,13 @@ def test_a_canceled_meeting_waits_to_be_removed_if_it_was_ever_to_be_there(desk:
     desk.done(cancel())
     assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.DELETE)
     other = Desk(create())
-    other.work.synced = True
+    other.uow.host_connected = True
     other.done(cancel())
     assert other.meeting.sync.status is NONE
 
 
 def test_a_failure_is_shown_to_who_manages_the_meeting_only(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.PERMISSION_DENIED)))
+    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.PERMISSION_DENIED)))
     seen = Viewer(desk.meeting, HOST).full()
     assert (seen.sync_failure_code, seen.sync_failure_reason) == (SyncFailureCode.PERMISSION_DENIED, "It did not work.")
     assert (seen.sync_failed_at, seen.can_retry_sync) == (desk.now, True)
@@ -133,7 +133,7 @@ def test_a_failure_is_shown_to_who_manages_the_meeting_only(desk: Desk) -> None:
 
 
 def test_a_failed_sync_is_retried_once(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
     asked = retry()
     seen: Any = desk.done(asked).data
     assert (seen.external_sync_status, seen.sync_failure_code) == (PENDING, None)
@@ -146,25 +146,25 @@ def test_a_failed_sync_is_retried_once(desk: Desk) -> None:
 
 @pytest.mark.parametrize("status", [PENDING, SYNCED, NONE])
 def test_what_has_not_failed_is_not_retried(desk: Desk, status: ExternalSyncStatus) -> None:
-    note_sync(desk.work, news(desk, status))
+    apply_mirror_status(desk.uow, news(desk, status))
     assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
 
 
 def test_what_failed_for_good_is_not_retried(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.INVALID_REQUEST)))
+    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.INVALID_REQUEST)))
     assert not Viewer(desk.meeting, HOST).full().can_retry_sync
     assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
 
 
 def test_only_who_manages_a_meeting_retries_its_sync(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
     assert desk.refused(retry(by=COLLEAGUE)) is ErrorCode.FORBIDDEN
     desk.done(cancel())
     assert desk.refused(retry()) is ErrorCode.MEETING_CANCELED
 
 
 def test_an_answer_changes_nothing_of_it(desk: Desk) -> None:
-    note_sync(desk.work, news(desk, SYNCED))
+    apply_mirror_status(desk.uow, news(desk, SYNCED))
     desk.done(answer(by=COLLEAGUE))
     assert desk.meeting.sync.status is SYNCED
 

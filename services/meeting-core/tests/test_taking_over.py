@@ -16,7 +16,11 @@ from contracts.values.enums import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from meeting_core.application.noting import note_copy, note_gone, note_seen
+from meeting_core.application.event_handlers import (
+    apply_mirrored_event_change,
+    import_external_event,
+    remove_external_event,
+)
 
 from tests.support.commands import (
     CLIENT,
@@ -44,7 +48,7 @@ LATER: dict[str, Any] = {"start_date_time": at("16:00"), "end_date_time": at("16
 def desk() -> Desk:
     """A meeting of a host with a calendar, which a client has accepted."""
     desk = Desk()
-    desk.work.synced = True
+    desk.uow.host_connected = True
     desk.done(create(contact(), staff(), guest(), meeting_link=LINK, meeting_information="Bring a pen."))
     desk.done(answer(by=CLIENT))
     return desk
@@ -52,7 +56,7 @@ def desk() -> Desk:
 
 def note(desk: Desk, *changes: MirroredEventChanged | MirroredEventDeleted) -> None:
     for change in changes:
-        note_copy(desk.work, change, desk.now)
+        apply_mirrored_event_change(desk.uow, change, desk.now)
 
 
 def answers(desk: Desk) -> set[RsvpStatus]:
@@ -89,9 +93,9 @@ def test_other_words_are_told_to_nobody(desk: Desk) -> None:
 def test_each_waits_to_be_synced_again(desk: Desk) -> None:
     note(desk, copy_changed(HOST_ID, title="New"))
     assert desk.meeting.sync.status is ExternalSyncStatus.PENDING
-    assert (desk.meeting.sync.last_operation, desk.meeting.sync.wanted_in) == (SyncOperation.UPDATE, 3)
+    assert (desk.meeting.sync.last_operation, desk.meeting.sync.requested_in_version) == (SyncOperation.UPDATE, 3)
     note(desk, copy_removed(HOST_ID, change_id="2"))
-    assert (desk.meeting.sync.last_operation, desk.meeting.sync.wanted_in) == (SyncOperation.DELETE, 4)
+    assert (desk.meeting.sync.last_operation, desk.meeting.sync.requested_in_version) == (SyncOperation.DELETE, 4)
 
 
 def test_a_removed_copy_cancels_the_meeting_once(desk: Desk) -> None:
@@ -107,10 +111,10 @@ def test_the_same_change_told_again_changes_nothing(desk: Desk) -> None:
     change = copy_changed(HOST_ID, **LATER)
     note(desk, change)
     desk.done(update(start_date_time=at("15:00"), end_date_time=at("15:45")))
-    desk.work.touched = False
+    desk.uow.is_dirty = False
     version = desk.meeting.version
     note(desk, change)
-    assert (desk.meeting.version, desk.meeting.content.start_date_time, desk.work.touched) == (
+    assert (desk.meeting.version, desk.meeting.content.start_date_time, desk.uow.is_dirty) == (
         version,
         at("15:00"),
         False,
@@ -195,7 +199,10 @@ def test_what_cannot_be_has_the_copy_put_right_once(
     assert (desk.meeting.content, desk.meeting.status) == (content, MeetingStatus.ACTIVE)
     assert isinstance(desk.events[-1], SyncRetryRequested)
     assert len(desk.events) == 3
-    assert (desk.meeting.sync.status, desk.meeting.sync.wanted_in) == (ExternalSyncStatus.PENDING, desk.meeting.version)
+    assert (desk.meeting.sync.status, desk.meeting.sync.requested_in_version) == (
+        ExternalSyncStatus.PENDING,
+        desk.meeting.version,
+    )
     assert RsvpStatus.ACCEPTED in answers(desk)
 
 
@@ -216,9 +223,9 @@ def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(desk: D
     assert len(desk.events) == 2
     nothing = Desk()
     note(nothing, make(HOST_ID))
-    assert nothing.work.meeting is None
+    assert nothing.uow.meeting is None
     imported = Desk()
-    note_seen(imported.work, seen(HOST_ID), imported.now)
+    import_external_event(imported.uow, seen(HOST_ID), imported.now)
     note(imported, make(HOST_ID, meeting_uuid=OUTSIDE))
     assert (imported.meeting.version, imported.meeting.source) == (1, MeetingSource.GOOGLE)
 
@@ -278,9 +285,9 @@ def test_a_command_cancels_what_is_over(past: Desk) -> None:
 
 def test_an_external_event_that_is_over_leaves_the_calendar_and_is_not_canceled() -> None:
     desk = Desk()
-    note_seen(desk.work, seen(HOST_ID), desk.now)
+    import_external_event(desk.uow, seen(HOST_ID), desk.now)
     after = desk.meeting.content.schedule.ends_at + timedelta(days=1)
-    note_gone(desk.work, gone(HOST_ID, sequence=2), after)
-    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, [])
-    note_seen(desk.work, seen(HOST_ID, sequence=3), after)
-    assert (desk.meeting.status, desk.meeting.calendar) == (MeetingStatus.ACTIVE, [HOST_ID])
+    remove_external_event(desk.uow, gone(HOST_ID, sequence=2), after)
+    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [])
+    import_external_event(desk.uow, seen(HOST_ID, sequence=3), after)
+    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [HOST_ID])

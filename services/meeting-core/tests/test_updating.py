@@ -6,6 +6,7 @@ import pytest
 from contracts.api.errors import ErrorCode
 from contracts.messages.meeting_events import MeetingEvent, MeetingUpdated
 from contracts.values.enums import LocationType, RsvpStatus
+from meeting_core.domain.access import is_visible_to
 
 from tests.support.commands import (
     CLIENT,
@@ -186,8 +187,8 @@ def test_who_was_removed_no_longer_sees_the_meeting() -> None:
     desk = Desk(create(contact(), staff()))
     desk.done(update(contacts=[]))
     assert desk.refused(answer(by=CLIENT)) is ErrorCode.FORBIDDEN
-    assert not desk.meeting.admits(CLIENT.user_id)
-    assert CLIENT.user_id not in desk.meeting.calendar
+    assert not is_visible_to(desk.meeting, CLIENT.user_id)
+    assert CLIENT.user_id not in desk.meeting.visible_to_user_ids
 
 
 def test_a_part_of_the_schedule_is_checked_together_with_the_rest() -> None:

@@ -5,7 +5,8 @@ from contracts.api.errors import ErrorCode
 from contracts.api.meetings import MeetingView
 from contracts.messages.command import Actor
 from contracts.values.enums import ExternalSyncStatus, ParticipantType, RsvpStatus, SyncFailureCode, SyncOperation
-from meeting_core.domain.meeting import SyncState
+from meeting_core.domain.access import is_visible_to
+from meeting_core.domain.sync_state import SyncState
 from meeting_core.domain.views import Viewer
 
 from tests.support.commands import (
@@ -62,7 +63,7 @@ def test_flags_of_a_canceled_meeting_say_what_the_endpoints_would_do(desk: Desk,
     seen = full(desk, viewer)
     assert (seen.can_edit, seen.can_cancel, seen.can_resend, seen.can_retry_sync) == (False, False, False, False)
     assert {one.can_resend for one in seen.participants} == {False}
-    on_calendar = viewer.user_id in desk.meeting.calendar
+    on_calendar = viewer.user_id in desk.meeting.visible_to_user_ids
     assert seen.can_remove_from_calendar is on_calendar
     assert desk.decided(hide(by=viewer)).error is None
     assert not full(desk, viewer).can_remove_from_calendar
@@ -103,7 +104,7 @@ def test_neither_internal_notes_nor_the_password_are_in_any_event(desk: Desk) ->
     desk.done(update(internal_notes="A new secret note", meeting_password="a new secret word"))
     desk.done(answer(by=CLIENT))
     desk.done(cancel())
-    told = b"".join(said.value for said in desk.work.said)
+    told = b"".join(said.value for said in desk.uow.new_records)
     for secret in (b"IPS", b"open sesame", b"secret"):
         assert secret not in told
     for field in (b'"internalNotes":', b'"meetingPassword":'):
@@ -146,7 +147,7 @@ def test_a_failed_sync_is_shown_to_host_and_creator_and_retried_if_its_cause_can
 
 def test_who_is_not_on_the_meeting_is_not_admitted(desk: Desk) -> None:
     for viewer in VIEWERS.values():
-        assert desk.meeting.admits(viewer.user_id)
-    assert not desk.meeting.admits("TS-OUTSIDER")
-    assert not desk.meeting.admits("")
+        assert is_visible_to(desk.meeting, viewer.user_id)
+    assert not is_visible_to(desk.meeting, "TS-OUTSIDER")
+    assert not is_visible_to(desk.meeting, "")
     assert desk.refused(cancel(by=CLIENT)) is ErrorCode.FORBIDDEN

@@ -25,7 +25,7 @@ from meeting_core.adapters.hosts import StoredHosts
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
 from meeting_core.application.availability import Availability
-from meeting_core.application.deciding import Rules, decide
+from meeting_core.application.commands import Rules, execute_command
 from meeting_core.application.handling import Handling
 from meeting_core.application.listing import Listing
 from meeting_core.application.queries import Queries
@@ -90,7 +90,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 hosts,
                 MailBudgetRepository(budgets, settings.mail_allowance, settings.mails_by_tenant),
                 publisher,
-                partial(decide, rules=rules(settings)),
+                partial(execute_command, rules=rules(settings)),
             )
             consumer = Consumer(
                 settings,

@@ -67,7 +67,7 @@ PATHS = {
 _LISTED = IndexModel(
     [
         ("tenantUuid", ASCENDING),
-        ("calendar", ASCENDING),
+        ("visibleToUserIds", ASCENDING),
         ("startsAt", DESCENDING),
         ("_id", DESCENDING),
         ("status", ASCENDING),
@@ -79,7 +79,7 @@ _LISTED = IndexModel(
 _COUNTED = IndexModel(
     [
         ("tenantUuid", ASCENDING),
-        ("calendar", ASCENDING),
+        ("visibleToUserIds", ASCENDING),
         ("status", ASCENDING),
         ("content.startDateTime", ASCENDING),
     ],
@@ -139,7 +139,7 @@ class CalendarReader:
 
 def matching(conditions: Sequence[Condition], viewer: Actor) -> Document:
     """The query for the meetings on the viewer's calendar that fulfil every condition, as the viewer sees them."""
-    query: Document = {"tenantUuid": viewer.tenant_uuid, "calendar": viewer.user_id}
+    query: Document = {"tenantUuid": viewer.tenant_uuid, "visibleToUserIds": viewer.user_id}
     if conditions:
         query["$and"] = [_clause(condition, viewer) for condition in conditions]
     return query

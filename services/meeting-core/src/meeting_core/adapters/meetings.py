@@ -12,7 +12,8 @@ from meeting_core.adapters.busy import BUSY_INDEX, length_class
 from meeting_core.adapters.calendars import CALENDAR_INDEXES
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.application.handling import AboutMeeting
-from meeting_core.application.work import Work
+from meeting_core.application.unit_of_work import UnitOfWork
+from meeting_core.domain.derived import busy_user_ids, duration_minutes, is_on_external_calendar
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 
@@ -30,11 +31,11 @@ class MeetingWriter:
         self._outbox = outbox
         self._archive = archive
 
-    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, Work]:
-        works = {message.meeting_uuid: Work() for message in messages}
-        for document in await self._collection.find({"_id": {"$in": list(works)}}):
-            works[document["_id"]] = Work(
-                meeting=to_meeting(document), stored_version=document["version"], unpublished=document["outbox"]
+    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, UnitOfWork]:
+        units = {message.meeting_uuid: UnitOfWork() for message in messages}
+        for document in await self._collection.find({"_id": {"$in": list(units)}}):
+            units[document["_id"]] = UnitOfWork(
+                meeting=to_meeting(document), stored_version=document["version"], leftover_outbox=document["outbox"]
             )
         command_ids: dict[str, list[str]] = {}
         for message in messages:
@@ -43,30 +44,30 @@ class MeetingWriter:
         await self._archive.recall(
             (meeting.processed_commands, ids)
             for meeting_uuid, ids in command_ids.items()
-            if (meeting := works[meeting_uuid].meeting) is not None
+            if (meeting := units[meeting_uuid].meeting) is not None
         )
-        return works
+        return units
 
-    async def save(self, works: list[Work]) -> None:
-        touched = [(work.meeting, work) for work in works if work.meeting is not None and work.touched]
+    async def save(self, units: list[UnitOfWork]) -> None:
+        touched = [(uow.meeting, uow) for uow in units if uow.meeting is not None and uow.is_dirty]
         if not touched:
             return
         await self._archive.save(meeting.processed_commands for meeting, _ in touched)
-        writes = [self._write(meeting, work) for meeting, work in touched]
+        writes = [self._write(meeting, uow) for meeting, uow in touched]
         result = await self._collection.bulk_write(writes)
         if result.inserted_count + result.matched_count != len(writes):
             raise ConflictError
 
-    async def tell(self, works: list[Work]) -> None:
-        await self._outbox.flush([_pending(work.meeting, work) for work in works if work.meeting is not None])
+    async def tell(self, units: list[UnitOfWork]) -> None:
+        await self._outbox.flush([_pending(uow.meeting, uow) for uow in units if uow.meeting is not None])
 
-    def _write(self, meeting: Meeting, work: Work) -> InsertOne[Document] | ReplaceOne[Document]:
-        pending = _pending(meeting, work)
+    def _write(self, meeting: Meeting, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
+        pending = _pending(meeting, uow)
         due = {"outboxDueAt": self._outbox.due_at(utc_now())} if pending["outbox"] else {}
         document = {**to_document(meeting), **pending, **due}
-        if work.stored_version is None:
+        if uow.stored_version is None:
             return InsertOne(document)
-        return ReplaceOne({"_id": meeting.meeting_uuid, "version": work.stored_version}, document)
+        return ReplaceOne({"_id": meeting.meeting_uuid, "version": uow.stored_version}, document)
 
 
 def to_meeting(document: Document) -> Meeting:
@@ -82,19 +83,19 @@ def to_document(meeting: Meeting) -> Document:
         **meeting.model_dump(),
         "startsAt": schedule.starts_at,
         "endsAt": schedule.ends_at,
-        "busy": meeting.busy,
+        "busy": busy_user_ids(meeting),
         "lengthClass": length_class(schedule.duration),
-        "durationMinutes": meeting.duration_minutes,
+        "durationMinutes": duration_minutes(meeting),
         # Filters and sort orders must not tell guests what they do not see.
         "attendeeCount": ATTENDEES_OF_HIDDEN_LIST if meeting.guests_hidden else len(meeting.participants),
         "participantCount": len(meeting.participants),
-        "showExternalCalendarIcon": meeting.is_on_outside_calendar,
+        "showExternalCalendarIcon": is_on_external_calendar(meeting),
     }
 
 
-def _pending(meeting: Meeting, work: Work) -> Document:
+def _pending(meeting: Meeting, uow: UnitOfWork) -> Document:
     """What the meeting still has to say, as the outbox knows it."""
-    entries = [*work.unpublished, *map(outbox_entry, work.said)]
+    entries = [*uow.leftover_outbox, *map(outbox_entry, uow.new_records)]
     return {"_id": meeting.meeting_uuid, "version": meeting.version, "outbox": entries}
 
 

@@ -27,20 +27,20 @@ from contracts.transport.envelope import Envelope, Message
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.times import utc_now
 
-from meeting_core.application.noting import (
-    note_calendar_answer,
-    note_copy,
-    note_gone,
-    note_mail,
-    note_reply,
-    note_seen,
-    note_sync,
+from meeting_core.application.event_handlers import (
+    apply_calendar_answer,
+    apply_delivery,
+    apply_mail_reply,
+    apply_mirror_status,
+    apply_mirrored_event_change,
+    import_external_event,
+    remove_external_event,
 )
-from meeting_core.application.work import Work
+from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.mail_budget import MailBudgets
 
 ConnectionNews = ConnectionChanged | CalendarCoverageChanged
-Decide = Callable[[Work, Any, datetime, MailBudgets], Reply]
+ExecuteCommand = Callable[[UnitOfWork, Any, datetime, MailBudgets], Reply]
 Host = tuple[str, str]
 """Tenant and user."""
 
@@ -55,17 +55,17 @@ class AboutMeeting(Protocol):
 class Meetings(Protocol):
     """Where meetings are kept."""
 
-    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, Work]:
-        """Work on the meetings that these messages are about, also on those that do not exist."""
+    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, UnitOfWork]:
+        """UnitOfWork on the meetings that these messages are about, also on those that do not exist."""
 
-    async def save(self, works: list[Work]) -> None:
+    async def save(self, units: list[UnitOfWork]) -> None:
         """Write what was touched, all in one go.
 
         Raises:
             ConflictError: another writer was faster with some; all others are written.
         """
 
-    async def tell(self, works: list[Work]) -> None:
+    async def tell(self, units: list[UnitOfWork]) -> None:
         """Publish everything these meetings still have to say, each one's events in order."""
 
 
@@ -93,13 +93,13 @@ class Handling:
     """Carries out batches of messages about meetings, and takes note of their hosts' connections."""
 
     def __init__(
-        self, meetings: Meetings, hosts: Hosts, budgets: MailBudgetStore, publisher: Publisher, decide: Decide
+        self, meetings: Meetings, hosts: Hosts, budgets: MailBudgetStore, publisher: Publisher, execute: ExecuteCommand
     ) -> None:
         self._meetings = meetings
         self._hosts = hosts
         self._budgets = budgets
         self._publisher = publisher
-        self._decide = decide
+        self._execute = execute
 
     async def handle(self, batch: Batch) -> None:
         """Idempotent: what was decided before is only answered and told again."""
@@ -115,39 +115,39 @@ class Handling:
             await self._handle(about_meetings)
 
     async def _handle(self, batch: Batch) -> None:
-        works, budgets = await asyncio.gather(
+        units, budgets = await asyncio.gather(
             self._meetings.load([received.body for received in batch]),
             self._budgets.load(_inviting_actors(batch)),
         )
-        await self._ask_who_is_synced(batch, works)
+        await self._ask_who_is_synced(batch, units)
         now = utc_now()
         replies: list[Outgoing] = []
         for received in batch:
             with handling(received):
-                work = works[received.body.meeting_uuid]
+                uow = units[received.body.meeting_uuid]
                 match received.body:
                     case DeliveryEvent() as mail:
-                        note_mail(work, mail)
+                        apply_delivery(uow, mail)
                     case MirrorStatusChanged() as news:
-                        note_sync(work, news)
+                        apply_mirror_status(uow, news)
                     case ExternalEventUpserted() as seen:
-                        note_seen(work, seen, now)
+                        import_external_event(uow, seen, now)
                     case ExternalEventDeleted() as gone:
-                        note_gone(work, gone, now)
+                        remove_external_event(uow, gone, now)
                     case InvitationAnswered() as answered:
-                        note_calendar_answer(work, answered, now)
+                        apply_calendar_answer(uow, answered, now)
                     case GuestReplied() | GuestProposedNewTime() as guest_reply:
-                        note_reply(work, guest_reply, now)
+                        apply_mail_reply(uow, guest_reply, now)
                     case MirroredEventChanged() | MirroredEventDeleted() as change:
-                        note_copy(work, change, now)
+                        apply_mirrored_event_change(uow, change, now)
                     case command:
-                        reply = self._decide(work, command, now, budgets)
+                        reply = self._execute(uow, command, now, budgets)
                         if received.envelope.reply_to is not None:
                             replies.append(_record(received.envelope, reply))
-        await all_of(self._meetings.save(list(works.values())), self._budgets.save(budgets))
-        await all_of(self._publisher.publish_together(replies), self._meetings.tell(list(works.values())))
+        await all_of(self._meetings.save(list(units.values())), self._budgets.save(budgets))
+        await all_of(self._publisher.publish_together(replies), self._meetings.tell(list(units.values())))
 
-    async def _ask_who_is_synced(self, batch: Batch, works: dict[str, Work]) -> None:
+    async def _ask_who_is_synced(self, batch: Batch, units: dict[str, UnitOfWork]) -> None:
         """Commands that change a meeting must know: what they change is then waiting to be synced."""
         hosts: dict[str, Host] = {}
         for received in batch:
@@ -155,13 +155,13 @@ class Handling:
                 case CreateMeeting(meeting_uuid=meeting_uuid, actor=actor):
                     hosts[meeting_uuid] = (actor.tenant_uuid, actor.user_id)
                 case UpdateMeeting(meeting_uuid=meeting_uuid) | CancelMeeting(meeting_uuid=meeting_uuid):
-                    if (meeting := works[meeting_uuid].meeting) is not None:
+                    if (meeting := units[meeting_uuid].meeting) is not None:
                         hosts[meeting_uuid] = (meeting.tenant_uuid, meeting.hosted.host_uuid)
         if not hosts:
             return
         connected = await self._hosts.connected(set(hosts.values()))
         for meeting_uuid, host in hosts.items():
-            works[meeting_uuid].synced = host in connected
+            units[meeting_uuid].host_connected = host in connected
 
 
 def _inviting_actors(batch: Batch) -> Iterable[Actor]:

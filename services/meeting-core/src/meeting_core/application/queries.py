@@ -6,6 +6,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import GetInvitation, GetMeeting
 from contracts.messages.replies import Outcome, Reply
 
+from meeting_core.domain.access import require_visible
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer, invitation_of
 
@@ -29,8 +30,7 @@ class Queries:
         meeting = await self._meetings.find(query.actor.tenant_uuid, query.meeting_uuid)
         if meeting is None:
             raise ApiError(ErrorCode.MEETING_NOT_FOUND)
-        if not meeting.admits(query.actor.user_id):
-            raise ApiError(ErrorCode.FORBIDDEN)
+        require_visible(meeting, query.actor)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=Viewer(meeting, query.actor).full())
 
     async def get_invitation(self, query: GetInvitation) -> Reply:

@@ -4,6 +4,8 @@ from contracts.api.meetings import Invitation, MeetingSummary, MeetingView, Part
 from contracts.messages.command import Actor
 from contracts.values.enums import MeetingStatus, UserType
 
+from meeting_core.domain.access import is_editable, is_managed_by, participants_for, shows_guests_to
+from meeting_core.domain.derived import duration_minutes, is_on_external_calendar
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
 
@@ -15,18 +17,18 @@ class Viewer:
 
     def __init__(self, meeting: Meeting, actor: Actor | None) -> None:
         user_id = actor.user_id if actor else ""
-        manages = meeting.is_managed_by(user_id)
+        manages = is_managed_by(meeting, user_id)
         self._meeting = meeting
         self._participant = meeting.participant_of(user_id)
-        self._people = meeting.participants_for(user_id)
-        self._sees_guests = meeting.shows_guests_to(user_id)
+        self._people = participants_for(meeting, user_id)
+        self._sees_guests = shows_guests_to(meeting, user_id)
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
         self._hides_clients = actor is not None and actor.user_type is UserType.CLIENT and not manages
-        self.may_edit = manages and meeting.is_editable
+        self.may_edit = manages and is_editable(meeting)
         self.sees_sync_failure = manages
         self.sees_delivery_failure = manages
-        self.may_hide = meeting.status is MeetingStatus.CANCELED and user_id in meeting.calendar
-        self.may_retry_sync = self.may_edit and meeting.has_retryable_sync
+        self.may_hide = meeting.status is MeetingStatus.CANCELED and user_id in meeting.visible_to_user_ids
+        self.may_retry_sync = self.may_edit and meeting.sync.is_retryable
 
     def full(self) -> MeetingView:
         """The meeting in full."""
@@ -40,14 +42,14 @@ class Viewer:
             source=meeting.source,
             created_at=meeting.created_at,
             updated_at=meeting.updated_at,
-            duration_minutes=meeting.duration_minutes,
+            duration_minutes=duration_minutes(meeting),
             attendee_count=self._attendee_count(len(meeting.participants)),
             participants=[self.participant(one) for one in self._people],
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
             can_remove_from_calendar=self.may_hide,
-            show_external_calendar_icon=meeting.is_on_outside_calendar,
+            show_external_calendar_icon=is_on_external_calendar(meeting),
             external_sync_status=sync.status,
             last_sync_operation=sync.last_operation,
             sync_failed_at=sync.failed_at if self.sees_sync_failure else None,
@@ -74,14 +76,14 @@ class Viewer:
             source=meeting.source,
             host_uuid=meeting.hosted.host_uuid,
             host_name=meeting.hosted.host_name,
-            duration_minutes=meeting.duration_minutes,
+            duration_minutes=duration_minutes(meeting),
             attendee_count=self._attendee_count(len(meeting.participants) if attendees is None else attendees),
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,
             can_remove_from_calendar=self.may_hide,
             externally_organized=meeting.hosted.externally_organized,
-            show_external_calendar_icon=meeting.is_on_outside_calendar,
+            show_external_calendar_icon=is_on_external_calendar(meeting),
             external_sync_status=meeting.sync.status,
             can_retry_sync=self.may_retry_sync,
             external_sync_failure_visible_to_viewer=self.sees_sync_failure,

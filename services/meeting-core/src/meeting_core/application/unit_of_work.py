@@ -1,0 +1,46 @@
+"""One meeting while a batch is handled: loaded once, changed by messages in order, saved once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.kafka.wire import Outgoing, encode, envelope_for
+from contracts.transport.envelope import Message
+from contracts.transport.topics import MEETING_CORE
+
+from meeting_core.domain.meeting import Meeting
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """A meeting as it was loaded and as it is now, with the events since."""
+
+    meeting: Meeting | None = None
+    stored_version: int | None = None
+    """The version in the database; None when the meeting is not there."""
+    leftover_outbox: list[dict[str, Any]] = field(default_factory=list)
+    """Outbox entries of an earlier writer; they are published before new ones."""
+    new_records: list[Outgoing] = field(default_factory=list)
+    """The events of this unit of work."""
+    is_dirty: bool = False
+    """Whether there is something to write."""
+    host_connected: bool = False
+    """Whether the host has an external calendar connected."""
+
+    def meeting_of(self, tenant: str) -> Meeting | None:
+        """The meeting, unless it is another tenant's: then it does not exist."""
+        meeting = self.meeting
+        return meeting if meeting is not None and meeting.tenant_uuid == tenant else None
+
+    def track(self, meeting: Meeting) -> None:
+        """Take the meeting's new state and its new events, which belong to the message being handled."""
+        self.meeting = meeting
+        self.is_dirty = True
+        for event in meeting.collect_events():
+            envelope = envelope_for(
+                event,
+                source=MEETING_CORE,
+                subject=meeting.meeting_uuid,
+                tenant=meeting.tenant_uuid,
+                sequence=meeting.version,
+            )
+            self.new_records.append(encode(Message(envelope, event), meeting.meeting_uuid))
