@@ -91,6 +91,12 @@ def _envelope(body: Any) -> Envelope:
     return envelope_for(body, source=source, subject=body.meeting_uuid, tenant=TENANT)
 
 
+@pytest.fixture(autouse=True)
+def _before_lunch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events of these tests are to come, whenever the tests run."""
+    monkeypatch.setattr("meeting_core.application.handling.utc_now", lambda: NOON - timedelta(days=30))
+
+
 @pytest.fixture
 async def core(mongodb_uri: str) -> AsyncIterator[Core]:
     settings = Settings(internal_token=SecretStr("internal"), mongodb_uri=mongodb_uri, mongodb_database="core_inward")
@@ -162,3 +168,13 @@ async def test_what_a_host_does_to_their_copy_is_done_once(core: Core) -> None:
     assert meeting.content.schedule.starts_at == datetime(2026, 6, 15, 20, tzinfo=UTC)
     assert core.said == [("meeting.created", 1), ("meeting.updated", 2), ("meeting.canceled", 3)]
     assert await core.listed(COLLEAGUE.user_id) == [meeting.content.title]
+
+
+async def test_what_is_over_leaves_all_calendars_and_takes_no_time(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    await core.hear(seen("TS-A", 1))
+    monkeypatch.setattr("meeting_core.application.handling.utc_now", lambda: NOON + timedelta(days=1))
+    await core.hear(gone("TS-A"))
+    meeting = await core.meeting()
+    assert (meeting.status, meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [])
+    assert await core.busy("TS-A") == set()
+    assert core.said == [("meeting.created", 1)]

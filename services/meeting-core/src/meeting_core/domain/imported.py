@@ -191,7 +191,7 @@ class Imported(BaseModel):
     @property
     def busy(self) -> list[str]:
         """Whose time it takes, if it takes any."""
-        if not self.content.schedule.duration:
+        if not self.sightings or not self.content.schedule.duration:
             return []
         taken = (one for one in self.sightings if one.busy and one.answer is not RsvpStatus.DECLINED)
         return sorted(one.owner.user_id for one in taken)
