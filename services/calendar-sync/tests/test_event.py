@@ -114,3 +114,9 @@ def test_timed_events_read_as_they_were_written_by_both_providers(
     everything = frozenset(EventContent.model_fields)
     assert written.differs_from(google.read_content(google.written(written, everything))) == frozenset()
     assert written.differs_from(microsoft.read_content(microsoft.written(written, everything))) == frozenset()
+
+
+def test_a_title_and_a_place_read_in_the_order_in_which_they_were_written() -> None:
+    copy = event_for(meeting_state(title="invoice\u202egpj.exe", location_detail="Room \u20667\u2069"))
+    assert copy is not None
+    assert (copy.title, copy.location) == ("invoicegpj.exe", "Room 7")

@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 
 from contracts.values.enums import MeetingStatus
+from contracts.values.limits import MAX_LINE
 from contracts.values.meeting import MeetingState
+from contracts.values.text import sanitize_line
 
 from calendar_sync.outbound.description import description_of
 from calendar_sync.providers.event_content import EventContent, EventTime
-
-_LONGEST_TITLE = 255
-
 
 UNTITLED = "Meeting"
 
@@ -19,9 +18,9 @@ def event_for(meeting: MeetingState) -> EventContent | None:
     if meeting.status is not MeetingStatus.ACTIVE:
         return None
     return EventContent(
-        title=(meeting.title or UNTITLED)[:_LONGEST_TITLE],
+        title=sanitize_line(meeting.title) or UNTITLED,
         when=_when(meeting),
-        location=meeting.location_detail or meeting.meeting_link or "",
+        location=sanitize_line(meeting.location_detail or meeting.meeting_link, max_length=MAX_LINE),
         description=description_of(meeting),
     )
 
