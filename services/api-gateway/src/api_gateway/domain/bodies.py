@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from api_gateway.domain.text import (
+    MAX_PEOPLE_WRITTEN,
     CountryCode,
     Email,
     Ids,
@@ -68,7 +69,7 @@ ContactIds = Annotated[Ids | None, Field(examples=[["C019B9D0FD0E5772F9E8ED18989
 StaffIds = Annotated[Ids | None, Field(examples=[["PS0199CA8F08C270B5A5B0DFD3B565B332"]])]
 
 
-Guests = Annotated[list[ExternalAttendee], Field(max_length=MAX_PARTICIPANTS), at_most(MAX_PARTICIPANTS)]
+Guests = Annotated[list[ExternalAttendee], Field(max_length=MAX_PEOPLE_WRITTEN), at_most(MAX_PEOPLE_WRITTEN)]
 
 
 class _People(Contract):

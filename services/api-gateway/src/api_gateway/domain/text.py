@@ -67,6 +67,6 @@ WebLink = Annotated[Line, AfterValidator(_web_link_or_empty)]
 Email = Annotated[str, StringConstraints(max_length=MAX_EMAIL), AfterValidator(_one_line), AfterValidator(_mailable)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^\+?[1-9][0-9]{0,3}$"), Field(examples=["+1"])]
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9 ().-]{1,32}$"), Field(examples=["5551234567"])]
-_MAX_IDS = 2 * MAX_PARTICIPANTS
+MAX_PEOPLE_WRITTEN = 2 * MAX_PARTICIPANTS
 """As they are written: repeats count once, but are looked at."""
-Ids = Annotated[list[ForeignId], Field(max_length=_MAX_IDS), at_most(_MAX_IDS)]
+Ids = Annotated[list[ForeignId], Field(max_length=MAX_PEOPLE_WRITTEN), at_most(MAX_PEOPLE_WRITTEN)]
