@@ -1,21 +1,12 @@
-"""The link of a meeting and its copies in its host's external calendars: what is wanted, and what was written. Pure.
+"""A meeting of the platform and its mirrored events in the host's external calendars. Pure.
 
-What is wanted comes from the meeting's events and is only ever replaced by something newer. What was written is known
-by whoever writes it, one copy for each account that the host has had connected.
+1. ``base`` is what we know an event to contain, ``desired`` what the meeting wants, ``observed`` what was just read.
+2. Fields in which observed and base differ are host edits; they are published once.
+3. Where the platform changed the same field and has not written it yet, the platform's value is written.
+4. A published host edit is not written over while the meeting has not answered, at most until ``expires_at``.
+5. After that, the event is made equal to the meeting.
 
-Hosts change and delete their copies, too, and the meeting is what decides: their change is told, and what the meeting
-makes of it comes back as what is wanted.
-
-- What we know the event to say (``returned``) moves only by our own writes and by taking over. So a change of its
-  owner's is told once, and nothing that we wrote is ever told as theirs.
-- Where the platform changed the same field, and that is not written yet, the platform counts: its write takes the
-  owner's change away. Where the platform's change came first but was not heard of yet, the owner's is told, the
-  meeting has both in the order in which it took them, and the last one is written if the event does not say it.
-- A field that was told is not written while the meeting says what it said before, or it would flap back until the
-  answer comes. If none comes in time, because the meeting does not accept the change, the field is put right.
-
-Each telling comes of a change that somebody made, each write of a telling, of a change on the platform or of one wait
-that ended; so when people stop, writing stops, and then the event says what the meeting says.
+Decision 15 says why this converges.
 """
 
 from collections.abc import Collection
