@@ -1,4 +1,4 @@
-"""The tokens of RSVP links: proof that whoever answers an invitation was mailed the link.
+"""The tokens of RSVP links: proof that the person who answers received the mail.
 
 A token is, in URL-safe base64 without padding (RFC 4648 section 5):
 

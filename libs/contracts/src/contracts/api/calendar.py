@@ -142,8 +142,8 @@ class AuthorizationOutcome(Contract):
 class CompleteAuthorization(InternalQuery):
     """The provider sent the user's browser back; answered with a ``AuthorizationOutcome``.
 
-    Asked without an actor: who began is what ``state`` proves. That the browser is theirs it does not prove: whoever
-    began could have sent the provider's address to somebody else. Unless ``same_browser``, nothing is connected, and
+    Sent without an actor: ``state`` proves who started. It does not prove that the browser is theirs: they
+    could have sent the provider's address to somebody else. Unless ``same_browser``, nothing is connected, and
     the answer is a ``Confirmation``.
     """
 

@@ -1,4 +1,4 @@
-"""Queries: what the owners of data are asked, over their internal HTTP APIs. Each is answered with a ``Reply``.
+"""Queries: reads over the internal HTTP API of the service that owns the data. Each is answered with a ``Reply``.
 
 A query is POSTed as JSON to ``/internal/queries/<name>`` with the internal token.
 """
@@ -76,7 +76,7 @@ class CheckAvailability(ActorQuery):
 
 
 class GetInvitation(InternalQuery):
-    """What a guest's RSVP page shows, for whoever holds the link; answered with an ``Invitation``.
+    """What a guest's RSVP page shows to the holder of the link; answered with an ``Invitation``.
 
     ``tenant_uuid`` is the one that the link's token proves; without a token it proves none.
     """

@@ -14,13 +14,13 @@ from contracts.values.times import Instant
 
 @message("calendar.channel.activated.v1", CALENDAR_CHANNELS)
 class ChannelActivated(Contract):
-    """Notifications of this channel, or Graph subscription, are to be believed when they carry its secret.
+    """webhook-ingest accepts notifications of this channel, or Graph subscription, that carry its secret.
 
     It is published, and acknowledged, before the provider is asked to watch: the first notification may be faster than
     the provider's answer.
     """
 
-    channel_id: str = Field(description="Google's channel id, or the key that stands in a subscription's clientState")
+    channel_id: str = Field(description="Google's channel id, or the key in a subscription's clientState")
     provider: CalendarProvider
     connection_id: str
     secret_hash: str = Field(description="SHA-256 of the secret as hex digits; the secret itself never travels")
@@ -33,7 +33,7 @@ class ChannelActivated(Contract):
 
 @message("calendar.channel.deactivated.v1", CALENDAR_CHANNELS)
 class ChannelDeactivated(Contract):
-    """Notifications of this channel are not to be believed any more."""
+    """webhook-ingest no longer accepts notifications of this channel."""
 
     channel_id: str
 

@@ -25,7 +25,7 @@ from contracts.values.times import Instant, LocalDateTime, TimeZoneName
 class ConnectionChanged(Contract):
     """A user's connection was made or has ended. Keyed by userId; a user's events are in order.
 
-    ``ce_sequence`` is the connection's version: whoever has seen a higher one ignores it. While ``status`` is
+    ``ce_sequence`` is the connection's version: a consumer that has seen a higher one ignores it. While ``status`` is
     CONNECTED, ``generation`` counts how often this user has connected so far.
     """
 
@@ -87,7 +87,7 @@ class ExternalEventUpserted(Contract):
     """An event that was not made here is in this owner's calendar, new or changed.
 
     The same event in two people's calendars has one meetingUuid. ``sequence`` rises with each message about this
-    meeting and this owner: whoever has seen a higher one ignores it.
+    meeting and this owner: a consumer that has seen a higher one ignores it.
     """
 
     tenant_uuid: str
@@ -138,7 +138,7 @@ class InvitationAnswered(Contract):
 class MirroredEventChanged(Contract):
     """The host changed our meeting in their own calendar. Only fields that they changed are given.
 
-    ``change_id`` is the same each time the same change is told. An empty text was cleared.
+    ``change_id`` is the same in every repeat of the same change. An empty text was cleared.
     """
 
     change_id: str
@@ -169,7 +169,7 @@ class MirroredEventDeleted(Contract):
 
 
 def meeting_uuid_of_external_event(tenant_uuid: str, ical_uid: str, original_start: str) -> str:
-    """The meeting that an external event is in a tenant, ``M…``: the same from whoever's calendar it is seen.
+    """The meeting that an external event is in a tenant, ``M…``: the same in every calendar that shows it.
 
     ``ical_uid`` is the event's, or its series'; ``original_start`` says which instance of a series it is (its UTC
     instant or date, RFC 5545 RECURRENCE-ID), and is empty for a single event.
@@ -179,9 +179,10 @@ def meeting_uuid_of_external_event(tenant_uuid: str, ical_uid: str, original_sta
 
 @message("calendar.mirror-status.changed.v1", CALENDAR_EVENTS)
 class MirrorStatusChanged(Contract):
-    """The copy of a meeting stands differently, or another version of the meeting has been dealt with.
+    """The sync status of a mirrored event changed, or a newer version of the meeting was synced.
 
-    Keyed by meetingUuid. ``sequence`` rises with each event of a meeting: whoever has seen a higher one ignores it.
+    Keyed by meetingUuid. ``sequence`` rises with each event of a meeting: a consumer that has seen a higher one
+    ignores it.
     """
 
     tenant_uuid: str

@@ -8,7 +8,7 @@ from contracts.values.enums import CalendarProvider, NotificationKind
 
 @message("calendar.notification.received.v1", CALENDAR_NOTIFICATIONS)
 class CalendarNotificationReceived(Contract):
-    """A provider hinted, believably, that something about a connected calendar is new."""
+    """An authenticated notification: a connected calendar changed."""
 
     channel_id: str
     connection_id: str

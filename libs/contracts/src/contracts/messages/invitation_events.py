@@ -10,7 +10,7 @@ from contracts.values.times import Instant
 
 
 class DeliveryEvent(Contract):
-    """One mail to one guest. Those of a guest are in order; ``sequence`` tells repeats from news."""
+    """One mail to one guest. Those of a guest are in order; a repeat has the same ``sequence``."""
 
     meeting_uuid: str
     participant_uuid: str

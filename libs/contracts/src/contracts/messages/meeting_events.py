@@ -1,4 +1,4 @@
-"""Meeting events: what happened, for every service of the platform. Each carries the whole public state after it.
+"""Events of meetings, for every service of the platform. Each carries the whole public state after it.
 
 Per meeting, events are in order and gapless: ``ce_sequence`` is the meeting's version, and each version has one event.
 """
@@ -13,7 +13,7 @@ from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.times import Instant
 
 UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
-"""Wire names of what changes without any guest being told; of the participants each sees only themselves."""
+"""Wire names of fields whose change mails no guest; of the participants each sees only themselves."""
 
 
 class MeetingEvent(Contract):
@@ -37,7 +37,7 @@ class MeetingUpdated(MeetingEvent):
     )
     added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
     removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
-    silent: bool = Field(default=False, description="guests are not told; whatever they are told next says it, too")
+    silent: bool = Field(default=False, description="no mail is due; the next mail includes the change")
 
     @property
     def is_seen_by_guests(self) -> bool:
@@ -104,7 +104,7 @@ class InvitationFailed(MeetingEvent):
 
 @message("meetings.sync.changed.v1", MEETING_EVENTS)
 class MeetingSyncChanged(MeetingEvent):
-    """The meeting's copy in its host's external calendar stands differently; how, says its ``externalSyncStatus``."""
+    """The sync status of the meeting's event in the host's calendar changed; see ``externalSyncStatus``."""
 
     operation: SyncOperation | None = None
     failure_code: SyncFailureCode | None = None

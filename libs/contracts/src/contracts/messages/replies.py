@@ -49,7 +49,5 @@ class Reply(Contract):
 
     outcome: Outcome
     version: int | None = Field(default=None, description="the meeting's version, for the ETag")
-    data: Any = Field(
-        default=None, description="what the caller is answered: a view of the aggregate after the command"
-    )
+    data: Any = Field(default=None, description="the view of the aggregate after the command, for the caller")
     error: ReplyError | None = None

@@ -23,7 +23,7 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Who says what about which aggregate, when, and because of what.
+    """The attributes of a message: source, type, aggregate, time and cause.
 
     ``sequence`` is the aggregate's version after an event; ``correlation_id`` is the same from the first request to the
     last effect; ``causation_id`` is the id of the message that led to this one; ``reply_to`` names the topic that

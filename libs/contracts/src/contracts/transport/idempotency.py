@@ -22,7 +22,7 @@ MAX_WITH_KEY = 200
 
 
 class IdempotentCommand(Protocol):
-    """What tells one command from another, and a repeat from another request under the same key."""
+    """A command that can be repeated: its id, and a fingerprint of its content."""
 
     @property
     def command_id(self) -> str:

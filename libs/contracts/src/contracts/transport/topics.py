@@ -90,7 +90,7 @@ INVITATION_EVENTS = Topic(
 )
 CALENDAR_NOTIFICATIONS = Topic(
     name="calendar.notifications",
-    purpose="Checked hints from Google and Microsoft that a calendar changed.",
+    purpose="Authenticated notifications of Google and Microsoft that a calendar changed.",
     key="channelId",
     writer=(WEBHOOK_INGEST,),
     readers=(CALENDAR_SYNC,),
@@ -98,7 +98,7 @@ CALENDAR_NOTIFICATIONS = Topic(
 )
 CALENDAR_CHANNELS = Topic(
     name="calendar.channels",
-    purpose="The push channels whose notifications are to be believed.",
+    purpose="The notification channels whose notifications webhook-ingest accepts.",
     key="channelId",
     writer=(CALENDAR_SYNC,),
     readers=(WEBHOOK_INGEST,),

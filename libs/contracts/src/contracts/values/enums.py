@@ -97,7 +97,7 @@ class CalendarProvider(StrEnum):
 
 
 class ExternalSyncStatus(StrEnum):
-    """How a meeting's copy in the host's connected calendar stands."""
+    """The sync status of a meeting's event in the host's connected calendar."""
 
     NOT_APPLICABLE = "NOT_APPLICABLE"
     PENDING = "PENDING"
@@ -160,7 +160,7 @@ class DeliveryFailureCode(StrEnum):
 
 
 class NotificationKind(StrEnum):
-    """What a provider's notification hints at.
+    """What a provider's notification is about.
 
     ``CHANGED`` something is new; ``RENEW`` the channel wants renewing; ``REMOVED`` it is gone; ``MISSED`` were lost.
     """
