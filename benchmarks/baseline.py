@@ -15,11 +15,11 @@ from api_gateway.adapters.http.backend import Backend
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import assemble, gatekeeper
 from api_gateway.settings import Settings
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
 from chassis.kafka.publisher import Publisher
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry.health import Health
 from contracts.api.queries import ActorQuery, GetMeeting
 from contracts.messages.command import Command
 from contracts.messages.replies import Reply

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from chassis.mongo import Document
+from chassis.mongo.database import Document
 from contracts.messages.command import Actor
 from contracts.messages.meeting_commands import CreateMeeting
 from contracts.values.enums import LocationType, MeetingStatus, ParticipantType, RsvpStatus, UserType

@@ -23,9 +23,9 @@ from typing import Any
 import uvloop
 from aiosmtplib import SMTP
 from chassis.kafka.publisher import Publisher, open_publisher
-from chassis.kafka.wire import Received
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
+from chassis.kafka.records import ReceivedMessage
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
 from chassis.provision import ProvisioningSettings, provision
 from contracts.messages.command import Actor
 from contracts.messages.meeting_commands import CreateMeeting
@@ -141,17 +141,17 @@ def _compose(composer: Any, guest: Guest) -> Mail:
     return mail
 
 
-def _guests(batch: list[Received[Any]]) -> Iterator[Guest]:
+def _guests(batch: list[ReceivedMessage[Any]]) -> Iterator[Guest]:
     for received in batch:
         yield from map(Guest.first_heard_of, news_of(received.body, received.envelope))
 
 
-def _events(mails: int) -> list[Received[Any]]:
+def _events(mails: int) -> list[ReceivedMessage[Any]]:
     """What the creation of so many guests' meetings says; guests are spread over ten mail domains."""
     return [_created(number) for number in range(mails // _GUESTS_OF_A_MEETING)]
 
 
-def _created(number: int) -> Received[MeetingCreated]:
+def _created(number: int) -> ReceivedMessage[MeetingCreated]:
     host = Actor(
         tenant_uuid="T019A16FF372A70B5A9307B00CE85E4DA",
         user_id="TS019C06688AA57248B9EA5325DBDFC48E",
@@ -186,7 +186,7 @@ def _created(number: int) -> Received[MeetingCreated]:
         tenant=meeting.tenant_uuid,
         sequence=meeting.version,
     )
-    return Received(envelope, event, record=None)  # type: ignore[arg-type] # listening looks at what was decoded
+    return ReceivedMessage(envelope, event, record=None)  # type: ignore[arg-type] # listening looks at what was decoded
 
 
 def _invitee(number: int, guest: int) -> Invitee:

@@ -6,7 +6,7 @@ The server is set up as the services' is.
 import os
 
 import uvicorn
-from chassis.http import NO_TELEMETRY
+from chassis.http.app import NO_TELEMETRY
 from fastapi import FastAPI, Response
 
 app = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from chassis.mongo import Document, open_database
+from chassis.mongo.database import Document, open_database
 from contracts.api.filters import Condition, Operator, SortKey
 from contracts.api.queries import CheckAvailability, SearchMeetings
 from contracts.messages.command import Actor

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
-from chassis.kafka.wire import encode, envelope_for
+from chassis.kafka.records import encode, envelope_for
 from contracts.messages.calendar_channels import ChannelActivated, secret_hash
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC

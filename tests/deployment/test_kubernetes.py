@@ -187,7 +187,7 @@ def test_every_pod_is_bounded(name: str) -> None:
 def test_a_pod_has_time_to_drain(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drain = started_with(name, pod_environment(TEMPLATES[name], INSTALLATION), monkeypatch).drain_timeout
     before = container(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    # Requests get all of it, then consumers and workers half of it each (chassis.http.serve, each bootstrap.py).
+    # Requests get all of it, then consumers and workers half of it each (chassis.http.app.serve, each bootstrap.py).
     assert TEMPLATES[name]["spec"]["terminationGracePeriodSeconds"] >= before + 2 * drain
 
 

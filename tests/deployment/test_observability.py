@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chassis import metrics
+from chassis.telemetry import metrics
 from docgen.services import SERVICES
 from invitations.adapters import guests
 from prometheus_client import REGISTRY

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from chassis.kafka.wire import Record
+from chassis.kafka.records import Record
 from contracts.messages.command import Actor
 from contracts.messages.meeting_commands import CancelMeeting
 from contracts.messages.replies import Outcome, Reply

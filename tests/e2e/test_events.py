@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from chassis.kafka.wire import Record
+from chassis.kafka.records import Record
 from contracts.messages.meeting_events import MeetingCreated
 from contracts.transport.envelope import Envelope
 from contracts.values.ids import uuid7_hex

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from chassis.kafka.wire import Record, encode
+from chassis.kafka.records import Record, encode
 from contracts.messages.calendar_events import CalendarOwner, EventAttendee, meeting_uuid_of_external_event
 from contracts.transport.envelope import Envelope, Message
 from contracts.transport.registry import type_of

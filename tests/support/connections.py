@@ -13,12 +13,12 @@ from calendar_sync.connections.vault import AesGcmTokenVault
 from calendar_sync.providers.accounts import Account
 from calendar_sync.providers.oauth import OAuthClients
 from calendar_sync.settings import Settings
+from chassis.jobs.queue import JobQueue
+from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing
-from chassis.leases import Leases
-from chassis.mongo import Collection, Document
-from chassis.outbox import Outbox
-from chassis.workers import Workers
+from chassis.kafka.records import OutgoingRecord
+from chassis.mongo.database import Collection, Document
+from chassis.mongo.outbox import Outbox
 from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult, CompleteAuthorization, StartAuthorization
 from contracts.messages.calendar_commands import DisconnectCalendar
 from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
@@ -43,9 +43,9 @@ class StandInPublisher(Publisher):
     """Keeps what is published."""
 
     def __init__(self) -> None:
-        self.records: list[Outgoing] = []
+        self.records: list[OutgoingRecord] = []
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, outgoing: OutgoingRecord) -> None:
         self.records.append(outgoing)
 
 
@@ -75,9 +75,9 @@ class House:
             wake_revocation=lambda: self.woken.append(True),
         )
 
-    def leaving(self) -> Workers:
+    def leaving(self) -> WorkerPool:
         leaving = GrantRevoker(self.connections, self.providers, self.vault, None, to_connection)
-        return Workers(Leases(self.documents, REVOCATION, seconds=5), leaving.work, concurrency=2, poll=0.05)
+        return WorkerPool(JobQueue(self.documents, REVOCATION, seconds=5), leaving.work, concurrency=2, poll=0.05)
 
     def with_keys(self, *keys: str) -> "House":
         """The same house after a rotation of keys."""

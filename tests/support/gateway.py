@@ -17,10 +17,10 @@ from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import create_app
 from api_gateway.domain.caller import Caller, ClaimNames
 from api_gateway.settings import Settings
-from chassis.health import Health
-from chassis.kafka.requests import Requests
-from chassis.queries import QueryClient
-from chassis.throttle import Throttle
+from chassis.http.internal_queries import QueryClient
+from chassis.http.rate_limit import RateLimiter
+from chassis.kafka.command_client import CommandClient
+from chassis.telemetry.health import Health
 from contracts.api.queries import InternalQuery
 from contracts.messages.calendar_commands import CalendarCommand
 from contracts.messages.command import Command
@@ -56,7 +56,7 @@ def signed(claims: dict[str, Any] | None = None, *, secret: str = SECRET, algori
     return jwt.encode({name: value for name, value in given.items() if value is not None}, secret, algorithm, **more)
 
 
-class StandInBus(Requests):
+class StandInBus(CommandClient):
     """Keeps the commands and gives each the same outcome: a reply, none in time, or an error."""
 
     def __init__(self) -> None:
@@ -183,10 +183,10 @@ async def gateway(
     backend.availability = AvailabilityChecks(directory, core, clients_may_ask=clients_may_ask)
     backend.calendar = CalendarConnections(bus, directory, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
-    backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=Throttle(per_guest))
-    backend.users = Throttle(per_user)
-    backend.addresses = Throttle(per_address)
-    backend.strangers = Throttle(per_address)
+    backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=RateLimiter(per_guest))
+    backend.users = RateLimiter(per_user)
+    backend.addresses = RateLimiter(per_address)
+    backend.strangers = RateLimiter(per_address)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {signed()}", **HEADERS}
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:

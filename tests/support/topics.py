@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from chassis.kafka.wire import Record
+from chassis.kafka.records import Record
 
 from tests.support.waiting import until
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from chassis.kafka.broadcast_consumer import BroadcastConsumer
 from chassis.kafka.consumer import Batch, Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.kafka.tail import Tail
-from chassis.kafka.wire import Received, encode, envelope_for
+from chassis.kafka.records import ReceivedMessage, encode, envelope_for
 from chassis.provision import ProvisioningSettings, provision
 from chassis.settings import ServiceSettings
 from contracts.messages.meeting_commands import AnswerInvitation
@@ -46,12 +46,12 @@ async def test_a_service_reads_and_writes(several: ServiceSettings, new_topic: C
     async def process(batch: Batch) -> None:
         consumed.extend(received.body.meeting_uuid for received in batch)
 
-    def handle(received: Received[Any]) -> None:
+    def handle(received: ReceivedMessage[Any]) -> None:
         tailed.append(received.body.meeting_uuid)
 
     async with (
         open_publisher(several) as publisher,
-        Tail(several, publisher, topic=topic, handle=handle).running(),
+        BroadcastConsumer(several, publisher, topic=topic, handle=handle).running(),
         Consumer(several, publisher, group=group, topics=[topic], process=process).running(),
     ):
         body = AnswerInvitation(

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from chassis.kafka.consumer import Batch, Consumer, Process
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from chassis.settings import ServiceSettings
 from contracts.messages.meeting_commands import AnswerInvitation
 from contracts.messages.replies import Outcome, Reply
@@ -63,7 +63,7 @@ class Bus:
         async with consumer.running():
             yield consumer
 
-    async def say(self, name: str, *, key: str = "k", reply: bool = False) -> Outgoing:
+    async def say(self, name: str, *, key: str = "k", reply: bool = False) -> OutgoingRecord:
         body = AnswerInvitation(
             command_id=name, fingerprint="", meeting_uuid=name, participant_uuid="MP1", status=RsvpStatus.ACCEPTED
         )
@@ -234,7 +234,7 @@ async def test_a_dead_letter_put_on_the_retry_topic_is_handled_by_its_group_agai
     async with bus.consuming(handled):
         sent = await bus.say("bad")
         [(value, headers)] = await bus.parked(1)
-        again = Outgoing(retry_topic(bus.group).name, sent.key, value or b"", list(headers.items()))
+        again = OutgoingRecord(retry_topic(bus.group).name, sent.key, value or b"", list(headers.items()))
         await bus.publisher.publish(again)
         assert len(await bus.parked(2)) == 2  # still failing: back where it came from
         del handled.failing["bad"]

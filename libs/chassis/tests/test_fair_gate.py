@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from chassis.fair_gate import FairGate
-from chassis.throttle import InFlightLimit
+from chassis.http.rate_limit import InFlightLimit
 from contracts.api.errors import ApiError, ErrorCode
 
 

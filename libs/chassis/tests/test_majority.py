@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from chassis.kafka.publisher import Publisher
-from chassis.mongo import ConflictError, Database, open_database
+from chassis.mongo.database import ConflictError, Database, open_database
+from chassis.mongo.outbox import Outbox
 from chassis.outages import is_outage
-from chassis.outbox import Outbox
 from chassis.settings import DatabaseSettings
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from chassis.disconnects import CLIENT_CLOSED_REQUEST, answer_while_connected
-from chassis.mongo import Collection, Database, open_database
+from chassis.http.disconnects import CLIENT_CLOSED_REQUEST, answer_while_connected
+from chassis.mongo.database import Collection, Database, open_database
 from chassis.outages import is_outage
 from chassis.settings import DatabaseSettings
 from contracts.values.ids import uuid7_hex

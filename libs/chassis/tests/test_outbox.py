@@ -7,9 +7,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing
-from chassis.mongo import Collection, open_database
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.kafka.records import OutgoingRecord
+from chassis.mongo.database import Collection, open_database
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.settings import DatabaseSettings, ServiceSettings
 from contracts.transport.topics import Topic
 from contracts.values.ids import uuid7_hex
@@ -63,7 +63,7 @@ def published(settings: ServiceSettings, topic: Topic) -> Published:
 
 
 def document(topic: Topic, *said: str, version: int = 1, due_in: float = 10) -> dict[str, object]:
-    entries = [outbox_entry(Outgoing(topic.name, b"k", word.encode(), [("ce_id", b"1")])) for word in said]
+    entries = [outbox_entry(OutgoingRecord(topic.name, b"k", word.encode(), [("ce_id", b"1")])) for word in said]
     return {
         "_id": uuid7_hex(),
         "version": version,
@@ -119,7 +119,7 @@ async def test_an_event_that_cannot_be_published_stops_those_after_it_and_stays(
 ) -> None:
     publish = publisher.publish
 
-    async def refuse_second(outgoing: Outgoing) -> None:
+    async def refuse_second(outgoing: OutgoingRecord) -> None:
         if outgoing.value == b"second":
             raise KafkaConnectionError("away")
         await publish(outgoing)

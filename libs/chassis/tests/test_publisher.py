@@ -22,7 +22,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
 from chassis.kafka.publisher import Publisher, UnacknowledgedError, open_publisher
-from chassis.kafka.wire import Outgoing
+from chassis.kafka.records import OutgoingRecord
 from chassis.outages import is_outage
 from chassis.provision import create_topics
 from chassis.settings import ServiceSettings
@@ -32,7 +32,7 @@ from localrun.ports import free_port
 
 from tests.support.waiting import until
 
-RECORD = Outgoing(topic="t", key=b"k", value=b"v", headers=[])
+RECORD = OutgoingRecord(topic="t", key=b"k", value=b"v", headers=[])
 PRODUCE = ProduceRequest(transactional_id=None, required_acks=-1, timeout=1000, topics=[])
 Answer = Callable[[], Any]
 

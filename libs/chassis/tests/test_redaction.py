@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
-from chassis.logs import configure_logging
 from chassis.redaction import MAX_ERROR, describe_error, format_exception
+from chassis.telemetry.logs import configure_logging
 from pydantic import BaseModel, TypeAdapter, field_validator
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from chassis.kafka.publisher import open_publisher
+from chassis.kafka.records import OutgoingRecord
 from chassis.kafka.republisher import Republisher
-from chassis.kafka.wire import Outgoing
-from chassis.mongo import Collection, open_database
+from chassis.mongo.database import Collection, open_database
 from chassis.provision import create_topics
 from chassis.settings import DatabaseSettings, ServiceSettings
 from contracts.transport.topics import Topic
@@ -82,7 +82,7 @@ class State:
 async def publish(settings: ServiceSettings, records: int) -> None:
     async with open_publisher(settings) as publisher:
         for number in range(records):
-            await publisher.publish(Outgoing(TOPIC.name, str(number).encode(), b"value", []))
+            await publisher.publish(OutgoingRecord(TOPIC.name, str(number).encode(), b"value", []))
 
 
 async def test_a_topic_that_a_broker_forgot_is_published_again_once(

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.security_headers import HEADERS, STRICT_TRANSPORT, SecurityHeaders
+from chassis.http.security_headers import HEADERS, STRICT_TRANSPORT, SecurityHeaders
 from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware

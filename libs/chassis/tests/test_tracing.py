@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from chassis.context import Context, working_on
-from chassis.kafka.wire import envelope_for
-from chassis.tracing import SpanKind, continuing, span, span_of_batch, traceparent
+from chassis.kafka.records import envelope_for
+from chassis.telemetry.context import Context, use_context
+from chassis.telemetry.tracing import SpanKind, batch_span, span, traceparent, use_traceparent
 from contracts.messages.calendar_commands import SetModalPreference
 from contracts.messages.command import Actor
 from contracts.values.enums import FirstTimeModalPreference, UserType
@@ -29,7 +29,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     """What is recorded while a test runs."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("chassis.tracing._tracer", provider.get_tracer("test"))
+    monkeypatch.setattr("chassis.telemetry.tracing._tracer", provider.get_tracer("test"))
     yield exporter
     provider.shutdown()
 
@@ -46,25 +46,25 @@ def test_without_a_trace_nothing_travels() -> None:
 
 @pytest.mark.parametrize("given", [GIVEN, ANOTHER])
 def test_a_trace_that_nobody_records_here_travels_on_unchanged(given: str) -> None:
-    with working_on(Context("c1", traceparent=given)), span("work", SpanKind.SERVER):
+    with use_context(Context("c1", traceparent=given)), span("work", SpanKind.SERVER):
         assert envelope_for(COMMAND, source="tests", subject="U1").traceparent == given
 
 
 @pytest.mark.parametrize("given", ["", "garbage", f"00-{'0' * 32}-{'0' * 16}-01", "00-" + "x" * 5000, "\r\nevil: 1"])
 def test_an_unreadable_trace_does_not_travel(given: str) -> None:
-    with working_on(Context("c1", traceparent=given)):
+    with use_context(Context("c1", traceparent=given)):
         assert traceparent() is None
 
 
 def test_another_context_without_a_trace_of_its_own_stays_in_the_trace() -> None:
-    with working_on(Context("c1", traceparent=GIVEN)), working_on(Context("c1", tenant="T1")):
+    with use_context(Context("c1", traceparent=GIVEN)), use_context(Context("c1", tenant="T1")):
         assert traceparent() == GIVEN
 
 
 def test_what_is_recorded_hangs_together(recorded: InMemorySpanExporter) -> None:
-    with continuing(GIVEN), span("first"):
+    with use_traceparent(GIVEN), span("first"):
         sent = envelope_for(COMMAND, source="tests", subject="U1")
-    with working_on(Context.of(sent)), span("second", SpanKind.CONSUMER, number=2):
+    with use_context(Context.of(sent)), span("second", SpanKind.CONSUMER, number=2):
         pass
     first, second = one(recorded, "first"), one(recorded, "second")
     assert {format(each.context.trace_id, "032x") for each in (first, second) if each.context} == {TRACE}
@@ -75,7 +75,7 @@ def test_what_is_recorded_hangs_together(recorded: InMemorySpanExporter) -> None
 
 
 def test_a_message_that_is_alone_is_handled_in_its_trace(recorded: InMemorySpanExporter) -> None:
-    with span_of_batch("process", [GIVEN]):
+    with batch_span("process", [GIVEN]):
         pass
     context = one(recorded, "process").context
     assert context is not None
@@ -83,7 +83,7 @@ def test_a_message_that_is_alone_is_handled_in_its_trace(recorded: InMemorySpanE
 
 
 def test_a_batch_links_to_the_trace_of_each_of_its_messages(recorded: InMemorySpanExporter) -> None:
-    with span_of_batch("process", [GIVEN, None, "garbage", ANOTHER]):
+    with batch_span("process", [GIVEN, None, "garbage", ANOTHER]):
         pass
     found = one(recorded, "process")
     assert found.parent is None

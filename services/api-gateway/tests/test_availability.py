@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
 from contracts.api.availability import Busy
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import MAX_PEOPLE_CHECKED, CheckAvailability

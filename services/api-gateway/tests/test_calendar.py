@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from api_gateway.adapters.http.authorization import BrowserCookies
-from chassis.kafka.requests import BusUnavailableError
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
+from chassis.kafka.command_client import BrokerUnavailableError
 from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
@@ -79,7 +79,7 @@ async def test_the_rest_are_commands(api: Gateway, method: str, path: str, body:
     api.bus.outcome = rejected(ErrorCode.CALENDAR_NOT_CONNECTED)
     answer = await api.client.request(method, f"{CALENDAR}/{path}", json=body)
     assert (answer.status_code, answer.json()["errorCode"]) == (409, "BE0426")
-    api.bus.outcome = BusUnavailableError()
+    api.bus.outcome = BrokerUnavailableError()
     answer = await api.client.request(method, f"{CALENDAR}/{path}", json=body)
     assert (answer.status_code, answer.json()["errorCode"]) == (503, "BE0503")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.kafka.requests import BusUnavailableError
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
+from chassis.kafka.command_client import BrokerUnavailableError
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation
 from contracts.messages.replies import Outcome, Reply, ReplyError
@@ -353,7 +353,7 @@ async def test_an_outcome_that_is_late_is_202(api: Gateway) -> None:
 @pytest.mark.parametrize("away", ["bus", "core"])
 async def test_what_is_away_is_503_and_nothing_was_recorded(api: Gateway, away: str) -> None:
     if away == "bus":
-        api.bus.outcome = BusUnavailableError()
+        api.bus.outcome = BrokerUnavailableError()
     else:
         api.core.outcome = QueryUnavailableError()
     answer = await sent(api)

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.kafka.requests import BusUnavailableError
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
+from chassis.kafka.command_client import BrokerUnavailableError
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.replies import Outcome, Reply, ReplyError
 
@@ -397,7 +397,7 @@ async def test_an_outcome_that_is_late_is_202_with_a_location(
 
 @pytest.mark.parametrize(("method", "path", "_status"), COMMANDS)
 async def test_a_bus_that_is_away_is_503(api: Gateway, method: str, path: str, _status: int) -> None:
-    api.bus.outcome = BusUnavailableError()
+    api.bus.outcome = BrokerUnavailableError()
     answer = await api.client.request(method, path, json=body())
     check_error(answer, 503, "BE0503")
     assert int(answer.headers["retry-after"]) > 0

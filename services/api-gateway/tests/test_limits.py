@@ -5,8 +5,8 @@ import pytest
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.bootstrap import assemble
 from api_gateway.settings import Settings
-from chassis.health import Health
-from chassis.security_headers import HEADERS as SECURITY
+from chassis.http.security_headers import HEADERS as SECURITY
+from chassis.telemetry.health import Health
 from pydantic import SecretStr
 
 from tests.support.gateway import HEADERS, RSVP_TOKEN_KEYS, SECRET, Gateway, gateway, signed

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from api_gateway.adapters.pages.rendering import HEADERS, language_of, page
 from babel.messages.pofile import read_po
-from chassis.languages import LOCALES, tag
+from chassis.i18n import LOCALES, tag
 from contracts.values.enums import Language
 from jinja2.ext import babel_extract
 

@@ -13,8 +13,8 @@ from calendar_sync.providers.google.writer import GoogleCalendarWriter
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.microsoft.writer import MicrosoftCalendarWriter
 from calendar_sync.providers.registry import oauth_clients
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.command import Actor
 from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex

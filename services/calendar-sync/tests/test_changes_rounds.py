@@ -21,8 +21,8 @@ from calendar_sync.providers.microsoft.changes import MicrosoftChanges
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
 from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now

@@ -19,7 +19,7 @@ import asyncio, json, os, sys
 from contextlib import AsyncExitStack
 from calendar_sync.bootstrap import oauth_clients
 from calendar_sync.settings import Settings
-from chassis.logs import configure_logging
+from chassis.telemetry.logs import configure_logging
 from contracts.values.enums import CalendarProvider
 
 async def main(provider, code, kept, results):

@@ -20,12 +20,12 @@ from calendar_sync.providers.accounts import Account, GrantRevokedError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.errors import problem
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis import metrics
-from chassis.kafka.wire import Received
-from chassis.leases import Leases, Result
-from chassis.mongo import Collection, Document, open_database
-from chassis.outbox import Outbox
-from chassis.workers import Workers
+from chassis.jobs.queue import JobQueue, Result
+from chassis.jobs.worker_pool import WorkerPool
+from chassis.kafka.records import ReceivedMessage
+from chassis.mongo.database import Collection, Document, open_database
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry import metrics
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.model import Contract
@@ -72,7 +72,7 @@ class Desk:
             wake_watch=lambda: self.woken.append("watch"),
         )
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerPool:
         pulling = InboundSync(
             {GOOGLE: self.calendar},
             copies=FakeMirroredEvents(),
@@ -81,8 +81,8 @@ class Desk:
             calls=AuthorizedCalls(self.accounts, RateLimiter()),
             pace=self.pace,
         )
-        leases = Leases(self.documents, PULL, seconds=5, lane=LANE)
-        return Workers(leases, InboundSyncWorker(pulling, self.pace).work, concurrency=4, poll=0.02)
+        leases = JobQueue(self.documents, PULL, seconds=5, lane=LANE)
+        return WorkerPool(leases, InboundSyncWorker(pulling, self.pace).work, concurrency=4, poll=0.02)
 
     async def hear(self, *bodies: Contract) -> None:
         await self.feeding().handle([_received(body) for body in bodies])
@@ -134,10 +134,10 @@ class Desk:
         return sum(page is None for _, page in self.calendar.asked)
 
 
-def _received(body: Contract) -> Received[Contract]:
+def _received(body: Contract) -> ReceivedMessage[Contract]:
     envelope = Envelope(type=type_of(body).name, source="tests", subject="TS1", tenant="T1")
     record: Any = None  # what it came in is not looked at
-    return Received(envelope, body, record)
+    return ReceivedMessage(envelope, body, record)
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ async def test_starting_over_waits_for_who_is_reading(desk: Desk) -> None:
     """Otherwise the reader would keep the cursor that it began with."""
     desk.calendar.put(seen("a"))
     await desk.connect()
-    holder = Leases(desk.documents, PULL, seconds=30, lane=LANE)
+    holder = JobQueue(desk.documents, PULL, seconds=30, lane=LANE)
     [lease] = await holder.take(1, full=[], per_lane=lambda _lane: 1)
     starting = asyncio.create_task(desk.feeding().start_over(desk.account))
 

@@ -3,7 +3,7 @@
 import pytest
 from calendar_sync.connections.model import Connection
 from calendar_sync.providers.accounts import Account, GrantRevokedError
-from chassis.leases import Lease
+from chassis.jobs.queue import LeasedJob
 from contracts.api.errors import ErrorCode
 from contracts.messages.command import Actor
 from contracts.messages.replies import Outcome
@@ -87,12 +87,12 @@ async def test_a_grant_is_forgotten_also_when_the_provider_stays_away(
 
     monkeypatch.setattr(leaving, "MAX_ATTEMPTS", 2)
     monkeypatch.setattr(leaving, "backoff", lambda *_, **__: 0.05)
-    attempts: list[Lease] = []
+    attempts: list[LeasedJob] = []
     await house.connect(actor, google)
     monkeypatch.setattr(house.providers[google.provider], "_revoke_url", "http://127.0.0.1:1/revoke")
     work = leaving.GrantRevoker.work
 
-    async def counted(self: leaving.GrantRevoker, lease: Lease) -> object:
+    async def counted(self: leaving.GrantRevoker, lease: LeasedJob) -> object:
         attempts.append(lease)
         return await work(self, lease)
 
@@ -105,8 +105,8 @@ async def test_a_grant_is_forgotten_also_when_the_provider_stays_away(
 async def test_watching_ends_before_the_grant(house: House, google: GoogleConsents, actor: Actor) -> None:
     from calendar_sync.connections.repository import REVOCATION, to_connection  # noqa: PLC0415
     from calendar_sync.connections.revocation import GrantRevoker  # noqa: PLC0415
-    from chassis.leases import Leases  # noqa: PLC0415
-    from chassis.workers import Workers  # noqa: PLC0415
+    from chassis.jobs.queue import JobQueue  # noqa: PLC0415
+    from chassis.jobs.worker_pool import WorkerPool  # noqa: PLC0415
 
     stopped: list[tuple[Account, bool]] = []
 
@@ -121,7 +121,9 @@ async def test_watching_ends_before_the_grant(house: House, google: GoogleConsen
     async def forgotten() -> bool:
         return not (await house.connection(actor)).leaving
 
-    async with Workers(Leases(house.documents, REVOCATION, seconds=5), taking.work, concurrency=1, poll=0.05).running():
+    async with WorkerPool(
+        JobQueue(house.documents, REVOCATION, seconds=5), taking.work, concurrency=1, poll=0.05
+    ).running():
         await until(forgotten, what="the grant is forgotten")
     assert stopped == [(account, True)]
 

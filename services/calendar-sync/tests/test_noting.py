@@ -7,9 +7,9 @@ import pytest
 from calendar_sync.outbound.projector import DesiredStateProjector
 from calendar_sync.outbound.repository import INDEXES, WORK, MirroredMeetingRepository
 from calendar_sync.providers.accounts import Account
-from chassis.kafka.wire import Received
-from chassis.mongo import Collection, Document, open_database
-from chassis.outbox import Outbox
+from chassis.kafka.records import ReceivedMessage
+from chassis.mongo.database import Collection, Document, open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.calendar_events import ConnectionChanged, MirrorStatusChanged
 from contracts.messages.meeting_events import (
     MeetingCanceled,
@@ -90,12 +90,12 @@ class Desk:
         return [one.status for one in news if one.meeting_uuid == meeting.meeting_uuid]
 
 
-def _received(body: Any, sequence: int) -> Received[Any]:
+def _received(body: Any, sequence: int) -> ReceivedMessage[Any]:
     envelope = Envelope(
         type=type_of(body).name, source="tests", subject="1", tenant="T1", sequence=sequence, correlation_id="c1"
     )
     record: Any = None  # what it came in is not looked at
-    return Received(envelope, body, record)
+    return ReceivedMessage(envelope, body, record)
 
 
 @pytest.fixture

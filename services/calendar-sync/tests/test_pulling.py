@@ -18,9 +18,9 @@ from calendar_sync.providers.errors import NotFoundError, UnauthorizedError, pro
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Attendee, DeletedEvent, ExternalEvent, Window
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis.leases import LeaseLostError
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
+from chassis.jobs.queue import LeaseLostError
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.calendar_events import ExternalEventDeleted, ExternalEventUpserted, InvitationAnswered
 from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
 from contracts.values.ids import new_meeting_uuid

@@ -20,9 +20,9 @@ from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Window
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis.leases import Leases
-from chassis.mongo import Collection, open_database
-from chassis.outbox import Outbox
+from chassis.jobs.queue import JobQueue
+from chassis.mongo.database import Collection, open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
 from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode
 from contracts.values.ids import uuid7_hex
@@ -367,7 +367,7 @@ class Room:
     outbox: Outbox
     calendar: MemoryCalendar
     copies: MirroredEventLookup
-    leases: Leases
+    leases: JobQueue
     desk: OutboundWorker
     woken: list[CalendarProvider]
 
@@ -409,7 +409,7 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             outbox,
             calendar,
             MirroredEventLookup(links, wake=woken.append),
-            Leases(links, work, seconds=30, lane=LANE),
+            JobQueue(links, work, seconds=30, lane=LANE),
             OutboundWorker(links, outbox, writing),
             woken,
         )

@@ -21,9 +21,9 @@ from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, NotificationChannels
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis import metrics
-from chassis.leases import Lease, Leases, Result
-from chassis.mongo import Collection, Document, open_database
+from chassis.jobs.queue import JobQueue, LeasedJob, Result
+from chassis.mongo.database import Collection, Document, open_database
+from chassis.telemetry import metrics
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated
 from contracts.model import Contract
 from contracts.transport.envelope import Envelope
@@ -185,13 +185,13 @@ class Desk:
         )
 
     @property
-    def leases(self) -> Leases:
-        return Leases(self.documents, WATCH, seconds=5, lane=LANE)
+    def leases(self) -> JobQueue:
+        return JobQueue(self.documents, WATCH, seconds=5, lane=LANE)
 
     async def connect(self) -> None:
         await MongoSyncStateRepository(self.documents, rest=0).open(self.account)
 
-    async def take(self) -> Lease:
+    async def take(self) -> LeasedJob:
         (lease,) = await self.leases.take(1, full=[], per_lane=lambda _: 1)
         return lease
 

@@ -9,7 +9,7 @@ from calendar_sync.outbound.model import MirroredEvent
 from calendar_sync.providers.authorized_calls import retry_in
 from calendar_sync.providers.errors import PreconditionFailedError, unavailable
 from calendar_sync.providers.ports import EventRef, Marker
-from chassis.leases import LeaseLostError
+from chassis.jobs.queue import LeaseLostError
 from contracts.messages.calendar_events import MirroredEventChanged
 from contracts.values.enums import ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from structlog.testing import capture_logs

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from chassis.throttle import Throttle
+from chassis.http.rate_limit import RateLimiter
 from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.times import utc_now
 from invitations.adapters.mail.composing import MailComposer
@@ -21,7 +21,7 @@ from invitations.domain.guest import Failure, Guest
 from tests.support.commands import cancel, create
 from tests.support.guests import JANE, Guestbook, guest, jane
 
-UNLIMITED = Throttle(0)
+UNLIMITED = RateLimiter(0)
 PATIENCE = Patience(first=4, most=60, give_up_after=timedelta(hours=1))
 
 
@@ -102,7 +102,7 @@ async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) 
 
 
 def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> Delivering:
-    return Delivering(composer, mailer, PATIENCE, Throttle(mails, window=3600))
+    return Delivering(composer, mailer, PATIENCE, RateLimiter(mails, window=3600))
 
 
 async def test_a_mailbox_gets_so_many_mails_whatever_its_addresses_and_the_rest_waits(composer: MailComposer) -> None:

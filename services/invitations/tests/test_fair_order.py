@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chassis.kafka.wire import Received, envelope_for
-from chassis.leases import Leases
-from chassis.mongo import Collection, open_database
+from chassis.jobs.queue import JobQueue
+from chassis.kafka.records import ReceivedMessage, envelope_for
+from chassis.mongo.database import Collection, open_database
 from chassis.settings import DatabaseSettings
 from contracts.messages.meeting_commands import CreateMeeting
 from contracts.transport.topics import MEETING_CORE
@@ -41,7 +41,7 @@ async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
         yield collection
 
 
-def created(tenant: str, host: str, guests: int) -> Received[Any]:
+def created(tenant: str, host: str, guests: int) -> ReceivedMessage[Any]:
     meeting, event = Meeting.create(
         CreateMeeting(
             command_id=uuid7_hex(),
@@ -54,11 +54,11 @@ def created(tenant: str, host: str, guests: int) -> Received[Any]:
         utc_now(),
     )
     envelope = envelope_for(event, source=MEETING_CORE, subject=meeting.meeting_uuid, tenant=tenant, sequence=1)
-    return Received(envelope, event, record=_NONE)
+    return ReceivedMessage(envelope, event, record=_NONE)
 
 
 async def next_mails(guests: Collection, count: int) -> list[str]:
-    leases = Leases(guests, WORK, seconds=30, lane=LANE, order=ORDER)
+    leases = JobQueue(guests, WORK, seconds=30, lane=LANE, order=ORDER)
     taken = await leases.take(count, full=[], per_lane=lambda _lane: count)
     return [lease.document["person"]["email"] for lease in taken]
 

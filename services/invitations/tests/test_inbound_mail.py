@@ -11,10 +11,10 @@ from typing import Any
 
 import aiosmtplib
 import pytest
-from chassis.kafka.wire import Received
-from chassis.mongo import Collection, open_database
-from chassis.outbox import Outbox
-from chassis.throttle import Throttle
+from chassis.http.rate_limit import RateLimiter
+from chassis.kafka.records import ReceivedMessage
+from chassis.mongo.database import Collection, open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.invitation_events import GuestProposedNewTime, GuestReplied, MailFailed
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.envelope import Envelope
@@ -80,7 +80,7 @@ class Office:
             self.desk.done(command)
         batch = list(zip(self.desk.events, self.desk.envelopes, strict=True))[before:]
         listening = Listening(GuestBook(self.guests), FairOrder(), wake=lambda: None, update_window=timedelta())
-        await listening.handle([Received(envelope, event, record=_NONE) for event, envelope in batch])
+        await listening.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in batch])
         guest = await self.jane()
         kind = guest.owed() or MailKind.INVITATION
         mail = self.composer.compose(guest, kind, now=utc_now())
@@ -145,7 +145,7 @@ async def office(mongodb_uri: str) -> AsyncIterator[Office]:
             ADDRESSES,
             AuthenticationResults(BELIEVED),
             uid_domain=DOMAIN,
-            replies=Throttle(20, window=3600),
+            replies=RateLimiter(20, window=3600),
         )
         office.port = await stack.enter_async_context(inbound_server(settings, ADDRESSES, mail))
         yield office
@@ -483,7 +483,7 @@ async def test_lmtp(office: Office) -> None:
         ADDRESSES,
         AuthenticationResults(None),
         uid_domain=DOMAIN,
-        replies=Throttle(0),
+        replies=RateLimiter(0),
     )
     async with inbound_server(settings, ADDRESSES, inbound) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

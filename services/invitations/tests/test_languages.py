@@ -8,7 +8,7 @@ import invitations.adapters.mail
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from chassis.languages import LOCALES
+from chassis.i18n import LOCALES
 from contracts.values.enums import Language
 from invitations.adapters.mail.tongues import CATALOGUES, read_tongues
 

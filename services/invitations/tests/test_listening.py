@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chassis.kafka.wire import Received
-from chassis.leases import Leases
-from chassis.mongo import Collection, ConflictError, Document, open_database
+from chassis.jobs.queue import JobQueue
+from chassis.kafka.records import ReceivedMessage
+from chassis.mongo.database import Collection, ConflictError, Document, open_database
 from chassis.settings import DatabaseSettings
 from contracts.messages.command import Command
 from contracts.values.ids import uuid7_hex
@@ -59,7 +59,7 @@ class Ear:
             self.desk.done(command)
         events = list(zip(self.desk.events, self.desk.envelopes, strict=True))[0 if again else self._heard :]
         self._heard = len(self.desk.events)
-        await self._listening.handle([Received(envelope, event, record=_NONE) for event, envelope in events])
+        await self._listening.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in events])
 
     async def stored(self, email: str = JANE) -> Document:
         document = await self._guests.find_one({"person.email": email})
@@ -145,7 +145,7 @@ async def test_who_has_no_address_is_known_and_a_mail_is_due_that_will_fail(ear:
 
 async def deliver(guests: Collection) -> None:
     """All that is due is delivered, as far as the documents show."""
-    leases = Leases(guests, WORK, seconds=30, lane=LANE)
+    leases = JobQueue(guests, WORK, seconds=30, lane=LANE)
     for lease in await leases.take(10, full=[], per_lane=lambda _lane: 10):
         guest = to_guest(lease.document)
         kind = guest.owed()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from chassis.mongo import Collection, open_database
+from chassis.mongo.database import Collection, open_database
 from contracts.values.ids import uuid7_hex
 from meeting_core.adapters.meetings import INDEXES
 from meeting_core.settings import Settings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
 from contracts.api.availability import Busy
 from contracts.api.queries import CheckAvailability
 from contracts.values.enums import MeetingStatus, ParticipantType, RsvpStatus

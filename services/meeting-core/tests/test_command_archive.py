@@ -7,8 +7,8 @@ from typing import cast
 import bson
 import pytest
 from chassis.kafka.publisher import Publisher
-from chassis.mongo import Collection, ConflictError, open_database
-from chassis.outbox import Outbox
+from chassis.mongo.database import Collection, ConflictError, open_database
+from chassis.mongo.outbox import Outbox
 from contracts.api.errors import ErrorCode
 from contracts.messages.meeting_commands import UpdateMeeting
 from contracts.messages.replies import Outcome, Reply

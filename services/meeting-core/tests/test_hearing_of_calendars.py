@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from chassis.kafka.wire import Outgoing, Received, envelope_for
-from chassis.mongo import Collection, open_database
-from chassis.outbox import Outbox
+from chassis.kafka.records import OutgoingRecord, ReceivedMessage, envelope_for
+from chassis.mongo.database import Collection, open_database
+from chassis.mongo.outbox import Outbox
 from contracts.messages.command import Command
 from contracts.model import Contract
 from contracts.transport.envelope import Envelope
@@ -44,7 +44,7 @@ class FailingPublisher(StandInPublisher):
 
     away = False
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, outgoing: OutgoingRecord) -> None:
         if self.away:
             raise KafkaConnectionError
         await super().publish(outgoing)
@@ -63,7 +63,7 @@ class Core:
 
     async def hear(self, *told: Contract) -> None:
         """These messages come in one batch."""
-        batch = [Received(_envelope(one), one, record=_NONE) for one in told]
+        batch = [ReceivedMessage(_envelope(one), one, record=_NONE) for one in told]
         await self._handling.handle(batch)
 
     async def meeting(self, meeting_uuid: str = OUTSIDE) -> Meeting:

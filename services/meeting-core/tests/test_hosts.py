@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chassis.mongo import Collection, open_database
+from chassis.mongo.database import Collection, open_database
 from contracts.api.availability import Busy as BusyView
 from contracts.api.queries import CheckAvailability
 from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.mongo import Collection, Document, Gate
+from chassis.mongo.database import Collection, Document, Gate
 from contracts.api.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, Condition, Operator, SortKey
 from contracts.api.queries import CheckAvailability
 from contracts.values.ids import uuid7_hex

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chassis.mongo import Collection, open_database
+from chassis.mongo.database import Collection, open_database
 from contracts.api.errors import ErrorCode
 from contracts.messages.command import Actor
 from contracts.messages.meeting_commands import RequestInvitationResend

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from chassis.health import Health
-from chassis.http import INTERNAL_TOKEN_HEADER
+from chassis.http.app import INTERNAL_TOKEN_HEADER
+from chassis.http.internal_queries import PREFIX
+from chassis.kafka.command_client import CommandClient
 from chassis.kafka.publisher import Publisher, open_publisher
-from chassis.kafka.requests import Requests
-from chassis.kafka.wire import Record
+from chassis.kafka.records import Record
 from chassis.provision import ProvisioningSettings, provision
-from chassis.queries import PREFIX
+from chassis.telemetry.health import Health
 from contracts.api.errors import ErrorCode
 from contracts.api.queries import GetMeeting, InternalQuery, SearchMeetings
 from contracts.messages.meeting_commands import CreateMeeting
@@ -78,7 +78,7 @@ class Service:
 
     async def request(self, command: CreateMeeting, *, deadline: float) -> Reply | None:
         """What the command is answered; None when it is not, in this many seconds."""
-        requests = Requests(self._settings, self._publisher, deadline=deadline, most_in_flight=10)
+        requests = CommandClient(self._settings, self._publisher, deadline=deadline, max_in_flight=10)
         async with requests.running():
             return await requests.request(command, key=command.meeting_uuid)
 

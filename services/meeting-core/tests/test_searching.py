@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
 from contracts.api.filters import (
     FILTER_FIELDS,
     INSTANT,

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.health import Health
+from chassis.telemetry.health import Health
 from contracts.messages.calendar_channels import ChannelActivated, secret_hash
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.values.enums import CalendarProvider

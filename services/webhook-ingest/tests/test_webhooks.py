@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.health import Health
-from chassis.security_headers import HEADERS
-from chassis.throttle import Throttle
+from chassis.http.rate_limit import RateLimiter
+from chassis.http.security_headers import HEADERS
+from chassis.telemetry.health import Health
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated, secret_hash
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.values.enums import CalendarProvider, NotificationKind
@@ -204,7 +204,7 @@ def of_outlook(*items: Any) -> dict[str, Any]:
 @pytest.fixture
 def few_strangers(http: httpx.AsyncClient, ingest: Ingest) -> httpx.AsyncClient:
     """Of which one address may send two."""
-    ingest.strangers = Throttle(2)
+    ingest.strangers = RateLimiter(2)
     return http
 
 

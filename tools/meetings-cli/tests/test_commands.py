@@ -10,12 +10,12 @@ from typing import Any
 
 import jwt
 import pytest
-from chassis.health import Health
-from chassis.http import service_app
+from chassis.http.app import service_app
+from chassis.http.internal_queries import query_routes
 from chassis.kafka.publisher import open_publisher
-from chassis.kafka.wire import Outgoing
+from chassis.kafka.records import OutgoingRecord
 from chassis.provision import ProvisioningSettings, provision
-from chassis.queries import query_routes
+from chassis.telemetry.health import Health
 from contracts.api.calendar import CalendarSyncResult, ReencryptedPage, ReencryptSecrets, ResyncCalendar, SyncRunStatus
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.replies import Outcome, Reply
@@ -201,7 +201,7 @@ async def park(settings: Settings, count: int) -> None:
     headers = [("dlt-group", INVITATIONS.encode()), ("dlt-error", b"ZeroDivisionError: a bug")]
     async with open_publisher(settings) as publisher:
         for _ in range(count):
-            await publisher.publish(Outgoing(LETTERS.name, b"M1", b'{"name": "Jane Roe"}', headers))
+            await publisher.publish(OutgoingRecord(LETTERS.name, b"M1", b'{"name": "Jane Roe"}', headers))
 
 
 @pytest.mark.integration

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka.publisher import Publisher, open_publisher
-from chassis.kafka.wire import Outgoing
+from chassis.kafka.records import OutgoingRecord
 from chassis.provision import create_topics
 from contracts.transport.topics import API_GATEWAY, GATEWAY_REPLIES, INVITATIONS, MEETING_EVENTS, retry_topic
 from meetings_cli.dead_letters import DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
@@ -39,7 +39,7 @@ async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
         yield running
 
 
-def parked(number: int, *, topic: str = LETTERS.name, group: str = INVITATIONS) -> Outgoing:
+def parked(number: int, *, topic: str = LETTERS.name, group: str = INVITATIONS) -> OutgoingRecord:
     headers = [
         ("ce_type", b"meetings.meeting.created.v1"),
         ("dlt-topic", MEETING_EVENTS.name.encode()),
@@ -48,7 +48,7 @@ def parked(number: int, *, topic: str = LETTERS.name, group: str = INVITATIONS) 
         ("dlt-group", group.encode()),
         ("dlt-error", b"ZeroDivisionError: a bug"),
     ]
-    return Outgoing(topic, b"M1", b'{"name": "Jane \xff"}', headers)
+    return OutgoingRecord(topic, b"M1", b'{"name": "Jane \xff"}', headers)
 
 
 async def replayed(log: TopicLog, count: int) -> list[bytes]:
@@ -124,7 +124,7 @@ async def test_a_mark_that_makes_no_sense_changes_nothing(
     await publisher.publish(parked(1))
     [letter] = await box.letters()
     marks = [(name, value.replace(b"%d", str(letter.offset).encode())) for name, value in headers.items()]
-    await publisher.publish(Outgoing(LETTERS.name, b"", b"", marks))
+    await publisher.publish(OutgoingRecord(LETTERS.name, b"", b"", marks))
     assert await box.letters() == [letter]
 
 

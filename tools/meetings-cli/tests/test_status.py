@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
+from chassis.jobs.queue import QueueStats
 from chassis.kafka.publisher import open_publisher
-from chassis.kafka.wire import Outgoing
-from chassis.leases import Standing
+from chassis.kafka.records import OutgoingRecord
 from chassis.provision import ProvisioningSettings, provision
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS, RETRY_TOPICS
 from contracts.values.times import utc_now
@@ -22,7 +22,7 @@ from meetings_cli.stores import CalendarStats, JobStats, OutboxStats
 
 NOW = utc_now()
 WELL = ServiceHealth(name="meeting-core", url="http://core", alive=True, ready=True, problems={})
-IDLE = Standing(due=0, later=0, leased=0, abandoned=0, waiting=0, gave_up=0, overdue=0)
+IDLE = QueueStats(due=0, later=0, leased=0, abandoned=0, waiting=0, gave_up=0, overdue=0)
 
 
 def work(**changes: Any) -> JobStats:
@@ -110,5 +110,5 @@ async def test_lag_is_what_a_group_has_not_committed(settings: Settings, kafka_b
         assert await lag() == 0
 
 
-def _record(number: int) -> Outgoing:
-    return Outgoing(MEETING_EVENTS.name, str(number).encode(), b"{}", [])
+def _record(number: int) -> OutgoingRecord:
+    return OutgoingRecord(MEETING_EVENTS.name, str(number).encode(), b"{}", [])

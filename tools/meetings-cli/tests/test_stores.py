@@ -9,8 +9,8 @@ from calendar_sync.inbound import imported_event_repository as sightings
 from calendar_sync.inbound import state_repository as feeds
 from calendar_sync.outbound import repository as links
 from calendar_sync.settings import Settings as CalendarSettings
-from chassis.leases import due
-from chassis.mongo import Collection
+from chassis.jobs.queue import due
+from chassis.mongo.database import Collection
 from contracts.api.errors import ApiError
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import CalendarProvider

@@ -3,7 +3,7 @@
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
 
-from chassis.mongo import ConflictError
+from chassis.mongo.database import ConflictError
 
 # Shutdown, no disk space, interrupted, not primary: https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml
 _TRANSIENT_CODES = frozenset({6, 7, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})

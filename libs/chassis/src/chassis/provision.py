@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from contracts.transport.topics import Topic, all_topics
 
-from chassis.logs import configure_logging
 from chassis.settings import KafkaSettings
+from chassis.telemetry.logs import configure_logging
 
 log = structlog.get_logger()
 

@@ -5,15 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
-from chassis.body_limit import BodyLimit
-from chassis.error_answers import add_error_handlers, broken
-from chassis.health import Health
-from chassis.http import CORRELATION_HEADER, NO_TELEMETRY, Correlation, Lifespan, add_operations
+from chassis.http.app import (
+    CORRELATION_HEADER,
+    NO_TELEMETRY,
+    Lifespan,
+    RequestContextMiddleware,
+    add_operational_routes,
+)
+from chassis.http.body_limit import BodyLimit
+from chassis.http.errors import add_error_handlers, broken
+from chassis.http.internal_queries import open_query_client
+from chassis.http.rate_limit import RateLimiter
+from chassis.http.security_headers import SecurityHeaders
+from chassis.kafka.command_client import CommandClient
 from chassis.kafka.publisher import open_publisher
-from chassis.kafka.requests import Requests
-from chassis.queries import open_query_client
-from chassis.security_headers import SecurityHeaders
-from chassis.throttle import Throttle
+from chassis.telemetry.health import Health
 from contracts.rsvp_tokens import RsvpKeys
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -51,7 +57,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             keys = None
             if settings.jwt_jwks_url:
                 keys = await started.enter_async_context(JwksCache(login, settings.jwt_jwks_url).running())
-                health.must_be_ready("login keys", keys.problem)
+                health.add_readiness_check("login keys", keys.problem)
             backend.gatekeeper = gatekeeper(settings, keys)
 
             platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
@@ -66,21 +72,21 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             publisher = await started.enter_async_context(
                 open_publisher(settings, request_timeout=settings.publish_timeout)
             )
-            requests = Requests(
+            requests = CommandClient(
                 settings,
                 publisher,
                 deadline=settings.command_deadline,
-                most_in_flight=settings.commands_in_flight,
+                max_in_flight=settings.commands_in_flight,
             )
             await started.enter_async_context(requests.running())
-            health.must_be_ready("replies", requests.problem)
+            health.add_readiness_check("replies", requests.problem)
             backend.meetings = MeetingCommands(requests, directory)
             backend.guests = Guests(
                 requests,
                 backend.core,
                 RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value()),
                 token_required=settings.rsvp_token_policy == "required",  # noqa: S105 a policy's name
-                throttle=Throttle(settings.public_requests_per_guest),
+                throttle=RateLimiter(settings.public_requests_per_guest),
             )
             backend.availability = AvailabilityChecks(
                 directory, backend.core, clients_may_ask=settings.availability_for_clients
@@ -111,11 +117,11 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     if settings.docs_site_url:
         app.openapi_external_docs = {"url": settings.docs_site_url, "description": "First steps, how-to, events"}
     app.state.backend = backend
-    backend.users = Throttle(settings.requests_per_user)
-    backend.addresses = Throttle(settings.requests_per_address)
+    backend.users = RateLimiter(settings.requests_per_user)
+    backend.addresses = RateLimiter(settings.requests_per_address)
     backend.read_limits = defaultdict(lambda: ReadLimits(settings.reads_in_flight_per_user))
-    backend.strangers = Throttle(settings.public_requests_per_address)
-    add_operations(app, health)
+    backend.strangers = RateLimiter(settings.public_requests_per_address)
+    add_operational_routes(app, health)
     add_error_handlers(app)
     app.include_router(meeting_routes(backend))
     app.include_router(meeting_list_routes(backend))
@@ -128,7 +134,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(root_routes(settings.docs_site_url))
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
-    app.add_middleware(Correlation, broken=broken)
+    app.add_middleware(RequestContextMiddleware, broken=broken)
     if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(
             CORSMiddleware,

@@ -1,7 +1,7 @@
 """Entry point: ``python -m api_gateway.main``."""
 
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
+from chassis.telemetry.health import Health
 
 from api_gateway.bootstrap import create_app
 from api_gateway.settings import Settings

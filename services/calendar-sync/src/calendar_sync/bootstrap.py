@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-from chassis.health import Health
-from chassis.http import service_app
+from chassis.http.app import service_app
+from chassis.http.internal_queries import query_routes
+from chassis.jobs.queue import JobQueue
+from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.leases import Leases
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
-from chassis.queries import query_routes
-from chassis.workers import Workers
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry.health import Health
 from contracts.api.calendar import (
     CompleteAuthorization,
     ConfirmAuthorization,
@@ -103,8 +103,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(watches.running())
 
             # Connecting
-            leaving = Workers(
-                Leases(documents, REVOCATION, seconds=settings.revocation_lease),
+            leaving = WorkerPool(
+                JobQueue(documents, REVOCATION, seconds=settings.revocation_lease),
                 GrantRevoker(connections, providers, vault, watching, to_connection).work,
                 concurrency=4,
                 drain=settings.drain_timeout / 2,
@@ -192,8 +192,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 process=dispatching.handle,
             )
             await started.enter_async_context(consumer.running())
-            health.must_live("consumer", consumer.problem)
-            health.must_be_ready("mongodb", database.problem)
+            health.add_liveness_check("consumer", consumer.problem)
+            health.add_readiness_check("mongodb", database.problem)
             yield
 
     return service_app(health, lifespan)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import encode, envelope_for
+from chassis.kafka.records import encode, envelope_for
 from contracts.messages.calendar_commands import CalendarCommand, DisconnectCalendar, SetModalPreference, SyncCalendar
 from contracts.messages.replies import Reply
 from contracts.model import Contract

@@ -1,7 +1,7 @@
 """Entry point: ``python -m calendar_sync.main``."""
 
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
+from chassis.telemetry.health import Health
 
 from calendar_sync.bootstrap import create_app
 from calendar_sync.settings import Settings

@@ -5,15 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from email.utils import parseaddr
 
-from chassis.health import Health
-from chassis.http import service_app
+from chassis.http.app import service_app
+from chassis.http.rate_limit import RateLimiter
+from chassis.jobs.queue import JobQueue
+from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.leases import Leases
-from chassis.mongo import Collection, open_database
-from chassis.outbox import Outbox
-from chassis.throttle import Throttle
-from chassis.workers import Workers
+from chassis.mongo.database import Collection, open_database
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry.health import Health
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
@@ -73,18 +73,18 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             if addresses is not None:
                 inbound = inbound_mail(settings, addresses, ReplyRepository(guests, outbox))
                 await started.enter_async_context(inbound_server(settings, addresses, inbound))
-            health.must_live("consumer", consumer.problem)
-            health.must_be_ready("mongodb", database.problem)
+            health.add_liveness_check("consumer", consumer.problem)
+            health.add_readiness_check("mongodb", database.problem)
             yield
 
     return service_app(health, lifespan)
 
 
-def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivering: Delivering) -> Workers:
+def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivering: Delivering) -> WorkerPool:
     """Who mails the guests of this collection what they are owed."""
     desk = DeliveryDesk(delivering.attempt, outbox)
-    return Workers(
-        Leases(guests, WORK, seconds=settings.delivery_lease, lane=LANE, order=ORDER),
+    return WorkerPool(
+        JobQueue(guests, WORK, seconds=settings.delivery_lease, lane=LANE, order=ORDER),
         desk.work,
         told=desk.told,
         concurrency=settings.smtp_connections,
@@ -135,7 +135,7 @@ def inbound_mail(settings: Settings, addresses: GuestAddresses, guests: ReplyRep
         addresses,
         AuthenticationResults(settings.trusted_authserv_id),
         uid_domain=_uid_domain(settings),
-        replies=Throttle(settings.replies_per_guest, window=3600),
+        replies=RateLimiter(settings.replies_per_guest, window=3600),
     )
 
 
@@ -155,9 +155,9 @@ def _sender(settings: Settings) -> Party:
         raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
 
 
-def mailbox_limit(settings: Settings) -> Throttle:
+def mailbox_limit(settings: Settings) -> RateLimiter:
     """How many mails one mailbox gets."""
-    return Throttle(settings.mails_per_mailbox, window=3600)
+    return RateLimiter(settings.mails_per_mailbox, window=3600)
 
 
 def patience(settings: Settings) -> Patience:

@@ -1,7 +1,7 @@
 """Entry point: ``python -m invitations.main``."""
 
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
+from chassis.telemetry.health import Health
 
 from invitations.bootstrap import create_app
 from invitations.settings import Settings

@@ -6,13 +6,13 @@ from datetime import timedelta
 from functools import partial
 
 from chassis.fair_gate import FairGate
-from chassis.health import Health
-from chassis.http import service_app
+from chassis.http.app import service_app
+from chassis.http.internal_queries import query_routes
 from chassis.kafka.consumer import Consumer
 from chassis.kafka.publisher import open_publisher
-from chassis.mongo import open_database
-from chassis.outbox import Outbox
-from chassis.queries import query_routes
+from chassis.mongo.database import open_database
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry.health import Health
 from contracts.api.queries import CheckAvailability, GetInvitation, GetMeeting, ListCalendar, SearchMeetings
 from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
@@ -100,8 +100,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 process=handling.handle,
             )
             await started.enter_async_context(consumer.running())
-            health.must_live("consumer", consumer.problem)
-            health.must_be_ready("mongodb", database.problem)
+            health.add_liveness_check("consumer", consumer.problem)
+            health.add_readiness_check("mongodb", database.problem)
             yield
 
     return service_app(health, lifespan)

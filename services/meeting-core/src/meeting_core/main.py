@@ -1,7 +1,7 @@
 """Entry point: ``python -m meeting_core.main``."""
 
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
+from chassis.telemetry.health import Health
 
 from meeting_core.bootstrap import create_app
 from meeting_core.settings import Settings

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from chassis.body_limit import BodyLimit
-from chassis.error_answers import add_error_handlers, broken
-from chassis.health import Health
-from chassis.http import NO_TELEMETRY, Correlation, Lifespan, add_operations
+from chassis.http.app import NO_TELEMETRY, Lifespan, RequestContextMiddleware, add_operational_routes
+from chassis.http.body_limit import BodyLimit
+from chassis.http.errors import add_error_handlers, broken
+from chassis.http.rate_limit import RateLimiter
+from chassis.http.security_headers import SecurityHeaders
+from chassis.kafka.broadcast_consumer import BroadcastConsumer
 from chassis.kafka.publisher import open_publisher
-from chassis.kafka.tail import Tail
-from chassis.security_headers import SecurityHeaders
-from chassis.throttle import Throttle
+from chassis.telemetry.health import Health
 from contracts.transport.topics import CALENDAR_CHANNELS
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -34,7 +34,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             publisher = await started.enter_async_context(open_publisher(settings))
             hints = Hints(HintPublisher(publisher), most=settings.hints_waiting, rest=settings.hints_rest)
             ingest.hints = await started.enter_async_context(hints.handed_over())
-            channels = Tail(
+            channels = BroadcastConsumer(
                 settings,
                 publisher,
                 topic=CALENDAR_CHANNELS,
@@ -42,7 +42,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 replay=True,
             )
             await started.enter_async_context(channels.running())
-            health.must_be_ready("channels", channels.problem)
+            health.add_readiness_check("channels", channels.problem)
             yield
 
     return assemble(settings, health, ingest, lifespan)
@@ -50,7 +50,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
 def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifespan) -> FastAPI:
     """The application around what ``lifespan`` sets up: routes, errors, limits."""
-    ingest.strangers = Throttle(settings.refused_per_address)
+    ingest.strangers = RateLimiter(settings.refused_per_address)
     app = FastAPI(
         title="Meetings webhooks",
         version="1.0.0",
@@ -60,10 +60,10 @@ def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifes
         telemetry=NO_TELEMETRY,
     )
     _add_webhooks(app, webhook_routes(ingest))
-    add_operations(app, health)
+    add_operational_routes(app, health)
     add_error_handlers(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
-    app.add_middleware(Correlation, broken=broken)
+    app.add_middleware(RequestContextMiddleware, broken=broken)
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -1,7 +1,7 @@
 """Entry point: ``python -m webhook_ingest.main``."""
 
-from chassis.health import Health
-from chassis.http import serve
+from chassis.http.app import serve
+from chassis.telemetry.health import Health
 
 from webhook_ingest.bootstrap import create_app
 from webhook_ingest.settings import Settings

@@ -12,8 +12,8 @@ import invitations.settings
 import meeting_core.settings
 import webhook_ingest.bootstrap
 import webhook_ingest.settings
-from chassis.health import Health
 from chassis.settings import ServiceSettings
+from chassis.telemetry.health import Health
 from contracts.transport.topics import API_GATEWAY, CALENDAR_SYNC, INVITATIONS, MEETING_CORE, WEBHOOK_INGEST
 
 from docgen.files import ROOT

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from chassis.queries import QueryClient, open_query_client
+from chassis.http.internal_queries import QueryClient, open_query_client
 from contracts.api.calendar import CalendarSyncResult, ReencryptedPage, ReencryptSecrets, ResyncCalendar
 from contracts.api.queries import InternalQuery
 from contracts.model import Contract

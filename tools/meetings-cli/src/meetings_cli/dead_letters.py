@@ -15,7 +15,7 @@ from enum import StrEnum
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from chassis.kafka.publisher import Publisher, open_publisher
-from chassis.kafka.wire import Outgoing, Record
+from chassis.kafka.records import OutgoingRecord, Record
 from contracts.transport.envelope import Headers
 from contracts.transport.topics import RETRY_TOPICS, dead_letter_topics, retry_topic
 from contracts.values.times import format_instant, utc_now
@@ -101,7 +101,7 @@ class DeadLetterBox:
         """
         replayable = [letter for letter in letters if letter.retry_topic is not None]
         async for letter, record in self.records(replayable):
-            again = Outgoing(letter.retry_topic or "", record.key or b"", record.value or b"", letter.headers)
+            again = OutgoingRecord(letter.retry_topic or "", record.key or b"", record.value or b"", letter.headers)
             await self._publisher.publish(again)
             await self._publisher.publish(_mark(letter, State.REPLAYED))
             yield letter
@@ -172,9 +172,9 @@ def chosen(letters: Sequence[DeadLetter], offsets: Collection[int]) -> list[Dead
     return [there[offset] for offset in sorted(offsets)]
 
 
-def _mark(letter: DeadLetter, state: State) -> Outgoing:
+def _mark(letter: DeadLetter, state: State) -> OutgoingRecord:
     headers = {_MARK: state.value, _MARKED: str(letter.offset), "dlt-at": format_instant(utc_now())}
-    return Outgoing(letter.topic, b"", b"", [(name, value.encode()) for name, value in headers.items()])
+    return OutgoingRecord(letter.topic, b"", b"", [(name, value.encode()) for name, value in headers.items()])
 
 
 def _marked(letter: DeadLetter, mark: DeadLetter) -> DeadLetter:

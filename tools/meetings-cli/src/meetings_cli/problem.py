@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiokafka.errors import KafkaError
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 

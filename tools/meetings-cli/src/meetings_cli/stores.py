@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chassis.leases import Oversight, Standing
-from chassis.mongo import Collection, Database, Document, open_database
-from chassis.outbox import overdue, pending
+from chassis.jobs.queue import JobAdmin, QueueStats
+from chassis.mongo.database import Collection, Database, Document, open_database
+from chassis.mongo.outbox import overdue, pending
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import ConnectionStatus
 from contracts.values.times import utc_now
@@ -72,7 +72,7 @@ class JobStats(BaseModel):
     """How the work of one kind stands."""
 
     kind: str
-    standing: Standing
+    standing: QueueStats
 
 
 class CalendarStats(BaseModel):
@@ -110,8 +110,8 @@ class Stores:
     def __init__(self, databases: dict[str, Database]) -> None:
         self._databases = databases
 
-    def oversight(self, kind: Kind) -> Oversight:
-        return Oversight(self._collection(kind.place), kind.name)
+    def oversight(self, kind: Kind) -> JobAdmin:
+        return JobAdmin(self._collection(kind.place), kind.name)
 
     async def outboxes(self) -> list[OutboxStats]:
         return [

@@ -27,20 +27,20 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
 
-from chassis import metrics
 from chassis.backoff import backoff
-from chassis.context import Context, working_on
-from chassis.kafka.deadletters import DeadLetters
+from chassis.kafka.dead_letters import DeadLetters
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Received, Record, UnknownTypeError, decode, encode, envelope_for
+from chassis.kafka.records import ReceivedMessage, Record, UnknownTypeError, decode, encode, envelope_for
 from chassis.outages import is_outage
 from chassis.settings import ServiceSettings
-from chassis.tracing import span, span_of_batch
-from chassis.waiting import stop
+from chassis.tasks import stop
+from chassis.telemetry import metrics
+from chassis.telemetry.context import Context, use_context
+from chassis.telemetry.tracing import batch_span, span
 
 log = structlog.get_logger()
 
-Batch = Sequence[Received[Any]]
+Batch = Sequence[ReceivedMessage[Any]]
 Process = Callable[[Batch], Awaitable[None]]
 _TRIES_ALONE = 4
 _LAG_INTERVAL = 5.0
@@ -141,8 +141,8 @@ class Consumer:
         await message.nack()
         await asyncio.sleep(pause)
 
-    async def _decode(self, records: Sequence[Record]) -> list[Received[Contract]]:
-        batch: list[Received[Contract]] = []
+    async def _decode(self, records: Sequence[Record]) -> list[ReceivedMessage[Contract]]:
+        batch: list[ReceivedMessage[Contract]] = []
         for record in records:
             try:
                 batch.append(decode(record))
@@ -171,7 +171,7 @@ class Consumer:
             for received in batch:
                 self._count(received.record, "handled")
 
-    async def _handle_alone(self, received: Received[Contract]) -> None:
+    async def _handle_alone(self, received: ReceivedMessage[Contract]) -> None:
         for attempt in range(1, _TRIES_ALONE + 1):
             try:
                 await self._process_traced([received])
@@ -187,7 +187,7 @@ class Consumer:
                 return
 
     async def _process_traced(self, batch: Batch) -> None:
-        with span_of_batch(f"process {self._group}", [received.envelope.traceparent for received in batch]):
+        with batch_span(f"process {self._group}", [received.envelope.traceparent for received in batch]):
             await self._process(batch)
 
     async def _park(self, record: Record, error: Exception) -> None:
@@ -199,7 +199,7 @@ class Consumer:
     async def _reply_failed(self, command: Envelope, error: Exception) -> None:
         code = ErrorCode.MALFORMED_REQUEST if isinstance(error, ValueError) else ErrorCode.INTERNAL_ERROR
         reply = Reply(outcome=Outcome.FAILED, error=ReplyError.of(ApiError(code)))
-        with working_on(Context.of(command)):
+        with use_context(Context.of(command)):
             envelope = envelope_for(reply, source=self._group, subject=command.subject)
         await self._publisher.publish(encode(Message(envelope, reply), key=command.id))
 
@@ -236,9 +236,9 @@ class Consumer:
 
 
 @contextmanager
-def handling(received: Received[Any]) -> Iterator[None]:
+def handling(received: ReceivedMessage[Any]) -> Iterator[None]:
     """What follows is done because of this message."""
-    with working_on(Context.of(received.envelope)), span(f"handle {received.envelope.type}"):
+    with use_context(Context.of(received.envelope)), span(f"handle {received.envelope.type}"):
         yield
 
 

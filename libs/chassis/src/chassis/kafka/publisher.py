@@ -11,10 +11,10 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, KafkaTimeoutError, NodeNotReadyError
 from aiokafka.protocol.produce import ProduceRequest
 
-from chassis import metrics
-from chassis.kafka.wire import Outgoing
+from chassis.kafka.records import OutgoingRecord
 from chassis.settings import ServiceSettings
-from chassis.waiting import all_of
+from chassis.tasks import all_of
+from chassis.telemetry import metrics
 
 _GRACE = 1.0
 """Seconds that the producer gets beyond its own timeout to say what became of a record."""
@@ -35,7 +35,7 @@ class Publisher:
         self._timeout = timeout
         self._sends = _SendMonitor(producer.client)
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, outgoing: OutgoingRecord) -> None:
         """Publish one record and wait until the broker has it.
 
         Raises:
@@ -62,12 +62,12 @@ class Publisher:
             raise
         metrics.PUBLISHED.labels(outgoing.topic).inc()
 
-    async def publish_in_order(self, records: Iterable[Outgoing]) -> None:
+    async def publish_in_order(self, records: Iterable[OutgoingRecord]) -> None:
         """Publish one after the other; the first failure stops the rest, so that none overtakes it."""
         for outgoing in records:
             await self.publish(outgoing)
 
-    async def publish_together(self, records: Iterable[Outgoing]) -> None:
+    async def publish_together(self, records: Iterable[OutgoingRecord]) -> None:
         """Publish records that do not depend on each other, in as few requests as possible.
 
         Raises:

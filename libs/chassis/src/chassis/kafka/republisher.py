@@ -14,9 +14,9 @@ from aiokafka.errors import KafkaError
 from contracts.transport.topics import Topic
 from pymongo.errors import PyMongoError
 
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
 from chassis.settings import ServiceSettings
-from chassis.waiting import stop
+from chassis.tasks import stop
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import structlog
-from chassis.waiting import stop
+from chassis.tasks import stop
 from contracts.api.errors import ApiError, ErrorCode
 
 log = structlog.get_logger()

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from chassis.queries import QueryClient
+from chassis.http.internal_queries import QueryClient
 from contracts.api.availability import Availabilities, Busy, UserAvailability
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import CheckAvailability

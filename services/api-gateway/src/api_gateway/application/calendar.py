@@ -4,8 +4,8 @@ Consent is begun and completed over HTTP, because it carries what must never lie
 are commands.
 """
 
-from chassis.kafka.requests import Requests
-from chassis.queries import QueryClient, QueryUnavailableError
+from chassis.http.internal_queries import QueryClient, QueryUnavailableError
+from chassis.kafka.command_client import CommandClient
 from contracts.api.calendar import (
     AuthorizationOutcome,
     AuthorizationResult,
@@ -26,7 +26,9 @@ from api_gateway.domain.caller import Caller
 class CalendarConnections:
     """Asks calendar-sync about connections and has them changed."""
 
-    def __init__(self, requests: Requests, directory: Directory, owner: QueryClient, consents: QueryClient) -> None:
+    def __init__(
+        self, requests: CommandClient, directory: Directory, owner: QueryClient, consents: QueryClient
+    ) -> None:
         """``owner`` is calendar-sync; ``consents`` is too, but waits as long as a provider may take."""
         self._requests = requests
         self._directory = directory

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from chassis.context import Context, current_context, working_on
-from chassis.kafka.requests import Requests
-from chassis.queries import QueryClient
-from chassis.throttle import Throttle
+from chassis.http.internal_queries import QueryClient
+from chassis.http.rate_limit import RateLimiter
+from chassis.kafka.command_client import CommandClient
+from chassis.telemetry.context import Context, current_context, use_context
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation
 from contracts.api.queries import GetInvitation
@@ -33,7 +33,7 @@ class Guests:
     """Admits guests by their links, shows them their invitation, and writes down their answers."""
 
     def __init__(
-        self, requests: Requests, core: QueryClient, keys: RsvpKeys, *, token_required: bool, throttle: Throttle
+        self, requests: CommandClient, core: QueryClient, keys: RsvpKeys, *, token_required: bool, throttle: RateLimiter
     ) -> None:
         self._requests = requests
         self._core = core
@@ -80,7 +80,7 @@ class Guests:
             tenant_uuid=guest.tenant_uuid,
             status=status,
         )
-        with working_on(Context(current_context().correlation_id, tenant=guest.tenant_uuid or "")):
+        with use_context(Context(current_context().correlation_id, tenant=guest.tenant_uuid or "")):
             reply = await self._requests.request(command, key=guest.meeting_uuid)
         return Sent(guest.meeting_uuid, None if reply is None else _told(guest, reply))
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from chassis.kafka.requests import Requests
+from chassis.kafka.command_client import CommandClient
 from contracts.messages.command import Command
 from contracts.messages.meeting_commands import (
     AnswerInvitation,
@@ -38,7 +38,7 @@ class Directory(Protocol):
 class MeetingCommands:
     """Writes commands about meetings and awaits their outcome."""
 
-    def __init__(self, requests: Requests, directory: Directory) -> None:
+    def __init__(self, requests: CommandClient, directory: Directory) -> None:
         self._requests = requests
         self._directory = directory
 

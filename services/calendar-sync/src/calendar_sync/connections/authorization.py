@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from chassis.context import current_context, working_on
+from chassis.telemetry.context import current_context, use_context
 from contracts.api.calendar import (
     Authorization,
     AuthorizationOutcome,
@@ -178,7 +178,7 @@ class AuthorizationService:
         self, claimed: _ClaimedAuthorization, end: Callable[[], Awaitable[AuthorizationOutcome]]
     ) -> AuthorizationOutcome:
         connection = claimed.connection
-        with working_on(replace(current_context(), tenant=connection.tenant_uuid)):
+        with use_context(replace(current_context(), tenant=connection.tenant_uuid)):
             try:
                 outcome = await end()
             except AuthorizationFailedError as failed:

@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 from chassis.backoff import backoff
-from chassis.kafka.wire import encode, envelope_for
-from chassis.leases import due, work_indexes
-from chassis.mongo import Collection, ConflictError, Document
+from chassis.jobs.queue import due, job_indexes
+from chassis.kafka.records import encode, envelope_for
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from chassis.outages import is_outage
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
@@ -39,7 +39,7 @@ REVOCATION = "farewell"
 
 INDEXES = [
     OUTBOX_INDEX,
-    *work_indexes(REVOCATION),
+    *job_indexes(REVOCATION),
     IndexModel(
         [("consents.stateHash", ASCENDING)],
         name="consents",

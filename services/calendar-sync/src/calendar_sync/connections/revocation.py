@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 from chassis.backoff import backoff
-from chassis.leases import Lease, Result, Update
+from chassis.jobs.queue import LeasedJob, Result, Update
 from contracts.values.times import utc_now
 
 from calendar_sync.connections.model import Connection, PendingRevocation
@@ -42,7 +42,7 @@ class GrantRevoker:
         self._watches = watches
         self._read = read
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         """One attempt at all that this user has left; what was given up is forgotten too."""
         connection = self._read(lease.document)
         left: list[int] = []

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import structlog
-from chassis import metrics
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
+from chassis.telemetry import metrics
 from contracts.values.enums import CalendarProvider
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel

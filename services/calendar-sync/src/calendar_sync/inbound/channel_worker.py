@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from chassis import metrics
-from chassis.context import Context, working_on
-from chassis.leases import Lease, LeaseLostError, Result
-from chassis.mongo import Collection
+from chassis.jobs.queue import LeasedJob, LeaseLostError, Result
+from chassis.mongo.database import Collection
+from chassis.telemetry import metrics
+from chassis.telemetry.context import Context, use_context
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
@@ -27,10 +27,10 @@ class ChannelWorker:
         self._collection = collection
         self._watching = watching
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         """One attempt at the channels of the feed that a leased document is about."""
         feed = to_sync_state(lease.document)
-        with working_on(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
+        with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
             try:
                 watched = await self._watching.attempt(
                     feed, number=lease.attempt, rows=_LeasedChannelStore(self._collection, lease)
@@ -46,7 +46,7 @@ class ChannelWorker:
 class _LeasedChannelStore:
     """Where the channels of one leased feed are written down."""
 
-    def __init__(self, collection: Collection, lease: Lease) -> None:
+    def __init__(self, collection: Collection, lease: LeasedJob) -> None:
         self._collection = collection
         self._lease = lease
 

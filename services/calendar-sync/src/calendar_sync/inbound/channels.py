@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import encode, envelope_for
+from chassis.kafka.records import encode, envelope_for
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated, secret_hash
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC

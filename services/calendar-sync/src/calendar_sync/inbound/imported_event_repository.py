@@ -5,10 +5,10 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from chassis.kafka.wire import encode, envelope_for
-from chassis.leases import LeaseLostError
-from chassis.mongo import Collection, ConflictError, Document
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.jobs.queue import LeaseLostError
+from chassis.kafka.records import encode, envelope_for
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.times import utc_now

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
-from chassis.waiting import stop
+from chassis.tasks import stop
 from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import SyncCalendar

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.times import utc_now
@@ -46,7 +46,7 @@ class StateRepublisher:
             )
 
 
-def _channel_record(feed: InboundSyncState, channel: Channel) -> Outgoing:
+def _channel_record(feed: InboundSyncState, channel: Channel) -> OutgoingRecord:
     body = channel.activated(feed.provider, feed.connection_id)
     envelope = envelope_for(body, source=CALENDAR_SYNC, subject=channel.channel_id)
     return encode(Message(envelope, body), key=channel.channel_id)
@@ -63,7 +63,7 @@ def _usable(feed: InboundSyncState) -> list[Channel]:
     ]
 
 
-def _connection_records(connection: Connection) -> Iterator[Outgoing]:
+def _connection_records(connection: Connection) -> Iterator[OutgoingRecord]:
     for event in (connection.current_event(utc_now()), connection.coverage()):
         if event is not None and connection.generation:
             envelope = envelope_for(

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from chassis import metrics
-from chassis.leases import due, work_indexes
-from chassis.mongo import Collection, ConflictError, Document
-from chassis.waiting import stop
+from chassis.jobs.queue import due, job_indexes
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.tasks import stop
+from chassis.telemetry import metrics
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
@@ -39,8 +39,8 @@ LANE = "provider"
 
 
 INDEXES = [
-    *work_indexes(PULL, lane=LANE),
-    *work_indexes(WATCH, lane=LANE),
+    *job_indexes(PULL, lane=LANE),
+    *job_indexes(WATCH, lane=LANE),
     IndexModel([("state", ASCENDING), ("syncedAsOf", ASCENDING)], name="oldest"),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""

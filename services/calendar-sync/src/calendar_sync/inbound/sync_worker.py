@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from chassis import metrics
-from chassis.context import Context, working_on
-from chassis.leases import Lease, LeaseLostError, Result, due
+from chassis.jobs.queue import LeasedJob, LeaseLostError, Result, due
+from chassis.telemetry import metrics
+from chassis.telemetry.context import Context, use_context
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
@@ -25,10 +25,10 @@ class InboundSyncWorker:
         self._pulling = pulling
         self._pace = pace
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         """One attempt at reading the calendar that a leased document is about."""
         feed = to_sync_state(lease.document)
-        with working_on(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
+        with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
             try:
                 ended = await self._pulling.attempt(feed, number=lease.attempt)
             except LeaseLostError:

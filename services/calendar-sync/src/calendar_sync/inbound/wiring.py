@@ -2,12 +2,12 @@
 
 from contextlib import AsyncExitStack
 
+from chassis.jobs.queue import JobQueue
+from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.republisher import Republisher
-from chassis.leases import Leases
-from chassis.mongo import Collection, Database
-from chassis.outbox import Outbox
-from chassis.workers import Workers
+from chassis.mongo.database import Collection, Database
+from chassis.mongo.outbox import Outbox
 from contracts.transport.topics import (
     CALENDAR_CHANNELS,
     CALENDAR_EVENTS,
@@ -25,10 +25,10 @@ from calendar_sync.inbound.sync_worker import InboundSyncWorker
 from calendar_sync.settings import Settings
 
 
-def channel_workers(settings: Settings, feeds: Collection, watching: ChannelManager) -> Workers:
+def channel_workers(settings: Settings, feeds: Collection, watching: ChannelManager) -> WorkerPool:
     """The workers that keep channels open; each provider has half of them for itself."""
-    return Workers(
-        Leases(feeds, WATCH, seconds=settings.channel_lease, lane=FEED_LANE),
+    return WorkerPool(
+        JobQueue(feeds, WATCH, seconds=settings.channel_lease, lane=FEED_LANE),
         ChannelWorker(feeds, watching).work,
         concurrency=settings.channel_concurrency,
         per_lane=settings.channel_concurrency // 2,
@@ -36,10 +36,10 @@ def channel_workers(settings: Settings, feeds: Collection, watching: ChannelMana
     )
 
 
-def inbound_sync_workers(settings: Settings, feeds: Collection, pulling: InboundSync) -> Workers:
+def inbound_sync_workers(settings: Settings, feeds: Collection, pulling: InboundSync) -> WorkerPool:
     """The workers that read calendars; each provider has half of them for itself."""
-    return Workers(
-        Leases(feeds, PULL, seconds=settings.inbound_lease, lane=FEED_LANE),
+    return WorkerPool(
+        JobQueue(feeds, PULL, seconds=settings.inbound_lease, lane=FEED_LANE),
         InboundSyncWorker(pulling, pace(settings)).work,
         concurrency=settings.inbound_concurrency,
         per_lane=settings.inbound_concurrency // 2,

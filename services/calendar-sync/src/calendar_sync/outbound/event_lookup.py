@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from chassis.leases import due
-from chassis.mongo import Collection, Document
+from chassis.jobs.queue import due
+from chassis.mongo.database import Collection, Document
 from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now

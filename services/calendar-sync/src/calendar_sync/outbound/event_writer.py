@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chassis.leases import LeaseLostError
+from chassis.jobs.queue import LeaseLostError
 from contracts.values.times import utc_now
 
 from calendar_sync.outbound.model import MirroredEvent

@@ -13,11 +13,11 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from chassis.context import Context, working_on
-from chassis.kafka.wire import encode, envelope_for
-from chassis.leases import due, work_indexes
-from chassis.mongo import Collection, ConflictError, Document
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.jobs.queue import due, job_indexes
+from chassis.kafka.records import encode, envelope_for
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.telemetry.context import Context, use_context
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted, MirrorStatusChanged
 from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
@@ -44,7 +44,7 @@ WORK = {CalendarProvider.GOOGLE: "google", CalendarProvider.OUTLOOK: "outlook"}
 
 INDEXES = [
     OUTBOX_INDEX,
-    *(index for work in WORK.values() for index in work_indexes(work, lane=LANE)),
+    *(index for work in WORK.values() for index in job_indexes(work, lane=LANE)),
     IndexModel([(LANE, ASCENDING), ("_id", ASCENDING)], name="host"),
     IndexModel([("eventKeys", ASCENDING)], name="events", partialFilterExpression={"eventKeys": {"$exists": True}}),
 ]
@@ -143,7 +143,7 @@ def event_update(
     fields: Document,
     outbox_due_at: datetime,
 ) -> dict[str, Any]:
-    with working_on(Context(correlation_id=correlation_id, tenant=link.tenant_uuid)):
+    with use_context(Context(correlation_id=correlation_id, tenant=link.tenant_uuid)):
         envelope = envelope_for(event, source=CALENDAR_SYNC, subject=link.meeting_uuid)
     return {
         "$set": fields | {"outboxDueAt": outbox_due_at},

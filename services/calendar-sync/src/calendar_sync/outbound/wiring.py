@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from chassis.leases import Leases
-from chassis.mongo import Collection
-from chassis.outbox import Outbox
-from chassis.workers import Workers
+from chassis.jobs.queue import JobQueue
+from chassis.jobs.worker_pool import WorkerPool
+from chassis.mongo.database import Collection
+from chassis.mongo.outbox import Outbox
 
 from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
 from calendar_sync.outbound.repository import LANE, WORK
@@ -14,11 +14,11 @@ from calendar_sync.providers.rate_limit import RATE_LIMITS
 from calendar_sync.settings import Settings
 
 
-def outbound_workers(settings: Settings, links: Collection, outbox: Outbox, writing: OutboundReconciler) -> Workers:
+def outbound_workers(settings: Settings, links: Collection, outbox: Outbox, writing: OutboundReconciler) -> WorkerPool:
     """The workers that write into one provider's calendars, so that the other never waits for it."""
     desk = OutboundWorker(links, outbox, writing)
-    return Workers(
-        Leases(links, WORK[writing.provider], seconds=settings.outbound_lease, lane=LANE),
+    return WorkerPool(
+        JobQueue(links, WORK[writing.provider], seconds=settings.outbound_lease, lane=LANE),
         desk.work,
         told=desk.told,
         concurrency=settings.outbound_concurrency,

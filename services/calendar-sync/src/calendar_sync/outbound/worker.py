@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from chassis.context import Context, working_on
-from chassis.leases import Lease, LeaseLostError, Result, due
-from chassis.mongo import Collection, Document
-from chassis.outbox import Outbox
-from chassis.tracing import span
+from chassis.jobs.queue import LeasedJob, LeaseLostError, Result, due
+from chassis.mongo.database import Collection, Document
+from chassis.mongo.outbox import Outbox
+from chassis.telemetry.context import Context, use_context
+from chassis.telemetry.tracing import span
 from contracts.values.times import utc_now
 
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
@@ -27,12 +27,12 @@ class OutboundWorker:
         self._work = WORK[writing.provider]
         self._writing = writing
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         """One attempt at the copy that a leased document is about."""
         link = to_mirrored_meeting(lease.document)
         asked_for = link.correlation_id or link.meeting_uuid
         context = Context(asked_for, tenant=link.tenant_uuid, traceparent=link.traceparent)
-        with working_on(context), span("write to calendar", attempt=lease.attempt):
+        with use_context(context), span("write to calendar", attempt=lease.attempt):
             intentions = _LeasedIntentLog(self._collection, self._work, lease)
             try:
                 attempt = await self._writing.attempt(link, number=lease.attempt, intentions=intentions)
@@ -64,7 +64,7 @@ class OutboundWorker:
 class _LeasedIntentLog:
     """Where one leased copy's intentions are saved."""
 
-    def __init__(self, collection: Collection, work: str, lease: Lease) -> None:
+    def __init__(self, collection: Collection, work: str, lease: LeasedJob) -> None:
         self._collection = collection
         self._work = work
         self._lease = lease

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from chassis.backoff import backoff
-from chassis.tracing import SpanKind, span
+from chassis.telemetry.tracing import SpanKind, span
 
 from calendar_sync.providers.accounts import Account, Accounts
 from calendar_sync.providers.errors import TOKEN_REFUSED, CallFailedError, Failure, UnauthorizedError

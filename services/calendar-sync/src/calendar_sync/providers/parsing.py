@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from chassis import metrics
+from chassis.telemetry import metrics
 from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
 from contracts.values.limits import MAX_NAME
 from contracts.values.text import email_address, sanitize_line, web_link

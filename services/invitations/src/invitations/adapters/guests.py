@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from chassis.context import Context, working_on
-from chassis.kafka.wire import encode, envelope_for
-from chassis.leases import Lease, Result, due, work_indexes
-from chassis.mongo import Collection, ConflictError, Document
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from chassis.tracing import SpanKind, span
+from chassis.jobs.queue import LeasedJob, Result, due, job_indexes
+from chassis.kafka.records import encode, envelope_for
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.telemetry.context import Context, use_context
+from chassis.telemetry.tracing import SpanKind, span
 from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
 from contracts.transport.envelope import Message
 from contracts.transport.topics import INVITATIONS
@@ -37,7 +37,7 @@ HELD_BACK = "heldBack"
 """Whether the mail that is due waits because its mailbox has had too many."""
 INDEXES = [
     OUTBOX_INDEX,
-    *work_indexes(WORK, lane=LANE, order=ORDER),
+    *job_indexes(WORK, lane=LANE, order=ORDER),
     IndexModel([(HELD_BACK, ASCENDING)], name="held back", partialFilterExpression={HELD_BACK: True}),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
@@ -107,12 +107,12 @@ class DeliveryDesk:
         self._attempt = attempt
         self._outbox = outbox
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         """One attempt at the mail that a leased document is about."""
         guest = to_guest(lease.document)
         uncertain = guest.uncertain or lease.abandoned
         context = Context(guest.asked_for, tenant=guest.tenant_uuid, traceparent=guest.asked_in_trace)
-        with working_on(context), span("deliver mail", SpanKind.CLIENT, attempt=lease.attempt):
+        with use_context(context), span("deliver mail", SpanKind.CLIENT, attempt=lease.attempt):
             outcome = await self._attempt(guest.model_copy(update={"uncertain": uncertain}), number=lease.attempt)
             match outcome:
                 case Delivered(told):

@@ -3,11 +3,11 @@
 from typing import Any
 
 import structlog
-from chassis.context import Context, current_context, working_on
-from chassis.kafka.wire import encode, envelope_for
-from chassis.mongo import Collection
+from chassis.kafka.records import encode, envelope_for
+from chassis.mongo.database import Collection
+from chassis.mongo.outbox import Outbox, outbox_entry
 from chassis.outages import is_outage
-from chassis.outbox import Outbox, outbox_entry
+from chassis.telemetry.context import Context, current_context, use_context
 from contracts.messages.invitation_events import GuestProposedNewTime, GuestReplied, MailFailed
 from contracts.transport.envelope import Message
 from contracts.transport.topics import INVITATIONS
@@ -56,7 +56,7 @@ class ReplyRepository:
         return await self._record(guest, is_news, {"failure": failure.model_dump()}, event)
 
     async def _record(self, guest: Guest, condition: dict[str, Any], fields: dict[str, Any], event: Any) -> bool:
-        with working_on(Context(current_context().correlation_id, tenant=guest.tenant_uuid)):
+        with use_context(Context(current_context().correlation_id, tenant=guest.tenant_uuid)):
             envelope = envelope_for(event, source=INVITATIONS, subject=guest.meeting_uuid, tenant=guest.tenant_uuid)
             entry = outbox_entry(encode(Message(envelope, event), guest.meeting_uuid))
         document = await self._collection.find_one_and_update(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
-from chassis.waiting import stop
+from chassis.tasks import stop
 from contracts.values.enums import DeliveryFailureCode
 from contracts.values.text import sanitize_line
 

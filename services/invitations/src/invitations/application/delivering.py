@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.backoff import backoff
-from chassis.throttle import Throttle
+from chassis.http.rate_limit import RateLimiter
 from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.mailboxes import mailbox_of
 from contracts.values.times import utc_now
@@ -103,7 +103,7 @@ class Patience:
 class Delivering:
     """Sends what guests are owed."""
 
-    def __init__(self, composer: Composer, mailer: Mailer, patience: Patience, mailboxes: Throttle) -> None:
+    def __init__(self, composer: Composer, mailer: Mailer, patience: Patience, mailboxes: RateLimiter) -> None:
         """``mailboxes``: how many mails one mailbox may get."""
         self._composer = composer
         self._mailer = mailer

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from chassis.fair_queue import FairQueue
+from chassis.jobs.fair_queue import FairQueue
 from contracts.values.meeting import MeetingState
 
 _TENANT_SPACING, _HOST_SPACING = timedelta(seconds=1), timedelta(seconds=10)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from chassis.throttle import Throttle
+from chassis.http.rate_limit import RateLimiter
 from contracts.messages.invitation_events import GuestProposedNewTime, GuestReplied
 from contracts.values.enums import RsvpStatus
 from contracts.values.mailboxes import mailbox_of
@@ -75,7 +75,7 @@ class InboundMail:
         confirmation: SenderConfirmation,
         *,
         uid_domain: str,
-        replies: Throttle,
+        replies: RateLimiter,
     ) -> None:
         """``replies``: how many a guest's programs may send."""
         self._guests = guests

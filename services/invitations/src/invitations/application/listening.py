@@ -39,7 +39,7 @@ class Guests(Protocol):
         """Write what they ought to know, all in one go. What they were told is not touched.
 
         Raises:
-            chassis.mongo.ConflictError: another writer was faster with some; all others are written.
+            chassis.mongo.database.ConflictError: another writer was faster with some; all others are written.
         """
 
 

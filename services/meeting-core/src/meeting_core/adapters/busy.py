@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Collection as People
 from datetime import datetime, timedelta
 
-from chassis.mongo import Collection, Document
+from chassis.mongo.database import Collection, Document
 from pymongo import ASCENDING, IndexModel
 
 BUSY_INDEX = IndexModel(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chassis.mongo import Collection, Document, Query
+from chassis.mongo.database import Collection, Document, Query
 from contracts.api.filters import INSTANT, LOCAL_DATE_TIME, Condition, FieldType, Operator, SortKey
 from contracts.messages.command import Actor
 from contracts.values.enums import ParticipantType, UserType

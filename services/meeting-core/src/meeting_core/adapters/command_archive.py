@@ -7,7 +7,7 @@ of the two. Every read and write is by ``_id``, the command's id, which is also 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
 from contracts.transport.idempotency import CommandRecord, ProcessedCommands
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReplaceOne

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from chassis.mongo import Collection, ConflictError
+from chassis.mongo.database import Collection, ConflictError
 from contracts.messages.calendar_events import CalendarCoverageChanged
 from contracts.values.enums import ConnectionStatus
 from pymongo import UpdateOne

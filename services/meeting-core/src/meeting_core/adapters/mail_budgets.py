@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from chassis.mongo import Collection
+from chassis.mongo.database import Collection
 from contracts.messages.command import Actor
 from contracts.values.times import utc_now
 from prometheus_client import Counter

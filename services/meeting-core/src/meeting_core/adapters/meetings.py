@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from chassis.mongo import Collection, ConflictError, Document
-from chassis.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.mongo.database import Collection, ConflictError, Document
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
 from contracts.messages.command import Command
 from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne

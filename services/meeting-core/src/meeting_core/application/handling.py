@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing, encode, envelope_for
-from chassis.waiting import all_of
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
+from chassis.tasks import all_of
 from contracts.messages.calendar_events import (
     CalendarCoverageChanged,
     ConnectionChanged,
@@ -121,7 +121,7 @@ class Handling:
         )
         await self._ask_who_is_synced(batch, units)
         now = utc_now()
-        replies: list[Outgoing] = []
+        replies: list[OutgoingRecord] = []
         for received in batch:
             with handling(received):
                 uow = units[received.body.meeting_uuid]
@@ -172,5 +172,5 @@ def _inviting_actors(batch: Batch) -> Iterable[Actor]:
                 yield actor
 
 
-def _record(command: Envelope, reply: Reply) -> Outgoing:
+def _record(command: Envelope, reply: Reply) -> OutgoingRecord:
     return encode(Message(envelope_for(reply, source=MEETING_CORE, subject=command.subject), reply), key=command.id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from contracts.transport.envelope import Message
 from contracts.transport.topics import MEETING_CORE
 
@@ -19,7 +19,7 @@ class UnitOfWork:
     """The version in the database; None when the meeting is not there."""
     leftover_outbox: list[dict[str, Any]] = field(default_factory=list)
     """Outbox entries of an earlier writer; they are published before new ones."""
-    new_records: list[Outgoing] = field(default_factory=list)
+    new_records: list[OutgoingRecord] = field(default_factory=list)
     """The events of this unit of work."""
     is_dirty: bool = False
     """Whether there is something to write."""

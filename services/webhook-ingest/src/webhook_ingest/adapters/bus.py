@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.transport.envelope import Message
 from contracts.transport.topics import WEBHOOK_INGEST
@@ -20,6 +20,6 @@ class HintPublisher:
         await self._publisher.publish_together(map(_record, hints))
 
 
-def _record(hint: CalendarNotificationReceived) -> Outgoing:
+def _record(hint: CalendarNotificationReceived) -> OutgoingRecord:
     envelope = envelope_for(hint, source=WEBHOOK_INGEST, subject=hint.connection_id)
     return encode(Message(envelope, hint), key=hint.channel_id)

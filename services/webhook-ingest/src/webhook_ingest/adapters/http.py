@@ -5,8 +5,8 @@ Notifications of known channels are never limited; what is none counts against t
 
 from typing import Any
 
-from chassis import metrics
-from chassis.throttle import Throttle, client_network
+from chassis.http.rate_limit import RateLimiter, client_network
+from chassis.telemetry import metrics
 from contracts.api.errors import ApiError, ErrorBody, ErrorCode
 from contracts.values.enums import CalendarProvider, NotificationKind
 from contracts.values.times import utc_now
@@ -53,7 +53,7 @@ class Ingest:
     """What the webhooks work with: the table of channels, and, set at start-up, where hints go and a limit."""
 
     hints: Hints
-    strangers: Throttle
+    strangers: RateLimiter
     """What one client address may send that is no known channel's notification."""
 
     def __init__(self) -> None:

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
-from chassis import metrics
 from chassis.backoff import backoff
 from chassis.outages import is_outage
-from chassis.waiting import stop
+from chassis.tasks import stop
+from chassis.telemetry import metrics
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 
 log = structlog.get_logger()

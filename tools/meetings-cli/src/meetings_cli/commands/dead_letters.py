@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
-from chassis.kafka.wire import Record
+from chassis.kafka.records import Record
 
 from meetings_cli.console import awaited, out, progress, table
 from meetings_cli.dead_letters import TOPICS, DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
-from chassis.mongo import Document
+from chassis.mongo.database import Document
 from contracts.values.times import utc_now
 from pydantic import TypeAdapter
 
@@ -88,7 +88,7 @@ async def retry(
             with progress() as shown:
                 bar = shown.add_task("retrying", total=total)
                 while retried < total if everything else not retried:
-                    done = await (overseen.retry_given_up(_PAGE) if everything else overseen.retry(keys or []))
+                    done = await (overseen.retry_discarded(_PAGE) if everything else overseen.retry(keys or []))
                     if not done:
                         break
                     retried += done

@@ -10,7 +10,7 @@ import hmac
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from chassis.error_answers import retry_headers
+from chassis.http.errors import retry_headers
 from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult, Confirmation
 from contracts.api.errors import ApiError
 from contracts.model import Contract

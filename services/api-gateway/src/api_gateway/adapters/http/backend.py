@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from chassis.queries import QueryClient
-from chassis.throttle import Throttle
+from chassis.http.internal_queries import QueryClient
+from chassis.http.rate_limit import RateLimiter
 
 from api_gateway.adapters.http.protection import Gatekeeper, ReadLimits
 from api_gateway.application.availability import AvailabilityChecks
@@ -21,11 +21,11 @@ class Backend:
     calendar: CalendarConnections
     core: QueryClient
     guests: Guests
-    users: Throttle
+    users: RateLimiter
     """What one user may ask."""
     read_limits: Mapping[str, ReadLimits]
     """By the path of the route, so that nothing waits for another kind of reading."""
-    addresses: Throttle
+    addresses: RateLimiter
     """What one client address may ask of the endpoints that need a login."""
-    strangers: Throttle
+    strangers: RateLimiter
     """What one client address may ask of the endpoints that need no login."""

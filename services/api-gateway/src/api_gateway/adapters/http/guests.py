@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from chassis.error_answers import retry_headers
-from chassis.languages import when
+from chassis.http.errors import retry_headers
+from chassis.i18n import when
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation, ParticipantView
 from contracts.model import Contract

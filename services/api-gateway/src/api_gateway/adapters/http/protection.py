@@ -5,10 +5,10 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import orjson
-from chassis.context import Context, current_context, working_on
-from chassis.disconnects import answer_while_connected
 from chassis.fair_gate import FairGate
-from chassis.throttle import InFlightLimit, client_network
+from chassis.http.disconnects import answer_while_connected
+from chassis.http.rate_limit import InFlightLimit, client_network
+from chassis.telemetry.context import Context, current_context, use_context
 from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -37,7 +37,7 @@ class CallerRoute(APIRoute):
             caller = await backend.gatekeeper.caller(request)
             backend.users.admit((caller.tenant_uuid, caller.user_id))
             request.state.caller = caller
-            with working_on(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
+            with use_context(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
                 return await self.respond(require_json(request), handle)
 
         return protected

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chassis.error_answers import EXPECTED, refusal_of
-from chassis.throttle import client_network
+from chassis.http.errors import EXPECTED, to_api_error
+from chassis.http.rate_limit import client_network
 from contracts.api.errors import ApiError
 from contracts.values.enums import Language
 from fastapi import Request, Response
@@ -61,6 +61,6 @@ class PageRoute(PublicRoute, ABC):
             try:
                 return await handle(request)
             except EXPECTED as error:
-                return self.refused(request, refusal_of(error))
+                return self.refused(request, to_api_error(error))
 
         return readable

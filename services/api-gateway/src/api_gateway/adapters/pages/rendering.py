@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from chassis.languages import LOCALES, tag, translations
+from chassis.i18n import LOCALES, tag, translations
 from contracts.values.enums import Language
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined

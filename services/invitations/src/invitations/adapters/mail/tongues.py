@@ -9,7 +9,7 @@ from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 
-from chassis.languages import tag, translations, when
+from chassis.i18n import tag, translations, when
 from contracts.values.enums import Language
 from contracts.values.meeting import MeetingState
 from contracts.values.times import Schedule

@@ -11,8 +11,8 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from chassis.kafka.requests import BusUnavailableError
-from chassis.queries import QueryUnavailableError
+from chassis.http.internal_queries import QueryUnavailableError
+from chassis.kafka.command_client import BrokerUnavailableError
 
 _RETRY_AFTER = 2
 _BY_STATUS = {
@@ -49,11 +49,11 @@ def retry_headers(refusal: ApiError) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-EXPECTED = (ApiError, RequestValidationError, HTTPException, BusUnavailableError, QueryUnavailableError)
-"""What endpoints may end with besides an answer; ``refusal_of`` says what it means."""
+EXPECTED = (ApiError, RequestValidationError, HTTPException, BrokerUnavailableError, QueryUnavailableError)
+"""What endpoints may end with besides an answer; ``to_api_error`` says what it means."""
 
 
-def refusal_of(error: Exception) -> ApiError:
+def to_api_error(error: Exception) -> ApiError:
     """What an expected error means to the caller."""
     match error:
         case ApiError():
@@ -70,7 +70,7 @@ def add_error_handlers(app: FastAPI) -> None:
     """Turn whatever is raised into standard error answers."""
 
     async def expected(request: Request, error: Exception) -> Response:
-        refusal = refusal_of(error)
+        refusal = to_api_error(error)
         not_allowed = isinstance(error, HTTPException) and error.status_code == 405
         headers = _allowed(request) if not_allowed else getattr(error, "headers", None)
         return error_response(request.scope["path"], refusal, headers)

@@ -7,9 +7,9 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.values.ids import uuid7_hex
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from chassis.error_answers import error_response
-from chassis.http import CORRELATION_HEADER
-from chassis.security_headers import HEADERS
+from chassis.http.app import CORRELATION_HEADER
+from chassis.http.errors import error_response
+from chassis.http.security_headers import HEADERS
 
 
 class PlatformProtocol(HttpToolsProtocol):

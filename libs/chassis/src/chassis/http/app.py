@@ -17,12 +17,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import metrics
-from chassis.context import Context, current_context, working_on
-from chassis.health import Health
-from chassis.logs import configure_logging
 from chassis.settings import ServiceSettings
-from chassis.tracing import SpanKind, configure_tracing, span, traceparent
+from chassis.telemetry import metrics
+from chassis.telemetry.context import Context, current_context, use_context
+from chassis.telemetry.health import Health
+from chassis.telemetry.logs import configure_logging
+from chassis.telemetry.tracing import SpanKind, configure_tracing, span, traceparent
 
 log = structlog.get_logger()
 
@@ -43,12 +43,12 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def service_app(health: Health, lifespan: Lifespan) -> FastAPI:
     """An application with ``/healthz``, ``/readyz`` and ``/metrics``, for services that have no public API."""
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
-    add_operations(app, health)
-    app.add_middleware(Correlation, broken=lambda _scope: Response(status_code=500))
+    add_operational_routes(app, health)
+    app.add_middleware(RequestContextMiddleware, broken=lambda _scope: Response(status_code=500))
     return app
 
 
-def add_operations(app: FastAPI, health: Health) -> None:
+def add_operational_routes(app: FastAPI, health: Health) -> None:
     """Add what operators and orchestrators ask: liveness, readiness, metrics."""
 
     @app.get("/healthz", include_in_schema=False)
@@ -68,7 +68,7 @@ def _health_answer(problems: dict[str, str]) -> Response:
     return JSONResponse({"problems": problems}, status_code=503 if problems else 200)
 
 
-class Correlation:
+class RequestContextMiddleware:
     """ASGI middleware: every request works in a context, which its answer names, and is measured by its route.
 
     An error that nobody expected is logged in that context, and answered with what ``broken`` gives.
@@ -95,7 +95,7 @@ class Correlation:
                 message["headers"] = [*message["headers"], (CORRELATION_HEADER.encode(), correlation.encode())]
             await send(message)
 
-        with working_on(Context(correlation, traceparent=trace)), span(scope["method"], SpanKind.SERVER) as request:
+        with use_context(Context(correlation, traceparent=trace)), span(scope["method"], SpanKind.SERVER) as request:
             try:
                 await self._app(scope, receive, send_named)
             except ClientDisconnect:  # they hung up in mid-body: nobody is left to answer, and nothing is broken
@@ -157,7 +157,7 @@ def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        http="chassis.protocol:PlatformProtocol",
+        http="chassis.http.uvicorn_protocol:PlatformProtocol",
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
     with configure_tracing(settings.service_name, settings.otel_exporter_otlp_endpoint):

@@ -7,7 +7,7 @@ from contracts.transport.topics import Topic
 from contracts.values.times import format_instant, utc_now
 
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing, Record
+from chassis.kafka.records import OutgoingRecord, Record
 from chassis.redaction import describe_error
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class DeadLetters:
         }
         kept = [(name, value) for name, value in record.headers if not name.startswith("dlt-")]
         await self._publisher.publish(
-            Outgoing(
+            OutgoingRecord(
                 self._parked_in[topic],
                 record.key or b"",
                 record.value or b"",

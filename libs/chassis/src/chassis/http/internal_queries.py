@@ -20,13 +20,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from yarl import URL
 
-from chassis.context import Context, current_context, working_on
-from chassis.disconnects import answer_while_connected
-from chassis.http import INTERNAL_TOKEN_HEADER, outgoing_headers
+from chassis.http.app import INTERNAL_TOKEN_HEADER, outgoing_headers
+from chassis.http.disconnects import answer_while_connected
 from chassis.outages import is_outage
 from chassis.redaction import describe_error
 from chassis.settings import ServiceSettings
-from chassis.tracing import SpanKind, span
+from chassis.telemetry.context import Context, current_context, use_context
+from chassis.telemetry.tracing import SpanKind, span
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ def _endpoint(kind: type[InternalQuery], answer: Answerer, token: bytes) -> Call
             query = kind.model_validate_json(await request.body())
         except ValidationError:
             return Response("not a query of this kind", 400)
-        with working_on(Context(current_context().correlation_id, tenant=query.tenant)):
+        with use_context(Context(current_context().correlation_id, tenant=query.tenant)):
             return await answer_while_connected(request, _answered(query, answer))
 
     return endpoint

@@ -13,16 +13,16 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from contracts.transport.topics import Topic
 
-from chassis.kafka.deadletters import DeadLetters
+from chassis.kafka.dead_letters import DeadLetters
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Received, decode
+from chassis.kafka.records import ReceivedMessage, decode
 from chassis.settings import ServiceSettings
-from chassis.waiting import stop
+from chassis.tasks import stop
 
 log = structlog.get_logger()
 
 
-class Tail:
+class BroadcastConsumer:
     """Hands each record of a topic to ``handle``: what comes from now on; with ``replay`` what there is, first."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Tail:
         publisher: Publisher,
         *,
         topic: Topic,
-        handle: Callable[[Received[Any]], None],
+        handle: Callable[[ReceivedMessage[Any]], None],
         replay: bool = False,
     ) -> None:
         self._topic = topic
@@ -49,7 +49,7 @@ class Tail:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Tail"]:
+    async def running(self) -> AsyncIterator["BroadcastConsumer"]:
         """Read until left. On entry every position is known; with ``replay`` all that was there has been handled."""
         async with self._consumer:
             await self._pin()

@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
-from chassis.context import Context, working_on
+from chassis.kafka.command_client import BrokerUnavailableError, CommandClient
 from chassis.kafka.publisher import Publisher, UnacknowledgedError
-from chassis.kafka.requests import BusUnavailableError, Requests
-from chassis.kafka.wire import Outgoing, encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from chassis.settings import ServiceSettings
+from chassis.telemetry.context import Context, use_context
 from contracts.messages.meeting_commands import AnswerInvitation
 from contracts.messages.replies import Outcome, Reply
 from contracts.transport.envelope import Envelope, Message
@@ -30,16 +30,16 @@ class Answering:
     def __init__(self, publisher: Publisher, answers: list[Reply]) -> None:
         self._publisher, self._answers = publisher, answers
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, outgoing: OutgoingRecord) -> None:
         command = Envelope.from_headers(outgoing.headers)
         for reply in self._answers:
-            with working_on(Context.of(command)):
+            with use_context(Context.of(command)):
                 envelope = envelope_for(reply, source="test", subject="M1")
             await self._publisher.publish(encode(Message(envelope, reply), key=command.id))
 
 
 class Refusing:
-    async def publish(self, _outgoing: Outgoing) -> None:
+    async def publish(self, _outgoing: OutgoingRecord) -> None:
         raise KafkaTimeoutError
 
 
@@ -49,7 +49,7 @@ class Unsure:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, outgoing: OutgoingRecord) -> None:
         await self._answering.publish(outgoing)
         raise UnacknowledgedError
 
@@ -62,8 +62,8 @@ async def opened(settings: ServiceSettings) -> AsyncIterator[AsyncExitStack]:
 
 async def requests(
     stack: AsyncExitStack, settings: ServiceSettings, bus: object, *, deadline: float = 10, most: int = 100
-) -> Requests:
-    made = Requests(settings, bus, deadline=deadline, most_in_flight=most)  # type: ignore[arg-type]
+) -> CommandClient:
+    made = CommandClient(settings, bus, deadline=deadline, max_in_flight=most)  # type: ignore[arg-type]
     return await stack.enter_async_context(made.running())
 
 
@@ -100,7 +100,7 @@ async def test_a_command_that_the_bus_does_not_take_is_not_accepted(
     opened: AsyncExitStack, settings: ServiceSettings
 ) -> None:
     asking = await requests(opened, settings, Refusing())
-    with pytest.raises(BusUnavailableError):
+    with pytest.raises(BrokerUnavailableError):
         await asking.request(COMMAND, key="M1")
 
 
@@ -121,6 +121,6 @@ async def test_more_than_the_allowed_number_in_flight_is_refused_at_once(
     asking = await requests(opened, settings, Answering(publisher, []), deadline=2, most=2)
     waiting = [asyncio.create_task(asking.request(COMMAND, key="M1")) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(BusUnavailableError):
+    with pytest.raises(BrokerUnavailableError):
         await asking.request(COMMAND, key="M1")
     assert await asyncio.gather(*waiting) == [None, None]

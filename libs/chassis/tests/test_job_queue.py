@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chassis.leases import Lease, Leases, Oversight, Result, Standing, due, work_indexes
-from chassis.mongo import Collection, Document, open_database
+from chassis.jobs.queue import JobAdmin, JobQueue, LeasedJob, QueueStats, Result, due, job_indexes
+from chassis.jobs.worker_pool import WorkerPool
+from chassis.mongo.database import Collection, Document, open_database
 from chassis.settings import DatabaseSettings
-from chassis.workers import Workers
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from pydantic import SecretStr
@@ -37,12 +37,12 @@ async def things(mongodb_uri: str) -> AsyncIterator[Collection]:
     )
     async with open_database(settings) as database:
         collection = database.collection(uuid7_hex())
-        await collection.create_indexes(work_indexes("job", lane="account"))
+        await collection.create_indexes(job_indexes("job", lane="account"))
         yield collection
 
 
-def leases(things: Collection, *, seconds: float = 30) -> Leases:
-    return Leases(things, "job", seconds=seconds, lane="account")
+def leases(things: Collection, *, seconds: float = 30) -> JobQueue:
+    return JobQueue(things, "job", seconds=seconds, lane="account")
 
 
 async def want(things: Collection, *names: str, account: str = "", later: float = 0) -> None:
@@ -58,7 +58,7 @@ async def stored(things: Collection, name: str = "a") -> Document:
     return document
 
 
-async def ended(holder: Leases, lease: Lease, result: Result | None = None) -> Document | None:
+async def ended(holder: JobQueue, lease: LeasedJob, result: Result | None = None) -> Document | None:
     [document] = await holder.record([(lease, result or Result())])
     return document
 
@@ -143,7 +143,7 @@ async def test_nobody_gets_what_another_took(things: Collection) -> None:
     workers = [leases(things) for _ in range(5)]
     taken: list[Any] = []
 
-    async def take(one: Leases) -> None:
+    async def take(one: JobQueue) -> None:
         for _ in range(20):
             taken.extend(lease.key for lease in await one.take(7, **ALL))
 
@@ -166,8 +166,8 @@ async def test_results_that_are_recorded_together_count_each_by_its_own_lease(th
 
 
 async def test_due_work_is_taken_in_the_order_of_a_field_and_retries_go_behind(things: Collection) -> None:
-    await things.create_indexes(work_indexes("job", lane="account", order="startAt"))
-    ordered = Leases(things, "job", seconds=30, lane="account", order="startAt")
+    await things.create_indexes(job_indexes("job", lane="account", order="startAt"))
+    ordered = JobQueue(things, "job", seconds=30, lane="account", order="startAt")
     start = utc_now() - timedelta(minutes=1)
     for name, seconds in (("last", 50), ("first", 10), ("middle", 30)):
         await want(things, name)
@@ -196,12 +196,14 @@ class Place:
         self.did: list[str] = []
         self._started = started
 
-    async def hire(self, work: Callable[[Lease], Any] | None = None, *, seconds: float = 30, **options: Any) -> Workers:
+    async def hire(
+        self, work: Callable[[LeasedJob], Any] | None = None, *, seconds: float = 30, **options: Any
+    ) -> WorkerPool:
         given: dict[str, Any] = {"concurrency": 4, "poll": 0.05, "drain": 5}
-        workers = Workers(leases(self.things, seconds=seconds), work or self.work, **given | options)
+        workers = WorkerPool(leases(self.things, seconds=seconds), work or self.work, **given | options)
         return await self._started.enter_async_context(workers.running())
 
-    async def work(self, lease: Lease) -> Result:
+    async def work(self, lease: LeasedJob) -> Result:
         self.did.append(lease.key)
         return Result()
 
@@ -240,7 +242,7 @@ async def test_no_more_than_allowed_at_once_and_in_one_lane(place: Place) -> Non
     most: Counter[str] = Counter()
     go_on = asyncio.Event()
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         for lane in ("all", lease.document["account"]):
             now[lane] += 1
             most[lane] = max(most[lane], now[lane])
@@ -268,7 +270,7 @@ async def test_no_more_than_allowed_at_once_and_in_one_lane(place: Place) -> Non
 async def test_one_lane_that_stands_still_delays_no_other(place: Place) -> None:
     stuck = asyncio.Event()
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         if lease.document["account"] == "stuck":
             await stuck.wait()
         return await place.work(lease)
@@ -283,7 +285,7 @@ async def test_one_lane_that_stands_still_delays_no_other(place: Place) -> None:
 async def test_what_is_to_be_tried_again_is_and_counted(place: Place) -> None:
     attempts: list[int] = []
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         attempts.append(lease.attempt)
         return Result({"$set": {"tries": lease.attempt}}, again_in=0.01) if lease.attempt < 4 else Result()
 
@@ -295,7 +297,7 @@ async def test_what_is_to_be_tried_again_is_and_counted(place: Place) -> None:
 
 
 async def test_a_lane_can_be_paused_by_what_its_work_met(place: Place) -> None:
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         place.did.append(lease.key)
         limited = lease.document["account"] == "limited"
         return Result(again_in=600, pause_lane=True) if limited else Result()
@@ -310,7 +312,7 @@ async def test_a_lane_can_be_paused_by_what_its_work_met(place: Place) -> None:
 async def test_a_fault_is_tried_again_then_given_up_where_people_see_it(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         place.did.append(lease.key)
         raise RuntimeError("no good for jane.roe@example.com, named 'Jane Roe'")
 
@@ -328,7 +330,7 @@ async def test_an_outage_stops_the_work_and_counts_as_no_attempt(place: Place) -
     away = True
     attempts: list[int] = []
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         attempts.append(lease.attempt)
         if away:
             raise ConnectionRefusedError
@@ -337,7 +339,7 @@ async def test_an_outage_stops_the_work_and_counts_as_no_attempt(place: Place) -
     await want(place.things, *"abcdef")
     await place.hire(work, concurrency=1)
     await until(lambda: _at_least(attempts, 3), what="it looks whether the dependency is back")
-    overseen = Oversight(place.things, "job")
+    overseen = JobAdmin(place.things, "job")
     assert (await overseen.standing()).waiting >= 1
     away = False
     await place.all_over(*"abcdef")
@@ -351,7 +353,7 @@ async def test_a_worker_that_vanishes_is_replaced(place: Place) -> None:
     await leases(place.things, seconds=0.2).take(1, **ALL)
     seen: list[bool] = []
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         seen.append(lease.abandoned)
         return Result()
 
@@ -363,7 +365,7 @@ async def test_a_worker_that_vanishes_is_replaced(place: Place) -> None:
 async def test_work_that_takes_longer_than_a_lease_stays_its_workers(place: Place) -> None:
     go_on = asyncio.Event()
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         place.did.append(lease.key)
         await go_on.wait()
         return Result()
@@ -386,13 +388,13 @@ async def test_work_that_takes_longer_than_a_lease_stays_its_workers(place: Plac
 async def test_stopping_lets_running_work_end(things: Collection) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def work(_lease: Lease) -> Result:
+    async def work(_lease: LeasedJob) -> Result:
         begun.set()
         await go_on.wait()
         return Result({"$set": {"done": True}})
 
     await want(things, "a")
-    async with Workers(leases(things), work, concurrency=1, poll=0.05, drain=10).running():
+    async with WorkerPool(leases(things), work, concurrency=1, poll=0.05, drain=10).running():
         await begun.wait()
         asyncio.get_running_loop().call_later(0.1, go_on.set)
     assert (await stored(things))["done"] is True
@@ -401,29 +403,29 @@ async def test_stopping_lets_running_work_end(things: Collection) -> None:
 async def test_stopping_gives_back_what_does_not_end(things: Collection) -> None:
     begun = asyncio.Event()
 
-    async def work(_lease: Lease) -> Result:
+    async def work(_lease: LeasedJob) -> Result:
         begun.set()
         await asyncio.Event().wait()
         return Result()
 
     await want(things, "a")
-    async with Workers(leases(things), work, concurrency=1, poll=0.05, drain=0.05).running():
+    async with WorkerPool(leases(things), work, concurrency=1, poll=0.05, drain=0.05).running():
         await begun.wait()
     [lease] = await leases(things).take(1, **ALL)
     assert lease.abandoned
 
 
 async def test_a_result_outlives_an_outage_of_the_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    record, failures = Leases.record, 3
+    record, failures = JobQueue.record, 3
 
-    async def flaky(self: Leases, ended: Sequence[tuple[Lease, Result]]) -> list[Document | None]:
+    async def flaky(self: JobQueue, ended: Sequence[tuple[LeasedJob, Result]]) -> list[Document | None]:
         nonlocal failures
         if failures:
             failures -= 1
             raise AutoReconnect("gone")
         return await record(self, ended)
 
-    monkeypatch.setattr(Leases, "record", flaky)
+    monkeypatch.setattr(JobQueue, "record", flaky)
     await want(place.things, "a")
     await place.hire()
     await place.all_over("a")
@@ -436,7 +438,7 @@ async def test_what_was_recorded_is_told(place: Place) -> None:
     async def tell(documents: Sequence[Document]) -> None:
         told.extend(documents)
 
-    async def work(lease: Lease) -> Result:
+    async def work(lease: LeasedJob) -> Result:
         return Result({"$set": {"news": lease.key}})
 
     await want(place.things, "a")
@@ -461,7 +463,7 @@ async def _lease_of(things: Collection) -> Any:
 # --- what operators see and do ----------------------------------------------------------------------------------------
 
 
-async def taken(things: Collection, name: str, *, seconds: float = 30) -> tuple[Leases, Lease]:
+async def taken(things: Collection, name: str, *, seconds: float = 30) -> tuple[JobQueue, LeasedJob]:
     """A worker and the lease that it has just taken."""
     holder = leases(things, seconds=seconds)
     await want(things, name, later=-1)
@@ -470,8 +472,8 @@ async def taken(things: Collection, name: str, *, seconds: float = 30) -> tuple[
 
 
 async def test_operators_see_how_work_stands(things: Collection) -> None:
-    overseen = Oversight(things, "job")
-    assert await overseen.standing() == Standing(0, 0, 0, 0, 0, 0, overdue=0)
+    overseen = JobAdmin(things, "job")
+    assert await overseen.standing() == QueueStats(0, 0, 0, 0, 0, 0, overdue=0)
     holder, lease = await taken(things, "given up")
     await holder.give_up(lease, ValueError("of our own"))
     holder, lease = await taken(things, "put off")
@@ -482,7 +484,7 @@ async def test_operators_see_how_work_stands(things: Collection) -> None:
     await want(things, "overdue", later=-600)
     standing = await overseen.standing()
     assert 600 <= standing.overdue < 660
-    expected = Standing(due=1, later=2, leased=1, abandoned=1, waiting=0, gave_up=1, overdue=0)
+    expected = QueueStats(due=1, later=2, leased=1, abandoned=1, waiting=0, gave_up=1, overdue=0)
     assert replace(standing, overdue=0) == expected
     await holder.reclaim()
     assert (await overseen.standing()).abandoned == 1, "nobody has taken it up yet"
@@ -496,7 +498,7 @@ async def test_operators_see_how_work_stands(things: Collection) -> None:
 
 
 async def test_operators_make_due_what_waits_and_never_what_somebody_is_at(things: Collection) -> None:
-    overseen = Oversight(things, "job")
+    overseen = JobAdmin(things, "job")
     for name in ("given up", "given up too"):
         holder, lease = await taken(things, name)
         await holder.give_up(lease, ValueError("of our own"))
@@ -511,8 +513,8 @@ async def test_operators_make_due_what_waits_and_never_what_somebody_is_at(thing
     assert {lease.key for lease in await holder.take(10, **ALL)} == {"given up", "put off"}
     assert await ended(held_by, held) is not None, "its holder noticed nothing"
 
-    assert await overseen.retry_given_up(10) == 1
-    assert await overseen.retry_given_up(10) == 0
+    assert await overseen.retry_discarded(10) == 1
+    assert await overseen.retry_discarded(10) == 0
     assert [lease.key for lease in await holder.take(10, **ALL)] == ["given up too"]
     found = await overseen.find("given up too")
     assert found is not None
@@ -522,7 +524,7 @@ async def test_operators_make_due_what_waits_and_never_what_somebody_is_at(thing
 
 async def test_work_that_finds_a_dependency_away_says_so_until_it_ends(things: Collection) -> None:
     """However often it is taken and given back, it counts as waiting since the first time."""
-    overseen = Oversight(things, "job")
+    overseen = JobAdmin(things, "job")
     holder, lease = await taken(things, "a")
     await holder.give_back(lease, again_in=0, attempts=0, outage=ConnectionRefusedError("jane.roe@example.com"))
     waiting = await things.find_one({"_id": "a"}) or {}
@@ -539,5 +541,5 @@ async def test_work_that_finds_a_dependency_away_says_so_until_it_ends(things: C
 
     [lease] = await holder.take(1, **ALL)
     await ended(holder, lease)
-    assert (await overseen.standing()) == Standing(0, 0, 0, 0, 0, 0, overdue=0)
+    assert (await overseen.standing()) == QueueStats(0, 0, 0, 0, 0, 0, overdue=0)
     assert "waits" not in (await stored(things))["job"]

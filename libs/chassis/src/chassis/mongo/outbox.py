@@ -17,11 +17,11 @@ from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
-from chassis import metrics
 from chassis.kafka.publisher import Publisher
-from chassis.kafka.wire import Outgoing
-from chassis.mongo import Collection, Document
-from chassis.waiting import stop
+from chassis.kafka.records import OutgoingRecord
+from chassis.mongo.database import Collection, Document
+from chassis.tasks import stop
+from chassis.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -120,7 +120,7 @@ async def pending(collection: Collection) -> int:
     return await collection.count({"outboxDueAt": {"$exists": True}}, hint="outbox")
 
 
-def outbox_entry(outgoing: Outgoing) -> dict[str, Any]:
+def outbox_entry(outgoing: OutgoingRecord) -> dict[str, Any]:
     """A record as it waits in a document."""
     return {
         "topic": outgoing.topic,
@@ -130,8 +130,10 @@ def outbox_entry(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
-def _outgoing(entry: dict[str, Any]) -> Outgoing:
-    return Outgoing(entry["topic"], entry["key"], entry["value"], [(name, value) for name, value in entry["headers"]])
+def _outgoing(entry: dict[str, Any]) -> OutgoingRecord:
+    return OutgoingRecord(
+        entry["topic"], entry["key"], entry["value"], [(name, value) for name, value in entry["headers"]]
+    )
 
 
 def _cleared(document: Document) -> UpdateOne:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.waiting import stop
+from chassis.tasks import stop
 
 CLIENT_CLOSED_REQUEST = 499
 """What is counted where nobody is there to be answered; the number is nginx's."""

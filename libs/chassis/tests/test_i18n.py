@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from chassis.languages import LOCALES, translations, when
+from chassis.i18n import LOCALES, translations, when
 from contracts.values.enums import Language
 from contracts.values.times import Schedule
 

@@ -20,7 +20,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError, PyMongoError, WriteCon
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
-from chassis.waiting import stop
+from chassis.tasks import stop
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]

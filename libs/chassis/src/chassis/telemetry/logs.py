@@ -8,8 +8,8 @@ import sys
 
 import structlog
 
-from chassis.context import context_of_work
 from chassis.redaction import format_exc_info, redact
+from chassis.telemetry.context import context_or_none
 
 
 def configure_logging(service: str, level: str) -> None:
@@ -45,7 +45,7 @@ def configure_logging(service: str, level: str) -> None:
 
 
 def _add_context(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    context = context_of_work()
+    context = context_or_none()
     if context is not None:
         event["correlation_id"], event["tenant"] = context.correlation_id, context.tenant
     return event

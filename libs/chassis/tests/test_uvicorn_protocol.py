@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
-from chassis.security_headers import HEADERS
+from chassis.http.security_headers import HEADERS
 from fastapi import FastAPI
 
 from tests.support.waiting import until
@@ -16,7 +16,7 @@ from tests.support.waiting import until
 async def port() -> AsyncIterator[int]:
     """Of a server of an application without routes."""
     config = uvicorn.Config(
-        FastAPI(), port=0, log_config=None, server_header=False, http="chassis.protocol:PlatformProtocol"
+        FastAPI(), port=0, log_config=None, server_header=False, http="chassis.http.uvicorn_protocol:PlatformProtocol"
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from contracts.transport.envelope import Envelope
 from contracts.values.ids import uuid7_hex
 
-from chassis.tracing import continuing
+from chassis.telemetry.tracing import use_traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Context:
 _current: ContextVar[Context | None] = ContextVar("context", default=None)
 
 
-def context_of_work() -> Context | None:
+def context_or_none() -> Context | None:
     """The context of the running work, if there is one."""
     return _current.get()
 
@@ -42,11 +42,11 @@ def current_context() -> Context:
 
 
 @contextmanager
-def working_on(context: Context) -> Iterator[None]:
+def use_context(context: Context) -> Iterator[None]:
     """Do what follows in this context; its ids are on every log line."""
     token = _current.set(context)
     try:
-        with continuing(context.traceparent):
+        with use_traceparent(context.traceparent):
             yield
     finally:
         _current.reset(token)

@@ -17,7 +17,7 @@ _tracer: Tracer | None = None
 _w3c = TraceContextTextMapPropagator()
 _NONE = nullcontext(INVALID_SPAN)
 
-__all__ = ["SpanKind", "configure_tracing", "continuing", "span", "span_of_batch", "traceparent"]
+__all__ = ["SpanKind", "batch_span", "configure_tracing", "span", "traceparent", "use_traceparent"]
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def traceparent() -> str | None:
 
 
 @contextmanager
-def continuing(traceparent: str | None) -> Iterator[None]:
+def use_traceparent(traceparent: str | None) -> Iterator[None]:
     """Do what follows in the trace that was begun elsewhere; an unreadable ``traceparent`` changes nothing."""
     if traceparent is None:
         yield
@@ -73,10 +73,10 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
 
 
 @contextmanager
-def span_of_batch(name: str, traceparents: Sequence[str | None]) -> Iterator[Span]:
+def batch_span(name: str, traceparents: Sequence[str | None]) -> Iterator[Span]:
     """The handling of several messages at once: it belongs to the trace of one that is alone, and links to several."""
     if len(traceparents) == 1:
-        with continuing(traceparents[0]), span(name, SpanKind.CONSUMER) as one:
+        with use_traceparent(traceparents[0]), span(name, SpanKind.CONSUMER) as one:
             yield one
         return
     if _tracer is None:

@@ -8,14 +8,14 @@ from contracts.model import Contract
 from contracts.transport.envelope import Envelope, Headers, Message
 from contracts.transport.registry import MESSAGE_TYPES, type_of
 
-from chassis.context import current_context
-from chassis.tracing import traceparent
+from chassis.telemetry.context import current_context
+from chassis.telemetry.tracing import traceparent
 
 Body = TypeVar("Body", bound=Contract)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 
-class Outgoing(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """A record to be published, encoded already, so that it can wait in an outbox."""
 
     topic: str
@@ -25,7 +25,7 @@ class Outgoing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[Body]):
+class ReceivedMessage(Generic[Body]):
     """A decoded message with the record it came in."""
 
     envelope: Envelope
@@ -37,9 +37,9 @@ class UnknownTypeError(ValueError):
     """The envelope is sound but this version does not know the type."""
 
 
-def encode(message: Message[Any], key: str) -> Outgoing:
+def encode(message: Message[Any], key: str) -> OutgoingRecord:
     """The record that carries a message on its type's topic."""
-    return Outgoing(
+    return OutgoingRecord(
         type_of(message.body).topic.name,
         key.encode(),
         message.body.model_dump_json().encode(),
@@ -47,7 +47,7 @@ def encode(message: Message[Any], key: str) -> Outgoing:
     )
 
 
-def decode(record: Record) -> Received[Contract]:
+def decode(record: Record) -> ReceivedMessage[Contract]:
     """Read a record.
 
     Raises:
@@ -58,7 +58,7 @@ def decode(record: Record) -> Received[Contract]:
     known = MESSAGE_TYPES.get(envelope.type)
     if known is None:
         raise UnknownTypeError(envelope.type)
-    return Received(envelope, known.body.model_validate_json(record.value or b""), record)
+    return ReceivedMessage(envelope, known.body.model_validate_json(record.value or b""), record)
 
 
 def envelope_for(

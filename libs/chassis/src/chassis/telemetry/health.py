@@ -11,11 +11,11 @@ class Health:
         self._ready: dict[str, Callable[[], str | None]] = {}
         self.draining = False
 
-    def must_live(self, name: str, check: Callable[[], str | None]) -> None:
+    def add_liveness_check(self, name: str, check: Callable[[], str | None]) -> None:
         """A failure of this means that only a restart helps."""
         self._alive[name] = check
 
-    def must_be_ready(self, name: str, check: Callable[[], str | None]) -> None:
+    def add_readiness_check(self, name: str, check: Callable[[], str | None]) -> None:
         """A failure of this means that no traffic should come here now."""
         self._ready[name] = check
 

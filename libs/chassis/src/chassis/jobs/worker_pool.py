@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import structlog
 from contracts.values.times import utc_now
 
-from chassis import metrics
 from chassis.backoff import backoff
-from chassis.leases import Lease, Leases, Result
-from chassis.mongo import Document
+from chassis.jobs.queue import JobQueue, LeasedJob, Result
+from chassis.mongo.database import Document
 from chassis.outages import is_outage
-from chassis.waiting import stop
+from chassis.tasks import stop
+from chassis.telemetry import metrics
 
 log = structlog.get_logger()
 
 _GATHER = 0.01
 """Seconds after a write in which results gather for the next one; the first result after a lull is written at once."""
 
-Work = Callable[[Lease], Awaitable[Result]]
+Work = Callable[[LeasedJob], Awaitable[Result]]
 Told = Callable[[Sequence[Document]], Awaitable[None]]
 
 
@@ -31,10 +31,10 @@ async def _nothing_to_tell(_documents: Sequence[Document]) -> None:
 
 
 @dataclass(slots=True)
-class _InHand:
+class _RunningJob:
     """A leased piece of work."""
 
-    lease: Lease
+    lease: LeasedJob
     lane: str
     in_lane: bool = True
     begun: bool = False
@@ -43,7 +43,7 @@ class _InHand:
     """While it is ours: fires when the lease runs out unrenewed, for then the work is somebody else's."""
 
 
-class Workers:
+class WorkerPool:
     """Does leased work, at most ``concurrency`` pieces at once and at most ``per_lane`` of one lane.
 
     ``work`` does one piece and says how it went. It may raise: when a dependency is away (``is_outage``), all work
@@ -56,7 +56,7 @@ class Workers:
 
     def __init__(
         self,
-        leases: Leases,
+        leases: JobQueue,
         work: Work,
         *,
         concurrency: int,
@@ -72,14 +72,14 @@ class Workers:
         """
         self._leases = leases
         self._work = work
-        self._records = _Records(leases, told)
+        self._records = _ResultWriter(leases, told)
         self._concurrency = concurrency
         self._per_lane = per_lane or concurrency
         self._poll = poll
         self._give_up_after = give_up_after
         self._drain = drain
         self._stirred = asyncio.Event()
-        self._in_hand: dict[asyncio.Task[None], _InHand] = {}
+        self._in_hand: dict[asyncio.Task[None], _RunningJob] = {}
         self._turns = asyncio.Semaphore(concurrency)
         self._lanes: Counter[str] = Counter()
         self._paused_lanes: dict[str, float] = {}
@@ -91,7 +91,7 @@ class Workers:
         self._stirred.set()
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["Workers"]:
+    async def running(self) -> AsyncIterator["WorkerPool"]:
         """Work until left; then what is in hand gets ``drain`` seconds to end, and the rest is given back."""
         looking = [
             asyncio.create_task(self._for_ever(self._dispatch, pause=0)),
@@ -154,15 +154,15 @@ class Workers:
         # What is due and was not taken waits for its lane; a lane that gets free stirs us.
         return seconds if seconds > 0 else self._poll
 
-    def _start(self, lease: Lease) -> None:
-        in_hand = _InHand(lease, self._leases.lane_of(lease.document))
+    def _start(self, lease: LeasedJob) -> None:
+        in_hand = _RunningJob(lease, self._leases.lane_of(lease.document))
         task = asyncio.create_task(self._carry_out(in_hand))
         self._in_hand[task] = in_hand
         self._lanes[in_hand.lane] += 1
         metrics.WORK_IN_HAND.labels(self._leases.name).inc()
         task.add_done_callback(self._forget)
 
-    def _leave_lane(self, in_hand: _InHand) -> None:
+    def _leave_lane(self, in_hand: _RunningJob) -> None:
         """The outside is done with it; recording it is our own affair."""
         if not in_hand.in_lane:
             return
@@ -197,7 +197,7 @@ class Workers:
 
     # --- doing it -----------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, in_hand: _InHand) -> None:
+    async def _carry_out(self, in_hand: _RunningJob) -> None:
         lease = in_hand.lease
         deadline = asyncio.timeout(self._leases.seconds)
         try:
@@ -217,7 +217,7 @@ class Workers:
             await self._give_back(giving)
             raise
 
-    async def _attempt(self, in_hand: _InHand) -> None:
+    async def _attempt(self, in_hand: _RunningJob) -> None:
         lease = in_hand.lease
         async with self._turns:
             in_hand.begun = True
@@ -238,7 +238,7 @@ class Workers:
             log.warning("a lease ran out before its work was recorded", work=self._leases.name)
             self._count("lost")
 
-    async def _recorded(self, lease: Lease, result: Result) -> bool:
+    async def _recorded(self, lease: LeasedJob, result: Result) -> bool:
         """Once something was done it must not be forgotten: keep trying for as long as the lease holds."""
         for attempt in itertools.count(1):
             try:
@@ -250,7 +250,7 @@ class Workers:
                 await asyncio.sleep(backoff(attempt, first=0.1, most=2))
         return False
 
-    async def _failed(self, lease: Lease, error: Exception) -> None:
+    async def _failed(self, lease: LeasedJob, error: Exception) -> None:
         if is_outage(error):
             self._pause(error)
             await self._give_back(self._leases.give_back(lease, again_in=0, attempts=lease.attempt - 1, outage=error))
@@ -292,15 +292,15 @@ class Workers:
 class _Ended:
     """A result that waits to be recorded, and who waits for that."""
 
-    lease: Lease
+    lease: LeasedJob
     result: Result
     counts: asyncio.Future[bool]
 
 
-class _Records:
+class _ResultWriter:
     """Records results and has them told, each time all that have come in meanwhile."""
 
-    def __init__(self, leases: Leases, told: Told) -> None:
+    def __init__(self, leases: JobQueue, told: Told) -> None:
         self._leases = leases
         self._told = told
         self._ended: list[_Ended] = []
@@ -308,7 +308,7 @@ class _Records:
         self._untold: list[Document] = []
         self._some_untold = asyncio.Event()
 
-    async def add(self, lease: Lease, result: Result) -> bool:
+    async def add(self, lease: LeasedJob, result: Result) -> bool:
         """Record a result; whether it counts, because its lease still held."""
         ended = _Ended(lease, result, asyncio.get_running_loop().create_future())
         self._ended.append(ended)

@@ -27,7 +27,7 @@ from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from chassis.mongo import Collection, Document
+from chassis.mongo.database import Collection, Document
 from chassis.redaction import describe_error
 
 log = structlog.get_logger()
@@ -44,8 +44,8 @@ def due(name: str, at: datetime) -> Update:
     return {"$min": {f"{name}.dueAt": at}}
 
 
-def work_indexes(name: str, *, lane: str | None = None, order: str | None = None) -> list[IndexModel]:
-    """What finding work in field ``name`` needs; ``lane`` and ``order`` as for ``Leases``."""
+def job_indexes(name: str, *, lane: str | None = None, order: str | None = None) -> list[IndexModel]:
+    """What finding work in field ``name`` needs; ``lane`` and ``order`` as for ``JobQueue``."""
     keys = [f"{name}.dueAt", "_id", *([lane] if lane else [])]
     return [
         *([_order_index(name, order, lane)] if order else []),
@@ -82,7 +82,7 @@ def _order_index(name: str, order: str, lane: str | None) -> IndexModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class LeasedJob:
     """Work that is ours for a while. ``document`` is as it was when the work was taken."""
 
     document: Document
@@ -110,7 +110,7 @@ class Result:
     pause_lane: bool = False
 
 
-class Leases:
+class JobQueue:
     """Takes and ends work in one field of one collection's documents, on behalf of one process."""
 
     def __init__(
@@ -133,7 +133,7 @@ class Leases:
         """What this document's work competes for; empty when there are no lanes."""
         return str(document.get(self._lane, "")) if self._lane else ""
 
-    async def take(self, limit: int, *, full: Sequence[str], per_lane: Callable[[str], int]) -> list[Lease]:
+    async def take(self, limit: int, *, full: Sequence[str], per_lane: Callable[[str], int]) -> list[LeasedJob]:
         """Lease up to ``limit`` pieces of due work, in order; of those equal in that, in the order of their ids.
 
         ``full`` lanes are passed over; in another lane at most ``per_lane(lane)`` are taken.
@@ -162,7 +162,7 @@ class Leases:
         leased = {document["_id"]: self._lease(document, token) for document in taken}
         return [leased[key] for key in chosen if key in leased]
 
-    async def renew(self, leases: Sequence[Lease]) -> None:
+    async def renew(self, leases: Sequence[LeasedJob]) -> None:
         """Hold them for another full time. Those that ran out already stay lost."""
         tokens = list({lease.token for lease in leases})
         await self._collection.update_many(
@@ -170,7 +170,7 @@ class Leases:
             {"$set": {f"{self.name}.lease.until": self._until()}},
         )
 
-    async def record(self, ended: Sequence[tuple[Lease, Result]]) -> list[Document | None]:
+    async def record(self, ended: Sequence[tuple[LeasedJob, Result]]) -> list[Document | None]:
         """Write these results and end their leases, all in one go.
 
         For each the document after that, or None when its lease had run out, so that its result does not count.
@@ -189,7 +189,7 @@ class Leases:
 
     async def give_back(
         self,
-        lease: Lease,
+        lease: LeasedJob,
         *,
         again_in: float,
         attempts: int,
@@ -205,7 +205,7 @@ class Leases:
         ending = _merged(self._due(_in(again_in)), marked, waits)
         await self._collection.bulk_write([self._ending(lease, ending)])
 
-    async def give_up(self, lease: Lease, error: Exception) -> None:
+    async def give_up(self, lease: LeasedJob, error: Exception) -> None:
         """End the lease and leave the work, visibly, until it is wanted again."""
         gave_up = {"at": utc_now(), "error": describe_error(error)}
         ended: Update = {
@@ -214,7 +214,7 @@ class Leases:
         }
         await self._collection.bulk_write([self._ending(lease, ended)])
 
-    def _recorded(self, lease: Lease, result: Result) -> Update:
+    def _recorded(self, lease: LeasedJob, result: Result) -> Update:
         again = {} if result.again_in is None else self._due(_in(result.again_in))
         ended: Update = {
             "$unset": {f"{self.name}.abandoned": "", f"{self.name}.waits": ""},
@@ -226,7 +226,7 @@ class Leases:
         """Due again, and not before what is in order by then."""
         return _merged(due(self.name, at), {"$max": {self._order: at}} if self._order else {})
 
-    def _ending(self, lease: Lease, update: Update) -> UpdateOne:
+    def _ending(self, lease: LeasedJob, update: Update) -> UpdateOne:
         """The write that ends a lease, if it still holds."""
         holds = {"_id": lease.key, f"{self.name}.lease.token": lease.token}
         return UpdateOne(holds, _merged({"$unset": {f"{self.name}.lease": ""}}, update))
@@ -268,16 +268,16 @@ class Leases:
                 chosen.append(candidate["_id"])
         return chosen
 
-    def _lease(self, document: Document, token: str) -> Lease:
+    def _lease(self, document: Document, token: str) -> LeasedJob:
         work = document[self.name]
-        return Lease(document, token, attempt=work["attempts"], abandoned=work.get("abandoned", False))
+        return LeasedJob(document, token, attempt=work["attempts"], abandoned=work.get("abandoned", False))
 
     def _until(self) -> datetime:
         return _in(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueStats:
     """How much work of one kind there is, and in which state; ``overdue`` is how many seconds the longest due waits."""
 
     due: int
@@ -292,7 +292,7 @@ class Standing:
     overdue: float
 
 
-class Oversight:
+class JobAdmin:
     """What operators may know and do about the work in one field of one collection's documents, whoever does it."""
 
     def __init__(self, collection: Collection, name: str) -> None:
@@ -302,10 +302,10 @@ class Oversight:
         self._waiting = {f"{name}.waits.since": {"$exists": True}}
         self._gave_up = {f"{name}.gaveUp.at": {"$exists": True}, self._due: {"$exists": False}}
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> QueueStats:
         """Counted now, by the indexes alone as far as they go."""
         now, lease_until, abandoned = utc_now(), f"{self.name}.lease.until", {f"{self.name}.abandoned": True}
-        return Standing(
+        return QueueStats(
             due=await self._in_order({self._due: {"$lte": now}} | self._free),
             later=await self._in_order({self._due: {"$gt": now}} | self._free),
             leased=await self._leased({lease_until: {"$gt": now}}),
@@ -352,7 +352,7 @@ class Oversight:
         )
         return done.matched_count
 
-    async def retry_given_up(self, limit: int) -> int:
+    async def retry_discarded(self, limit: int) -> int:
         """The same with up to ``limit`` that were given up; 0 when none are left."""
         found = await self._collection.find(self._gave_up, projection=["_id"], limit=limit)
         return await self.retry([one["_id"] for one in found]) if found else 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
-from chassis.kafka.wire import Received, UnknownTypeError, decode
+from chassis.kafka.records import ReceivedMessage, UnknownTypeError, decode
 from contracts.model import Contract
 from docgen.messages import message_types
 from docgen.samples import Sample, samples
@@ -29,7 +29,7 @@ def record(value: bytes | None, headers: Any) -> Any:
     return ConsumerRecord("topic", 0, 0, 0, 0, b"key", value, None, 0, len(value or b""), tuple(headers))
 
 
-def read(value: bytes | None, headers: Any) -> Received[Contract] | None:
+def read(value: bytes | None, headers: Any) -> ReceivedMessage[Contract] | None:
     """None when it is refused as the consumer expects."""
     with suppress(ValueError):
         return decode(record(value, headers))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from chassis.throttle import Throttle, client_network
+from chassis.http.rate_limit import RateLimiter, client_network
 from contracts.api.errors import ApiError, ErrorCode
 from fastapi import Request
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def refused(throttle: Throttle, key: str) -> int | None:
+def refused(throttle: RateLimiter, key: str) -> int | None:
     """The seconds to wait; None when it is admitted."""
     try:
         throttle.admit(key)
@@ -28,7 +28,7 @@ def refused(throttle: Throttle, key: str) -> int | None:
 
 def test_so_many_at_once_and_then_as_they_are_earned() -> None:
     clock = Clock()
-    throttle = Throttle(6, clock=clock)
+    throttle = RateLimiter(6, clock=clock)
     assert [refused(throttle, "a") for _ in range(7)] == [None] * 6 + [10]
     clock.now += 9.5
     assert refused(throttle, "a") == 1
@@ -39,7 +39,7 @@ def test_so_many_at_once_and_then_as_they_are_earned() -> None:
 
 def test_a_steady_use_within_the_limit_is_never_refused() -> None:
     clock = Clock()
-    throttle = Throttle(60, clock=clock)
+    throttle = RateLimiter(60, clock=clock)
     for _ in range(1000):
         throttle.admit("a")
         clock.now += 1
@@ -47,7 +47,7 @@ def test_a_steady_use_within_the_limit_is_never_refused() -> None:
 
 def test_a_refused_use_does_not_count() -> None:
     clock = Clock()
-    throttle = Throttle(1, clock=clock)
+    throttle = RateLimiter(1, clock=clock)
     throttle.admit("a")
     assert {refused(throttle, "a") for _ in range(100)} == {60}
     clock.now += 60
@@ -55,7 +55,7 @@ def test_a_refused_use_does_not_count() -> None:
 
 
 def test_keys_do_not_use_up_each_other() -> None:
-    throttle = Throttle(1, clock=Clock())
+    throttle = RateLimiter(1, clock=Clock())
     throttle.admit("a")
     throttle.admit("b")
     with pytest.raises(ApiError):
@@ -63,7 +63,7 @@ def test_keys_do_not_use_up_each_other() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    throttle = Throttle(1, remembered=2, clock=Clock())
+    throttle = RateLimiter(1, remembered=2, clock=Clock())
     for key in ("a", "b", "c"):
         throttle.admit(key)
     throttle.admit("a")  # forgotten, so admitted
@@ -72,13 +72,13 @@ def test_memory_is_bounded() -> None:
 
 
 def test_no_limit_is_none() -> None:
-    throttle = Throttle(0, clock=Clock())
+    throttle = RateLimiter(0, clock=Clock())
     assert {refused(throttle, "a") for _ in range(10_000)} == {None}
 
 
 def test_a_window_may_be_longer() -> None:
     clock = Clock()
-    throttle = Throttle(2, window=3600, clock=clock)
+    throttle = RateLimiter(2, window=3600, clock=clock)
     assert [throttle.wait("a") for _ in range(3)] == [0, 0, 1800]
     clock.now += 1800
     assert throttle.wait("a") == 0

@@ -4,7 +4,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.error_answers import error_response
+from chassis.http.errors import error_response
 
 
 class BodyLimit:

@@ -19,7 +19,7 @@ _WHILE_RUNNING = 1
 """Seconds after which one of the running requests has probably ended."""
 
 
-class Throttle:
+class RateLimiter:
     """Admits each key ``limit`` times in ``window`` seconds, at once or spread out; a limit of 0 admits always.
 
     Generic cell rate algorithm (ITU-T I.371): what was used is earned again evenly.

@@ -12,35 +12,33 @@ from contracts.transport.envelope import Envelope, Message
 from contracts.transport.registry import type_of
 from contracts.transport.topics import GATEWAY_REPLIES
 
-from chassis import metrics
+from chassis.kafka.broadcast_consumer import BroadcastConsumer
 from chassis.kafka.publisher import Publisher, UnacknowledgedError
-from chassis.kafka.tail import Tail
-from chassis.kafka.wire import Received, encode, envelope_for
+from chassis.kafka.records import ReceivedMessage, encode, envelope_for
 from chassis.settings import ServiceSettings
-from chassis.tracing import SpanKind, span
+from chassis.telemetry import metrics
+from chassis.telemetry.tracing import SpanKind, span
 
 log = structlog.get_logger()
 
 
-class BusUnavailableError(Exception):
+class BrokerUnavailableError(Exception):
     """The command was not accepted: the bus is away, or too many commands are waiting already."""
 
 
-class Requests:
+class CommandClient:
     """Sends commands and matches the replies to them."""
 
-    def __init__(
-        self, settings: ServiceSettings, publisher: Publisher, *, deadline: float, most_in_flight: int
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, publisher: Publisher, *, deadline: float, max_in_flight: int) -> None:
         self._settings = settings
         self._publisher = publisher
         self._deadline = deadline
-        self._most_in_flight = most_in_flight
+        self._most_in_flight = max_in_flight
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
-        self._replies = Tail(settings, publisher, topic=GATEWAY_REPLIES, handle=self._match)
+        self._replies = BroadcastConsumer(settings, publisher, topic=GATEWAY_REPLIES, handle=self._match)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Requests"]:
+    async def running(self) -> AsyncIterator["CommandClient"]:
         async with self._replies.running():
             yield self
 
@@ -54,10 +52,10 @@ class Requests:
         an acknowledgement and may be.
 
         Raises:
-            BusUnavailableError: the command was certainly not accepted.
+            BrokerUnavailableError: the command was certainly not accepted.
         """
         if len(self._waiting) >= self._most_in_flight or self._replies.problem() is not None:
-            raise BusUnavailableError
+            raise BrokerUnavailableError
         with span(f"request {type_of(command).name}", SpanKind.PRODUCER):
             return await self._request(command, key)
 
@@ -72,7 +70,7 @@ class Requests:
         except TimeoutError:
             return None
         except KafkaError as error:
-            raise BusUnavailableError from error
+            raise BrokerUnavailableError from error
         finally:
             del self._waiting[envelope.id]
             metrics.REPLIES_PENDING.set(len(self._waiting))
@@ -84,7 +82,7 @@ class Requests:
         except UnacknowledgedError:
             log.warning("command not acknowledged by the broker", type=envelope.type)
 
-    def _match(self, received: Received[Reply]) -> None:
+    def _match(self, received: ReceivedMessage[Reply]) -> None:
         waiting = self._waiting.get(received.envelope.causation_id or "")
         if waiting is None:
             metrics.REPLIES_UNMATCHED.inc()
