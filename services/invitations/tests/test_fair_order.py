@@ -42,7 +42,7 @@ async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
 
 
 def created(tenant: str, host: str, guests: int) -> ReceivedMessage[Any]:
-    meeting, event = Meeting.create(
+    meeting = Meeting.create(
         CreateMeeting(
             command_id=uuid7_hex(),
             fingerprint="",
@@ -53,6 +53,7 @@ def created(tenant: str, host: str, guests: int) -> ReceivedMessage[Any]:
         ),
         utc_now(),
     )
+    [event] = meeting.new_events
     envelope = envelope_for(event, source=MEETING_CORE, subject=meeting.meeting_uuid, tenant=tenant, sequence=1)
     return ReceivedMessage(envelope, event, record=_NONE)
 
