@@ -52,7 +52,7 @@ WORK: dict[str, Kind] = {
         Kind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
         Kind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "told")),
         Kind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "told")),
-        Kind("pull", "reading calendars", _FEEDS, ("provider", "state", "staleSince", "restsUntil")),
+        Kind("pull", "reading calendars", _FEEDS, ("provider", "state", "syncedAsOf", "notBefore")),
         Kind("watch", "push channels", _FEEDS, ("provider", "state", "channels.state", "channels.expiresAt")),
         Kind("farewell", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
     )
@@ -131,7 +131,7 @@ class Stores:
         connections, feeds = self._collection(_CONNECTIONS), self._collection(_FEEDS)
         is_open = {"state": "OPEN"}
         watched = {"channels": {"$elemMatch": {"state": "OPEN", "expiresAt": {"$gt": utc_now()}}}}
-        oldest = await feeds.find_one(is_open, projection=["staleSince"], sort={"staleSince": 1})
+        oldest = await feeds.find_one(is_open, projection=["syncedAsOf"], sort={"syncedAsOf": 1})
         return CalendarStats(
             connections={
                 status.value: await connections.count({"status": status.value}, hint="_id_")
@@ -139,7 +139,7 @@ class Stores:
             },
             feeds=await feeds.count(is_open, hint="oldest"),
             watched=await feeds.count(is_open | watched, hint="oldest"),
-            oldest_pull=oldest["staleSince"] if oldest else None,
+            oldest_pull=oldest["syncedAsOf"] if oldest else None,
         )
 
     async def mail_limits(self) -> MailLimitsStatus:
