@@ -122,7 +122,9 @@ async def test_another_browser_is_asked_before_anything_is_connected(camila: Cal
         assert (await connection(camila))["status"] != "CONNECTED"
         [token] = re.findall('name="token" value="([^"]+)"', page.text)
         async with httpx.AsyncClient(base_url=camila.http.base_url, trust_env=False, timeout=30) as browser:
-            sent = await browser.post(f"{CALENDAR}/callback/{name}", data={"token": token, "answer": answer})
+            sent = await browser.post(
+                f"{CALENDAR}/callback/{name}/confirmation", data={"token": token, "answer": answer}
+            )
             assert (sent.status_code, sent.headers["location"]) == (303, f"{CALENDAR}/callback/{ends}")
             after = await browser.get(sent.headers["location"])
             assert ("victim@example.com" in after.text) is (answer == "yes")

@@ -162,7 +162,7 @@ async def test_at_most_500_participants(valentina: Caller, guests: int, status: 
     answer = await valentina.post(MEETINGS, body(externalAttendees=people))
     assert answer.status_code == status, answer.text
     if status == 400:
-        assert answer.json()["details"] == ["externalAttendees: List should have at most 500 items"]
+        assert answer.json()["details"] == ["participants: at most 500 are allowed"]
 
 
 async def test_canceled_is_the_end(valentina: Caller, ana: Caller) -> None:

@@ -210,7 +210,9 @@ async def test_another_browser_is_asked_by_a_page_that_names_user_firm_and_mailb
     assert "form-action 'self'" in page.headers["content-security-policy"]
     api.core.outcome = ended(AuthorizationResult.CONNECTED, calendar_email="bob@gmail.example.com")
     for answer, allowed in (("yes", True), ("no", False)):
-        sent = await api.client.post(f"{CALLBACK}/google", data={"token": "secret-token", "answer": answer})
+        sent = await api.client.post(
+            f"{CALLBACK}/google/confirmation", data={"token": "secret-token", "answer": answer}
+        )
         assert sent.status_code == 303
         assert api.core.queries[-1] == ConfirmAuthorization(
             provider=CalendarProvider.GOOGLE, token="secret-token", allowed=allowed
@@ -221,7 +223,7 @@ async def test_another_browser_is_asked_by_a_page_that_names_user_firm_and_mailb
 
 @pytest.mark.parametrize("form", [{}, {"token": "x"}, {"token": "x", "answer": "maybe"}, {"answer": "yes"}])
 async def test_an_incomplete_confirmation_confirms_nothing(api: Gateway, form: dict[str, str]) -> None:
-    answer = await api.client.post(f"{CALLBACK}/google", data=form)
+    answer = await api.client.post(f"{CALLBACK}/google/confirmation", data=form)
     assert answer.status_code == 400
     assert "text/html" in answer.headers["content-type"]
     assert api.core.queries == []

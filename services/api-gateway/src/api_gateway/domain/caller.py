@@ -55,7 +55,7 @@ _REQUIRED = ("x-tenant-uuid", "x-user-id", "x-user-email", "x-user-type")
 HEADERS = (*_REQUIRED, "x-tenant-code", "x-partner-uuid", "authorization")
 """The headers that say who is calling; they are forwarded to the directory."""
 _PLAIN = ("x-tenant-code", "x-partner-uuid")
-_MAX_HEADER = 255
+MAX_HEADER = 255
 _BLANKS = " \t"
 """No part of a header's value (RFC 9110 section 5.6.3)."""
 
@@ -111,7 +111,7 @@ def _email_key(claim: Any) -> str | None:
 
 
 def _is_plain(value: str) -> bool:
-    return len(value) <= _MAX_HEADER and all(" " <= letter <= "~" for letter in value)
+    return len(value) <= MAX_HEADER and all(" " <= letter <= "~" for letter in value)
 
 
 def _decoded(value: str) -> str:

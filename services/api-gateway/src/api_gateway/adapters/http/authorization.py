@@ -50,7 +50,7 @@ _CONFIRMED: dict[int | str, dict[str, Any]] = _CROWDED | {
 class ConfirmationForm(Contract):
     """What the page sends that asks whether the user meant to connect."""
 
-    token: str = Field(max_length=256, pattern=_VISIBLE)
+    token: str = Field(min_length=1, max_length=256, pattern=_VISIBLE)
     answer: Literal["yes", "no"]
 
 
@@ -122,7 +122,9 @@ def authorization_routes(
             return _ask(request, provider, outcome.confirmation)
         return _redirect(provider, outcome, 302, browsers)
 
-    @router.post("/callback/{provider}", status_code=303, response_class=RedirectResponse, responses=_CONFIRMED)
+    @router.post(
+        "/callback/{provider}/confirmation", status_code=303, response_class=RedirectResponse, responses=_CONFIRMED
+    )
     async def confirm_authorization(provider: ProviderName, form: Annotated[ConfirmationForm, Form()]) -> Response:
         """What the page's form sends: connects the mailbox, or gives the access to it back."""
         outcome = await backend.calendar.confirm(provider.provider, form.token, allowed=form.answer == "yes")
@@ -176,7 +178,7 @@ def _ask(request: Request, provider: ProviderName, asked: Confirmation) -> Respo
     return page(
         "confirm-calendar.html",
         language_asked(request),
-        action=provider.value,
+        action=f"{provider.value}/confirmation",
         calendar=_NAMES[provider],
         token=asked.token,
         mailbox=sanitize_line(asked.calendar_email),

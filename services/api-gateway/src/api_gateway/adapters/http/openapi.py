@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from api_gateway.adapters.http.examples import error_example, error_meaning, examples
 from api_gateway.adapters.http.protection import CallerRoute
+from api_gateway.domain.caller import MAX_HEADER
 
 DESCRIPTION = """
 Meetings between advisers, colleagues, clients and outside guests.
@@ -98,7 +99,9 @@ def _header_parameters() -> list[dict[str, Any]]:
             "in": "header",
             "required": required,
             "description": description,
-            "schema": {"type": "string"},
+            "schema": {"type": "string"}
+            if required
+            else {"type": "string", "maxLength": MAX_HEADER, "pattern": "^[ -~]*$"},
             **({"example": example} if example else {}),
         }
         for name, required, description, example in _HEADERS
