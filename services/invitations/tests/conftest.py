@@ -1,14 +1,20 @@
-"""A composer, and guests to write to."""
+"""A composer, keys of links, and an empty collection of guests."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from chassis.mongo.database import Collection, open_database
+from chassis.settings import DatabaseSettings
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.values.enums import Language
+from contracts.values.ids import uuid7_hex
+from invitations.adapters.guests import INDEXES
 from invitations.adapters.mail.composing import MailComposer
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Party
 from invitations.adapters.mail.tongues import read_tongues
+from pydantic import SecretStr
 
 KEYS = RsvpKeys.parse("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
@@ -27,3 +33,19 @@ def composer() -> MailComposer:
         tongues=read_tongues(),
         default_language=Language.ENGLISH,
     )
+
+
+@pytest.fixture
+async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
+    """An empty collection of guests in a real MongoDB."""
+    settings = DatabaseSettings(
+        service_name="invitations",
+        http_port=0,
+        internal_token=SecretStr("internal"),
+        mongodb_uri=mongodb_uri,
+        mongodb_database="guests",
+    )
+    async with open_database(settings) as database:
+        collection = database.collection(uuid7_hex())
+        await collection.create_indexes(INDEXES)
+        yield collection

@@ -1,44 +1,26 @@
 """Tenants, and the hosts within a tenant, take turns in being mailed for."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from chassis.jobs.queue import JobQueue
 from chassis.kafka.records import ReceivedMessage, envelope_for
-from chassis.mongo.database import Collection, open_database
-from chassis.settings import DatabaseSettings
+from chassis.mongo.database import Collection
 from contracts.messages.meeting_commands import CreateMeeting
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.ids import new_meeting_uuid, uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, GuestBook
+from invitations.adapters.guests import LANE, ORDER, WORK, GuestBook
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Listening
 from meeting_core.domain.meeting import Meeting
-from pydantic import SecretStr
 
 from tests.support.commands import actor, content, guest
 
 pytestmark = pytest.mark.integration
 
 _NONE: Any = None
-
-
-@pytest.fixture
-async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
-    settings = DatabaseSettings(
-        service_name="invitations",
-        http_port=0,
-        internal_token=SecretStr("internal"),
-        mongodb_uri=mongodb_uri,
-        mongodb_database="fair_order",
-    )
-    async with open_database(settings) as database:
-        collection = database.collection(uuid7_hex())
-        await collection.create_indexes(INDEXES)
-        yield collection
 
 
 def created(tenant: str, host: str, guests: int) -> ReceivedMessage[Any]:

@@ -1,21 +1,17 @@
 """What guests ought to know, written down on a real MongoDB."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from chassis.jobs.queue import JobQueue
 from chassis.kafka.records import ReceivedMessage
-from chassis.mongo.database import Collection, ConflictError, Document, open_database
-from chassis.settings import DatabaseSettings
+from chassis.mongo.database import Collection, ConflictError, Document
 from contracts.messages.command import Command
-from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters.guests import INDEXES, LANE, WORK, GuestBook, to_guest
+from invitations.adapters.guests import LANE, WORK, GuestBook, to_guest
 from invitations.application.fair_order import FairOrder
 from invitations.application.listening import Heard, Listening
-from pydantic import SecretStr
 
 from tests.support.commands import Desk, cancel, contact, create, update
 from tests.support.guests import JANE, jane, told
@@ -23,21 +19,6 @@ from tests.support.guests import JANE, jane, told
 pytestmark = pytest.mark.integration
 
 WINDOW = timedelta(hours=1)
-
-
-@pytest.fixture
-async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
-    settings = DatabaseSettings(
-        service_name="invitations",
-        http_port=0,
-        internal_token=SecretStr("internal"),
-        mongodb_uri=mongodb_uri,
-        mongodb_database="listening",
-    )
-    async with open_database(settings) as database:
-        collection = database.collection(uuid7_hex())
-        await collection.create_indexes(INDEXES)
-        yield collection
 
 
 class Ear:

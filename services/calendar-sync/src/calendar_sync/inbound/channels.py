@@ -82,8 +82,8 @@ class ChannelManager:
         self._calls = calls
         self._publisher = publisher
         self._lifetime = lifetime
-        self._retry_first = retry_initial
-        self._retry_most = retry_max
+        self._retry_initial = retry_initial
+        self._retry_max = retry_max
 
     async def attempt(self, feed: InboundSyncState, *, number: int, rows: ChannelStore) -> ChannelMaintenance:
         """One attempt at one feed's channels; ``number`` counts them from 1 since the last success.
@@ -239,7 +239,7 @@ class ChannelManager:
     def _failed(self, watched: ChannelMaintenance, number: int, failure: Failure) -> None:
         log.warning("a calendar cannot be watched", code=failure.code.value, reason=failure.reason, attempt=number)
         watched.failure = failure
-        watched.retry_in = retry_in(failure, number, first=self._retry_first, most=self._retry_most)
+        watched.retry_in = retry_in(failure, number, first=self._retry_initial, most=self._retry_max)
 
 
 @dataclass(frozen=True, slots=True)
