@@ -116,7 +116,7 @@ async def test_another_browser_is_asked_before_anything_is_connected(camila: Cal
     for answer, ends in (("no", "oauth-failed?reason=declined"), ("yes", f"success?provider={name}")):
         query = consents.agree(await begin(camila, consents), "victim@example.com")
         page = await come_back(camila, consents, query, same_browser=False)
-        assert page.status_code == 200
+        assert page.status_code == 200, page.headers.get("location")
         for shown in (camila.person.email, "victim@example.com", camila.person.name.split()[0]):
             assert shown in page.text
         assert (await connection(camila))["status"] != "CONNECTED"
