@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := libs/contracts libs/chassis libs/client services/api-gateway services/meeting-core services/invitations \
-           services/calendar-sync services/webhook-ingest tests/simulators tools/localrun tools/meetings-cli tools/docgen
+           services/calendar-sync services/webhook-ingest simulators tools/localrun tools/meetings-cli tools/docgen
 
 .PHONY: setup lock
 setup: $(VENV)/.installed  ## virtual environment with every locked dependency
@@ -27,7 +27,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: $(VENV)/bin/uv  ## refresh the locks, keeping what is pinned; UPGRADE=1 takes newer versions
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) $(MEMBERS:%=%/pyproject.toml) --group dev -o requirements.lock
 	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) --constraints requirements.lock -o deploy/docker/production.lock
-	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) tests/simulators/pyproject.toml --constraints requirements.lock \
+	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) simulators/pyproject.toml --constraints requirements.lock \
 	  -o deploy/docker/demo.lock
 
 .PHONY: run tour
@@ -44,7 +44,7 @@ test: setup lint  ## everything a change must pass: lint, types, layers, then al
 lint: setup  ## style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy libs/*/src services/*/src tests/simulators/src tools/*/src
+	@$(BIN)/mypy libs/*/src services/*/src simulators/src tools/*/src
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 unit: setup  ## the tests that need no infrastructure: seconds

@@ -28,7 +28,7 @@ PURE = [
     "libs/contracts/tests/test_rsvp_tokens.py",
     "libs/chassis",
     "services",
-    "tests/simulators",
+    "simulators",
     "tools/meetings-cli/tests/test_tokens.py",
     f"-k={' and '.join(f'not {name}' for name in TIMELESS.split())}",
 ]

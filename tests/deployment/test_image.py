@@ -28,7 +28,7 @@ PRODUCTION = [
     *(f"services/{service.name}" for service in SERVICES),
     "tools/meetings-cli",
 ]
-DEMO = [*PRODUCTION, "tests/simulators"]
+DEMO = [*PRODUCTION, "simulators"]
 
 
 def steps(stage: str) -> Iterator[tuple[str, str]]:
@@ -129,7 +129,7 @@ def test_an_image_has_what_its_packages_need_and_nothing_else(name: str, members
 
 
 def test_the_production_image_has_no_simulator() -> None:
-    assert "tests/simulators" not in STAGES["build"]
+    assert "simulators" not in STAGES["build"]
     assert "COPY --from=build /app/.venv /app/.venv" in STAGES["production"]
     assert "build-demo" not in STAGES["production"] + STAGES["base"]
     assert list(STAGES)[-1] == "production"  # what `docker build` makes when it is told no target
