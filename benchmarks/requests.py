@@ -91,7 +91,7 @@ async def compare(
     """Measure every operation at every number of clients, both ways in turn."""
     urls = (platform_url, baseline_url)
     rows = []
-    for name, makers in (("create", [_creating(headers)] * 2), ("get", [await _getting(url, headers) for url in urls])):
+    for name, makers in (("create", [creating(headers)] * 2), ("get", [await getting(url, headers) for url in urls])):
         for clients in _CLIENTS:
             runs: tuple[list[Measured], list[Measured]] = ([], [])
             for _ in range(rounds):
@@ -105,12 +105,14 @@ async def compare(
     return rows
 
 
-def _creating(headers: dict[str, str]) -> Callable[[], Request]:
+def creating(headers: dict[str, str]) -> Callable[[], Request]:
+    """Requests that create a meeting with one guest."""
     made = request("POST", "/api/v1/meetings", headers, json.dumps(_BODY).encode(), status=201)
     return lambda: made
 
 
-async def _getting(base_url: str, headers: dict[str, str]) -> Callable[[], Request]:
+async def getting(base_url: str, headers: dict[str, str]) -> Callable[[], Request]:
+    """Requests that read one of 200 new meetings, in turn."""
     async with httpx.AsyncClient(base_url=base_url, headers=headers) as http:
         created = [(await http.post("/api/v1/meetings", json=_BODY)).raise_for_status().json() for _ in range(200)]
     each = itertools.cycle(
@@ -166,7 +168,7 @@ def main() -> None:
             memory = _idle_memory(platform)
             for reacting in _REACTING:
                 platform.processes[reacting].stop()
-            headers = _headers(platform)
+            headers = headers_of(platform)
             urls = (platform.addresses.services["api-gateway"], f"http://127.0.0.1:{port}")
             measured = {name: platform.processes[name].pid for name in ("api-gateway", "meeting-core")}
             pids = (measured, {"baseline": baseline.pid})
@@ -183,7 +185,8 @@ def main() -> None:
     _REPORT.write_text(_report(rows, memory, options))
 
 
-def _headers(platform: Platform) -> dict[str, str]:
+def headers_of(platform: Platform) -> dict[str, str]:
+    """What a request of one of the demo's people carries."""
     return platform.addresses.people[0].headers | {"content-type": "application/json"}
 
 
@@ -191,6 +194,12 @@ def _idle_memory(platform: Platform) -> float:
     """Resident megabytes of the five services together, before any load."""
     services = ("api-gateway", "meeting-core", "invitations", "calendar-sync", "webhook-ingest")
     return sum(_resident(platform.processes[name].pid) for name in services)
+
+
+def process_of(wrapper: int) -> int:
+    """The process of a service, which runs under a small wrapper."""
+    children = Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text().split()
+    return int(children[0]) if children else wrapper
 
 
 def _resident(pid: int) -> float:

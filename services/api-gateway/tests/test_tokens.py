@@ -111,6 +111,40 @@ async def test_clocks_may_differ_a_little() -> None:
     await verifier().claims(signed({"nbf": time.time() + 2}))
 
 
+async def test_a_token_is_verified_once_and_refused_when_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, now, decoded = verifier(), time.time(), []
+    decode = jwt.decode
+
+    def counted(*args: Any, **options: Any) -> Any:
+        decoded.append(args)
+        return decode(*args, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    token = signed(CLAIMS | {"exp": int(now) + 60})
+    first = await tokens.claims(token)
+    assert await tokens.claims(token) == first
+    assert len(decoded) == 1
+    assert await refused(tokens, token[:-1] + ("A" if token[-1] != "A" else "B"))
+    monkeypatch.setattr(time, "time", lambda: now + 64)
+    assert await tokens.claims(token) == first, "within the leeway of five seconds"
+    expired = jwt.ExpiredSignatureError()
+
+    def expire(*_args: Any, **_options: Any) -> Any:
+        raise expired
+
+    monkeypatch.setattr(jwt, "decode", expire)
+    monkeypatch.setattr(time, "time", lambda: now + 66)
+    assert await refused(tokens, token)
+
+
+async def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_gateway.adapters.tokens._MAX_VERIFIED", 3)
+    tokens = verifier()
+    for number in range(9):
+        assert await tokens.claims(signed(CLAIMS | {"exp": int(time.time()) + 60, "jti": str(number)}))
+    assert len(tokens._verified) == 3
+
+
 async def test_issuer_and_audience_are_checked_where_they_are_set() -> None:
     token = signed({"iss": "login", "aud": ["meetings", "others"]})
     assert not await refused(verifier(issuer="login", audience="meetings"), token)
