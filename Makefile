@@ -37,7 +37,7 @@ run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka
 tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, step by step
 	@$(BIN)/python -m localrun.tour
 
-.PHONY: test lint unit clocks e2e hostile rehearsal chaos twoway bench
+.PHONY: test lint unit clocks e2e hostile rehearsal chaos twoway bench profile
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -76,6 +76,9 @@ bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept
 	@$(BIN)/python -m benchmarks.calendar
 	@$(BIN)/python -m benchmarks.inward
 	@$(BIN)/python -m benchmarks.webhooks
+
+profile: setup  ## where a create and a get spend CPU time: make profile ARGS="--operation get --service meeting-core"
+	@$(BIN)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: audit
 audit: setup  ## known vulnerabilities of the locked dependencies; fails when they cannot be looked up

@@ -1,4 +1,4 @@
-"""Where a create and a get spend CPU time in a service: ``make profile``, ``make profile ARGS="--service meeting-core"``.
+"""Where a create and a get spend CPU time in a service: ``make profile``.
 
 py-spy samples the service's process from outside while one operation runs, and counts only samples that used CPU.
 Prints the functions by their own time, and by the time of all that they call.
@@ -24,19 +24,23 @@ _REACTING = ("invitations", "calendar-sync")
 _TOP = 40
 
 
-async def _sample(platform: Platform, service: str, operation: str, options: argparse.Namespace) -> Counter[str]:
+def _sample(platform: Platform, service: str, operation: str, options: argparse.Namespace) -> Counter[str]:
     """Collapsed stacks of the service, and how often each was seen."""
+    with tempfile.NamedTemporaryFile(suffix=".txt") as stacks:
+        asyncio.run(_record(platform, service, operation, stacks.name, options))
+        lines = Path(stacks.name).read_text().splitlines()
+    return Counter({stack: int(count) for stack, _, count in (line.rpartition(" ") for line in lines)})
+
+
+async def _record(platform: Platform, service: str, operation: str, output: str, options: argparse.Namespace) -> None:
     headers, url = headers_of(platform), platform.addresses.services["api-gateway"]
     make = creating(headers) if operation == "create" else await getting(url, headers)
     pid = process_of(platform.processes[service].pid)
-    with tempfile.NamedTemporaryFile(suffix=".txt") as stacks:
-        command = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(pid), "--format", "raw"]
-        command += ["--output", stacks.name, "--duration", str(options.seconds), "--rate", "200"]
-        sampling = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-        await measure(url, make, clients=options.clients, seconds=options.seconds)
-        await sampling.wait()
-        lines = Path(stacks.name).read_text().splitlines()
-    return Counter({stack: int(count) for stack, _, count in (line.rpartition(" ") for line in lines)})
+    command = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(pid), "--format", "raw"]
+    command += ["--output", output, "--duration", str(options.seconds), "--rate", "200"]
+    sampling = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+    await measure(url, make, clients=options.clients, seconds=options.seconds)
+    await sampling.wait()
 
 
 def _show(title: str, stacks: Counter[str]) -> None:
@@ -83,7 +87,7 @@ def main() -> None:
             platform.processes[reacting].stop()
         for operation in options.operation or ("create", "get"):
             for service in options.service or ("api-gateway", "meeting-core"):
-                _show(f"{operation} in {service}", asyncio.run(_sample(platform, service, operation, options)))
+                _show(f"{operation} in {service}", _sample(platform, service, operation, options))
 
 
 if __name__ == "__main__":
