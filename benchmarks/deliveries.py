@@ -35,13 +35,13 @@ from contracts.values.enums import Language, LocationType, ParticipantType, User
 from contracts.values.ids import new_meeting_uuid, uuid7_hex
 from contracts.values.meeting import Invitee, MeetingContent
 from contracts.values.times import utc_now
-from invitations.adapters.guests import INDEXES, GuestBook
-from invitations.application.delivering import Delivering, Mail
+from invitations.adapters.guests import INDEXES, GuestRepository
+from invitations.application.delivery import Mail, MailDelivery
 from invitations.application.fair_order import FairOrder
-from invitations.application.listening import Listening
-from invitations.bootstrap import delivery_workers, mail_composer, mailbox_limit, patience, smtp_mailer
+from invitations.application.guest_projector import GuestProjector
+from invitations.bootstrap import delivery_workers, mail_composer, mailbox_limit, retry_policy, smtp_mailer
 from invitations.domain.guest import Guest
-from invitations.domain.news import news_of
+from invitations.domain.guest_changes import guest_changes
 from invitations.settings import Settings, SmtpTls
 from localrun.kafka import running_apache_kafka, running_tansu
 from localrun.mongodb import running_mongod
@@ -95,14 +95,14 @@ async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
         guests = database.collection(f"guests-{uuid7_hex()}")
         await guests.create_indexes(INDEXES)
         outbox = Outbox(guests, publisher, grace=60)
-        delivering = Delivering(mail_composer(settings), mailer, patience(settings), mailbox_limit(settings))
-        workers = delivery_workers(settings, guests, outbox, delivering)
-        listening = Listening(GuestBook(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
+        delivery = MailDelivery(mail_composer(settings), mailer, retry_policy(settings), mailbox_limit(settings))
+        workers = delivery_workers(settings, guests, outbox, delivery)
+        projector = GuestProjector(GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
         batch = _events(mails)
         async with workers.running():
             started = time.perf_counter()
-            await listening.handle(batch)
-            owing = {"$or": [{"told": None}, {"outboxDueAt": {"$exists": True}}]}
+            await projector.handle(batch)
+            owing = {"$or": [{"lastMail": None}, {"outboxDueAt": {"$exists": True}}]}
 
             async def all_told() -> bool:
                 return await guests.find_one(owing, projection=["_id"]) is None
@@ -136,14 +136,14 @@ def _composing(composer: Any, mails: int) -> Composing:
 
 
 def _compose(composer: Any, guest: Guest) -> Mail:
-    kind = guest.owed()
+    kind = guest.pending_mail()
     mail: Mail = composer.compose(guest, kind, now=utc_now())
     return mail
 
 
 def _guests(batch: list[ReceivedMessage[Any]]) -> Iterator[Guest]:
     for received in batch:
-        yield from map(Guest.first_heard_of, news_of(received.body, received.envelope))
+        yield from map(Guest.from_change, guest_changes(received.body, received.envelope))
 
 
 def _events(mails: int) -> list[ReceivedMessage[Any]]:

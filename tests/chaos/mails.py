@@ -33,8 +33,8 @@ ENVIRONMENT = {
     "meeting-core": NO_MAIL_LIMITS,
     "invitations": {
         "DELIVERY_LEASE": "3",
-        "DELIVERY_RETRY_FIRST": "0.2",
-        "DELIVERY_RETRY_MOST": "2",
+        "DELIVERY_RETRY_INITIAL": "0.2",
+        "DELIVERY_RETRY_MAX": "2",
         "UPDATE_WINDOW": "1",
         **NO_MAILBOX_LIMIT,
     },

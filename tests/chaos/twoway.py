@@ -43,8 +43,8 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
     **outward.ENVIRONMENT,
     "invitations": {
         "DELIVERY_LEASE": "3",
-        "DELIVERY_RETRY_FIRST": "0.2",
-        "DELIVERY_RETRY_MOST": "2",
+        "DELIVERY_RETRY_INITIAL": "0.2",
+        "DELIVERY_RETRY_MAX": "2",
         "OUTBOX_GRACE": "2",
         "UPDATE_WINDOW": "1",
         **NO_MAILBOX_LIMIT,

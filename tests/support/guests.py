@@ -8,8 +8,8 @@ from contracts.transport.envelope import Envelope
 from contracts.values.enums import MailKind, ParticipantType
 from contracts.values.ids import uuid7_hex
 from contracts.values.meeting import Invitee
-from invitations.domain.guest import Guest, SentContent, Told
-from invitations.domain.news import news_of
+from invitations.domain.guest import Guest, SentContent, SentMail
+from invitations.domain.guest_changes import guest_changes
 from meeting_core.application.event_handlers import apply_mirrored_event_change
 
 from tests.support.commands import MEETING, TENANT, Desk, create
@@ -56,43 +56,43 @@ class Guestbook:
 
     def take_note(self, event: MeetingEvent, envelope: Envelope) -> None:
         """One event is heard, perhaps again."""
-        for news in news_of(event, envelope):
-            known = self.guests.get(news.person.participant_uuid)
+        for change in guest_changes(event, envelope):
+            known = self.guests.get(change.person.participant_uuid)
             if known is None:
-                self.guests[news.person.participant_uuid] = Guest.first_heard_of(news)
-            elif news.sequence > known.sequence:
-                self.guests[news.person.participant_uuid] = known.after(news)
+                self.guests[change.person.participant_uuid] = Guest.from_change(change)
+            elif change.sequence > known.sequence:
+                self.guests[change.person.participant_uuid] = known.with_change(change)
 
     def of(self, email: str) -> Guest:
         """The newest guest who has this address."""
         return [guest for guest in self.guests.values() if guest.person.email == email][-1]
 
-    def owed(self, email: str = JANE) -> MailKind | None:
-        return self.of(email).owed()
+    def pending_mail(self, email: str = JANE) -> MailKind | None:
+        return self.of(email).pending_mail()
 
     def tell(self, email: str = JANE, *, sent_to: str | None = None) -> MailKind | None:
         """Mail the guest what they are owed, at an address as it goes over the wire; what that was."""
         guest = self.of(email)
-        kind = guest.owed()
+        kind = guest.pending_mail()
         if kind is not None:
-            mailed = told(guest, kind)
+            mailed = sent_mail(guest, kind)
             mailed = mailed.model_copy(update={"address": sent_to or mailed.address})
-            self.guests[guest.participant_uuid] = guest.model_copy(update={"told": mailed})
+            self.guests[guest.participant_uuid] = guest.model_copy(update={"last_mail": mailed})
         return kind
 
 
-def told(guest: Guest, kind: MailKind) -> Told:
+def sent_mail(guest: Guest, kind: MailKind) -> SentMail:
     """That the guest was mailed."""
-    message_id = f"<{guest.participant_uuid}.{guest.asked_in}@meetings.example.com>"
-    first = guest.told.first_message_id if guest.told else message_id
-    return Told(
+    message_id = f"<{guest.participant_uuid}.{guest.requested_in_version}@meetings.example.com>"
+    first = guest.last_mail.first_message_id if guest.last_mail else message_id
+    return SentMail(
         kind=kind,
-        sequence=guest.asked_in,
+        sequence=guest.requested_in_version,
         address=guest.address or "",
         message_id=message_id,
         content=SentContent.of(guest.meeting),
         first_message_id=first,
-        at=guest.asked_at,
+        at=guest.requested_at,
     )
 
 
@@ -101,4 +101,4 @@ def guest(*, person: dict[str, Any] | None = None, **meeting: Any) -> Guest:
     return Guestbook(create(jane(**person or {}), **meeting)).of((person or {}).get("email", JANE))
 
 
-__all__ = ["JANE", "MEETING", "TENANT", "Guestbook", "guest", "jane", "told"]
+__all__ = ["JANE", "MEETING", "TENANT", "Guestbook", "guest", "jane", "sent_mail"]

@@ -12,8 +12,8 @@ from contracts.values.ids import uuid7_hex
 from invitations.adapters.guests import INDEXES
 from invitations.adapters.mail.composing import MailComposer
 from invitations.adapters.mail.links import RsvpLinks
-from invitations.adapters.mail.message import Party
-from invitations.adapters.mail.tongues import read_tongues
+from invitations.adapters.mail.message import Mailbox
+from invitations.adapters.mail.translators import load_translators
 from pydantic import SecretStr
 
 KEYS = RsvpKeys.parse("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -27,10 +27,10 @@ def keys() -> RsvpKeys:
 @pytest.fixture(scope="session")
 def composer() -> MailComposer:
     return MailComposer(
-        sender=Party(name="Meetings", address="meetings@example.com"),
+        sender=Mailbox(name="Meetings", address="meetings@example.com"),
         uid_domain="meetings.example.com",
         links=RsvpLinks("https://meet.example.com", KEYS, grace=timedelta(days=7)),
-        tongues=read_tongues(),
+        translators=load_translators(),
         default_language=Language.ENGLISH,
     )
 

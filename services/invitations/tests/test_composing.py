@@ -11,18 +11,18 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 from invitations.adapters.mail.composing import MailComposer
-from invitations.application.delivering import UndeliverableError
+from invitations.application.delivery import UndeliverableError
 from invitations.domain.guest import Guest
 
 from tests.support.commands import HOST, answer, at, cancel, contact, create, update
-from tests.support.guests import JANE, MEETING, TENANT, Guestbook, guest, jane, told
+from tests.support.guests import JANE, MEETING, TENANT, Guestbook, guest, jane, sent_mail
 from tests.support.mails import CalendarProgram, ReadMail
 
 NOW = datetime(2026, 6, 2, 9, 30, tzinfo=UTC)
 
 
 def compose(composer: MailComposer, to: Guest, kind: MailKind | None = None) -> ReadMail:
-    return ReadMail.of(composer.compose(to, kind or to.owed() or MailKind.INVITATION, now=NOW).content)
+    return ReadMail.of(composer.compose(to, kind or to.pending_mail() or MailKind.INVITATION, now=NOW).content)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_the_event_of_an_invitation(composer: MailComposer) -> None:
     event = mail.event
     assert event["UID"] == f"{MEETING}@meetings.example.com"
     assert event["SEQUENCE"] == 0
-    assert event["DTSTAMP"].dt == to.asked_at.replace(microsecond=0)
+    assert event["DTSTAMP"].dt == to.requested_at.replace(microsecond=0)
     assert event["DTSTART"].dt == datetime(2026, 6, 15, 19, 0, tzinfo=UTC)
     assert event["DTEND"].dt == datetime(2026, 6, 15, 19, 45, tzinfo=UTC)
     assert event["SUMMARY"] == "Quarterly portfolio review"
@@ -259,7 +259,7 @@ def test_every_mail_can_be_written_in_every_language(
 ) -> None:
     for to in (guest(person={"language": language}), guest(title=None, person={"language": language, "name": None})):
         for removed in (False, True):
-            mail = compose(composer, to.model_copy(update={"removed": removed, "told": told(to, kind)}), kind)
+            mail = compose(composer, to.model_copy(update={"removed": removed, "last_mail": sent_mail(to, kind)}), kind)
             assert mail.header("Subject")
             assert mail.text("text/plain").strip()
             assert "Name of TS-HOST" in mail.text("text/html")
@@ -327,8 +327,8 @@ def test_what_looks_like_an_encoded_word_is_taken_literally(composer: MailCompos
     mail = compose(composer, to)
     assert mail.header("Subject") == f"Invitation: {words}"
     for name in ("To", "From", "Reply-To"):
-        [party] = mail.message[name].addresses
-        assert party.display_name == words
+        [mailbox] = mail.message[name].addresses
+        assert mailbox.display_name == words
     assert mail.event["SUMMARY"] == words
     assert mail.event["ATTENDEE"].params["CN"] == words
 

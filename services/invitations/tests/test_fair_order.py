@@ -11,9 +11,9 @@ from contracts.messages.meeting_commands import CreateMeeting
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.ids import new_meeting_uuid, uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters.guests import LANE, ORDER, WORK, GuestBook
+from invitations.adapters.guests import LANE, ORDER, WORK, GuestRepository
 from invitations.application.fair_order import FairOrder
-from invitations.application.listening import Listening
+from invitations.application.guest_projector import GuestProjector
 from meeting_core.domain.meeting import Meeting
 
 from tests.support.commands import actor, content, guest
@@ -47,11 +47,11 @@ async def next_mails(guests: Collection, count: int) -> list[str]:
 
 
 async def test_six_meetings_of_500_guests_delay_no_other_tenant_and_no_other_host(guests: Collection) -> None:
-    listening = Listening(GuestBook(guests), FairOrder(), wake=lambda: None, update_window=timedelta(0))
+    projector = GuestProjector(GuestRepository(guests), FairOrder(), wake=lambda: None, update_window=timedelta(0))
     for _ in range(6):
-        await listening.handle([created("T-BIG", "TS-BUSY", 500)])
+        await projector.handle([created("T-BIG", "TS-BUSY", 500)])
     assert len(await next_mails(guests, 100)) == 100
-    await listening.handle([created("T-SMALL", "TS-A", 1)])
-    await listening.handle([created("T-BIG", "TS-QUIET", 1)])
+    await projector.handle([created("T-SMALL", "TS-A", 1)])
+    await projector.handle([created("T-BIG", "TS-QUIET", 1)])
     soon = await next_mails(guests, 16)
     assert {"T-SMALL-TS-A-0@example.com", "T-BIG-TS-QUIET-0@example.com"} <= set(soon)

@@ -24,34 +24,34 @@ def book() -> Guestbook:
 
 
 def test_who_was_told_is_owed_nothing(book: Guestbook) -> None:
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 @pytest.mark.parametrize("changes", [{"title": "New"}, {"start_date_time": at("14:00")}, {"description": "New"}])
 def test_a_change_that_guests_see_is_told_once(book: Guestbook, changes: dict[str, object]) -> None:
     book.hear(update(**changes))
     assert book.tell() is MailKind.UPDATE
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 @pytest.mark.parametrize("changes", [{"internal_notes": "New"}, {"meeting_password": "new"}])
 def test_what_guests_do_not_see_is_not_told(book: Guestbook, changes: dict[str, object]) -> None:
     book.hear(update(**changes))
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_other_guests_coming_and_going_are_not_told(book: Guestbook) -> None:
     book.hear(update(externals=[jane(), jane(email=BO)]))
-    assert book.owed() is None
+    assert book.pending_mail() is None
     assert book.tell(BO) is MailKind.INVITATION
     book.hear(update(externals=[jane()]))
-    assert book.owed() is None
+    assert book.pending_mail() is None
     assert book.tell(BO) is MailKind.CANCELLATION
 
 
 def test_answers_are_not_told_but_known_to_later_mails(book: Guestbook) -> None:
     book.hear(answer(participant_uuid=book.of(JANE).participant_uuid))
-    assert book.owed() is None
+    assert book.pending_mail() is None
     assert book.of(JANE).person.rsvp_status is RsvpStatus.ACCEPTED
 
 
@@ -60,24 +60,24 @@ def test_updates_that_come_faster_than_mails_melt_into_one(book: Guestbook) -> N
         book.hear(update(title=title))
     assert book.tell() is MailKind.UPDATE
     assert book.of(JANE).meeting.title == "C"
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_an_invitation_that_did_not_leave_yet_takes_the_updates_along() -> None:
     book = Guestbook(create(jane()), update(title="New"))
     assert book.tell() is MailKind.INVITATION
     assert book.of(JANE).meeting.title == "New"
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_a_meeting_that_ends_before_anybody_knew_of_it_is_not_mentioned() -> None:
-    assert Guestbook(create(jane()), cancel()).owed() is None
+    assert Guestbook(create(jane()), cancel()).pending_mail() is None
 
 
 def test_a_meeting_that_somebody_may_know_of_is_called_off() -> None:
     book = Guestbook(create(jane()), cancel())
-    maybe = book.of(JANE).model_copy(update={"uncertain": True})
-    assert maybe.owed() is MailKind.CANCELLATION
+    maybe = book.of(JANE).model_copy(update={"may_have_been_sent": True})
+    assert maybe.pending_mail() is MailKind.CANCELLATION
 
 
 def test_a_cancellation_is_told_once(book: Guestbook) -> None:
@@ -85,7 +85,7 @@ def test_a_cancellation_is_told_once(book: Guestbook) -> None:
     book.hear(cancel())
     assert book.tell() is MailKind.CANCELLATION
     book.hear(hide(by=CLIENT))
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_a_reminder_is_the_same_invitation_again(book: Guestbook) -> None:
@@ -94,14 +94,14 @@ def test_a_reminder_is_the_same_invitation_again(book: Guestbook) -> None:
     book.hear(resend())
     assert book.tell() is MailKind.REMINDER
     assert book.of(JANE).meeting.ical_sequence == before.meeting.ical_sequence
-    assert book.of(JANE).asked_in > before.asked_in
+    assert book.of(JANE).requested_in_version > before.requested_in_version
 
 
 def test_a_reminder_never_hides_an_update(book: Guestbook) -> None:
     book.hear(update(title="New"))
     book.hear(resend())
     assert book.tell() is MailKind.UPDATE
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_who_comes_back_is_invited_with_a_higher_revision_than_they_were_sent_away_with(book: Guestbook) -> None:
@@ -111,7 +111,7 @@ def test_who_comes_back_is_invited_with_a_higher_revision_than_they_were_sent_aw
     book.hear(update(externals=[jane()]))
     back = book.of(JANE)
     assert back.participant_uuid != gone.participant_uuid
-    assert back.owed() is MailKind.INVITATION
+    assert back.pending_mail() is MailKind.INVITATION
     assert back.meeting.ical_sequence > gone.meeting.ical_sequence
 
 
@@ -119,25 +119,25 @@ def test_a_new_address_is_invited_like_a_new_guest(book: Guestbook) -> None:
     client = book.tell(f"{CLIENT.user_id.lower()}@example.com")
     assert client is MailKind.INVITATION
     book.hear(update(contacts=[contact(email="new@example.com")]))
-    assert book.owed("new@example.com") is MailKind.INVITATION
-    assert book.owed() is None
+    assert book.pending_mail("new@example.com") is MailKind.INVITATION
+    assert book.pending_mail() is None
 
 
 def test_a_domain_in_unicode_is_the_one_that_was_mailed_in_ascii() -> None:
     book = Guestbook(create(jane(email="jane@bücher.example")))
     assert book.tell("jane@bücher.example", sent_to="jane@xn--bcher-kva.example") is MailKind.INVITATION
     book.hear(update(title="New"))
-    assert book.owed("jane@bücher.example") is MailKind.UPDATE
+    assert book.pending_mail("jane@bücher.example") is MailKind.UPDATE
 
 
 def test_who_has_no_address_is_owed_mails_that_fail_until_there_is_one() -> None:
     nobody = contact().model_copy(update={"email": None})
     book = Guestbook(create(nobody))
     [guest] = book.guests.values()
-    assert (guest.owed(), guest.address) == (MailKind.INVITATION, None)
+    assert (guest.pending_mail(), guest.address) == (MailKind.INVITATION, None)
     book.hear(update(title="New"))
     book.hear(update(contacts=[contact(email="found@example.com")]))
-    assert book.owed("found@example.com") is MailKind.INVITATION
+    assert book.pending_mail("found@example.com") is MailKind.INVITATION
 
 
 def test_a_cancellation_goes_to_where_the_invitation_went(book: Guestbook) -> None:
@@ -146,7 +146,7 @@ def test_a_cancellation_goes_to_where_the_invitation_went(book: Guestbook) -> No
     book.hear(update(contacts=[contact(email="new@example.com")]))
     book.hear(cancel())
     guest = book.of("new@example.com")
-    assert (guest.owed(), guest.address) == (MailKind.CANCELLATION, mail)
+    assert (guest.pending_mail(), guest.address) == (MailKind.CANCELLATION, mail)
 
 
 def test_repeats_and_older_news_are_stale(book: Guestbook) -> None:
@@ -170,11 +170,11 @@ def test_imported_meetings_are_nobodys_news() -> None:
 
 def test_a_silent_update_is_not_told_but_said_by_the_next_mail(book: Guestbook) -> None:
     book.take_over(title="New")
-    assert book.owed() is None
+    assert book.pending_mail() is None
     assert book.of(JANE).meeting.title == "New"
     book.hear(resend())
     assert book.tell() is MailKind.UPDATE
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_a_silent_update_rides_on_a_mail_that_has_not_left_yet() -> None:
@@ -182,7 +182,7 @@ def test_a_silent_update_rides_on_a_mail_that_has_not_left_yet() -> None:
     book.take_over(title="New")
     assert book.tell() is MailKind.INVITATION
     assert book.of(JANE).meeting.title == "New"
-    assert book.owed() is None
+    assert book.pending_mail() is None
 
 
 def test_a_meeting_that_the_host_moves_or_deletes_in_their_calendar_is_told(book: Guestbook) -> None:

@@ -23,17 +23,17 @@ from contracts.values.enums import DeliveryFailureCode, Language, MailKind, Rsvp
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from invitations.adapters import replies
-from invitations.adapters.guests import INDEXES, GuestBook, to_guest
+from invitations.adapters.guests import INDEXES, GuestRepository, to_guest
 from invitations.adapters.inbound.authentication import AuthenticationResults
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer
 from invitations.adapters.mail.links import RsvpLinks
-from invitations.adapters.mail.message import Party
-from invitations.adapters.mail.tongues import read_tongues
+from invitations.adapters.mail.message import Mailbox
+from invitations.adapters.mail.translators import load_translators
 from invitations.adapters.replies import ReplyRepository
 from invitations.application.fair_order import FairOrder
+from invitations.application.guest_projector import GuestProjector
 from invitations.application.inbound_mail import InboundMail
-from invitations.application.listening import Listening
 from invitations.domain.guest import Guest
 from invitations.domain.guest_addresses import GuestAddresses
 from invitations.settings import InboundProtocol, InboundSettings
@@ -42,7 +42,7 @@ from simulators.mail.programs import SHAPES, Answer, Outgoing, Program, bounce, 
 
 from tests.support.commands import MEETING, TENANT, Desk, cancel, create, update
 from tests.support.connections import StandInPublisher
-from tests.support.guests import JANE, jane, told
+from tests.support.guests import JANE, jane, sent_mail
 
 pytestmark = pytest.mark.integration
 
@@ -79,14 +79,16 @@ class Office:
         for command in commands:
             self.desk.done(command)
         batch = list(zip(self.desk.events, self.desk.envelopes, strict=True))[before:]
-        listening = Listening(GuestBook(self.guests), FairOrder(), wake=lambda: None, update_window=timedelta())
-        await listening.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in batch])
+        projector = GuestProjector(
+            GuestRepository(self.guests), FairOrder(), wake=lambda: None, update_window=timedelta()
+        )
+        await projector.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in batch])
         guest = await self.jane()
-        kind = guest.owed() or MailKind.INVITATION
+        kind = guest.pending_mail() or MailKind.INVITATION
         mail = self.composer.compose(guest, kind, now=utc_now())
         if deliver:
-            sent = told(guest, kind).model_copy(update={"organizer": mail.organizer, "at": utc_now()})
-            await self.guests.update_one({"_id": guest.participant_uuid}, {"$set": {"told": sent.model_dump()}})
+            sent = sent_mail(guest, kind).model_copy(update={"organizer": mail.organizer, "at": utc_now()})
+            await self.guests.update_one({"_id": guest.participant_uuid}, {"$set": {"lastMail": sent.model_dump()}})
         return ReceivedMail(message_from_bytes(mail.content), mail.return_address)
 
     async def jane(self) -> Guest:
@@ -132,10 +134,10 @@ async def office(mongodb_uri: str) -> AsyncIterator[Office]:
         await guests.create_indexes([*INDEXES, *replies.INDEXES])
         publisher: Any = StandInPublisher()
         composer = MailComposer(
-            sender=Party(name="Meetings", address=BASE),
+            sender=Mailbox(name="Meetings", address=BASE),
             uid_domain=DOMAIN,
             links=RsvpLinks("https://meet.example.com", KEYS, grace=timedelta(days=7)),
-            tongues=read_tongues(),
+            translators=load_translators(),
             default_language=Language.ENGLISH,
             addresses=ADDRESSES,
         )
@@ -389,7 +391,7 @@ async def test_the_return_of_an_earlier_mail_or_years_later_harms_nothing(office
     last = await office.invite(update(title="Newer"))
     long_ago = utc_now() - timedelta(days=700)
     guest = await office.jane()
-    await office.guests.update_one({"_id": guest.participant_uuid}, {"$set": {"told.at": long_ago}})
+    await office.guests.update_one({"_id": guest.participant_uuid}, {"$set": {"lastMail.at": long_ago}})
     assert await office.hand_over(bounce(last.message, last.return_address)) == 250
     assert office.events == []
 

@@ -10,7 +10,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from chassis.i18n import LOCALES
 from contracts.values.enums import Language
-from invitations.adapters.mail.tongues import CATALOGUES, read_tongues
+from invitations.adapters.mail.translators import CATALOGUES, load_translators
 
 SOURCE = Path(str(invitations.adapters.mail.__file__)).parent
 TRANSLATED = [language for language in Language if language is not Language.ENGLISH]
@@ -20,7 +20,7 @@ def said() -> set[str]:
     """Every text in the source that mails say."""
 
     def texts() -> Iterator[str]:
-        for _file, _line, text, *_ in extract_from_dir(str(SOURCE), keywords={"say": None}):
+        for _file, _line, text, *_ in extract_from_dir(str(SOURCE), keywords={"translate": None}):
             yield str(text)
 
     return set(texts())
@@ -43,4 +43,4 @@ def test_a_catalogue_has_every_text_and_no_other(language: Language) -> None:
 
 
 def test_every_language_can_be_read() -> None:
-    assert set(read_tongues()) == set(Language)
+    assert set(load_translators()) == set(Language)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from contracts.values.enums import DeliveryFailureCode
-from invitations.adapters.smtp import MailServerAwayError, SmtpMailer
-from invitations.application.delivering import DeferredError, Mail, UndeliverableError
+from invitations.adapters.smtp import SmtpMailer, SmtpUnavailableError
+from invitations.application.delivery import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls
 from localrun.ports import free_port
 from pydantic import SecretStr
@@ -177,7 +177,7 @@ async def test_a_passing_refusal_defers_the_mail_for_certain(server: Server, mai
     getattr(server, where).append("451 4.3.0 Try later")
     with pytest.raises(DeferredError) as deferral:
         await mailer.send(mail())
-    assert not deferral.value.uncertain
+    assert not deferral.value.may_have_been_sent
     assert deferral.value.reason == "451 4.3.0 Try later"
     await mailer.send(mail())
     assert len(server.kept) == 1
@@ -187,11 +187,11 @@ async def test_only_a_break_after_the_mail_leaves_a_doubt(server: Server, mailer
     server.on_rcpt.append("hang up")
     with pytest.raises(DeferredError) as before:
         await mailer.send(mail())
-    assert not before.value.uncertain
+    assert not before.value.may_have_been_sent
     server.on_data.append("hang up")
     with pytest.raises(DeferredError) as after:
         await mailer.send(mail())
-    assert after.value.uncertain
+    assert after.value.may_have_been_sent
     await mailer.send(mail())
 
 
@@ -205,7 +205,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(serve
 async def test_a_server_that_is_away_is_no_mails_fault() -> None:
     nobody = Server(port=free_port())
     async with SmtpMailer(settings(nobody), sender=SENDER).opened() as mailer:
-        with pytest.raises(MailServerAwayError):
+        with pytest.raises(SmtpUnavailableError):
             await mailer.send(mail())
         async with serving(nobody, port=nobody.port):
             await mailer.send(mail())
@@ -214,7 +214,7 @@ async def test_a_server_that_is_away_is_no_mails_fault() -> None:
 
 async def test_a_server_that_closes_is_away(server: Server, mailer: SmtpMailer) -> None:
     server.on_mail += ["421 4.3.2 Closing"]
-    with pytest.raises(MailServerAwayError):
+    with pytest.raises(SmtpUnavailableError):
         await mailer.send(mail())
     await mailer.send(mail())
 
@@ -263,7 +263,7 @@ async def test_starttls_with_login(certificate: Path) -> None:
             await mailer.send(mail())
         wrong = settings(server, smtp_password=SecretStr("wrong-secret"), **given)
         async with SmtpMailer(wrong, sender=SENDER).opened() as mailer:
-            with pytest.raises(MailServerAwayError) as refusal:
+            with pytest.raises(SmtpUnavailableError) as refusal:
                 await mailer.send(mail())
     assert "wrong-secret" not in str(refusal.value)
     assert server.encrypted == [True]
@@ -282,7 +282,7 @@ async def test_implicit_tls(certificate: Path) -> None:
 
 async def test_without_the_encryption_that_is_asked_for_nothing_is_sent(server: Server) -> None:
     async with SmtpMailer(settings(server, smtp_tls=SmtpTls.STARTTLS), sender=SENDER).opened() as mailer:
-        with pytest.raises(MailServerAwayError):
+        with pytest.raises(SmtpUnavailableError):
             await mailer.send(mail())
     assert server.kept == []
 
@@ -293,6 +293,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Pat
         serving(server, tls=server_context(certificate)),
         SmtpMailer(settings(server, smtp_tls=SmtpTls.IMPLICIT), sender=SENDER).opened() as mailer,
     ):
-        with pytest.raises(MailServerAwayError):
+        with pytest.raises(SmtpUnavailableError):
             await mailer.send(mail())
     assert server.kept == []

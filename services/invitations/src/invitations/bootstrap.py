@@ -19,19 +19,19 @@ from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
 from invitations.adapters import replies
-from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryDesk, GuestBook
+from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryWorker, GuestRepository
 from invitations.adapters.inbound.authentication import AuthenticationResults
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.links import RsvpLinks
-from invitations.adapters.mail.message import Party
-from invitations.adapters.mail.tongues import read_tongues
+from invitations.adapters.mail.message import Mailbox
+from invitations.adapters.mail.translators import load_translators
 from invitations.adapters.replies import ReplyRepository
 from invitations.adapters.smtp import SmtpMailer
-from invitations.application.delivering import Delivering, Patience, UndeliverableError
+from invitations.application.delivery import MailDelivery, RetryPolicy, UndeliverableError
 from invitations.application.fair_order import FairOrder
+from invitations.application.guest_projector import GuestProjector
 from invitations.application.inbound_mail import InboundMail
-from invitations.application.listening import Listening
 from invitations.domain.guest_addresses import GuestAddresses
 from invitations.settings import Settings
 
@@ -56,18 +56,18 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(outbox.swept())
 
             mailer = await started.enter_async_context(smtp_mailer(settings).opened())
-            delivering = Delivering(composer, mailer, patience(settings), mailbox_limit(settings))
-            workers = delivery_workers(settings, guests, outbox, delivering)
+            delivery = MailDelivery(composer, mailer, retry_policy(settings), mailbox_limit(settings))
+            workers = delivery_workers(settings, guests, outbox, delivery)
             await started.enter_async_context(workers.running())
 
-            listening = Listening(
-                GuestBook(guests),
+            projector = GuestProjector(
+                GuestRepository(guests),
                 FairOrder(),
                 wake=workers.wake,
                 update_window=timedelta(seconds=settings.update_window),
             )
             consumer = Consumer(
-                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=listening.handle
+                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=projector.handle
             )
             await started.enter_async_context(consumer.running())
             if addresses is not None:
@@ -80,13 +80,13 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
     return service_app(health, lifespan)
 
 
-def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivering: Delivering) -> WorkerPool:
-    """Who mails the guests of this collection what they are owed."""
-    desk = DeliveryDesk(delivering.attempt, outbox)
+def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivery: MailDelivery) -> WorkerPool:
+    """The workers that send the pending mails of this collection."""
+    worker = DeliveryWorker(delivery.deliver, outbox)
     return WorkerPool(
         JobQueue(guests, WORK, seconds=settings.delivery_lease, lane=LANE, order=ORDER),
-        desk.work,
-        told=desk.told,
+        worker.deliver,
+        told=worker.publish,
         concurrency=settings.smtp_connections,
         per_lane=settings.smtp_per_domain,
         poll=settings.delivery_poll,
@@ -114,7 +114,7 @@ def mail_composer(settings: Settings) -> MailComposer:
             _keys(settings),
             grace=timedelta(seconds=settings.rsvp_link_grace),
         ),
-        tongues=read_tongues(),
+        translators=load_translators(),
         default_language=settings.default_language,
     )
 
@@ -147,10 +147,10 @@ def _uid_domain(settings: Settings) -> str:
     return settings.ical_uid_domain or _sender(settings).address.rpartition("@")[2]
 
 
-def _sender(settings: Settings) -> Party:
+def _sender(settings: Settings) -> Mailbox:
     name, address = parseaddr(settings.mail_from)
     try:
-        return Party(name=name, address=deliverable(address))
+        return Mailbox(name=name, address=deliverable(address))
     except UndeliverableError as error:
         raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
 
@@ -160,10 +160,10 @@ def mailbox_limit(settings: Settings) -> RateLimiter:
     return RateLimiter(settings.mails_per_mailbox, window=3600)
 
 
-def patience(settings: Settings) -> Patience:
+def retry_policy(settings: Settings) -> RetryPolicy:
     """How deferred mails are tried again."""
-    return Patience(
-        first=settings.delivery_retry_first,
-        most=settings.delivery_retry_most,
+    return RetryPolicy(
+        initial_delay=settings.delivery_retry_initial,
+        max_delay=settings.delivery_retry_max,
         give_up_after=timedelta(seconds=settings.delivery_give_up_after),
     )

@@ -82,8 +82,8 @@ class Settings(SmtpSettings, InboundSettings):
         "waits, and changes meanwhile go with it; 0 = no limit",
     )
     update_window: float = Field(default=3, ge=0, description="how long an update waits for others to go with it")
-    delivery_retry_first: float = Field(default=5, description="pause after the first deferral; it doubles")
-    delivery_retry_most: float = Field(default=900, description="the longest pause between attempts")
+    delivery_retry_initial: float = Field(default=5, description="pause after the first deferral; it doubles")
+    delivery_retry_max: float = Field(default=900, description="the longest pause between attempts")
     delivery_give_up_after: float = Field(default=2 * 86_400, description="then a deferred mail has failed")
     delivery_lease: float = Field(default=20, description="after which another worker takes over from one that died")
     delivery_poll: float = Field(default=1, description="between looks for what other processes left to do")

@@ -1,8 +1,8 @@
-"""The collection of guests: one document per guest holds what they ought to know, what they were told, the mail that is
-due, and what is still to be said about it.
+"""The collection of guests: one document per guest holds what they should know, the last mail, the pending mail and an
+outbox.
 
-Two sides write a document, and each its own fields: the listening side what the guest ought to know, guarded by the
-sequence it has read, the delivering side what they were told, guarded by its lease.
+Two writers share a document, each with its own fields: the projector what the guest should know, guarded by the
+sequence it has read; the delivery worker the last mail, guarded by its lease.
 """
 
 import re
@@ -23,8 +23,8 @@ from contracts.values.times import utc_now
 from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from invitations.application.delivering import Delivered, NotNow, Outcome
-from invitations.application.listening import Heard
+from invitations.application.delivery import Deferred, Delivered, Outcome
+from invitations.application.guest_projector import GuestUpdate
 from invitations.domain.guest import Failure, Guest
 
 log = structlog.get_logger()
@@ -42,23 +42,23 @@ INDEXES = [
 ]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
 
-_OUGHT = {
+_PROJECTED_FIELDS = {
     "sequence",
     "meeting",
     "person",
     "removed",
-    "changed_in",
-    "asked_in",
-    "asked_at",
-    "asked_for",
-    "asked_in_trace",
+    "changed_in_version",
+    "requested_in_version",
+    "requested_at",
+    "correlation_id",
+    "traceparent",
 }
 _ADDRESS = re.compile(r"\S+@\S+")
-"""Mail servers like to repeat it, and logs hold no personal data."""
+"""Mail servers repeat it in their answers, and logs hold no personal data."""
 
 
-class GuestBook:
-    """Reads and writes guests for the listening side."""
+class GuestRepository:
+    """Reads and writes guests for the projector."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -67,11 +67,11 @@ class GuestBook:
         documents = await self._collection.find({"_id": {"$in": list(participant_uuids)}})
         return {document["_id"]: to_guest(document) for document in documents}
 
-    async def save(self, heard: list[Heard]) -> None:
-        if not heard:
+    async def save(self, updates: list[GuestUpdate]) -> None:
+        if not updates:
             return
-        result = await self._collection.bulk_write([_write(one) for one in heard])
-        if result.inserted_count + result.matched_count != len(heard):
+        result = await self._collection.bulk_write([_write(update) for update in updates])
+        if result.inserted_count + result.matched_count != len(updates):
             raise ConflictError
 
 
@@ -80,18 +80,18 @@ def to_guest(document: Document) -> Guest:
     return Guest.model_validate(document)
 
 
-def _write(heard: Heard) -> InsertOne[Document] | UpdateOne:
-    guest = heard.guest
-    asked = {} if heard.mail_at is None else due(WORK, heard.mail_at)
-    place = {LANE: _domain(guest.address)} | ({} if heard.start_at is None else {ORDER: heard.start_at})
-    if heard.stored_sequence is None:
-        work = {} if heard.mail_at is None else {WORK: {"dueAt": heard.mail_at}}
+def _write(update: GuestUpdate) -> InsertOne[Document] | UpdateOne:
+    guest = update.guest
+    asked = {} if update.mail_at is None else due(WORK, update.mail_at)
+    place = {LANE: _domain(guest.address)} | ({} if update.start_at is None else {ORDER: update.start_at})
+    if update.stored_sequence is None:
+        work = {} if update.mail_at is None else {WORK: {"dueAt": update.mail_at}}
         new = {"_id": guest.participant_uuid, "version": 1, "outbox": []}
         return InsertOne(guest.model_dump() | place | work | new)
-    ought = guest.model_dump(include=_OUGHT) | place
+    projected = guest.model_dump(include=_PROJECTED_FIELDS) | place
     return UpdateOne(
-        {"_id": guest.participant_uuid, "sequence": heard.stored_sequence},
-        {"$set": ought, **asked},
+        {"_id": guest.participant_uuid, "sequence": update.stored_sequence},
+        {"$set": projected, **asked},
     )
 
 
@@ -99,32 +99,34 @@ def _domain(address: str | None) -> str:
     return (address or "").rpartition("@")[2].casefold()
 
 
-class DeliveryDesk:
-    """Between leases and the delivering side: guests out of documents, outcomes and their events into them."""
+class DeliveryWorker:
+    """Runs delivery jobs: reads the guest from the leased document, and writes the outcome and its event into it."""
 
-    def __init__(self, attempt: Callable[..., Awaitable[Outcome]], outbox: Outbox) -> None:
-        """``attempt`` is ``Delivering.attempt``."""
-        self._attempt = attempt
+    def __init__(self, deliver: Callable[..., Awaitable[Outcome]], outbox: Outbox) -> None:
+        """``deliver`` is ``MailDelivery.deliver``."""
+        self._deliver = deliver
         self._outbox = outbox
 
-    async def work(self, lease: LeasedJob) -> Result:
+    async def deliver(self, lease: LeasedJob) -> Result:
         """One attempt at the mail that a leased document is about."""
         guest = to_guest(lease.document)
-        uncertain = guest.uncertain or lease.abandoned
-        context = Context(guest.asked_for, tenant=guest.tenant_uuid, traceparent=guest.asked_in_trace)
+        may_have_been_sent = guest.may_have_been_sent or lease.abandoned
+        context = Context(guest.correlation_id, tenant=guest.tenant_uuid, traceparent=guest.traceparent)
         with use_context(context), span("deliver mail", SpanKind.CLIENT, attempt=lease.attempt):
-            outcome = await self._attempt(guest.model_copy(update={"uncertain": uncertain}), number=lease.attempt)
+            known = guest.model_copy(update={"may_have_been_sent": may_have_been_sent})
+            outcome = await self._deliver(known, number=lease.attempt)
             match outcome:
-                case Delivered(told):
-                    MAILS.labels(told.kind, "delivered").inc()
+                case Delivered(mail):
+                    MAILS.labels(mail.kind, "delivered").inc()
                     event: DeliveryEvent = MailDelivered(
                         meeting_uuid=guest.meeting_uuid,
                         participant_uuid=guest.participant_uuid,
-                        kind=told.kind,
-                        sequence=told.sequence,
-                        at=told.at,
+                        kind=mail.kind,
+                        sequence=mail.sequence,
+                        at=mail.at,
                     )
-                    return Result(self._said(event, {"told": told.model_dump(), "failure": None, "uncertain": False}))
+                    fields = {"lastMail": mail.model_dump(), "failure": None, "mayHaveBeenSent": False}
+                    return Result(self._update_with(event, fields))
                 case Failure():
                     MAILS.labels(outcome.kind, "failed").inc()
                     log.warning("a guest cannot be mailed", participant=guest.participant_uuid, code=outcome.code)
@@ -137,26 +139,28 @@ class DeliveryDesk:
                         failure_code=outcome.code,
                         failure_reason=_ADDRESS.sub("…", outcome.reason),
                     )
-                    return Result(self._said(event, {"failure": outcome.model_dump(), "uncertain": uncertain}))
-                case NotNow():
+                    fields = {"failure": outcome.model_dump(), "mayHaveBeenSent": may_have_been_sent}
+                    return Result(self._update_with(event, fields))
+                case Deferred():
                     MAILS.labels(outcome.kind, "held-back" if outcome.held_back else "deferred").inc()
                     log.info(
-                        "a mail is put off",
+                        "a mail is deferred",
                         participant=guest.participant_uuid,
                         reason=outcome.reason,
-                        seconds=round(outcome.again_in),
+                        seconds=round(outcome.retry_in),
                         attempt=lease.attempt,
                     )
-                    doubt = {"uncertain": uncertain or outcome.uncertain, HELD_BACK: outcome.held_back}
-                    return Result({"$set": doubt}, again_in=outcome.again_in)
+                    uncertain = may_have_been_sent or outcome.may_have_been_sent
+                    state = {"mayHaveBeenSent": uncertain, HELD_BACK: outcome.held_back}
+                    return Result({"$set": state}, again_in=outcome.retry_in)
                 case None:
                     return Result({"$set": {HELD_BACK: False}})
 
-    async def told(self, documents: Sequence[Document]) -> None:
-        """Publish what these documents have to say."""
+    async def publish(self, documents: Sequence[Document]) -> None:
+        """Publish the events in the outboxes of these documents."""
         await self._outbox.flush(documents)
 
-    def _said(self, event: DeliveryEvent, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def _update_with(self, event: DeliveryEvent, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
         envelope = envelope_for(event, source=INVITATIONS, subject=event.meeting_uuid)
         entry = outbox_entry(encode(Message(envelope, event), event.meeting_uuid))
         return {

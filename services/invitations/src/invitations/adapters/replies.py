@@ -52,7 +52,7 @@ class ReplyRepository:
             failure_code=failure.code,
             failure_reason=failure.reason,
         )
-        is_news = {"told.sequence": failure.sequence, "failure": None}
+        is_news = {"lastMail.sequence": failure.sequence, "failure": None}
         return await self._record(guest, is_news, {"failure": failure.model_dump()}, event)
 
     async def _record(self, guest: Guest, condition: dict[str, Any], fields: dict[str, Any], event: Any) -> bool:

@@ -17,17 +17,17 @@ from chassis.tasks import stop
 from contracts.values.enums import DeliveryFailureCode
 from contracts.values.text import sanitize_line
 
-from invitations.application.delivering import DeferredError, Mail, UndeliverableError
+from invitations.application.delivery import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls
 
 log = structlog.get_logger()
 
 _AUTH_REQUIRED = (530, 534, 535, 538)  # RFC 4954 section 6
 _SERVICE_CLOSING = 421
-_LONGEST_REASON = 200
+_MAX_REASON = 200
 
 
-class MailServerAwayError(ConnectionError):
+class SmtpUnavailableError(ConnectionError):
     """No mail gets through now: the server is not reachable, closes, or does not let us in."""
 
 
@@ -118,7 +118,7 @@ class SmtpMailer:
         except (SMTPException, OSError) as error:
             client.close()
             log.warning("no connection to the mail server", reason=_said(error))
-            raise MailServerAwayError(_said(error)) from error
+            raise SmtpUnavailableError(_said(error)) from error
         return client
 
     async def _mail_from(self, client: SMTP, mail: Mail) -> None:
@@ -127,10 +127,10 @@ class SmtpMailer:
             await client.mail(mail.return_address, options=options)
         except SMTPResponseException as reply:
             if reply.code == _SERVICE_CLOSING or reply.code in _AUTH_REQUIRED:
-                raise MailServerAwayError(_said(reply)) from reply
+                raise SmtpUnavailableError(_said(reply)) from reply
             raise _verdict(reply, DeliveryFailureCode.MAIL_REJECTED) from reply
         except (SMTPException, OSError) as error:
-            raise MailServerAwayError(_said(error)) from error
+            raise SmtpUnavailableError(_said(error)) from error
 
     async def _hand_over(self, client: SMTP, mail: Mail) -> None:
         try:
@@ -145,7 +145,7 @@ class SmtpMailer:
             raise _verdict(reply, DeliveryFailureCode.MAIL_REJECTED) from reply
         except (SMTPException, OSError) as error:
             # The end of the mail may have arrived and only its acknowledgement got lost.
-            raise DeferredError(_said(error), uncertain=True) from error
+            raise DeferredError(_said(error), may_have_been_sent=True) from error
 
     async def _put_back(self, connection: _Connection, *, transaction_open: bool = False) -> None:
         try:
@@ -183,8 +183,8 @@ def _verdict(reply: SMTPResponseException, code: DeliveryFailureCode) -> Undeliv
 def _said(error: Exception) -> str:
     """The server's words, or else the kind of error, as one line."""
     if isinstance(error, SMTPResponseException):
-        return sanitize_line(f"{error.code} {error.message}", max_length=_LONGEST_REASON)
-    return sanitize_line(f"{type(error).__name__}: {error}", max_length=_LONGEST_REASON)
+        return sanitize_line(f"{error.code} {error.message}", max_length=_MAX_REASON)
+    return sanitize_line(f"{type(error).__name__}: {error}", max_length=_MAX_REASON)
 
 
 async def _quit(connection: _Connection) -> None:

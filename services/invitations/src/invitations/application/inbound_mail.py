@@ -103,7 +103,7 @@ class InboundMail:
         if report is None:
             return Disposition.AUTOMATIC
         guest = await self._guests.find(address.participant_uuid)
-        sent = guest.told if guest is not None else None
+        sent = guest.last_mail if guest is not None else None
         if guest is None or sent is None or sent.sequence != version or received_at - sent.at > _BOUNCES_COUNT_FOR:
             return Disposition.OUT_OF_DATE
         failure = Failure(
@@ -183,7 +183,7 @@ def _invited(guest: Guest, reply: CalendarReply, sender: str) -> Attendee | None
 
 
 def _mailbox(guest: Guest) -> str:
-    return mailbox_of(guest.told.address if guest.told else guest.person.email or "")
+    return mailbox_of(guest.last_mail.address if guest.last_mail else guest.person.email or "")
 
 
 def _reply_id(reply: CalendarReply, attendee: Attendee) -> str:

@@ -1,7 +1,7 @@
-"""A guest of a meeting: what they ought to know, what they were last told, and so which mail they are owed. Pure.
+"""A guest of a meeting: what they should know, the last mail they got, and so which mail is pending. Pure.
 
-What they ought to know comes from the meeting's events and is only ever replaced by something newer, so updates that
-come faster than mails leave melt into one. What they were told is written by whoever sent the mail.
+What they should know comes from the meeting's events and is only replaced by something newer, so several updates before
+a mail leaves become one. The last mail is written by the worker that sent it.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _STORED = ConfigDict(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What one event means for one guest."""
+class GuestChange:
+    """What one event changes for one guest."""
 
     meeting: MeetingState
     person: ParticipantState
@@ -36,7 +36,7 @@ class News:
     """Of that request's trace."""
     changed: bool = False
     """Something that this guest can see is new."""
-    asks: bool = False
+    requests_mail: bool = False
     """They are to be mailed."""
     removed: bool = False
     """They are no longer a guest."""
@@ -64,14 +64,14 @@ class SentContent(BaseModel):
         return Schedule(self.start_date_time, self.end_date_time, self.timezone, self.all_day)
 
 
-class Told(BaseModel):
+class SentMail(BaseModel):
     """The last mail that the mail server took from us for this guest."""
 
     model_config = _STORED
 
     kind: MailKind
     sequence: int
-    """The version of the meeting that asked for it."""
+    """The version of the meeting that requested it."""
     address: str
     message_id: str
     content: SentContent | None = None
@@ -83,7 +83,7 @@ class Told(BaseModel):
 
 
 class Failure(BaseModel):
-    """Why the last mail that was asked for will not be sent."""
+    """Why the last requested mail will not be sent."""
 
     model_config = _STORED
 
@@ -103,54 +103,54 @@ class Guest(BaseModel):
     meeting_uuid: str
     tenant_uuid: str
     sequence: int
-    """The newest version of the meeting that was heard of here; older news is stale."""
+    """The newest version of the meeting that was applied; older changes are skipped."""
     meeting: MeetingState
-    """The meeting as this guest ought to know it, without the other guests."""
+    """The meeting as this guest should know it, without the other guests."""
     person: ParticipantState
     removed: bool = False
-    changed_in: int
+    changed_in_version: int
     """The version that last changed something this guest can see."""
-    asked_in: int = 0
-    """The version that last asked for a mail."""
-    asked_at: Instant
-    asked_for: str
+    requested_in_version: int = 0
+    """The version that last requested a mail."""
+    requested_at: Instant
+    correlation_id: str
     """The correlation id of the request that led to the mail."""
-    asked_in_trace: str | None = None
+    traceparent: str | None = None
     """That request's traceparent."""
-    told: Told | None = None
+    last_mail: SentMail | None = None
     failure: Failure | None = None
-    uncertain: bool = False
-    """A mail may have reached the guest without our knowing."""
+    may_have_been_sent: bool = False
+    """A mail may have been sent whose acknowledgement got lost."""
 
     @classmethod
-    def first_heard_of(cls, news: News) -> Self:
-        """A guest who was not known before."""
+    def from_change(cls, change: GuestChange) -> Self:
+        """A guest who is not stored yet."""
         return cls(
-            participant_uuid=news.person.participant_uuid,
-            meeting_uuid=news.meeting.meeting_uuid,
-            tenant_uuid=news.meeting.tenant_uuid,
-            sequence=news.sequence,
-            meeting=_without_guests(news.meeting),
-            person=news.person,
-            removed=news.removed,
-            changed_in=news.sequence,
-            asked_in=news.sequence if news.asks else 0,
-            asked_at=news.at,
-            asked_for=news.correlation_id,
-            asked_in_trace=news.traceparent,
+            participant_uuid=change.person.participant_uuid,
+            meeting_uuid=change.meeting.meeting_uuid,
+            tenant_uuid=change.meeting.tenant_uuid,
+            sequence=change.sequence,
+            meeting=_without_guests(change.meeting),
+            person=change.person,
+            removed=change.removed,
+            changed_in_version=change.sequence,
+            requested_in_version=change.sequence if change.requests_mail else 0,
+            requested_at=change.at,
+            correlation_id=change.correlation_id,
+            traceparent=change.traceparent,
         )
 
-    def after(self, news: News) -> Self:
-        """This guest, once they ought to know the news; a new address is asked for like a new guest."""
-        now: dict[str, Any] = {"sequence": news.sequence, "person": news.person, "removed": news.removed}
-        if news.changed:
-            now |= {"meeting": _without_guests(news.meeting), "changed_in": news.sequence}
-        if news.asks or news.person.email != self.person.email:
+    def with_change(self, change: GuestChange) -> Self:
+        """This guest after the change; a new address is mailed like a new guest."""
+        now: dict[str, Any] = {"sequence": change.sequence, "person": change.person, "removed": change.removed}
+        if change.changed:
+            now |= {"meeting": _without_guests(change.meeting), "changed_in_version": change.sequence}
+        if change.requests_mail or change.person.email != self.person.email:
             now |= {
-                "asked_in": news.sequence,
-                "asked_at": news.at,
-                "asked_for": news.correlation_id,
-                "asked_in_trace": news.traceparent,
+                "requested_in_version": change.sequence,
+                "requested_at": change.at,
+                "correlation_id": change.correlation_id,
+                "traceparent": change.traceparent,
             }
         return self.model_copy(update=now)
 
@@ -162,21 +162,21 @@ class Guest(BaseModel):
     @property
     def address(self) -> str | None:
         """Where the next mail goes; a cancellation goes to where the invitation went."""
-        return self.told.address if self.told and self.is_over else self.person.email
+        return self.last_mail.address if self.last_mail and self.is_over else self.person.email
 
-    def owed(self) -> MailKind | None:
-        """The mail that would tell what they ought to know; None when they were told.
+    def pending_mail(self) -> MailKind | None:
+        """The mail that says what they do not know yet; None: they know everything.
 
-        A guest without an address is owed mails like others: that they fail is how their host learns of it.
+        A guest without an address has pending mails like others: their failure is what the host sees.
         """
-        told = self.told
-        if told is not None and told.sequence >= self.asked_in:
+        sent = self.last_mail
+        if sent is not None and sent.sequence >= self.requested_in_version:
             return None
         if self.is_over:
-            return MailKind.CANCELLATION if told is not None or self.uncertain else None
-        if told is None or email_key(told.address) != email_key(self.address):
+            return MailKind.CANCELLATION if sent is not None or self.may_have_been_sent else None
+        if sent is None or email_key(sent.address) != email_key(self.address):
             return MailKind.INVITATION
-        return MailKind.UPDATE if self.changed_in > told.sequence else MailKind.REMINDER
+        return MailKind.UPDATE if self.changed_in_version > sent.sequence else MailKind.REMINDER
 
 
 def _without_guests(meeting: MeetingState) -> MeetingState:

@@ -13,7 +13,7 @@ from contracts.values.text import sanitize_line
 from icalendar import Calendar, Event, vCalAddress
 from icalendar.parser import Contentline
 
-from invitations.adapters.mail.wording import Wording
+from invitations.adapters.mail.content import MailContent
 from invitations.domain.guest import Guest
 
 _NOT_IN_PARAMETERS = str.maketrans({'"': "'", "\\": None})
@@ -33,7 +33,7 @@ def method_of(kind: MailKind) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Event:
-    """What all guests of a meeting are told alike."""
+    """What is the same for all guests of a meeting."""
 
     method: str
     uid: str
@@ -52,7 +52,9 @@ class _Event:
     status: str
 
 
-def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: str, recipient: str, uid: str) -> bytes:
+def calendar_of(
+    guest: Guest, kind: MailKind, content: MailContent, *, organizer: str, recipient: str, uid: str
+) -> bytes:
     """The calendar object, as UTF-8 with CRLF.
 
     ``organizer`` is an address of ours, since receivers distrust an organizer of another domain than the sender's
@@ -65,17 +67,17 @@ def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: st
         method=method_of(kind),
         uid=uid,
         sequence=meeting.ical_sequence,
-        dtstamp=guest.asked_at.replace(microsecond=0),
+        dtstamp=guest.requested_at.replace(microsecond=0),
         created=meeting.created_at.replace(microsecond=0),
         last_modified=meeting.updated_at.replace(microsecond=0),
         dtstart=dtstart,
         dtend=dtend,
-        summary=wording.title,
-        description=wording.calendar_notes,
-        location=wording.where,
-        url=wording.link,
+        summary=content.title,
+        description=content.calendar_notes,
+        location=content.where,
+        url=content.link,
         organizer=organizer,
-        host=wording.host,
+        host=content.host,
         status=_status(guest, kind),
     )
     before, after = _without_attendee(event)
@@ -84,21 +86,21 @@ def calendar_of(guest: Guest, kind: MailKind, wording: Wording, *, organizer: st
 
 
 @lru_cache(maxsize=256)  # the guests of a meeting are mailed one after the other
-def _without_attendee(told: _Event) -> tuple[bytes, bytes]:
+def _without_attendee(shared: _Event) -> tuple[bytes, bytes]:
     """The calendar object, up to where the attendee belongs, and from there."""
     event = Event()
     for name in ("uid", "sequence", "dtstamp", "created", "last_modified", "dtstart", "dtend", "summary"):
-        event.add(name.replace("_", "-"), getattr(told, name))
+        event.add(name.replace("_", "-"), getattr(shared, name))
     for name in ("description", "location", "url", "status"):
-        if value := getattr(told, name):
+        if value := getattr(shared, name):
             event.add(name, value)
-    event.add("organizer", _party(told.organizer, told.host))
+    event.add("organizer", _cal_address(shared.organizer, shared.host))
     event.add("transp", "OPAQUE")
     calendar = Calendar()
     calendar.add("prodid", "-//Meetings//Invitations//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", told.method)
+    calendar.add("method", shared.method)
     calendar.add_component(event)
     before, end, after = calendar.to_ical().rpartition(b"END:VEVENT\r\n")
     return before, end + after
@@ -121,7 +123,7 @@ def _times(guest: Guest) -> tuple[date, date]:
 
 
 def _attendee(guest: Guest, recipient: str) -> vCalAddress:
-    attendee = _party(recipient, guest.person.name or recipient)
+    attendee = _cal_address(recipient, guest.person.name or recipient)
     attendee.params |= {
         "CUTYPE": "INDIVIDUAL",
         "ROLE": "REQ-PARTICIPANT",
@@ -131,8 +133,8 @@ def _attendee(guest: Guest, recipient: str) -> vCalAddress:
     return attendee
 
 
-def _party(address: str, name: str | None) -> vCalAddress:
-    party = vCalAddress(f"mailto:{address}")
+def _cal_address(address: str, name: str | None) -> vCalAddress:
+    mailbox = vCalAddress(f"mailto:{address}")
     if named := sanitize_line(name).translate(_NOT_IN_PARAMETERS):
-        party.params["CN"] = named
-    return party
+        mailbox.params["CN"] = named
+    return mailbox

@@ -1,4 +1,4 @@
-"""Composing the mail that a guest is owed."""
+"""Composes the pending mail of a guest."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,12 +7,12 @@ from contracts.values.enums import DeliveryFailureCode, Language, MailKind
 from contracts.values.text import deliverable_address, sanitize_line
 
 from invitations.adapters.mail.calendar import calendar_of, method_of
-from invitations.adapters.mail.letter import Letters
+from invitations.adapters.mail.content import mail_content
 from invitations.adapters.mail.links import RsvpLinks
-from invitations.adapters.mail.message import Parts, Party, assemble
-from invitations.adapters.mail.tongues import Tongue
-from invitations.adapters.mail.wording import wording
-from invitations.application.delivering import Mail, UndeliverableError
+from invitations.adapters.mail.mail_templates import MailTemplates
+from invitations.adapters.mail.message import Mailbox, Parts, assemble
+from invitations.adapters.mail.translators import Translator
+from invitations.application.delivery import Mail, UndeliverableError
 from invitations.domain.guest import Guest
 from invitations.domain.guest_addresses import GuestAddresses
 
@@ -23,10 +23,10 @@ class MailComposer:
     def __init__(
         self,
         *,
-        sender: Party,
+        sender: Mailbox,
         uid_domain: str,
         links: RsvpLinks,
-        tongues: Mapping[Language, Tongue],
+        translators: Mapping[Language, Translator],
         default_language: Language,
         addresses: GuestAddresses | None = None,
     ) -> None:
@@ -38,29 +38,29 @@ class MailComposer:
         self._sender = sender
         self._uid_domain = uid_domain
         self._links = links
-        self._tongues = tongues
+        self._translators = translators
         self._default_language = default_language
-        self._letters = Letters()
+        self._templates = MailTemplates()
 
     def compose(self, guest: Guest, kind: MailKind, *, now: datetime) -> Mail:
         """See ``Composer.compose``."""
         recipient = deliverable(guest.address)
-        words = wording(guest, kind, self._tongues[guest.person.language or self._default_language])
+        words = mail_content(guest, kind, self._translators[guest.person.language or self._default_language])
         links = {} if kind is MailKind.CANCELLATION else self._links.of(guest, now=now)
-        message_id = f"<{guest.participant_uuid}.{guest.asked_in}@{self._uid_domain}>"
-        told = guest.told
+        message_id = f"<{guest.participant_uuid}.{guest.requested_in_version}@{self._uid_domain}>"
+        last = guest.last_mail
         organizer = self._organizer(guest)
         content = assemble(
             Parts(
-                sender=Party(name=words.host or self._sender.name, address=self._sender.address),
+                sender=Mailbox(name=words.host or self._sender.name, address=self._sender.address),
                 reply_to=_reachable(words.host, guest.meeting.organizer_email or guest.meeting.host_email),
-                recipient=Party(name=sanitize_line(guest.person.name), address=recipient),
+                recipient=Mailbox(name=sanitize_line(guest.person.name), address=recipient),
                 subject=words.subject,
                 message_id=message_id,
-                follows=(told.first_message_id, told.message_id) if told else (),
+                follows=(last.first_message_id, last.message_id) if last else (),
                 date=now,
-                plain=self._letters.plain(words, links),
-                html=self._letters.html(words, links),
+                plain=self._templates.plain(words, links),
+                html=self._templates.html(words, links),
                 calendar=calendar_of(
                     guest,
                     kind,
@@ -76,14 +76,14 @@ class MailComposer:
 
     def _organizer(self, guest: Guest) -> str:
         """The guest's own reply address; as in the mails that they have, since it makes the event what it is."""
-        if guest.told is not None and guest.told.organizer is not None:
-            return guest.told.organizer
+        if guest.last_mail is not None and guest.last_mail.organizer is not None:
+            return guest.last_mail.organizer
         return self._addresses.reply_address(guest.participant_uuid) if self._addresses else self._sender.address
 
     def _return_address(self, guest: Guest) -> str:
         if self._addresses is None:
             return self._sender.address
-        return self._addresses.bounce_address(guest.participant_uuid, guest.asked_in)
+        return self._addresses.bounce_address(guest.participant_uuid, guest.requested_in_version)
 
 
 def deliverable(address: str | None) -> str:
@@ -99,9 +99,9 @@ def deliverable(address: str | None) -> str:
         raise UndeliverableError(DeliveryFailureCode.ADDRESS_REJECTED, reason) from None
 
 
-def _reachable(name: str, address: str | None) -> Party | None:
+def _reachable(name: str, address: str | None) -> Mailbox | None:
     """Whom answers by mail go to, if they can be mailed at all."""
     try:
-        return Party(name=name, address=deliverable(address))
+        return Mailbox(name=name, address=deliverable(address))
     except UndeliverableError:
         return None

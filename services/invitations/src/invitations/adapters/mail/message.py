@@ -22,7 +22,7 @@ _MIXED, _ALTERNATIVE = "=_mixed", "=_alternative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Mailbox:
     """A name, in one line, and an ASCII address."""
 
     name: str
@@ -33,19 +33,19 @@ class Party:
 
 
 @lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other, by the same host
-def _mailbox(party: Party) -> str:
-    if _is_literal(party.name):
-        return formataddr((party.name, party.address))
-    return f"{_encoded(party.name)} <{party.address}>"
+def _mailbox(mailbox: Mailbox) -> str:
+    if _is_literal(mailbox.name):
+        return formataddr((mailbox.name, mailbox.address))
+    return f"{_encoded(mailbox.name)} <{mailbox.address}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a mail is made of."""
 
-    sender: Party
-    reply_to: Party | None
-    recipient: Party
+    sender: Mailbox
+    reply_to: Mailbox | None
+    recipient: Mailbox
     subject: str
     message_id: str
     follows: tuple[str, ...]

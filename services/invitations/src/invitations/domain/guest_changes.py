@@ -14,13 +14,13 @@ from contracts.transport.envelope import Envelope
 from contracts.values.enums import MeetingSource
 from contracts.values.meeting import ParticipantState
 
-from invitations.domain.guest import News
+from invitations.domain.guest import GuestChange
 
 
-def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
-    """The news for each guest whom the event concerns.
+def guest_changes(event: MeetingEvent, envelope: Envelope) -> Iterator[GuestChange]:
+    """The change for each guest whom the event concerns.
 
-    An imported meeting is no news to anybody: whoever organises it elsewhere invites its guests.
+    Imported meetings change nothing: their organizer elsewhere invites the guests.
 
     Raises:
         ValueError: the envelope does not say which version of the meeting this is.
@@ -33,7 +33,7 @@ def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
     for person in (*_concerned(event), *gone):
         removed = person in gone
         changed = removed or _sees_change(person, event)
-        yield News(
+        yield GuestChange(
             meeting=event.meeting,
             person=person,
             sequence=envelope.sequence,
@@ -41,7 +41,7 @@ def news_of(event: MeetingEvent, envelope: Envelope) -> Iterator[News]:
             correlation_id=envelope.correlation_id or envelope.id,
             traceparent=envelope.traceparent,
             changed=changed,
-            asks=isinstance(event, InvitationResent) or (changed and not _is_silent(event)),
+            requests_mail=isinstance(event, InvitationResent) or (changed and not _is_silent(event)),
             removed=removed,
         )
 

@@ -9,12 +9,12 @@ from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, ConflictError, Document
 from contracts.messages.command import Command
 from contracts.values.times import utc_now
-from invitations.adapters.guests import LANE, WORK, GuestBook, to_guest
+from invitations.adapters.guests import LANE, WORK, GuestRepository, to_guest
 from invitations.application.fair_order import FairOrder
-from invitations.application.listening import Heard, Listening
+from invitations.application.guest_projector import GuestProjector, GuestUpdate
 
 from tests.support.commands import Desk, cancel, contact, create, update
-from tests.support.guests import JANE, jane, told
+from tests.support.guests import JANE, jane, sent_mail
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ class Ear:
         self.woken = 0
         self._guests = guests
         self._heard = 0
-        self._listening = Listening(GuestBook(guests), FairOrder(), wake=self._wake, update_window=WINDOW)
+        self._projector = GuestProjector(GuestRepository(guests), FairOrder(), wake=self._wake, update_window=WINDOW)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -40,7 +40,7 @@ class Ear:
             self.desk.done(command)
         events = list(zip(self.desk.events, self.desk.envelopes, strict=True))[0 if again else self._heard :]
         self._heard = len(self.desk.events)
-        await self._listening.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in events])
+        await self._projector.handle([ReceivedMessage(envelope, event, record=_NONE) for event, envelope in events])
 
     async def stored(self, email: str = JANE) -> Document:
         document = await self._guests.find_one({"person.email": email})
@@ -82,16 +82,16 @@ async def test_an_update_waits_for_more_and_a_cancellation_does_not(ear: Ear, gu
 async def test_what_a_guest_was_told_is_not_touched(ear: Ear, guests: Collection) -> None:
     await ear.hear(create(jane()))
     await deliver(guests)
-    told = (await ear.stored())["told"]
+    told = (await ear.stored())["lastMail"]
     await ear.hear(update(title="A"), update(title="B"))
-    assert (await ear.stored())["told"] == told
+    assert (await ear.stored())["lastMail"] == told
 
 
 async def test_a_batch_with_a_whole_life_is_one_write_each(ear: Ear) -> None:
     await ear.hear(create(jane(), contact()), update(title="New"), update(externals=[]), cancel())
     gone = to_guest(await ear.stored())
     assert (gone.removed, gone.meeting.title) == (True, "New")
-    assert gone.owed() is None
+    assert gone.pending_mail() is None
 
 
 async def test_repeats_change_nothing(ear: Ear) -> None:
@@ -111,11 +111,11 @@ async def test_a_batch_that_was_half_written_is_completed_by_its_repeat(ear: Ear
 async def test_a_faster_writer_is_noticed_whether_it_inserted_or_updated(ear: Ear, guests: Collection) -> None:
     await ear.hear(create(jane()))
     guest = to_guest(await ear.stored())
-    book = GuestBook(guests)
+    book = GuestRepository(guests)
     with pytest.raises(ConflictError):
-        await book.save([Heard(guest, stored_sequence=None)])
+        await book.save([GuestUpdate(guest, stored_sequence=None)])
     with pytest.raises(ConflictError):
-        await book.save([Heard(guest, stored_sequence=guest.sequence + 1)])
+        await book.save([GuestUpdate(guest, stored_sequence=guest.sequence + 1)])
 
 
 async def test_who_has_no_address_is_known_and_a_mail_is_due_that_will_fail(ear: Ear) -> None:
@@ -129,8 +129,9 @@ async def deliver(guests: Collection) -> None:
     leases = JobQueue(guests, WORK, seconds=30, lane=LANE)
     for lease in await leases.take(10, full=[], per_lane=lambda _lane: 10):
         guest = to_guest(lease.document)
-        kind = guest.owed()
+        kind = guest.pending_mail()
         assert kind is not None
         await guests.update_one(
-            {"_id": lease.key}, {"$set": {"told": told(guest, kind).model_dump()}, "$unset": {f"{WORK}.lease": ""}}
+            {"_id": lease.key},
+            {"$set": {"lastMail": sent_mail(guest, kind).model_dump()}, "$unset": {f"{WORK}.lease": ""}},
         )

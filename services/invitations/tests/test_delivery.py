@@ -7,13 +7,13 @@ from chassis.http.rate_limit import RateLimiter
 from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.times import utc_now
 from invitations.adapters.mail.composing import MailComposer
-from invitations.application.delivering import (
+from invitations.application.delivery import (
+    Deferred,
     DeferredError,
     Delivered,
-    Delivering,
     Mail,
-    NotNow,
-    Patience,
+    MailDelivery,
+    RetryPolicy,
     UndeliverableError,
 )
 from invitations.domain.guest import Failure, Guest
@@ -22,7 +22,7 @@ from tests.support.commands import cancel, create
 from tests.support.guests import JANE, Guestbook, guest, jane
 
 UNLIMITED = RateLimiter(0)
-PATIENCE = Patience(first=4, most=60, give_up_after=timedelta(hours=1))
+RETRY_POLICY = RetryPolicy(initial_delay=4, max_delay=60, give_up_after=timedelta(hours=1))
 
 
 class StandInMailer:
@@ -39,37 +39,37 @@ class StandInMailer:
 
 
 def asked(minutes_ago: float) -> Guest:
-    return guest().model_copy(update={"asked_at": utc_now() - timedelta(minutes=minutes_ago)})
+    return guest().model_copy(update={"requested_at": utc_now() - timedelta(minutes=minutes_ago)})
 
 
 async def test_what_was_taken_is_told(composer: MailComposer) -> None:
     mailer, to = StandInMailer(), guest()
-    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(to, number=1)
+    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(to, number=1)
     assert isinstance(outcome, Delivered)
     [mail] = mailer.sent
-    told = outcome.told
-    assert (told.kind, told.sequence, told.address) == (MailKind.INVITATION, to.asked_in, JANE)
+    told = outcome.mail
+    assert (told.kind, told.sequence, told.address) == (MailKind.INVITATION, to.requested_in_version, JANE)
     assert told.message_id == told.first_message_id == mail.message_id
-    assert to.model_copy(update={"told": told}).owed() is None
+    assert to.model_copy(update={"last_mail": told}).pending_mail() is None
 
 
 async def test_who_is_owed_nothing_is_not_mailed(composer: MailComposer) -> None:
     mailer = StandInMailer()
     nothing = Guestbook(create(jane()), cancel()).of(JANE)
-    assert await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(nothing, number=1) is None
+    assert await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(nothing, number=1) is None
     assert mailer.sent == []
 
 
 async def test_a_refusal_for_good_is_a_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(UndeliverableError(DeliveryFailureCode.MAIL_REJECTED, "554 No"))
-    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(guest(), number=1)
+    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(guest(), number=1)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.MAIL_REJECTED, "554 No")
 
 
 async def test_what_is_no_address_is_a_failure_without_asking_the_server(composer: MailComposer) -> None:
     mailer = StandInMailer()
-    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(
+    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(
         guest(person={"email": "nobody"}), number=1
     )
     assert isinstance(outcome, Failure)
@@ -81,16 +81,18 @@ async def test_what_is_no_address_is_a_failure_without_asking_the_server(compose
 async def test_a_deferral_is_tried_again_with_growing_pauses(
     composer: MailComposer, number: int, least: float, most: float
 ) -> None:
-    mailer = StandInMailer(DeferredError("451 Later", uncertain=True))
-    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=59), number=number)
-    assert isinstance(outcome, NotNow)
-    assert least <= outcome.again_in <= most
-    assert outcome.uncertain
+    mailer = StandInMailer(DeferredError("451 Later", may_have_been_sent=True))
+    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(
+        asked(minutes_ago=59), number=number
+    )
+    assert isinstance(outcome, Deferred)
+    assert least <= outcome.retry_in <= most
+    assert outcome.may_have_been_sent
 
 
 async def test_patience_ends(composer: MailComposer) -> None:
     mailer = StandInMailer(DeferredError("451 Later"))
-    outcome = await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=61), number=9)
+    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(asked(minutes_ago=61), number=9)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.UNREACHABLE, "451 Later")
 
@@ -98,35 +100,35 @@ async def test_patience_ends(composer: MailComposer) -> None:
 async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(ConnectionRefusedError())
     with pytest.raises(ConnectionRefusedError):
-        await Delivering(composer, mailer, PATIENCE, UNLIMITED).attempt(asked(minutes_ago=600), number=1)
+        await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(asked(minutes_ago=600), number=1)
 
 
-def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> Delivering:
-    return Delivering(composer, mailer, PATIENCE, RateLimiter(mails, window=3600))
+def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> MailDelivery:
+    return MailDelivery(composer, mailer, RETRY_POLICY, RateLimiter(mails, window=3600))
 
 
 async def test_a_mailbox_gets_so_many_mails_whatever_its_addresses_and_the_rest_waits(composer: MailComposer) -> None:
     mailer = StandInMailer()
-    delivering = limited(composer, mailer, 3)
+    delivery = limited(composer, mailer, 3)
     guests = [guest(person={"email": f"jane+{number}@example.com"}) for number in range(5)]
-    outcomes = [await delivering.attempt(one, number=1) for one in guests]
+    outcomes = [await delivery.deliver(one, number=1) for one in guests]
     assert len(mailer.sent) == 3
-    held_back = [one for one in outcomes if isinstance(one, NotNow)]
+    held_back = [one for one in outcomes if isinstance(one, Deferred)]
     assert len(held_back) == 2
-    assert all(one.held_back and 600 <= one.again_in <= 1200 for one in held_back)
-    assert isinstance(await delivering.attempt(guest(person={"email": "bo@example.com"}), number=1), Delivered)
+    assert all(one.held_back and 600 <= one.retry_in <= 1200 for one in held_back)
+    assert isinstance(await delivery.deliver(guest(person={"email": "bo@example.com"}), number=1), Delivered)
 
 
 async def test_a_cancellation_is_never_held_back_and_waiting_for_the_mailbox_never_fails(
     composer: MailComposer,
 ) -> None:
     mailer = StandInMailer()
-    delivering = limited(composer, mailer, 1)
+    delivery = limited(composer, mailer, 1)
     book = Guestbook(create(jane()))
     book.tell()
     invited = book.of(JANE)
     book.hear(cancel())
-    assert isinstance(await delivering.attempt(guest(), number=1), Delivered)
-    assert isinstance(await delivering.attempt(asked(minutes_ago=600), number=99), NotNow)
-    assert invited.owed() is None
-    assert isinstance(await delivering.attempt(book.of(JANE), number=1), Delivered)
+    assert isinstance(await delivery.deliver(guest(), number=1), Delivered)
+    assert isinstance(await delivery.deliver(asked(minutes_ago=600), number=99), Deferred)
+    assert invited.pending_mail() is None
+    assert isinstance(await delivery.deliver(book.of(JANE), number=1), Delivered)

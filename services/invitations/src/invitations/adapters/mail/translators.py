@@ -20,8 +20,8 @@ CATALOGUES = Path(__file__).with_name("locales")
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """One language, spoken."""
+class Translator:
+    """Translates into one language."""
 
     language: Language
     texts: NullTranslations
@@ -31,7 +31,7 @@ class Tongue:
         """The language for HTML, as BCP 47 has it."""
         return tag(self.language)
 
-    def say(self, text: str, **fields: str) -> str:
+    def translate(self, text: str, **fields: str) -> str:
         """The text in this language, with its ``%(field)s`` filled in."""
         said = self.texts.gettext(text)
         return said % fields if fields else said
@@ -47,10 +47,10 @@ def _when(schedule: Schedule, language: Language) -> str:
     return when(schedule, language).replace("\u202f", "\u00a0")
 
 
-def read_tongues() -> dict[Language, Tongue]:
+def load_translators() -> dict[Language, Translator]:
     """Every language of the contracts.
 
     Raises:
         FileNotFoundError: one has no catalogue.
     """
-    return {language: Tongue(language, translations(CATALOGUES, language)) for language in Language}
+    return {language: Translator(language, translations(CATALOGUES, language)) for language in Language}

@@ -6,10 +6,10 @@ from contracts.values.enums import RsvpStatus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from invitations.adapters.mail.wording import Wording
+from invitations.adapters.mail.content import MailContent
 
 
-class Letters:
+class MailTemplates:
     """Renders letters."""
 
     def __init__(self) -> None:
@@ -22,16 +22,16 @@ class Letters:
             auto_reload=False,
         )
         environment.filters["lines"] = _lines
-        self._plain = environment.get_template("letter.txt")
-        self._html = environment.get_template("letter.html")
+        self._plain = environment.get_template("mail.txt")
+        self._html = environment.get_template("mail.html")
 
-    def plain(self, wording: Wording, links: dict[RsvpStatus, str]) -> str:
+    def plain(self, content: MailContent, links: dict[RsvpStatus, str]) -> str:
         """The letter as plain text; without links it asks for no answer."""
-        return self._plain.render(words=wording, links=links)
+        return self._plain.render(words=content, links=links)
 
-    def html(self, wording: Wording, links: dict[RsvpStatus, str]) -> str:
+    def html(self, content: MailContent, links: dict[RsvpStatus, str]) -> str:
         """The letter as a whole HTML document that loads nothing from anywhere."""
-        return self._html.render(words=wording, links=links)
+        return self._html.render(words=content, links=links)
 
 
 def _lines(text: str) -> Markup:

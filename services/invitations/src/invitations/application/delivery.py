@@ -1,4 +1,4 @@
-"""Delivering: the mail a guest is owed is composed and handed to the mail server, and what came of it is told."""
+"""Composes the pending mail of a guest and hands it to the mail server."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.mailboxes import mailbox_of
 from contracts.values.times import utc_now
 
-from invitations.domain.guest import Failure, Guest, SentContent, Told
+from invitations.domain.guest import Failure, Guest, SentContent, SentMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class UndeliverableError(Exception):
 
 
 class DeferredError(Exception):
-    """This mail cannot be sent now. ``uncertain``: the mail server may have taken it all the same."""
+    """This mail cannot be sent now. ``may_have_been_sent``: the mail server may have accepted it."""
 
-    def __init__(self, reason: str, *, uncertain: bool = False) -> None:
+    def __init__(self, reason: str, *, may_have_been_sent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.uncertain = uncertain
+        self.may_have_been_sent = may_have_been_sent
 
 
 class Composer(Protocol):
@@ -63,7 +63,7 @@ class Mailer(Protocol):
 
         Raises:
             UndeliverableError: it refused for good.
-            DeferredError: it refused for now, or nobody knows.
+            DeferredError: it refused for now, or its answer got lost.
             ConnectionError: the mail server is away, or has no use for us; no mail would get through.
         """
 
@@ -72,51 +72,51 @@ class Mailer(Protocol):
 class Delivered:
     """The mail server has the mail."""
 
-    told: Told
+    mail: SentMail
 
 
 @dataclass(frozen=True, slots=True)
-class NotNow:
-    """The mail is to be tried again, ``again_in`` seconds from now."""
+class Deferred:
+    """The mail is to be tried again in ``retry_in`` seconds."""
 
     kind: MailKind
-    again_in: float
-    uncertain: bool
+    retry_in: float
+    may_have_been_sent: bool
     reason: str
     held_back: bool = False
     """Its mailbox has had too many mails lately."""
 
 
-Outcome = Delivered | Failure | NotNow | None
-"""What came of an attempt; None: there was nothing to tell."""
+Outcome = Delivered | Failure | Deferred | None
+"""The result of an attempt; None: no mail was pending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How deferred mails are tried again: pauses from ``first`` to ``most`` seconds, doubling; given up in the end."""
+class RetryPolicy:
+    """When deferred mails are tried again: delays in seconds double up to ``max_delay``; they fail in the end."""
 
-    first: float
-    most: float
+    initial_delay: float
+    max_delay: float
     give_up_after: timedelta
 
 
-class Delivering:
-    """Sends what guests are owed."""
+class MailDelivery:
+    """Sends the pending mails of guests."""
 
-    def __init__(self, composer: Composer, mailer: Mailer, patience: Patience, mailboxes: RateLimiter) -> None:
+    def __init__(self, composer: Composer, mailer: Mailer, retry_policy: RetryPolicy, mailboxes: RateLimiter) -> None:
         """``mailboxes``: how many mails one mailbox may get."""
         self._composer = composer
         self._mailer = mailer
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._mailboxes = mailboxes
 
-    async def attempt(self, guest: Guest, *, number: int) -> Outcome:
-        """Send the guest the mail they are owed; ``number`` counts the attempts from 1.
+    async def deliver(self, guest: Guest, *, number: int) -> Outcome:
+        """Send the guest's pending mail; ``number`` counts the attempts from 1.
 
         Raises:
             ConnectionError: the mail server is away.
         """
-        kind = guest.owed()
+        kind = guest.pending_mail()
         if kind is None:
             return None
         if (held_back := self._hold_back(guest, kind, number)) is not None:
@@ -127,13 +127,13 @@ class Delivering:
         except UndeliverableError as refusal:
             return _failure(guest, kind, refusal.code, refusal.reason)
         except DeferredError as deferral:
-            if utc_now() - guest.asked_at >= self._patience.give_up_after:
+            if utc_now() - guest.requested_at >= self._retry_policy.give_up_after:
                 return _failure(guest, kind, DeliveryFailureCode.UNREACHABLE, deferral.reason)
-            pause = backoff(number, first=self._patience.first, most=self._patience.most)
-            return NotNow(kind, pause, uncertain=deferral.uncertain, reason=deferral.reason)
-        return Delivered(_told(guest, kind, mail))
+            pause = backoff(number, first=self._retry_policy.initial_delay, most=self._retry_policy.max_delay)
+            return Deferred(kind, pause, may_have_been_sent=deferral.may_have_been_sent, reason=deferral.reason)
+        return Delivered(_sent_mail(guest, kind, mail))
 
-    def _hold_back(self, guest: Guest, kind: MailKind, number: int) -> NotNow | None:
+    def _hold_back(self, guest: Guest, kind: MailKind, number: int) -> Deferred | None:
         """Hold a mail back while its mailbox gets too many; what changes meanwhile goes with it.
 
         A cancellation is never held back: it takes something out of a calendar.
@@ -141,22 +141,24 @@ class Delivering:
         wait = self._mailboxes.wait(mailbox_of(guest.address or ""))
         if not wait or kind is MailKind.CANCELLATION:
             return None
-        pause = backoff(number, first=max(wait, self._patience.first), most=max(wait, self._patience.most))
-        return NotNow(kind, pause, uncertain=False, reason="too many mails to one mailbox", held_back=True)
+        pause = backoff(
+            number, first=max(wait, self._retry_policy.initial_delay), most=max(wait, self._retry_policy.max_delay)
+        )
+        return Deferred(kind, pause, may_have_been_sent=False, reason="too many mails to one mailbox", held_back=True)
 
 
-def _told(guest: Guest, kind: MailKind, mail: Mail) -> Told:
-    return Told(
+def _sent_mail(guest: Guest, kind: MailKind, mail: Mail) -> SentMail:
+    return SentMail(
         kind=kind,
-        sequence=guest.asked_in,
+        sequence=guest.requested_in_version,
         address=mail.recipient,
         message_id=mail.message_id,
         content=SentContent.of(guest.meeting),
         organizer=mail.organizer,
-        first_message_id=guest.told.first_message_id if guest.told else mail.message_id,
+        first_message_id=guest.last_mail.first_message_id if guest.last_mail else mail.message_id,
         at=utc_now(),
     )
 
 
 def _failure(guest: Guest, kind: MailKind, code: DeliveryFailureCode, reason: str) -> Failure:
-    return Failure(kind=kind, sequence=guest.asked_in, code=code, reason=reason, at=utc_now())
+    return Failure(kind=kind, sequence=guest.requested_in_version, code=code, reason=reason, at=utc_now())
