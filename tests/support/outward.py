@@ -165,14 +165,14 @@ class Desk:
             self.link.events[attempt.key] = attempt.copy
         if attempt.told is not None:
             self.link.told = attempt.told
-        self.failures = 0 if attempt.again_in is None else self.failures + 1
+        self.failures = 0 if attempt.retry_in is None else self.failures + 1
         return attempt
 
     async def settle(self) -> ReconcileResult:
         """Attempts until nothing is left to do."""
         for _ in range(20):
             attempt = await self.attempt()
-            if attempt.again_in is None:
+            if attempt.retry_in is None:
                 return attempt
         raise AssertionError("still not settled")
 

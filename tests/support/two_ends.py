@@ -243,8 +243,8 @@ class TwoEnds:
             return
         if attempt.change is not None:
             self.told.append(attempt.change)
-        if attempt.again_in is not None:
-            self.due = self.now + timedelta(seconds=attempt.again_in)
+        if attempt.retry_in is not None:
+            self.due = self.now + timedelta(seconds=attempt.retry_in)
 
     async def calm_down(self) -> int:
         """Nobody does anything any more; how often the event is written until nothing moves."""

@@ -13,14 +13,14 @@ from calendar_sync.inbound.imported_event_repository import MongoImportedEventRe
 from calendar_sync.inbound.model import InboundSyncState
 from calendar_sync.inbound.ports import SyncOutcome
 from calendar_sync.inbound.scheduler import SyncScheduler
-from calendar_sync.inbound.state_repository import INDEXES, LANE, PULL, WATCH, MongoSyncStateRepository
+from calendar_sync.inbound.state_repository import CONCURRENCY_KEY, INDEXES, PULL, WATCH, MongoSyncStateRepository
 from calendar_sync.inbound.sync import InboundSync, SyncPolicy
 from calendar_sync.inbound.sync_worker import InboundSyncWorker
 from calendar_sync.providers.accounts import Account, GrantRevokedError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.errors import problem
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis.jobs.queue import JobQueue, Result
+from chassis.jobs.queue import JobQueue, JobResult
 from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, Document, open_database
@@ -81,7 +81,7 @@ class Desk:
             calls=AuthorizedCalls(self.accounts, RateLimiter()),
             pace=self.pace,
         )
-        leases = JobQueue(self.documents, PULL, seconds=5, lane=LANE)
+        leases = JobQueue(self.documents, PULL, seconds=5, concurrency_key=CONCURRENCY_KEY)
         return WorkerPool(leases, InboundSyncWorker(pulling, self.pace).work, concurrency=4, poll=0.02)
 
     async def hear(self, *bodies: Contract) -> None:
@@ -357,15 +357,15 @@ async def test_starting_over_waits_for_who_is_reading(desk: Desk) -> None:
     """Otherwise the reader would keep the cursor that it began with."""
     desk.calendar.put(seen("a"))
     await desk.connect()
-    holder = JobQueue(desk.documents, PULL, seconds=30, lane=LANE)
-    [lease] = await holder.take(1, full=[], per_lane=lambda _lane: 1)
+    holder = JobQueue(desk.documents, PULL, seconds=30, concurrency_key=CONCURRENCY_KEY)
+    [lease] = await holder.claim(1, full=[], per_key=lambda _key: 1)
     starting = asyncio.create_task(desk.feeding().start_over(desk.account))
 
     async def has_asked() -> bool:
         return await desk.feeds.start_over(desk.account) is None and not starting.done()
 
     await until(has_asked, what="starting over waits")
-    await holder.record([(lease, Result({"$set": {"cursor": {"token": "half"}}}))])
+    await holder.record([(lease, JobResult({"$set": {"cursor": {"token": "half"}}}))])
     pull = await starting
     async with desk.workers().running():
         assert (await pull).imported == 1

@@ -34,7 +34,7 @@ async def test_a_passing_404_while_reading_removes_nothing(office: Office) -> No
     desk.look()
     attempt = await desk.attempt()
     assert attempt.change is None
-    assert attempt.again_in is not None
+    assert attempt.retry_in is not None
     again = (await desk.attempt()).change
     assert again is not None
     assert again.model_dump()["title"] == "Renamed"
@@ -62,7 +62,7 @@ async def test_a_mailbox_that_is_missing_for_a_while_loses_nothing(office: Offic
     for _ in range(12):
         attempt = await desk.attempt()
         changes.append(attempt.change)
-        if attempt.again_in is None:
+        if attempt.retry_in is None:
             break
     assert not any(changes)
     assert office.titles() == ["Changed"]

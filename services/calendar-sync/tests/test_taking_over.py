@@ -13,7 +13,7 @@ from calendar_sync.outbound.meeting_event import event_for
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
 from calendar_sync.outbound.ports import MeetingUpdate
 from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
-from calendar_sync.outbound.repository import INDEXES, LANE, WORK, MirroredMeetingRepository
+from calendar_sync.outbound.repository import CONCURRENCY_KEY, INDEXES, WORK, MirroredMeetingRepository
 from calendar_sync.outbound.worker import OutboundWorker
 from calendar_sync.providers.accounts import account_key
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
@@ -154,8 +154,8 @@ async def test_what_is_told_stays_while_the_answer_is_awaited(office: Office) ->
     await changed(desk)
     desk.want(description="Written meanwhile")
     attempt = await desk.attempt()
-    assert attempt.again_in is not None
-    assert 0 < attempt.again_in <= 15
+    assert attempt.retry_in is not None
+    assert 0 < attempt.retry_in <= 15
     assert office.titles() == ["Renamed"]
     assert "Written meanwhile" in str(office.event())
 
@@ -306,7 +306,7 @@ async def test_a_copy_that_its_host_removed_is_told_and_not_made_anew(office: Of
     assert (removal.meeting_uuid, removal.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
     desk.want(title="Changed before the answer")
     attempt = await desk.attempt()
-    assert attempt.again_in is not None
+    assert attempt.retry_in is not None
     assert office.titles() == []
     desk.want(status=MeetingStatus.CANCELED)
     told = (await desk.settle()).told
@@ -328,7 +328,7 @@ async def test_a_doubted_removal_cancels_nothing_until_a_retry_writes_it_anew(of
     office.by_hand("DELETE")
     desk.look(doubted=True)
     attempt = await desk.attempt()
-    assert (attempt.change, attempt.again_in) == (None, None)
+    assert (attempt.change, attempt.retry_in) == (None, None)
     assert attempt.told is not None
     assert (attempt.told.status, attempt.told.failure_code) == (
         ExternalSyncStatus.FAILED,
@@ -378,7 +378,7 @@ class Room:
 
     async def work(self) -> None:
         """Everything that is due."""
-        while taken := await self.leases.take(10, full=[], per_lane=lambda _: 10):
+        while taken := await self.leases.claim(10, full=[], per_key=lambda _: 10):
             ended = [(lease, await self.desk.work(lease)) for lease in taken]
             await self.desk.told([one for one in await self.leases.record(ended) if one])
 
@@ -409,7 +409,7 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             outbox,
             calendar,
             MirroredEventLookup(links, wake=woken.append),
-            JobQueue(links, work, seconds=30, lane=LANE),
+            JobQueue(links, work, seconds=30, concurrency_key=CONCURRENCY_KEY),
             OutboundWorker(links, outbox, writing),
             woken,
         )

@@ -14,7 +14,14 @@ from calendar_sync.inbound.channel_repository import MongoChannelReader
 from calendar_sync.inbound.channel_worker import ChannelWorker
 from calendar_sync.inbound.channels import ChannelManager
 from calendar_sync.inbound.model import Channel, ChannelState, SyncPhase
-from calendar_sync.inbound.state_repository import INDEXES, LANE, PULL, WATCH, MongoSyncStateRepository, to_sync_state
+from calendar_sync.inbound.state_repository import (
+    CONCURRENCY_KEY,
+    INDEXES,
+    PULL,
+    WATCH,
+    MongoSyncStateRepository,
+    to_sync_state,
+)
 from calendar_sync.providers.accounts import Account, ProviderUnavailableError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.google.channels import GoogleChannels
@@ -23,7 +30,7 @@ from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, NotificationChannels
 from calendar_sync.providers.rate_limit import RateLimiter
-from chassis.jobs.queue import JobQueue, LeasedJob, Result
+from chassis.jobs.queue import JobQueue, JobResult, LeasedJob
 from chassis.mongo.database import Collection, Document, open_database
 from chassis.telemetry import metrics
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated
@@ -188,13 +195,13 @@ class Desk:
 
     @property
     def leases(self) -> JobQueue:
-        return JobQueue(self.documents, WATCH, seconds=5, lane=LANE)
+        return JobQueue(self.documents, WATCH, seconds=5, concurrency_key=CONCURRENCY_KEY)
 
     async def connect(self) -> None:
         await MongoSyncStateRepository(self.documents, rest=0).open(self.account)
 
     async def take(self) -> LeasedJob:
-        (lease,) = await self.leases.take(1, full=[], per_lane=lambda _: 1)
+        (lease,) = await self.leases.claim(1, full=[], per_key=lambda _: 1)
         return lease
 
     async def attempt(self) -> Document:
@@ -419,7 +426,7 @@ async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: D
     lease = await desk.take()
     await ChannelWorker(desk.documents, desk.watching).work(lease)
     (left,) = desk.outside.open()
-    await desk.leases.record([(lease, Result())])  # as if its lease had run out: what came of it is not kept
+    await desk.leases.record([(lease, JobResult())])  # as if its lease had run out: what came of it is not kept
     await desk.look_now()
     await desk.attempt()
     channel = await desk.channel()
@@ -429,9 +436,9 @@ async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: D
 
 async def test_whoever_lost_the_lease_asks_for_nothing(desk: Desk) -> None:
     lease = await desk.take()
-    await desk.leases.give_back(lease, again_in=0, attempts=0)
+    await desk.leases.release(lease, retry_in=0, attempts=0)
     result = await ChannelWorker(desk.documents, desk.watching).work(lease)
-    assert (result, desk.outside.open(), desk.told) == (Result(), {}, [])
+    assert (result, desk.outside.open(), desk.told) == (JobResult(), {}, [])
 
 
 async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
@@ -478,7 +485,7 @@ async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
     channel = await desk.channel()
     desk.accounts.account = None
     await MongoSyncStateRepository(desk.documents, rest=0).end("T1", "TS1", SyncPhase.PARKED)
-    lease = (await desk.leases.take(1, full=[], per_lane=lambda _: 1))[0]
+    lease = (await desk.leases.claim(1, full=[], per_key=lambda _: 1))[0]
     result = await ChannelWorker(desk.documents, desk.watching).work(lease)
     await desk.leases.record([(lease, result)])
     assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)

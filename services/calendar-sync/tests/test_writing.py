@@ -74,7 +74,7 @@ async def test_what_is_wanted_already_makes_no_call(office: Office) -> None:
     await desk.settle()
     office.fault("error", status=500, operation="events.*")
     attempt = await desk.attempt()
-    assert (attempt.told, attempt.again_in) == (None, None)
+    assert (attempt.told, attempt.retry_in) == (None, None)
 
 
 @pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
@@ -82,7 +82,7 @@ async def test_a_create_that_was_done_without_an_answer_is_not_repeated(office: 
     desk = office.desk()
     office.fault(fault, status=503, seconds=TIMEOUT + 1, times=1, operation="events.*")
     attempt = await desk.attempt()
-    assert attempt.again_in is not None
+    assert attempt.retry_in is not None
     await desk.settle()
     assert office.titles() == ["Review"]
 
@@ -176,7 +176,7 @@ async def test_an_account_that_comes_back_keeps_its_copies(office: Office) -> No
     desk.link.events.clear()
     desk.want(title="Known again")
     first = await desk.attempt()
-    if first.again_in is not None:
+    if first.retry_in is not None:
         await desk.settle()
     assert office.titles() == ["Known again"]
 
@@ -220,8 +220,8 @@ async def test_retry_after_is_honoured_and_holds_the_whole_account(office: Offic
     desk = office.desk()
     office.fault("error", status=429, retryAfter=40, operation="events.*", times=1)
     attempt = await desk.attempt()
-    assert attempt.again_in is not None
-    assert attempt.again_in >= 40
+    assert attempt.retry_in is not None
+    assert attempt.retry_in >= 40
     assert attempt.pause_account
 
 
@@ -231,8 +231,8 @@ async def test_what_a_provider_asks_for_counts_however_often_it_did(office: Offi
     desk.failures = number - 1
     office.fault("error", status=503, retryAfter=1, operation="events.*", times=1)
     attempt = await desk.attempt()
-    assert attempt.again_in is not None
-    assert 1 <= attempt.again_in <= 6
+    assert attempt.retry_in is not None
+    assert 1 <= attempt.retry_in <= 6
     assert attempt.pause_account
 
 
@@ -279,7 +279,7 @@ async def test_what_cannot_pass_is_told_at_once_and_left(office: Office) -> None
     desk = office.desk()
     office.fault("error", status=400, operation="events.*", times=1)
     attempt = await desk.attempt()
-    assert attempt.again_in is None
+    assert attempt.retry_in is None
     assert attempt.told is not None
     assert (attempt.told.status, attempt.told.failure_code) == (
         ExternalSyncStatus.FAILED,
@@ -298,7 +298,7 @@ async def test_a_calendar_that_may_not_be_written_is_the_connections_trouble_too
 async def test_a_token_that_stays_refused_is_tried_again_and_the_connection_stays(office: Office) -> None:
     office.accounts.token = lambda: "no token at all"
     attempt = await office.desk().attempt()
-    assert attempt.again_in is not None
+    assert attempt.retry_in is not None
     assert office.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
     assert office.accounts.account is not None
 

@@ -11,7 +11,7 @@ from contracts.messages.meeting_commands import CreateMeeting
 from contracts.transport.topics import MEETING_CORE
 from contracts.values.ids import new_meeting_uuid, uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters.guests import LANE, ORDER, WORK, GuestRepository
+from invitations.adapters.guests import CONCURRENCY_KEY, ORDER, WORK, GuestRepository
 from invitations.application.fair_order import FairOrder
 from invitations.application.guest_projector import GuestProjector
 from meeting_core.domain.meeting import Meeting
@@ -41,8 +41,8 @@ def created(tenant: str, host: str, guests: int) -> ReceivedMessage[Any]:
 
 
 async def next_mails(guests: Collection, count: int) -> list[str]:
-    leases = JobQueue(guests, WORK, seconds=30, lane=LANE, order=ORDER)
-    taken = await leases.take(count, full=[], per_lane=lambda _lane: count)
+    leases = JobQueue(guests, WORK, seconds=30, concurrency_key=CONCURRENCY_KEY, order=ORDER)
+    taken = await leases.claim(count, full=[], per_key=lambda _key: count)
     return [lease.document["person"]["email"] for lease in taken]
 
 

@@ -9,7 +9,7 @@ from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, ConflictError, Document
 from contracts.messages.command import Command
 from contracts.values.times import utc_now
-from invitations.adapters.guests import LANE, WORK, GuestRepository, to_guest
+from invitations.adapters.guests import CONCURRENCY_KEY, WORK, GuestRepository, to_guest
 from invitations.application.fair_order import FairOrder
 from invitations.application.guest_projector import GuestProjector, GuestUpdate
 
@@ -60,7 +60,7 @@ async def test_an_invitation_is_due_at_once_and_wakes_the_workers(ear: Ear) -> N
     await ear.hear(create(jane()))
     document = await ear.stored()
     assert document[WORK]["dueAt"] <= utc_now()
-    assert document[LANE] == "example.com"
+    assert document[CONCURRENCY_KEY] == "example.com"
     assert document["meeting"]["participants"] == []
     assert ear.woken == 1
 
@@ -126,8 +126,8 @@ async def test_who_has_no_address_is_known_and_a_mail_is_due_that_will_fail(ear:
 
 async def deliver(guests: Collection) -> None:
     """All that is due is delivered, as far as the documents show."""
-    leases = JobQueue(guests, WORK, seconds=30, lane=LANE)
-    for lease in await leases.take(10, full=[], per_lane=lambda _lane: 10):
+    leases = JobQueue(guests, WORK, seconds=30, concurrency_key=CONCURRENCY_KEY)
+    for lease in await leases.claim(10, full=[], per_key=lambda _key: 10):
         guest = to_guest(lease.document)
         kind = guest.pending_mail()
         assert kind is not None

@@ -142,7 +142,7 @@ def test_status_says_all_that_is_wrong_and_fails(meetings: Meetings) -> None:
     assert [(one["name"], one["alive"]) for one in found["services"]] == [
         (name, False) for name in ("api-gateway", "webhook-ingest", "meeting-core", "invitations", "calendar-sync")
     ]
-    assert (found["lags"], found["dead_letters"], found["work"]) == (None, None, None)
+    assert (found["lags"], found["dead_letters"], found["jobs"]) == (None, None, None)
     assert set(found["unknown"]) == {"broker", "database"}
     assert ran.err.startswith("wrong: api-gateway is down: process does not answer (ConnectError); webhook-ingest")
     assert "a-password" not in ran.out + ran.err
@@ -153,7 +153,7 @@ def test_status_says_all_that_is_wrong_and_fails(meetings: Meetings) -> None:
     ("words", "said"),
     [
         (("dead-letters", "list"), f"the broker at {AWAY}: KafkaConnectionError. Is it up?"),
-        (("work", "list"), "the database: ServerSelectionTimeoutError. Is it up? MONGODB_URI says where"),
+        (("jobs", "list"), "the database: ServerSelectionTimeoutError. Is it up? MONGODB_URI says where"),
     ],
 )
 def test_what_is_away_is_named(meetings: Meetings, words: tuple[str, ...], said: str) -> None:
@@ -171,9 +171,9 @@ def test_what_is_away_is_named(meetings: Meetings, words: tuple[str, ...], said:
     ("words", "said"),
     [
         (("dead-letters", "list", "--topic", "meetings.events"), "no dead-letter topic"),
-        (("work", "retry", "delivery"), "say which: ids, or --all"),
-        (("work", "retry", "delivery", "MP1", "--all"), "say which: ids, or --all"),
-        (("work", "list", "laundry"), "laundry"),
+        (("jobs", "retry", "delivery"), "say which: ids, or --all"),
+        (("jobs", "retry", "delivery", "MP1", "--all"), "say which: ids, or --all"),
+        (("jobs", "list", "laundry"), "laundry"),
         (("token",), "say whose"),
         (("token", "--tenant", "T1", "--user", "TS1"), "say whose"),
         (("token", "Valentina"), "There is no local run here"),
@@ -244,26 +244,28 @@ def test_work_that_gave_up_is_found_understood_and_made_due(
     monkeypatch.setenv("INVITATIONS_DATABASE", database)
     with MongoClient[dict[str, Any]](settings.mongodb_uri) as client:
         guests = client[database]["guests"]
-        assert meetings("work", "list").out == "nothing is stuck\n"
-        gave_up = {"at": utc_now(), "error": "ValueError: jane@example.com"}
-        guests.insert_one({"_id": "MP1", "person": "Jane", "domain": "example.com", "delivery": {"gaveUp": gave_up}})
-        listed = meetings("work", "list", "delivery").out
+        assert meetings("jobs", "list").out == "nothing is stuck\n"
+        discarded = {"at": utc_now(), "error": "ValueError: jane@example.com"}
+        guests.insert_one(
+            {"_id": "MP1", "person": "Jane", "domain": "example.com", "delivery": {"discarded": discarded}}
+        )
+        listed = meetings("jobs", "list", "delivery").out
         assert "MP1" in listed
-        assert "gave up: ValueError" in listed
+        assert "discarded: ValueError" in listed
         assert "jane@" not in listed
-        shown = json.loads(meetings("work", "show", "delivery", "MP1").out)
-        assert shown["delivery"]["gaveUp"]["error"] == "ValueError: jane@example.com"
+        shown = json.loads(meetings("jobs", "show", "delivery", "MP1").out)
+        assert shown["delivery"]["discarded"]["error"] == "ValueError: jane@example.com"
         assert shown["domain"] == "example.com"
         assert "person" not in shown
-        assert meetings("work", "show", "delivery", "MP2").status == 2
+        assert meetings("jobs", "show", "delivery", "MP2").status == 2
 
         answering(monkeypatch, "n")
-        assert meetings("work", "retry", "delivery", "MP1").status == 1
-        assert "gaveUp" in guests.find_one({"_id": "MP1"})["delivery"]  # type: ignore[index]
+        assert meetings("jobs", "retry", "delivery", "MP1").status == 1
+        assert "discarded" in guests.find_one({"_id": "MP1"})["delivery"]  # type: ignore[index]
         answering(monkeypatch, "y")
-        assert "1 × delivery due now" in meetings("work", "retry", "delivery", "MP1").out
+        assert "1 × delivery due now" in meetings("jobs", "retry", "delivery", "MP1").out
         assert set(guests.find_one({"_id": "MP1"})["delivery"]) == {"dueAt"}  # type: ignore[index]
-        partly = meetings("work", "retry", "delivery", "MP1", "MP2", "--yes")
+        partly = meetings("jobs", "retry", "delivery", "MP1", "MP2", "--yes")
         assert (partly.status, "1 are not stuck" in partly.err) == (2, True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
-from chassis.jobs.queue import QueueStats
+from chassis.jobs.admin import QueueStats
 from chassis.kafka.publisher import open_publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.provision import ProvisioningSettings, provision
@@ -22,11 +22,11 @@ from meetings_cli.stores import CalendarStats, JobStats, OutboxStats
 
 NOW = utc_now()
 WELL = ServiceHealth(name="meeting-core", url="http://core", alive=True, ready=True, problems={})
-IDLE = QueueStats(due=0, later=0, leased=0, abandoned=0, waiting=0, gave_up=0, overdue=0)
+IDLE = QueueStats(due=0, later=0, leased=0, interrupted=0, blocked=0, discarded=0, overdue=0)
 
 
-def work(**changes: Any) -> JobStats:
-    return JobStats(kind="delivery", standing=replace(IDLE, **changes))
+def jobs(**changes: Any) -> JobStats:
+    return JobStats(kind="delivery", stats=replace(IDLE, **changes))
 
 
 def test_a_quiet_platform_is_well() -> None:
@@ -36,7 +36,7 @@ def test_a_quiet_platform_is_well() -> None:
         lags=[Lag(group="g", topic="t", records=1000)],
         dead_letters=[DeadLetterCount(topic="t", open=0, replayed=3)],
         outboxes=[OutboxStats(service="s", collection="c", pending=9, overdue=30)],
-        work=[work(due=9, later=9, leased=9, overdue=120)],
+        jobs=[jobs(due=9, later=9, leased=9, overdue=120)],
         calendars=CalendarStats(connections={}, feeds=1, watched=0, oldest_pull=NOW - timedelta(minutes=30)),
     )
     assert status.wrong == []
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_said_in_a_sentence_each() -> None:
         lags=[Lag(group="g", topic="t", records=1001)],
         dead_letters=[DeadLetterCount(topic="t.g.dlt", open=2, replayed=3)],
         outboxes=[OutboxStats(service="s", collection="c", pending=1, overdue=31)],
-        work=[work(gave_up=4), work(overdue=121), work(overdue=121, waiting=1)],
+        jobs=[jobs(discarded=4), jobs(overdue=121), jobs(overdue=121, blocked=1)],
         calendars=CalendarStats(connections={}, feeds=1, watched=1, oldest_pull=NOW - timedelta(minutes=31)),
         unknown={"broker": "no answer from the broker"},
     )
@@ -63,9 +63,9 @@ def test_what_is_wrong_is_said_in_a_sentence_each() -> None:
         "dead letters in t.g.dlt: 2",
         "g is 1001 records behind on t",
         "events of s (c) are unpublished for 31 s",
-        "4 × delivery gave up",
-        "delivery waits for 121 s: nobody does it",
-        "delivery waits for 121 s: what it needs is away",
+        "4 × delivery jobs were discarded",
+        "delivery jobs are overdue by 121 s: no worker runs them",
+        "delivery jobs are overdue by 121 s: a dependency is unavailable",
         "a connected calendar was last read 1860 s ago",
     ]
 

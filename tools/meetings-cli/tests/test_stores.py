@@ -9,7 +9,7 @@ from calendar_sync.inbound import imported_event_repository as sightings
 from calendar_sync.inbound import state_repository as feeds
 from calendar_sync.outbound import repository as links
 from calendar_sync.settings import Settings as CalendarSettings
-from chassis.jobs.queue import due
+from chassis.jobs.queue import schedule
 from chassis.mongo.database import Collection
 from contracts.api.errors import ApiError
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
@@ -23,7 +23,7 @@ from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.settings import Settings as CoreSettings
 from meetings_cli.settings import Settings
-from meetings_cli.stores import OUTBOXES, WORK, Place, Stores, open_stores
+from meetings_cli.stores import JOB_KINDS, OUTBOXES, Place, Stores, open_stores
 
 from tests.support.commands import HOST
 
@@ -39,7 +39,7 @@ INDEXES: dict[Place, Any] = {
 
 
 def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
-    assert {(kind.name, kind.place) for kind in WORK.values()} == {
+    assert {(kind.name, kind.place) for kind in JOB_KINDS.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
         (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
         (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
@@ -54,7 +54,7 @@ def test_every_collection_whose_indexes_find_work_or_events_is_looked_at() -> No
         return any(index.document["name"].endswith(ending) for index in INDEXES[place])
 
     assert {place for place in INDEXES if has(place, "outbox")} == set(OUTBOXES)
-    assert {place for place in INDEXES if has(place, " due in order")} == {kind.place for kind in WORK.values()}
+    assert {place for place in INDEXES if has(place, " due in order")} == {kind.place for kind in JOB_KINDS.values()}
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ async def test_everything_is_counted_by_the_indexes_that_the_services_make(apart
         for number, place in enumerate(OUTBOXES):
             document = {"_id": "a", "outbox": ["e"], "outboxDueAt": utc_now() - timedelta(seconds=60 * number)}
             await made[place].insert_one(document)
-        for kind in WORK.values():
+        for kind in JOB_KINDS.values():
             at = utc_now() - timedelta(seconds=100)
-            await made[kind.place].update_one({"_id": "a"}, due(kind.name, at), upsert=True)
+            await made[kind.place].update_one({"_id": "a"}, schedule(kind.name, at), upsert=True)
         found = await stores.outboxes()
         assert [(one.service, one.collection, one.pending) for one in found] == [(*place, 1) for place in OUTBOXES]
         assert [round(one.overdue / 60) for one in found] == [0, 1, 2, 3, 4]
-        for work in await stores.work():
-            assert (work.standing.due, work.standing.gave_up) == (1, 0), work.kind
-            assert 100 <= work.standing.overdue < 160, work.kind
+        for job in await stores.jobs():
+            assert (job.stats.due, job.stats.discarded) == (1, 0), job.kind
+            assert 100 <= job.stats.overdue < 160, job.kind
 
 
 @pytest.mark.integration

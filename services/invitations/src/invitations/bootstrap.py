@@ -19,7 +19,7 @@ from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
 from invitations.adapters import replies
-from invitations.adapters.guests import INDEXES, LANE, ORDER, WORK, DeliveryWorker, GuestRepository
+from invitations.adapters.guests import CONCURRENCY_KEY, INDEXES, ORDER, WORK, DeliveryWorker, GuestRepository
 from invitations.adapters.inbound.authentication import AuthenticationResults
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
@@ -84,11 +84,11 @@ def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, del
     """The workers that send the pending mails of this collection."""
     worker = DeliveryWorker(delivery.deliver, outbox)
     return WorkerPool(
-        JobQueue(guests, WORK, seconds=settings.delivery_lease, lane=LANE, order=ORDER),
+        JobQueue(guests, WORK, seconds=settings.delivery_lease, concurrency_key=CONCURRENCY_KEY, order=ORDER),
         worker.deliver,
-        told=worker.publish,
+        after_commit=worker.publish,
         concurrency=settings.smtp_connections,
-        per_lane=settings.smtp_per_domain,
+        per_key=settings.smtp_per_domain,
         poll=settings.delivery_poll,
         drain=settings.drain_timeout / 2,
     )

@@ -14,10 +14,10 @@ from meetings_cli.settings import Settings
 from meetings_cli.stores import CalendarStats, JobStats, MailLimitsStatus, OutboxStats, open_stores
 
 # The same as in deploy/observability/alerts.yml, so that both call the same things wrong.
-MOST_LAG = 1000
-MOST_OUTBOX_OVERDUE = 30.0
-MOST_WORK_OVERDUE = 120.0
-OLDEST_PULL = timedelta(minutes=30)
+MAX_LAG = 1000
+MAX_OUTBOX_OVERDUE = 30.0
+MAX_JOB_OVERDUE = 120.0
+MAX_SYNC_AGE = timedelta(minutes=30)
 
 
 class DeadLetterCount(BaseModel):
@@ -36,7 +36,7 @@ class Status(BaseModel):
     lags: list[Lag] | None = None
     dead_letters: list[DeadLetterCount] | None = None
     outboxes: list[OutboxStats] | None = None
-    work: list[JobStats] | None = None
+    jobs: list[JobStats] | None = None
     calendars: CalendarStats | None = None
     mail_limits: MailLimitsStatus | None = None
     unknown: dict[str, str] = Field(default_factory=dict)
@@ -45,7 +45,7 @@ class Status(BaseModel):
     @property
     def wrong(self) -> list[str]:
         """What a person should look at, most urgent first; empty when all is well."""
-        return [*self._wrong_services(), *self.unknown.values(), *self._wrong_messages(), *self._wrong_work()]
+        return [*self._wrong_services(), *self.unknown.values(), *self._wrong_messages(), *self._wrong_jobs()]
 
     def _wrong_services(self) -> Iterator[str]:
         for one in self.services:
@@ -58,21 +58,21 @@ class Status(BaseModel):
             if letters.open:
                 yield f"dead letters in {letters.topic}: {letters.open}"
         for lag in self.lags or []:
-            if lag.records > MOST_LAG:
+            if lag.records > MAX_LAG:
                 yield f"{lag.group} is {lag.records} records behind on {lag.topic}"
         for outbox in self.outboxes or []:
-            if outbox.overdue > MOST_OUTBOX_OVERDUE:
+            if outbox.overdue > MAX_OUTBOX_OVERDUE:
                 yield f"events of {outbox.service} ({outbox.collection}) are unpublished for {outbox.overdue:.0f} s"
 
-    def _wrong_work(self) -> Iterator[str]:
-        for work in self.work or []:
-            if work.standing.gave_up:
-                yield f"{work.standing.gave_up} × {work.kind} gave up"
-            if work.standing.overdue > MOST_WORK_OVERDUE:
-                why = "what it needs is away" if work.standing.waiting else "nobody does it"
-                yield f"{work.kind} waits for {work.standing.overdue:.0f} s: {why}"
+    def _wrong_jobs(self) -> Iterator[str]:
+        for job in self.jobs or []:
+            if job.stats.discarded:
+                yield f"{job.stats.discarded} × {job.kind} jobs were discarded"
+            if job.stats.overdue > MAX_JOB_OVERDUE:
+                why = "a dependency is unavailable" if job.stats.blocked else "no worker runs them"
+                yield f"{job.kind} jobs are overdue by {job.stats.overdue:.0f} s: {why}"
         oldest = self.calendars.oldest_pull if self.calendars else None
-        if oldest is not None and self.at - oldest > OLDEST_PULL:
+        if oldest is not None and self.at - oldest > MAX_SYNC_AGE:
             yield f"a connected calendar was last read {(self.at - oldest).total_seconds():.0f} s ago"
 
 
@@ -98,7 +98,7 @@ async def _ask_database(settings: Settings, status: Status) -> None:
     with database_errors():
         async with open_stores(settings) as stores:
             status.outboxes = await stores.outboxes()
-            status.work = await stores.work()
+            status.jobs = await stores.jobs()
             status.calendars = await stores.calendars()
             status.mail_limits = await stores.mail_limits()
 

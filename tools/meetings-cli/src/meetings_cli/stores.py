@@ -1,4 +1,4 @@
-"""The services' databases as operators see them: what waits to be said, what waits to be done, how calendars stand.
+"""The services' databases as operators see them: unpublished events, jobs, and the state of calendars.
 
 Names of collections and fields belong to the services; that they are still these, the tests of this package check.
 """
@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chassis.jobs.queue import JobAdmin, QueueStats
+from chassis.jobs.admin import JobAdmin, QueueStats
 from chassis.mongo.database import Collection, Database, Document, open_database
 from chassis.mongo.outbox import overdue, pending
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
@@ -36,31 +36,31 @@ OUTBOXES: tuple[Place, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of leased work, by the field that holds it, which is also its name in metrics and logs."""
+class JobKind:
+    """A kind of jobs, by the field that holds them, which is also its name in metrics and logs."""
 
     name: str
-    what: str
+    description: str
     place: Place
-    telling: tuple[str, ...]
-    """Fields of the document that say more about what stands in the way."""
+    context_fields: tuple[str, ...]
+    """Fields of the document that help to understand a failure."""
 
 
-WORK: dict[str, Kind] = {
+JOB_KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
-        Kind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
-        Kind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "told")),
-        Kind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "told")),
-        Kind("pull", "reading calendars", _FEEDS, ("provider", "state", "syncedAsOf", "notBefore")),
-        Kind("watch", "push channels", _FEEDS, ("provider", "state", "channels.state", "channels.expiresAt")),
-        Kind("farewell", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
+        JobKind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
+        JobKind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "told")),
+        JobKind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "told")),
+        JobKind("pull", "reading calendars", _FEEDS, ("provider", "state", "syncedAsOf", "notBefore")),
+        JobKind("watch", "push channels", _FEEDS, ("provider", "state", "channels.state", "channels.expiresAt")),
+        JobKind("farewell", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
     )
 }
 
 
 class OutboxStats(BaseModel):
-    """Documents with unpublished events, and for how many seconds the sweeper has owed the oldest of them."""
+    """Documents with unpublished events, and for how many seconds the relay has owed the oldest of them."""
 
     service: str
     collection: str
@@ -69,10 +69,10 @@ class OutboxStats(BaseModel):
 
 
 class JobStats(BaseModel):
-    """How the work of one kind stands."""
+    """The jobs of one kind."""
 
     kind: str
-    standing: QueueStats
+    stats: QueueStats
 
 
 class CalendarStats(BaseModel):
@@ -110,7 +110,7 @@ class Stores:
     def __init__(self, databases: dict[str, Database]) -> None:
         self._databases = databases
 
-    def oversight(self, kind: Kind) -> JobAdmin:
+    def job_admin(self, kind: JobKind) -> JobAdmin:
         return JobAdmin(self._collection(kind.place), kind.name)
 
     async def outboxes(self) -> list[OutboxStats]:
@@ -124,8 +124,8 @@ class Stores:
             for place in OUTBOXES
         ]
 
-    async def work(self) -> list[JobStats]:
-        return [JobStats(kind=kind.name, standing=await self.oversight(kind).standing()) for kind in WORK.values()]
+    async def jobs(self) -> list[JobStats]:
+        return [JobStats(kind=kind.name, stats=await self.job_admin(kind).stats()) for kind in JOB_KINDS.values()]
 
     async def calendars(self) -> CalendarStats:
         connections, feeds = self._collection(_CONNECTIONS), self._collection(_FEEDS)

@@ -18,13 +18,11 @@ REQUESTS = Counter("http_requests", "Answered requests", ["method", "route", "st
 REQUEST_SECONDS = Histogram("http_request_seconds", "Time to answer", ["method", "route"], buckets=_LATENCIES)
 REPLIES_PENDING = Gauge("replies_pending", "Commands whose reply is awaited")
 REPLIES_UNMATCHED = Counter("replies_unmatched", "Replies nobody here waits for: another gateway's, or late")
-WORK_ENDED = Counter("work_ended", "Pieces of leased work by how an attempt ended", ["work", "outcome"])
-WORK_SECONDS = Histogram("work_seconds", "Time of one attempt at leased work", ["work"], buckets=(*_LATENCIES, 30, 60))
-WORK_IN_HAND = Gauge("work_in_hand", "Pieces of leased work that this process is at", ["work"])
-WORK_OVERDUE = Gauge(
-    "work_overdue_seconds", "How long the oldest leased work has waited, in vain or without anybody at it", ["work"]
-)
-WORK_ABANDONED = Counter("work_abandoned", "Leases that ran out because their worker vanished", ["work"])
+JOB_ATTEMPTS = Counter("job_attempts", "Attempts at jobs by outcome", ["queue", "outcome"])
+JOB_SECONDS = Histogram("job_seconds", "Duration of one attempt at a job", ["queue"], buckets=(*_LATENCIES, 30, 60))
+JOBS_RUNNING = Gauge("jobs_running", "Jobs that this process has claimed", ["queue"])
+JOB_OVERDUE_SECONDS = Gauge("job_overdue_seconds", "How long the longest due or blocked job has waited", ["queue"])
+LEASES_EXPIRED = Counter("leases_expired", "Leases of jobs that expired because their worker crashed", ["queue"])
 HINTS = Counter("webhook_hints", "Notifications of providers by what became of them", ["outcome"])
 EVENTS_UNREADABLE = Counter("external_events_unreadable", "External events that were skipped", ["provider"])
 PULLS = Counter("calendar_pulls", "Attempts at reading external calendars by how they ended", ["provider", "outcome"])

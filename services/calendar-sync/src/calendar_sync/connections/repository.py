@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 from chassis.backoff import backoff
-from chassis.jobs.queue import due, job_indexes
+from chassis.jobs.indexes import job_indexes
+from chassis.jobs.queue import schedule
 from chassis.kafka.records import encode, envelope_for
 from chassis.mongo.database import Collection, ConflictError, Document
 from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
@@ -127,7 +128,7 @@ class MongoConnectionRepository:
         if isinstance(effects.event, ConnectionChanged):
             update["$unset"] = {"renewalUntil": ""}
         if effects.leave:
-            update |= due(REVOCATION, utc_now())
+            update |= schedule(REVOCATION, utc_now())
         return await self._collection.find_one_and_update(
             {"_id": connection.connection_id, "version": connection.version},
             update,

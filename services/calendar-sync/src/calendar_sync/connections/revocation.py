@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import structlog
 from chassis.backoff import backoff
-from chassis.jobs.queue import LeasedJob, Result, Update
+from chassis.jobs.queue import JobResult, LeasedJob
+from chassis.mongo.updates import Update
 from contracts.values.times import utc_now
 
 from calendar_sync.connections.model import Connection, PendingRevocation
@@ -42,7 +43,7 @@ class GrantRevoker:
         self._watches = watches
         self._read = read
 
-    async def work(self, lease: LeasedJob) -> Result:
+    async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at all that this user has left; what was given up is forgotten too."""
         connection = self._read(lease.document)
         left: list[int] = []
@@ -60,8 +61,8 @@ class GrantRevoker:
             {"$pull": {"leaving": {"generation": {"$in": left}}}, "$inc": {"version": 1}} if left else {}
         )
         if len(left) == len(connection.leaving):
-            return Result(forgotten)
-        return Result(forgotten, again_in=max(retry_after, backoff(lease.attempt, first=1, most=60)))
+            return JobResult(forgotten)
+        return JobResult(forgotten, retry_in=max(retry_after, backoff(lease.attempt, first=1, most=60)))
 
     async def _leave(self, connection: Connection, leaving: PendingRevocation) -> None:
         """Raises ProviderUnavailableError when it is to be tried again."""

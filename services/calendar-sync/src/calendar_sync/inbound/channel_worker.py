@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from chassis.jobs.queue import LeasedJob, LeaseLostError, Result
+from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError
 from chassis.mongo.database import Collection
 from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, use_context
@@ -27,7 +27,7 @@ class ChannelWorker:
         self._collection = collection
         self._watching = watching
 
-    async def work(self, lease: LeasedJob) -> Result:
+    async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at the channels of the feed that a leased document is about."""
         feed = to_sync_state(lease.document)
         with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
@@ -37,10 +37,10 @@ class ChannelWorker:
                 )
             except LeaseLostError:
                 log.warning("a lease ran out before a calendar was watched")
-                return Result()
+                return JobResult()
         outcome = "watched" if watched.failure is None else watched.failure.code.value
         metrics.WATCHES.labels(feed.provider, outcome).inc()
-        return Result(_written(watched), again_in=None if watched.failure is None else watched.retry_in)
+        return JobResult(_written(watched), retry_in=None if watched.failure is None else watched.retry_in)
 
 
 class _LeasedChannelStore:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from chassis.jobs.queue import due, job_indexes
+from chassis.jobs.indexes import job_indexes
+from chassis.jobs.queue import schedule
 from chassis.mongo.database import Collection, ConflictError, Document
 from chassis.tasks import stop
 from chassis.telemetry import metrics
@@ -35,12 +36,12 @@ WATCH = "watch"
 changes: for a feed that is not open, all that is left to do is to close its channels."""
 
 
-LANE = "provider"
+CONCURRENCY_KEY = "provider"
 
 
 INDEXES = [
-    *job_indexes(PULL, lane=LANE),
-    *job_indexes(WATCH, lane=LANE),
+    *job_indexes(PULL, concurrency_key=CONCURRENCY_KEY),
+    *job_indexes(WATCH, concurrency_key=CONCURRENCY_KEY),
     IndexModel([("state", ASCENDING), ("syncedAsOf", ASCENDING)], name="oldest"),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""
@@ -103,7 +104,7 @@ class MongoSyncStateRepository:
             projection=["notBefore", f"{PULL}.lease.token"],
         )
         writes = [
-            UpdateOne({"_id": one["_id"], "state": SyncPhase.OPEN}, due(PULL, self._rested(one))) for one in found
+            UpdateOne({"_id": one["_id"], "state": SyncPhase.OPEN}, schedule(PULL, self._rested(one))) for one in found
         ]
         if writes:
             await self._collection.bulk_write(writes)
@@ -116,13 +117,13 @@ class MongoSyncStateRepository:
 
     async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
         await self._collection.update_many(
-            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN}, due(WATCH, utc_now())
+            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN}, schedule(WATCH, utc_now())
         )
 
     async def ask(self, account: Account) -> int | None:
         asked = await self._collection.find_one_and_update(
             {"_id": account.connection_id, "generation": account.generation, "state": SyncPhase.OPEN},
-            {"$inc": {"asked": 1}, **due(PULL, utc_now())},
+            {"$inc": {"asked": 1}, **schedule(PULL, utc_now())},
             projection=["asked"],
             return_document=ReturnDocument.AFTER,
         )
@@ -132,7 +133,7 @@ class MongoSyncStateRepository:
         idle = {"generation": account.generation, "state": SyncPhase.OPEN, f"{PULL}.lease": {"$exists": False}}
         asked = await self._collection.find_one_and_update(
             {"_id": account.connection_id} | idle,
-            {"$unset": {"cursor": ""}, "$inc": {"asked": 1}, **due(PULL, utc_now())},
+            {"$unset": {"cursor": ""}, "$inc": {"asked": 1}, **schedule(PULL, utc_now())},
             projection=["asked"],
             return_document=ReturnDocument.AFTER,
         )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from chassis.jobs.queue import LeasedJob, LeaseLostError, Result, due
+from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError, schedule
 from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, use_context
 from contracts.values.ids import uuid7_hex
@@ -25,7 +25,7 @@ class InboundSyncWorker:
         self._pulling = pulling
         self._pace = pace
 
-    async def work(self, lease: LeasedJob) -> Result:
+    async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at reading the calendar that a leased document is about."""
         feed = to_sync_state(lease.document)
         with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
@@ -34,18 +34,18 @@ class InboundSyncWorker:
             except LeaseLostError:
                 log.warning("a lease ran out before a calendar was read")
                 metrics.PULLS.labels(feed.provider, "lost").inc()
-                return Result(again_in=self._pace.retry_initial)
+                return JobResult(retry_in=self._pace.retry_initial)
         match ended:
             case Synced():
                 metrics.PULLS.labels(feed.provider, "read").inc()
-                return Result(self._read(feed, ended))
+                return JobResult(self._read(feed, ended))
             case Deferred():
                 if ended.because is None:
-                    return Result(again_in=ended.seconds)
+                    return JobResult(retry_in=ended.seconds)
                 metrics.PULLS.labels(feed.provider, ended.because.value).inc()
-                return Result({"$set": {"notBefore": _in(ended.seconds)}}, again_in=ended.seconds)
+                return JobResult({"$set": {"notBefore": _in(ended.seconds)}}, retry_in=ended.seconds)
             case ConnectionEnded():
-                return Result()
+                return JobResult()
 
     def _read(self, feed: InboundSyncState, pulled: Synced) -> dict[str, Any]:
         share = random.uniform(0.75, 1.25)  # noqa: S311 spreads load, guards nothing
@@ -58,7 +58,7 @@ class InboundSyncWorker:
                 "deletions": list(pulled.deletions),
                 "notBefore": pulled.began + timedelta(seconds=self._pace.rest),
             },
-            **due(PULL, _in(share * self._pace.interval)),
+            **schedule(PULL, _in(share * self._pace.interval)),
         }
 
 

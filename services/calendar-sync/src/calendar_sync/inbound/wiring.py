@@ -18,8 +18,7 @@ from calendar_sync.inbound.channels import ChannelManager
 from calendar_sync.inbound.imported_event_repository import INDEXES as SIGHTING_INDEXES
 from calendar_sync.inbound.imported_event_repository import MongoImportedEventRepository
 from calendar_sync.inbound.republication import StateRepublisher
-from calendar_sync.inbound.state_repository import LANE as FEED_LANE
-from calendar_sync.inbound.state_repository import PULL, WATCH
+from calendar_sync.inbound.state_repository import CONCURRENCY_KEY, PULL, WATCH
 from calendar_sync.inbound.sync import InboundSync, SyncPolicy
 from calendar_sync.inbound.sync_worker import InboundSyncWorker
 from calendar_sync.settings import Settings
@@ -28,10 +27,10 @@ from calendar_sync.settings import Settings
 def channel_workers(settings: Settings, feeds: Collection, watching: ChannelManager) -> WorkerPool:
     """The workers that keep channels open; each provider has half of them for itself."""
     return WorkerPool(
-        JobQueue(feeds, WATCH, seconds=settings.channel_lease, lane=FEED_LANE),
+        JobQueue(feeds, WATCH, seconds=settings.channel_lease, concurrency_key=CONCURRENCY_KEY),
         ChannelWorker(feeds, watching).work,
         concurrency=settings.channel_concurrency,
-        per_lane=settings.channel_concurrency // 2,
+        per_key=settings.channel_concurrency // 2,
         drain=settings.drain_timeout / 2,
     )
 
@@ -39,10 +38,10 @@ def channel_workers(settings: Settings, feeds: Collection, watching: ChannelMana
 def inbound_sync_workers(settings: Settings, feeds: Collection, pulling: InboundSync) -> WorkerPool:
     """The workers that read calendars; each provider has half of them for itself."""
     return WorkerPool(
-        JobQueue(feeds, PULL, seconds=settings.inbound_lease, lane=FEED_LANE),
+        JobQueue(feeds, PULL, seconds=settings.inbound_lease, concurrency_key=CONCURRENCY_KEY),
         InboundSyncWorker(pulling, pace(settings)).work,
         concurrency=settings.inbound_concurrency,
-        per_lane=settings.inbound_concurrency // 2,
+        per_key=settings.inbound_concurrency // 2,
         drain=settings.drain_timeout / 2,
     )
 

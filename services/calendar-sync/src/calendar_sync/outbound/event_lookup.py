@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from chassis.jobs.queue import due
+from chassis.jobs.queue import schedule
 from chassis.mongo.database import Collection, Document
 from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.ids import uuid7_hex
@@ -67,7 +67,7 @@ class MirroredEventLookup:
                 {"_id": one.meeting_uuid},
                 {
                     "$set": {f"rechecks.{one.key}": {"token": uuid7_hex(), "doubted": one.doubted}},
-                    **due(WORK[providers[one.meeting_uuid]], now),
+                    **schedule(WORK[providers[one.meeting_uuid]], now),
                 },
             )
             for one in looks

@@ -34,7 +34,7 @@ class ReconcileResult:
     """The copy as it is now, to be kept under ``key``."""
     change: MirroredEventChanged | MirroredEventDeleted | None = None
     """What its host did to it, to be told."""
-    again_in: float | None = None
+    retry_in: float | None = None
     pause_account: bool = False
     elsewhere: CalendarProvider | None = None
     """The host's calendar is at this provider now."""
@@ -122,7 +122,7 @@ class OutboundReconciler:
         copy.last_recheck_id = look.token
         now = utc_now()
         change = detect_host_edit(work.link, copy, theirs, now, now + self._patience.answer)
-        return ReconcileResult(key=work.key, copy=copy, change=change, again_in=0) if change else None
+        return ReconcileResult(key=work.key, copy=copy, change=change, retry_in=0) if change else None
 
     def _missing(self, work: "_Work", *, doubted: bool, news: bool) -> ReconcileResult | None:
         """The event is not there; ``news``: by its host's doing, as far as is known."""
@@ -137,7 +137,7 @@ class OutboundReconciler:
             return ReconcileResult(key=work.key, copy=work.copy, told=told)
         removal = detect_host_deletion(work.link, work.copy, now, now + self._patience.answer)
         return ReconcileResult(
-            key=work.key, copy=work.copy, change=removal, again_in=self._patience.answer.total_seconds()
+            key=work.key, copy=work.copy, change=removal, retry_in=self._patience.answer.total_seconds()
         )
 
     async def _close(self, work: "_Work", gap: "EventWriter") -> ReconcileResult:
@@ -147,15 +147,15 @@ class OutboundReconciler:
                 told = link.status_to_report(ExternalSyncStatus.SYNCED, utc_now(), operation=work.last_operation)
                 return ReconcileResult(key=work.key, copy=work.copy, told=told)
             if work.waits and work.copy.removed:
-                return ReconcileResult(again_in=work.waits)
+                return ReconcileResult(retry_in=work.waits)
             await gap.put(work.wanted)
             told = link.status_to_report(
                 ExternalSyncStatus.SYNCED, utc_now(), operation=operation or work.last_operation
             )
-            return ReconcileResult(key=work.key, copy=work.copy, told=told, again_in=work.waits)
+            return ReconcileResult(key=work.key, copy=work.copy, told=told, retry_in=work.waits)
         doubt = await gap.remove(self._patience.doubt)
         if doubt > 0:
-            return ReconcileResult(key=work.key, copy=work.copy, again_in=doubt)
+            return ReconcileResult(key=work.key, copy=work.copy, retry_in=doubt)
         if operation is None and link.desired.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE:
             return ReconcileResult(told=link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
         told = link.status_to_report(ExternalSyncStatus.SYNCED, utc_now(), operation=SyncOperation.DELETE)
@@ -165,7 +165,7 @@ class OutboundReconciler:
         """The connection ended while we were at it; what was found out is kept for when it comes back."""
         link = work.link
         if await self._accounts.connected(link.tenant_uuid, link.host_uuid) is not None:  # connected anew meanwhile
-            return ReconcileResult(key=work.key, copy=work.copy, again_in=0)
+            return ReconcileResult(key=work.key, copy=work.copy, retry_in=0)
         told = link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now())
         return ReconcileResult(key=work.key, copy=work.copy, told=told)
 
@@ -192,7 +192,7 @@ class OutboundReconciler:
             key=work.key,
             copy=work.copy,
             told=told,
-            again_in=retry_in(failure, work.number, first=patience.first, most=patience.most),
+            retry_in=retry_in(failure, work.number, first=patience.first, most=patience.most),
             pause_account=failure.retry_after is not None,
         )
 

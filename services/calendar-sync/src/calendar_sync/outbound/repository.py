@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from chassis.jobs.queue import due, job_indexes
+from chassis.jobs.indexes import job_indexes
+from chassis.jobs.queue import schedule
 from chassis.kafka.records import encode, envelope_for
 from chassis.mongo.database import Collection, ConflictError, Document
 from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
@@ -35,7 +36,7 @@ _PAGE = 200
 log = structlog.get_logger()
 
 
-LANE = "host"
+CONCURRENCY_KEY = "host"
 """The id of the host's connection: what writes to one calendar compete for."""
 
 
@@ -44,8 +45,8 @@ WORK = {CalendarProvider.GOOGLE: "google", CalendarProvider.OUTLOOK: "outlook"}
 
 INDEXES = [
     OUTBOX_INDEX,
-    *(index for work in WORK.values() for index in job_indexes(work, lane=LANE)),
-    IndexModel([(LANE, ASCENDING), ("_id", ASCENDING)], name="host"),
+    *(index for work in WORK.values() for index in job_indexes(work, concurrency_key=CONCURRENCY_KEY)),
+    IndexModel([(CONCURRENCY_KEY, ASCENDING), ("_id", ASCENDING)], name="host"),
     IndexModel([("eventKeys", ASCENDING)], name="events", partialFilterExpression={"eventKeys": {"$exists": True}}),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the meetingUuid: every write names it."""
@@ -63,11 +64,13 @@ class MirroredMeetingRepository:
             await self._collection.bulk_write([_noted(one) for one in news])
 
     async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
-        await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, due(WORK[provider], utc_now()))
+        await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, schedule(WORK[provider], utc_now()))
 
     async def links_of(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
         documents = await self._collection.find(
-            {LANE: connection_id(tenant_uuid, host_uuid), "_id": {"$gt": after}}, sort={"_id": ASCENDING}, limit=_PAGE
+            {CONCURRENCY_KEY: connection_id(tenant_uuid, host_uuid), "_id": {"$gt": after}},
+            sort={"_id": ASCENDING},
+            limit=_PAGE,
         )
         return [to_mirrored_meeting(document) for document in documents]
 
@@ -78,7 +81,7 @@ class MirroredMeetingRepository:
         for link, news in told:
             update: dict[str, Any] = {} if news is None else said(link, news, self._outbox.due_at(utc_now()))
             if want is not None:
-                update |= due(WORK[want], utc_now())
+                update |= schedule(WORK[want], utc_now())
             known = {} if news is None or link.told is None else {"told.sequence": {"$lt": news.sequence}}
             if update:
                 writes.append(UpdateOne({"_id": link.meeting_uuid} | known, update))
@@ -104,7 +107,7 @@ def _noted(news: MeetingUpdate) -> UpdateOne:
         "desired": meeting.model_dump(),
         "correlationId": news.correlation_id,
         "traceparent": news.traceparent,
-        LANE: connection_id(meeting.tenant_uuid, meeting.host_uuid),
+        CONCURRENCY_KEY: connection_id(meeting.tenant_uuid, meeting.host_uuid),
     }
     return UpdateOne(
         {"_id": meeting.meeting_uuid, "sequence": {"$lt": news.sequence}},

@@ -8,7 +8,7 @@ from chassis.mongo.database import Collection
 from chassis.mongo.outbox import Outbox
 
 from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
-from calendar_sync.outbound.repository import LANE, WORK
+from calendar_sync.outbound.repository import CONCURRENCY_KEY, WORK
 from calendar_sync.outbound.worker import OutboundWorker
 from calendar_sync.providers.rate_limit import RATE_LIMITS
 from calendar_sync.settings import Settings
@@ -18,11 +18,11 @@ def outbound_workers(settings: Settings, links: Collection, outbox: Outbox, writ
     """The workers that write into one provider's calendars, so that the other never waits for it."""
     desk = OutboundWorker(links, outbox, writing)
     return WorkerPool(
-        JobQueue(links, WORK[writing.provider], seconds=settings.outbound_lease, lane=LANE),
+        JobQueue(links, WORK[writing.provider], seconds=settings.outbound_lease, concurrency_key=CONCURRENCY_KEY),
         desk.work,
-        told=desk.told,
+        after_commit=desk.told,
         concurrency=settings.outbound_concurrency,
-        per_lane=RATE_LIMITS[writing.provider].at_once,
+        per_key=RATE_LIMITS[writing.provider].at_once,
         drain=settings.drain_timeout / 2,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from chassis.jobs.queue import LeasedJob, LeaseLostError, Result, due
+from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError, schedule
 from chassis.mongo.database import Collection, Document
 from chassis.mongo.outbox import Outbox
 from chassis.telemetry.context import Context, use_context
@@ -27,7 +27,7 @@ class OutboundWorker:
         self._work = WORK[writing.provider]
         self._writing = writing
 
-    async def work(self, lease: LeasedJob) -> Result:
+    async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at the copy that a leased document is about."""
         link = to_mirrored_meeting(lease.document)
         asked_for = link.correlation_id or link.meeting_uuid
@@ -38,10 +38,10 @@ class OutboundWorker:
                 attempt = await self._writing.attempt(link, number=lease.attempt, intentions=intentions)
             except LeaseLostError:
                 log.warning("a lease ran out before a copy was written")
-                return Result()
+                return JobResult()
             if attempt.elsewhere is not None:
-                return Result(due(WORK[attempt.elsewhere], utc_now()))
-            return Result(self._update(link, attempt), again_in=attempt.again_in, pause_lane=attempt.pause_account)
+                return JobResult(schedule(WORK[attempt.elsewhere], utc_now()))
+            return JobResult(self._update(link, attempt), retry_in=attempt.retry_in, pause_key=attempt.pause_account)
 
     async def told(self, documents: Sequence[Document]) -> None:
         """Publish what these documents have to say."""

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from chassis.jobs.queue import LeasedJob, Result, due, job_indexes
+from chassis.jobs.indexes import job_indexes
+from chassis.jobs.queue import JobResult, LeasedJob, schedule
 from chassis.kafka.records import encode, envelope_for
 from chassis.mongo.database import Collection, ConflictError, Document
 from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
@@ -31,13 +32,13 @@ log = structlog.get_logger()
 
 MAILS = Counter("mails", "Mails to guests by what they are about and how an attempt ended", ["kind", "outcome"])
 WORK = "delivery"
-LANE = "domain"
+CONCURRENCY_KEY = "domain"
 ORDER = "startAt"
 HELD_BACK = "heldBack"
 """Whether the mail that is due waits because its mailbox has had too many."""
 INDEXES = [
     OUTBOX_INDEX,
-    *job_indexes(WORK, lane=LANE, order=ORDER),
+    *job_indexes(WORK, concurrency_key=CONCURRENCY_KEY, order=ORDER),
     IndexModel([(HELD_BACK, ASCENDING)], name="held back", partialFilterExpression={HELD_BACK: True}),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the participantUuid: every write names it."""
@@ -82,8 +83,8 @@ def to_guest(document: Document) -> Guest:
 
 def _write(update: GuestUpdate) -> InsertOne[Document] | UpdateOne:
     guest = update.guest
-    asked = {} if update.mail_at is None else due(WORK, update.mail_at)
-    place = {LANE: _domain(guest.address)} | ({} if update.start_at is None else {ORDER: update.start_at})
+    asked = {} if update.mail_at is None else schedule(WORK, update.mail_at)
+    place = {CONCURRENCY_KEY: _domain(guest.address)} | ({} if update.start_at is None else {ORDER: update.start_at})
     if update.stored_sequence is None:
         work = {} if update.mail_at is None else {WORK: {"dueAt": update.mail_at}}
         new = {"_id": guest.participant_uuid, "version": 1, "outbox": []}
@@ -107,10 +108,10 @@ class DeliveryWorker:
         self._deliver = deliver
         self._outbox = outbox
 
-    async def deliver(self, lease: LeasedJob) -> Result:
+    async def deliver(self, lease: LeasedJob) -> JobResult:
         """One attempt at the mail that a leased document is about."""
         guest = to_guest(lease.document)
-        may_have_been_sent = guest.may_have_been_sent or lease.abandoned
+        may_have_been_sent = guest.may_have_been_sent or lease.interrupted
         context = Context(guest.correlation_id, tenant=guest.tenant_uuid, traceparent=guest.traceparent)
         with use_context(context), span("deliver mail", SpanKind.CLIENT, attempt=lease.attempt):
             known = guest.model_copy(update={"may_have_been_sent": may_have_been_sent})
@@ -126,7 +127,7 @@ class DeliveryWorker:
                         at=mail.at,
                     )
                     fields = {"lastMail": mail.model_dump(), "failure": None, "mayHaveBeenSent": False}
-                    return Result(self._update_with(event, fields))
+                    return JobResult(self._update_with(event, fields))
                 case Failure():
                     MAILS.labels(outcome.kind, "failed").inc()
                     log.warning("a guest cannot be mailed", participant=guest.participant_uuid, code=outcome.code)
@@ -140,7 +141,7 @@ class DeliveryWorker:
                         failure_reason=_ADDRESS.sub("…", outcome.reason),
                     )
                     fields = {"failure": outcome.model_dump(), "mayHaveBeenSent": may_have_been_sent}
-                    return Result(self._update_with(event, fields))
+                    return JobResult(self._update_with(event, fields))
                 case Deferred():
                     MAILS.labels(outcome.kind, "held-back" if outcome.held_back else "deferred").inc()
                     log.info(
@@ -152,9 +153,9 @@ class DeliveryWorker:
                     )
                     uncertain = may_have_been_sent or outcome.may_have_been_sent
                     state = {"mayHaveBeenSent": uncertain, HELD_BACK: outcome.held_back}
-                    return Result({"$set": state}, again_in=outcome.retry_in)
+                    return JobResult({"$set": state}, retry_in=outcome.retry_in)
                 case None:
-                    return Result({"$set": {HELD_BACK: False}})
+                    return JobResult({"$set": {HELD_BACK: False}})
 
     async def publish(self, documents: Sequence[Document]) -> None:
         """Publish the events in the outboxes of these documents."""

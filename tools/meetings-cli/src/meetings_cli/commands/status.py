@@ -66,26 +66,26 @@ def _show(found: Status) -> None:
             ("service", "collection", "pending", "overdue s"),
             ((one.service, one.collection, one.pending, f"{one.overdue:.0f}") for one in found.outboxes),
         )
-    _show_work(found)
+    _show_jobs(found)
 
 
-def _show_work(found: Status) -> None:
-    if found.work is not None:
+def _show_jobs(found: Status) -> None:
+    if found.jobs is not None:
         table(
-            "Work",
-            ("kind", "due", "later", "leased", "abandoned", "waiting", "gave up", "overdue s"),
+            "Jobs",
+            ("kind", "due", "later", "leased", "interrupted", "blocked", "discarded", "overdue s"),
             (
                 (
                     one.kind,
-                    one.standing.due,
-                    one.standing.later,
-                    one.standing.leased,
-                    one.standing.abandoned,
-                    one.standing.waiting,
-                    one.standing.gave_up,
-                    f"{one.standing.overdue:.0f}",
+                    one.stats.due,
+                    one.stats.later,
+                    one.stats.leased,
+                    one.stats.interrupted,
+                    one.stats.blocked,
+                    one.stats.discarded,
+                    f"{one.stats.overdue:.0f}",
                 )
-                for one in found.work
+                for one in found.jobs
             ),
         )
     if found.calendars is not None:
