@@ -1,10 +1,12 @@
 """Disconnecting: at once for the user; the grant is given back and forgotten soon after."""
 
+from datetime import timedelta
+
 import pytest
 from calendar_sync.connections.model import Connection
 from calendar_sync.providers.accounts import Account, GrantRevokedError
 from chassis.jobs.queue import LeasedJob
-from contracts.api.errors import ErrorCode
+from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.command import Actor
 from contracts.messages.replies import Outcome
 from contracts.values.enums import ConnectionStatus, SyncFailureCode
@@ -68,6 +70,42 @@ async def test_who_reconnects_at_once_is_not_cut_off(house: House, google: Googl
     again = await house.connect(actor, google)
     await left(house, actor)
     assert google.admits(await house.accounts.access_token(again))
+
+
+async def test_a_consent_waits_for_the_revocation_before_it(house: House, google: GoogleConsents, actor: Actor) -> None:
+    """Google ends with a grant also the codes that it has given out for the account since."""
+    await house.connect(actor, google)
+    google.simulator.fault("latency", operation="oauth.revoke", seconds=0.5)
+    await house.disconnect(actor)
+
+    async def under_way() -> bool:
+        return "lease" in (await house.document(actor))["farewell"]
+
+    async with house.leaving().running():
+        await until(under_way, what="the grant is being revoked")
+        again = await house.connect(actor, google)
+    google.recover()
+    assert google.admits(await house.accounts.access_token(again))
+
+
+async def test_no_revocation_begins_while_the_user_consents(house: House, google: GoogleConsents, actor: Actor) -> None:
+    await house.connect(actor, google)
+    await house.disconnect(actor)
+    await house.begin(actor, google.provider)
+    document = await house.document(actor)
+    assert document["farewell"]["dueAt"] >= document["consents"][0]["expiresAt"]
+
+
+async def test_a_revocation_that_does_not_end_refuses_to_begin(
+    house: House, google: GoogleConsents, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calendar_sync.connections.authorization._MAX_WAIT_TO_BEGIN", timedelta(seconds=0.1))
+    await house.connect(actor, google)
+    await house.disconnect(actor)
+    await house.documents.update_one({"userId": actor.user_id}, {"$set": {"farewell.lease": {}}})
+    with pytest.raises(ApiError) as refused:
+        await house.begin(actor, google.provider)
+    assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
 
 
 async def test_a_grant_is_left_when_another_account_is_connected(house: House, google: GoogleConsents) -> None:

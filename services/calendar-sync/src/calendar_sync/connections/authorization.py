@@ -50,7 +50,10 @@ _POLL = 0.05
 _HOLD = timedelta(minutes=2)
 
 
-_LONGEST_WAIT = timedelta(seconds=10)
+_MAX_WAIT_TO_BEGIN = timedelta(seconds=3)
+
+
+_MAX_WAIT_TO_CONNECT = timedelta(seconds=10)
 
 
 _CONFIRMATION = timedelta(minutes=10)
@@ -111,7 +114,7 @@ class AuthorizationService:
         """Where the user's browser goes to consent.
 
         Raises:
-            ApiError: 409 while a calendar is connected, 503 while the provider is away.
+            ApiError: 409 while a calendar is connected, 503 while the provider is away, or revokes an earlier grant.
         """
         actor = query.actor
         connection = await self._connections.find(actor.tenant_uuid, actor.user_id)
@@ -120,6 +123,10 @@ class AuthorizationService:
             before = connection.begun(query.request_id, utc_now())
             if before is not None and (begun := self._begun_before(before, connection)) is not None:
                 return _ok(Authorization(authorization_url=begun.authorization_url))
+            if connection.leaving and not await self._revocation_held(
+                connection, self._consent_lifetime + _HOLD, patience=_MAX_WAIT_TO_BEGIN
+            ):
+                raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
         state = secrets.token_urlsafe(_STATE_BYTES)
         try:
             begun = await self._providers[query.provider].begin(state=state, login_hint=actor.email)
@@ -263,15 +270,21 @@ class AuthorizationService:
             raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE) from error
 
     async def _settle(self, connection: Connection) -> None:
-        """Wait until nothing of this user's is being revoked: that could take the new grant with it.
+        """Raises AuthorizationFailedError when something of this user's is being revoked for too long."""
+        if not await self._revocation_held(connection, _HOLD, patience=_MAX_WAIT_TO_CONNECT):
+            raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE)
 
-        Raises AuthorizationFailedError when that takes too long.
+    async def _revocation_held(self, connection: Connection, hold: timedelta, *, patience: timedelta) -> bool:
+        """Wait until no grant of the user is being revoked, and put revocations off; False when that takes too long.
+
+        A revocation can take a new grant of the same account with it, and the code that is to become one.
         """
-        until = utc_now() + _LONGEST_WAIT
-        while not await self._connections.defer_revocation(connection.connection_id, utc_now() + _HOLD):
+        until = utc_now() + patience
+        while not await self._connections.defer_revocation(connection.connection_id, utc_now() + hold):
             if utc_now() > until:
-                raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE)
+                return False
             await asyncio.sleep(_POLL)
+        return True
 
     async def _connected(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> AuthorizationOutcome:
         """Raises AuthorizationFailedError when another consent was faster."""

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from simulators.common.faults import hold
 from simulators.google.oauth.grants import ACCESS_LIFE, alive, new_access_token, new_refresh_token, revoke
 from simulators.google.oauth.identity import Identity
-from simulators.google.state import Code
+from simulators.google.state import AccessToken, Code, RefreshToken
 from simulators.google.world import World
 
 EXPIRED = "Token has been expired or revoked."
@@ -37,7 +37,7 @@ def router(world: World, identity: Identity) -> APIRouter:
         try:
             _check_client(world, request, form)
             email = _owner(world, form)
-            await _fail(world, request, email)
+            await _fail(world, request, email, "oauth.token")
             status, body = 200, _grant(world, identity, form)
         except TokenError as error:
             status, body = error.status, {"error": error.code, "error_description": error.text}
@@ -49,15 +49,24 @@ def router(world: World, identity: Identity) -> APIRouter:
         form = await request.form()
         value = str(form.get("token") or request.query_params.get("token", ""))
         held = world.state.refresh_tokens.get(value) or world.state.access_tokens.get(value)
-        if held is not None:
-            revoke(world, held.account, held.client_id)
-        status = 200 if held else 400
         email = held.account if held else None
+        try:
+            await _fail(world, request, email, "oauth.revoke")
+            _end(world, held)
+            status, body = 200, {}
+        except TokenError as error:
+            status, body = error.status, {"error": error.code, "error_description": error.text}
         world.requests.record(at=world.clock.now(), account=email, operation="oauth.revoke", status=status)
-        problem = {"error": "invalid_token", "error_description": "Token expired or revoked"}
-        return JSONResponse({} if held else problem, status)
+        return JSONResponse(body, status)
 
     return routes
+
+
+def _end(world: World, held: AccessToken | RefreshToken | None) -> None:
+    """End the grant of a token. Raises TokenError 400."""
+    if held is None:
+        raise TokenError(400, "invalid_token", "Token expired or revoked")
+    revoke(world, held.account, held.client_id)
 
 
 def _grant(world: World, identity: Identity, form: dict[str, str]) -> dict[str, Any]:
@@ -92,10 +101,10 @@ def _owner(world: World, form: dict[str, str]) -> str | None:
     return held.account if held else None
 
 
-async def _fail(world: World, request: Request, email: str | None) -> None:
-    if slow := world.faults.draw("latency", account=email, operation="oauth.token"):
+async def _fail(world: World, request: Request, email: str | None, operation: str) -> None:
+    if slow := world.faults.draw("latency", account=email, operation=operation):
         await hold(request, slow.seconds)
-    if fault := world.faults.draw("error", account=email, operation="oauth.token"):
+    if fault := world.faults.draw("error", account=email, operation=operation):
         code = fault.reason or ("internal_failure" if fault.status >= 500 else "invalid_grant")
         raise TokenError(fault.status, code, EXPIRED if code == "invalid_grant" else "Backend Error")
 
