@@ -26,7 +26,7 @@ from contracts.values.ids import new_meeting_uuid, new_participant_uuid, uuid7_h
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.times import Schedule
 
-NOON = datetime(2027, 6, 1, 12, tzinfo=UTC)
+NOON = datetime(2038, 6, 1, 12, tzinfo=UTC)
 
 
 def content(
@@ -50,8 +50,8 @@ def meeting_state(**changes: Any) -> MeetingState:
         "meeting_uuid": new_meeting_uuid(),
         "tenant_uuid": "T1",
         "title": "Review",
-        "start_date_time": "2027-06-01T10:00:00",
-        "end_date_time": "2027-06-01T11:00:00",
+        "start_date_time": "2038-06-01T10:00:00",
+        "end_date_time": "2038-06-01T11:00:00",
         "timezone": "UTC",
         "all_day": False,
         "location_type": LocationType.ONLINE,

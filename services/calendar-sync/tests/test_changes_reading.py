@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 Json = dict[str, Any]
 ACCESS = CalendarAccess("token", "primary")
-WINDOW = Window(datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC))
+WINDOW = Window(datetime(2038, 1, 1, tzinfo=UTC), datetime(2038, 7, 1, tzinfo=UTC))
 
 
 class Answering:
@@ -43,9 +43,9 @@ GOOGLE: Json = {
     "location": "Café",
     "iCalUID": "u1",
     "recurringEventId": "s1",
-    "originalStartTime": {"dateTime": "2027-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
-    "start": {"dateTime": "2027-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
-    "end": {"dateTime": "2027-06-01T11:00:00-04:00", "timeZone": "America/Santiago"},
+    "originalStartTime": {"dateTime": "2038-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
+    "start": {"dateTime": "2038-06-01T10:00:00-04:00", "timeZone": "America/Santiago"},
+    "end": {"dateTime": "2038-06-01T11:00:00-04:00", "timeZone": "America/Santiago"},
     "organizer": {"email": "boss@example.com", "displayName": "Boss"},
     "attendees": [{"email": "a@example.com", "self": True, "responseStatus": "accepted"}],
     "extendedProperties": {"private": {"meetingId": "M1", "deployment": "tests"}},
@@ -57,11 +57,11 @@ GRAPH: Json = {
     "type": "exception",
     "subject": "Lunch",
     "seriesMasterId": "s1",
-    "originalStart": "2027-06-01T14:00:00Z",
+    "originalStart": "2038-06-01T14:00:00Z",
     "originalStartTimeZone": "Pacific SA Standard Time",
     "iCalUId": "u1",
-    "start": {"dateTime": "2027-06-01T14:00:00.0000000", "timeZone": "UTC"},
-    "end": {"dateTime": "2027-06-01T15:00:00.0000000", "timeZone": "UTC"},
+    "start": {"dateTime": "2038-06-01T14:00:00.0000000", "timeZone": "UTC"},
+    "end": {"dateTime": "2038-06-01T15:00:00.0000000", "timeZone": "UTC"},
     "isAllDay": False,
     "location": {"displayName": "Café"},
     "body": {"content": "Words"},
@@ -97,10 +97,10 @@ async def page(changes: EventChangesSource) -> ChangesPage:
 async def test_both_providers_say_the_same_of_the_same_event(changes: Any, event: Json) -> None:
     (seen,) = (await page(changes(event))).found
     assert isinstance(seen, ExternalEvent)
-    assert (seen.ical_uid, seen.original_start) == ("u1", "2027-06-01T14:00:00Z")
+    assert (seen.ical_uid, seen.original_start) == ("u1", "2038-06-01T14:00:00Z")
     assert (seen.content.title, seen.content.location) == ("Lunch", "Café")
     when = seen.content.when
-    assert (when.starts_at, when.zone) == (datetime(2027, 6, 1, 14, tzinfo=UTC), "America/Santiago")
+    assert (when.starts_at, when.zone) == (datetime(2038, 6, 1, 14, tzinfo=UTC), "America/Santiago")
     assert (seen.organizer_email, seen.organizer_name, seen.organized_by_owner) == ("boss@example.com", "Boss", False)
     assert seen.answer.value == "ACCEPTED"
     assert seen.meeting_link is not None
@@ -165,7 +165,7 @@ JUNK = st.one_of(
     st.booleans(),
     st.integers(),
     st.floats(),
-    st.sampled_from(["", "x" * 30_000, "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2027-06-01"]),
+    st.sampled_from(["", "x" * 30_000, "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2038-06-01"]),
     st.text(max_size=5),
     st.lists(st.integers(), max_size=2),
     st.dictionaries(

@@ -24,7 +24,7 @@ def _later(hours: int) -> EventTime:
 
 
 def _times(hours: int) -> dict[str, Any]:
-    start = datetime(2027, 6, 2) + timedelta(hours=hours)  # noqa: DTZ001 wall time
+    start = datetime(2038, 6, 2) + timedelta(hours=hours)  # noqa: DTZ001 wall time
     return {"start_date_time": start, "end_date_time": start + timedelta(hours=1)}
 
 

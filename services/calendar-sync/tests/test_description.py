@@ -102,12 +102,12 @@ def test_any_text_at_all_gives_words(text: str) -> None:
 
 
 def _read_at_google(stored: str) -> str:
-    times = {"start": {"dateTime": "2027-06-01T10:00:00Z"}, "end": {"dateTime": "2027-06-01T11:00:00Z"}}
+    times = {"start": {"dateTime": "2038-06-01T10:00:00Z"}, "end": {"dateTime": "2038-06-01T11:00:00Z"}}
     return google.read_content({"id": "1", "description": stored, **times}).description
 
 
 def _read_at_graph(stored: str, *, kind: str = "html") -> str:
-    times = {"start": {"dateTime": "2027-06-01T10:00:00"}, "end": {"dateTime": "2027-06-01T11:00:00"}}
+    times = {"start": {"dateTime": "2038-06-01T10:00:00"}, "end": {"dateTime": "2038-06-01T11:00:00"}}
     return microsoft.read_content({"id": "1", "body": {"contentType": kind, "content": stored}, **times}).description
 
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 Json = dict[str, Any]
 Answer = TypeVar("Answer")
 ACCESS = CalendarAccess("token", "primary")
-THEN = datetime(2027, 1, 1, tzinfo=UTC)
-WINDOW = Window(THEN, datetime(2027, 7, 1, tzinfo=UTC))
+THEN = datetime(2038, 1, 1, tzinfo=UTC)
+WINDOW = Window(THEN, datetime(2038, 7, 1, tzinfo=UTC))
 UNTIMED = settings(deadline=None)
 
-WHEN = {"dateTime": "2027-06-01T10:00:00-04:00", "timeZone": "America/Santiago"}
+WHEN = {"dateTime": "2038-06-01T10:00:00-04:00", "timeZone": "America/Santiago"}
 GOOGLE: Json = {
     "timeZone": "UTC",
     "nextSyncToken": "cursor",
@@ -39,7 +39,7 @@ GOOGLE: Json = {
             "recurringEventId": "s1",
             "originalStartTime": WHEN,
             "start": WHEN,
-            "end": WHEN | {"dateTime": "2027-06-01T11:00:00-04:00"},
+            "end": WHEN | {"dateTime": "2038-06-01T11:00:00-04:00"},
             "organizer": {"email": "boss@example.com", "displayName": "Boss"},
             "attendees": [{"email": "a@example.com", "self": True, "responseStatus": "accepted"}],
             "extendedProperties": {"private": {"meetingId": "M1", "deployment": "tests"}},
@@ -56,10 +56,10 @@ GRAPH: Json = {
             "type": "exception",
             "subject": "Lunch",
             "seriesMasterId": "s1",
-            "originalStart": "2027-06-01T14:00:00Z",
+            "originalStart": "2038-06-01T14:00:00Z",
             "iCalUId": "u1",
-            "start": {"dateTime": "2027-06-01T14:00:00.0000000", "timeZone": "UTC"},
-            "end": {"dateTime": "2027-06-01T15:00:00.0000000", "timeZone": "UTC"},
+            "start": {"dateTime": "2038-06-01T14:00:00.0000000", "timeZone": "UTC"},
+            "end": {"dateTime": "2038-06-01T15:00:00.0000000", "timeZone": "UTC"},
             "isAllDay": False,
             "location": {"displayName": "Café"},
             "body": {"content": "Words"},
@@ -73,7 +73,7 @@ GRAPH: Json = {
 WATCHED: Json = {"resourceId": "r1", "expiration": "1830000000000"}
 SUBSCRIBED: Json = {
     "id": "s1",
-    "expirationDateTime": "2027-06-01T14:00:00Z",
+    "expirationDateTime": "2038-06-01T14:00:00Z",
     "notificationUrl": "https://hooks.example.com",
 }
 
@@ -87,7 +87,7 @@ JUNK = st.one_of(
     st.floats(),
     st.text(max_size=20),
     st.sampled_from(["", "\0", "x" * 100_000, "9" * 5000, 10**400, DEEP, {}, [], [None] * 1000]),
-    st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2027-02-30", "24:00", "²"]),
+    st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2038-02-30", "24:00", "²"]),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
 )
 GONE = object()
@@ -205,7 +205,7 @@ async def test_graph_may_list_anything_as_subscriptions(answer: Json) -> None:
 @example("²")
 @example("9" * 400)
 @example("Mon, 01 Jan 99999999 00:00:00 GMT")
-@example("Mon, 01 Jan 2027 00:00:00 -0000")
+@example("Mon, 01 Jan 2038 00:00:00 -0000")
 def test_any_retry_after_is_a_wait_or_none(name: str, value: str) -> None:
     wait = retry_after({name: value})
     assert wait is None or 0 <= wait <= 86_400

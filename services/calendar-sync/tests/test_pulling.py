@@ -128,7 +128,7 @@ def weekly(series: str, number: int = 3, *, shifted: float = 0) -> list[External
             title=f"Week {week}",
             days=1 + 7 * week + shifted,
             series_id=series,
-            original_start=f"2027-06-0{week + 1}T10:00:00Z",
+            original_start=f"2038-06-0{week + 1}T10:00:00Z",
             marked_meeting="M1",
         )
         for week in range(number)
@@ -324,7 +324,7 @@ async def test_an_event_that_becomes_another_meeting_leaves_the_earlier_one(read
 
 
 async def test_the_instances_of_a_series_are_meetings_of_their_own(reader: Reader) -> None:
-    starts = ["2027-01-01T10:00:00Z", "2027-01-08T10:00:00Z"]
+    starts = ["2038-01-01T10:00:00Z", "2038-01-08T10:00:00Z"]
     reader.calendar.put(*(seen(one, ical_uid="series@example.com", original_start=one) for one in starts))
     await reader.pull()
     assert len({one.meeting_uuid for one in reader.said()}) == 2

@@ -13,7 +13,7 @@ from tests.support.outward import Desk
 
 _WEEKLY = {
     "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["tuesday"], "firstDayOfWeek": "sunday"},
-    "range": {"type": "numbered", "startDate": "2027-06-01", "numberOfOccurrences": 3},
+    "range": {"type": "numbered", "startDate": "2038-06-01", "numberOfOccurrences": 3},
 }
 
 
@@ -82,7 +82,7 @@ async def test_the_meeting_follows_its_own_instance_and_no_other(google_office: 
     first, second, _ = hand.instances(series)
     hand.edit(second["id"], summary="Another one")
     assert await looked(desk) is None
-    moved = {"dateTime": "2027-06-01T15:00:00Z"}, {"dateTime": "2027-06-01T16:00:00Z"}
+    moved = {"dateTime": "2038-06-01T15:00:00Z"}, {"dateTime": "2038-06-01T16:00:00Z"}
     hand.edit(first["id"], start=moved[0], end=moved[1])
     change = await looked(desk)
     assert isinstance(change, MirroredEventChanged)
@@ -94,7 +94,7 @@ async def test_the_meeting_follows_a_series_that_is_moved(google_office: Office)
     desk, series = await made_recurring(google_office)
     await looked(desk)
     hand = Hand(google_office)
-    start, end = {"dateTime": "2027-06-02T10:00:00Z"}, {"dateTime": "2027-06-02T11:00:00Z"}
+    start, end = {"dateTime": "2038-06-02T10:00:00Z"}, {"dateTime": "2038-06-02T11:00:00Z"}
     hand.edit(series, start=start | {"timeZone": "UTC"}, end=end | {"timeZone": "UTC"})
     change = await looked(desk)
     assert isinstance(change, MirroredEventChanged)
@@ -125,7 +125,7 @@ async def test_a_series_is_found_whoever_comes_first(office: Office, look: bool)
     desk, series = await made_recurring(office)
     if look:
         await looked(desk)
-    desk.want(start_date_time="2027-06-01T12:00:00", end_date_time="2027-06-01T13:00:00")
+    desk.want(start_date_time="2038-06-01T12:00:00", end_date_time="2038-06-01T13:00:00")
     await desk.settle()
     assert own(desk).event_id != series
     base = own(desk).base

@@ -165,30 +165,30 @@ async def test_what_is_told_stays_while_the_answer_is_awaited(office: Office) ->
 
 async def test_a_moved_copy_is_told_by_wall_clock(office: Office) -> None:
     desk = await settled(office, timezone="America/Santiago")
-    office.move("2027-06-03T09:00:00", "2027-06-03T10:30:00", "Europe/Berlin")
+    office.move("2038-06-03T09:00:00", "2038-06-03T10:30:00", "Europe/Berlin")
     change = await changed(desk)
     zone = "Europe/Berlin" if office.outside.name == "google" else "America/Santiago"  # Graph is read in UTC
     assert change.timezone == zone
     assert change.start_date_time is not None
     assert change.end_date_time is not None
     schedule = Schedule(change.start_date_time, change.end_date_time, zone)
-    assert schedule.starts_at == datetime(2027, 6, 3, 7, tzinfo=UTC)
-    assert schedule.ends_at == datetime(2027, 6, 3, 8, 30, tzinfo=UTC)
+    assert schedule.starts_at == datetime(2038, 6, 3, 7, tzinfo=UTC)
+    assert schedule.ends_at == datetime(2038, 6, 3, 8, 30, tzinfo=UTC)
 
 
 async def test_a_copy_made_all_day_is_told_by_its_days(office: Office) -> None:
     desk = await settled(office, timezone="America/Santiago")
     if office.outside.name == "google":
-        days = {"start": {"date": "2027-06-03", "dateTime": None}, "end": {"date": "2027-06-05", "dateTime": None}}
+        days = {"start": {"date": "2038-06-03", "dateTime": None}, "end": {"date": "2038-06-05", "dateTime": None}}
         office.by_hand("PATCH", days)
     else:
-        times = {"start": "2027-06-03T00:00:00", "end": "2027-06-05T00:00:00"}
+        times = {"start": "2038-06-03T00:00:00", "end": "2038-06-05T00:00:00"}
         days = {name: {"dateTime": time, "timeZone": "UTC"} for name, time in times.items()}
         office.by_hand("PATCH", {"isAllDay": True} | days)
     change = await changed(desk)
     assert (change.all_day, change.timezone) == (True, None)
-    assert change.start_date_time == datetime(2027, 6, 3)  # noqa: DTZ001 a wall time
-    assert change.end_date_time == datetime(2027, 6, 5)  # noqa: DTZ001
+    assert change.start_date_time == datetime(2038, 6, 3)  # noqa: DTZ001 a wall time
+    assert change.end_date_time == datetime(2038, 6, 5)  # noqa: DTZ001
 
 
 def told_of(**now: Any) -> MirroredEventChanged | None:
@@ -209,7 +209,7 @@ def told_of(**now: Any) -> MirroredEventChanged | None:
 
 
 def test_an_hour_that_the_wall_clock_repeats_is_told_in_utc() -> None:
-    second_two_thirty = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    second_two_thirty = datetime(2038, 10, 31, 1, 30, tzinfo=UTC)
     change = told_of(starts_at=second_two_thirty, ends_at=second_two_thirty + timedelta(hours=1), zone="Europe/Berlin")
     assert change is not None
     assert (change.start_date_time, change.timezone) == (second_two_thirty.replace(tzinfo=None), "UTC")
@@ -219,7 +219,7 @@ def test_an_hour_that_the_wall_clock_repeats_is_told_in_utc() -> None:
 def test_a_zone_that_is_none_is_told_as_the_meetings(zone: str) -> None:
     change = told_of(starts_at=NOON, ends_at=NOON + timedelta(hours=1), zone=zone)
     assert change is not None
-    assert (change.start_date_time, change.timezone) == (datetime(2027, 6, 1, 14), "Europe/Berlin")  # noqa: DTZ001
+    assert (change.start_date_time, change.timezone) == (datetime(2038, 6, 1, 14), "Europe/Berlin")  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("all_day", [True, False])
@@ -241,10 +241,10 @@ def test_a_time_that_no_meeting_can_have_is_not_told(start: datetime, end: datet
 
 async def test_a_time_that_no_meeting_can_have_is_put_right_at_once(office: Office) -> None:
     desk = await settled(office)
-    office.move("2027-06-03T09:00:00", "2029-06-03T09:00:00", "UTC")
+    office.move("2038-06-03T09:00:00", "2040-06-03T09:00:00", "UTC")
     assert await looked(desk) is None
     (shown,) = office.shown()
-    assert (shown.start, shown.end) == ("2027-06-01T10:00:00+00:00", "2027-06-01T11:00:00+00:00")
+    assert (shown.start, shown.end) == ("2038-06-01T10:00:00+00:00", "2038-06-01T11:00:00+00:00")
 
 
 # --- words ------------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ async def test_a_removed_copy_of_what_is_over_is_not_made_anew(office: Office) -
     told = (await desk.settle()).told
     assert told is not None
     assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
-    desk.want(start_date_time="2027-06-01T10:00:00", end_date_time="2027-06-01T11:00:00")
+    desk.want(start_date_time="2038-06-01T10:00:00", end_date_time="2038-06-01T11:00:00")
     await desk.settle()
     assert office.titles() == ["Review"], "it is ahead again"
 

@@ -108,7 +108,7 @@ class AtGoogle:
         return channel.channel_id
 
     def change(self) -> None:
-        day = {"dateTime": "2027-06-01T10:00:00Z"}, {"dateTime": "2027-06-01T11:00:00Z"}
+        day = {"dateTime": "2038-06-01T10:00:00Z"}, {"dateTime": "2038-06-01T11:00:00Z"}
         body = {"summary": "New", "start": day[0], "end": day[1]}
         self._google.control("POST", f"accounts/{self.email}/events", body)
 
@@ -147,7 +147,7 @@ class AtMicrosoft:
         return channel.remote_id
 
     def change(self) -> None:
-        times = [{"dateTime": f"2027-06-01T{hour}:00:00", "timeZone": "UTC"} for hour in (10, 11)]
+        times = [{"dateTime": f"2038-06-01T{hour}:00:00", "timeZone": "UTC"} for hour in (10, 11)]
         event = {"subject": "New", "start": times[0], "end": times[1]}
         self._microsoft.control("POST", f"accounts/{self.email}/events", {"event": event})
 

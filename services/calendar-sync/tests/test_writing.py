@@ -26,12 +26,12 @@ async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:
     (shown,) = office.shown()
     assert (shown.meeting_uuid, shown.title) == (desk.link.meeting_uuid, "Review")
 
-    desk.want(title="Moved", start_date_time="2027-06-02T10:00:00", end_date_time="2027-06-02T12:00:00")
+    desk.want(title="Moved", start_date_time="2038-06-02T10:00:00", end_date_time="2038-06-02T12:00:00")
     told = (await desk.settle()).told
     assert told is not None
     assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.UPDATE)
     assert office.shown() == [
-        replace(shown, title="Moved", start="2027-06-02T10:00:00+00:00", end="2027-06-02T12:00:00+00:00")
+        replace(shown, title="Moved", start="2038-06-02T10:00:00+00:00", end="2038-06-02T12:00:00+00:00")
     ]
 
     desk.want(status=MeetingStatus.CANCELED)
@@ -65,7 +65,7 @@ async def test_a_meeting_becomes_all_day_and_timed_again(office: Office, all_day
     desk.want(all_day=all_day)
     await desk.settle()
     (shown,) = office.shown()
-    expected = ("2027-06-01", "2027-06-02") if all_day else ("2027-06-01T14:00:00+00:00", "2027-06-01T15:00:00+00:00")
+    expected = ("2038-06-01", "2038-06-02") if all_day else ("2038-06-01T14:00:00+00:00", "2038-06-01T15:00:00+00:00")
     assert (shown.start, shown.end) == expected
 
 
@@ -259,7 +259,7 @@ async def test_a_zone_that_google_refuses_is_written_as_the_same_instants(google
     desk.want(timezone="America/Coyhaique", meeting_information="More")
     await desk.settle()
     assert google_office.event()["start"] == before["start"]
-    google_office.move("2027-06-02T12:00:00", "2027-06-02T13:00:00", "UTC")
+    google_office.move("2038-06-02T12:00:00", "2038-06-02T13:00:00", "UTC")
     desk.look()
     change = (await desk.attempt()).change
     assert isinstance(change, MirroredEventChanged)
