@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from localrun.kafka import running_apache_kafka, running_tansu
 from localrun.mongodb import running_mongod
 from localrun.platform import Platform
@@ -18,6 +19,10 @@ from localrun.problem import LocalRunError
 
 from tests.support.containers import running_kafka_container, running_mongodb_container
 from tests.support.crowd import NO_MAILBOX_LIMIT
+
+# Property tests try the same cases every time and are not timed: a test must not fail because a machine is busy.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
