@@ -1,7 +1,8 @@
 """What a service says about settings that it cannot use."""
 
 import pytest
-from chassis.settings import KafkaSettings, ServiceSettings
+from chassis.kafka.settings import KafkaSettings
+from chassis.settings import ServiceSettings
 from pydantic import SecretStr, ValidationError, field_validator
 
 

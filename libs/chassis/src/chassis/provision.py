@@ -8,7 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from contracts.transport.topics import Topic, all_topics
 
-from chassis.settings import KafkaSettings
+from chassis.kafka.connection import connection_options
+from chassis.kafka.settings import KafkaSettings
 from chassis.telemetry.logs import configure_logging
 
 log = structlog.get_logger()
@@ -26,7 +27,7 @@ async def provision(settings: ProvisioningSettings) -> None:
     Raises:
         aiokafka.errors.KafkaError: a topic could not be created.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     try:
         existing = set(await admin.list_topics())

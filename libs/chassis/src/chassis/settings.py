@@ -2,46 +2,14 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
 
 from chassis.demo_secrets import is_demo_secret
-
-
-class KafkaSettings(BaseSettings):
-    """How to reach Kafka."""
-
-    kafka_bootstrap_servers: str = Field(
-        default="localhost:9092",
-        description="`host:port`, comma-separated. One that answers is enough: it names the other brokers",
-    )
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _names_a_server(cls, servers: str) -> str:
-        if not _split(servers):
-            raise ValueError("names no server")
-        return servers
-
-    @property
-    def bootstrap_servers(self) -> list[str]:
-        """The servers one by one, as every Kafka client takes them. FastStream takes a string for one single server."""
-        return _split(self.kafka_bootstrap_servers)
-
-
-def _split(servers: str) -> list[str]:
-    return [server for part in servers.split(",") if (server := part.strip())]
+from chassis.kafka.settings import KafkaSettings
 
 
 class ServiceSettings(KafkaSettings):
     """Where a service listens and whom it talks to. Durations are in seconds unless the name says otherwise."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="ignore",
-        env_ignore_empty=True,
-        hide_input_in_errors=True,  # a wrong secret is no less a secret
-    )
 
     service_name: str = Field(description="how the service calls itself on the bus and in logs")
     http_host: str = Field(default="127.0.0.1", description="the address to listen on")

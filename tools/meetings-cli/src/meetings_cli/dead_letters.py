@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
+from chassis.kafka.connection import connection_options
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.records import OutgoingRecord, Record
 from contracts.transport.envelope import Headers
@@ -145,7 +146,7 @@ class DeadLetterBox:
 async def open_dead_letter_box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
     """The box of the broker in ``settings``. Raises KafkaError or TimeoutError when that cannot be reached."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
+        **connection_options(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         request_timeout_ms=int(_READ_TIMEOUT * 1000),

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
+from chassis.kafka.connection import connection_options
 from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
 from pydantic import BaseModel
 
@@ -46,11 +47,10 @@ async def ask_lags(settings: Settings) -> list[Lag]:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
-    bootstrap = settings.bootstrap_servers
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(TIMEOUT * 1000))
+    admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=int(TIMEOUT * 1000))
     try:
         await admin.start()
-        async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False) as consumer:
+        async with AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False) as consumer:
             yield admin, consumer
     finally:
         await admin.close()

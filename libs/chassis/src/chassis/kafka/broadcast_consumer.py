@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from contracts.transport.topics import Topic
 
+from chassis.kafka.connection import connection_options
 from chassis.kafka.dead_letters import DeadLetters
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import ReceivedMessage, decode
@@ -41,7 +42,7 @@ class BroadcastConsumer:
         self._failed: str | None = "not started"
         self._consumer = AIOKafkaConsumer(
             topic.name,
-            bootstrap_servers=settings.bootstrap_servers,
+            **connection_options(settings),
             client_id=settings.service_name,
             group_id=None,
             auto_offset_reset="earliest" if replay else "latest",

@@ -28,6 +28,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
 
 from chassis.backoff import backoff
+from chassis.kafka.connection import faststream_options
 from chassis.kafka.dead_letters import DeadLetters
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import ReceivedMessage, Record, UnknownTypeError, decode, encode, envelope_for
@@ -67,7 +68,7 @@ class Consumer:
         self._in_hand: dict[TopicPartition, int] = {}
         self._handled_before: dict[TopicPartition, int] = {}
         self._broker = KafkaBroker(
-            settings.bootstrap_servers,
+            **faststream_options(settings),
             client_id=settings.service_name,
             graceful_timeout=settings.drain_timeout / 2,
             allow_auto_create_topics=False,

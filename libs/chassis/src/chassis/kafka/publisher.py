@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, KafkaTimeoutError, NodeNotReadyError
 from aiokafka.protocol.produce import ProduceRequest
 
+from chassis.kafka.connection import connection_options
 from chassis.kafka.records import OutgoingRecord
 from chassis.settings import ServiceSettings
 from chassis.tasks import all_of
@@ -114,7 +115,7 @@ async def open_publisher(settings: ServiceSettings, *, request_timeout: float = 
     without it, since aiokafka keeps one batch per partition in flight.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
+        **connection_options(settings),
         client_id=settings.service_name,
         acks="all",
         enable_idempotence=False,

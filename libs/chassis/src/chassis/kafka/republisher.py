@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from contracts.transport.topics import Topic
 from pymongo.errors import PyMongoError
 
+from chassis.kafka.connection import connection_options
 from chassis.mongo.database import Collection
 from chassis.settings import ServiceSettings
 from chassis.tasks import stop
@@ -44,7 +45,7 @@ class Republisher:
         self._topics = topics
         self._interval = interval
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers, client_id=settings.service_name, group_id=None
+            **connection_options(settings), client_id=settings.service_name, group_id=None
         )
 
     @asynccontextmanager
