@@ -84,6 +84,10 @@ profile: setup  ## where a create and a get spend CPU time: make profile ARGS="-
 audit: setup  ## known vulnerabilities of the locked dependencies; fails when they cannot be looked up
 	@$(BIN)/uv tool run --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock
 
+.PHONY: acls
+acls: setup  ## the broker's ACLs as kafka-acls commands; another service's: ARGS="--subscriber NAME"; created: ARGS=--apply
+	@$(BIN)/python -m chassis.acls $(ARGS)
+
 .PHONY: schemas docs release-contracts
 schemas: setup  ## golden schemas and samples of today's contracts; then look at the difference
 	@$(BIN)/python -m docgen schemas

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,26 +85,40 @@ def apache_kafka(data_dir: Path, port: int, *, log: Path, detours: Mapping[int, 
     The controller's port is nobody's business but the node's: a free one is taken each time.
     Raises `LocalRunError` when Java 17, Maven or the jars are missing.
     """
-    java = [_java(), "-Xmx512m", *_LOG_WITH_TIME, "-cp", f"{_jars()}/*"]
-    data_dir.mkdir(parents=True, exist_ok=True)
-    properties, storage, controller = data_dir / "server.properties", data_dir / "log", free_port()
     more = {f"DETOUR{number}": ports for number, ports in enumerate((detours or {}).items())}
+    controller = free_port()
     listeners = ["PLAINTEXT", "CONTROLLER", *more]
     own = "".join(f",{name}://{bootstrap(listening)}" for name, (listening, _) in more.items())
     told = "".join(f",{name}://{bootstrap(advertised)}" for name, (_, advertised) in more.items())
-    properties.write_text(
-        f"""{(_KAFKA_FILES / "server.properties").read_text()}
-listeners=PLAINTEXT://{bootstrap(port)},CONTROLLER://127.0.0.1:{controller}{own}
+    properties = f"""
+listeners=PLAINTEXT://{bootstrap(port)},CONTROLLER://{bootstrap(controller)}{own}
 advertised.listeners=PLAINTEXT://{bootstrap(port)}{told}
 listener.security.protocol.map={",".join(f"{name}:PLAINTEXT" for name in listeners)}
-controller.quorum.voters=1@127.0.0.1:{controller}
+"""
+    return kafka_node(data_dir, properties, port=port, controller=controller, log=log)
+
+
+def kafka_node(
+    data_dir: Path, more_properties: str, *, port: int, controller: int, log: Path, format_options: Sequence[str] = ()
+) -> Process:
+    """A node whose listeners are among `more_properties`; `port`: of the one that says that it is ready.
+
+    `format_options`: for the tool that formats the storage. Raises `LocalRunError` as `apache_kafka`.
+    """
+    java = [_java(), "-Xmx512m", *_LOG_WITH_TIME, "-cp", f"{_jars()}/*"]
+    data_dir.mkdir(parents=True, exist_ok=True)
+    properties, storage = data_dir / "server.properties", data_dir / "log"
+    properties.write_text(
+        f"""{(_KAFKA_FILES / "server.properties").read_text()}
+{more_properties}
+controller.quorum.voters=1@{bootstrap(controller)}
 log.dirs={storage}
 """
     )
     if not (storage / "meta.properties").exists():
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = "kafka.tools.StorageTool"
-        _run([*java, tool, "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", str(properties)])
+        tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "--config", str(properties)]
+        _run([*tool, f"--cluster-id={cluster_id}", *format_options])
     return Process("kafka", [*java, "kafka.Kafka", str(properties)], log=log, ready=lambda: accepts_connections(port))
 
 

@@ -28,7 +28,7 @@ class Topic:
             name=f"{self.name}.{group}.dlt",
             purpose=f"Records of `{self.name}` that `{group}` could not handle, as they came, with the error.",
             key=self.key,
-            writer=(group, "operators"),
+            writer=(group, OPERATORS),
             readers=(),
             partitions=1,
             retention=timedelta(days=30),
@@ -40,6 +40,8 @@ MEETING_CORE = "meeting-core"
 INVITATIONS = "invitations"
 CALENDAR_SYNC = "calendar-sync"
 WEBHOOK_INGEST = "webhook-ingest"
+OPERATORS = "operators"
+"""People, by the command line `meetings`."""
 
 MEETING_COMMANDS = Topic(
     name="meetings.commands",
@@ -124,7 +126,7 @@ def retry_topic(group: str) -> Topic:
         name=f"{group}.retry",
         purpose=f"Dead letters that `{group}` is to handle again.",
         key="as first published",
-        writer=("operators",),
+        writer=(OPERATORS,),
         readers=(group,),
         partitions=1,
         retention=timedelta(days=7),
