@@ -89,13 +89,22 @@ async def _measure(settings: Settings, *, mails: int, rounds: int) -> tuple[list
     return results, _composing(composer, mails)
 
 
+class NoPasswords:
+    """Meetings that need none."""
+
+    async def password_of(self, _guest: Guest) -> str | None:
+        return None
+
+
 async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
     """From the events until every delivery is marked and told."""
     async with open_database(settings) as database, smtp_mailer(settings).opened() as mailer:
         guests = database.collection(f"guests-{uuid7_hex()}")
         await guests.create_indexes(INDEXES)
         outbox = Outbox(guests, publisher, grace=60)
-        delivery = MailDelivery(mail_composer(settings), mailer, retry_policy(settings), mailbox_limit(settings))
+        delivery = MailDelivery(
+            mail_composer(settings), mailer, retry_policy(settings), mailbox_limit(settings), NoPasswords()
+        )
         workers = delivery_workers(settings, guests, outbox, delivery)
         projector = GuestProjector(GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
         batch = _events(mails)

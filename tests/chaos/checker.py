@@ -22,7 +22,7 @@ from tests.chaos.history import History, Json, Operation, Outcome
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.outside import Outside, Shown, expected
 
-_UNSEEN_BY_GUESTS = {"internalNotes", "meetingPassword", "participants"}
+_UNSEEN_BY_GUESTS = {"internalNotes", "participants"}
 _CREATED, _UPDATED = "meetings.meeting.created.v1", "meetings.meeting.updated.v1"
 _CANCELED, _HIDDEN = "meetings.meeting.canceled.v1", "meetings.meeting.removed-from-calendar.v1"
 _RESPONDED, _RESENT = "meetings.participant.responded.v1", "meetings.invitation.resent.v1"

@@ -1,11 +1,13 @@
 """What guests are mailed over a meeting's life, through the running platform and real SMTP."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from contracts.transport.topics import GATEWAY_REPLIES, MEETING_COMMANDS, TOPICS
 from contracts.values.ids import uuid7_hex
 from icalendar import Calendar
 from localrun.platform import Platform
@@ -13,7 +15,7 @@ from localrun.platform import Platform
 from tests.support.callers import Caller, Json, done, path_of
 from tests.support.inbox import Inbox
 from tests.support.mails import CalendarProgram, event_of
-from tests.support.topics import TopicLog
+from tests.support.topics import TopicLog, recording
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -270,3 +272,40 @@ async def test_a_reply_of_the_guests_mail_program_is_their_answer(valentina: Cal
                 return (one["rsvpStatus"], one["deliveryFailureCode"]) == expected
 
             await until(seen, what=f"{expected} after {action}")
+
+
+async def test_the_passcode_is_in_mails_and_behind_the_link_and_on_no_topic_or_log(
+    platform: Platform, valentina: Caller, sink: str
+) -> None:
+    first, second = (f"passcode {uuid7_hex()}" for _ in range(2))
+    [guest] = guests("passcode")
+    topics = [topic.name for topic in TOPICS if topic not in (MEETING_COMMANDS, GATEWAY_REPLIES)]
+    async with recording(platform.addresses.kafka, *topics) as log:
+        link = "https://meet.example.com/x"
+        meeting = await valentina.creates(meetingPassword=first, meetingLink=link, externalAttendees=[guest], **TIME)
+        inbox = Inbox(sink, guest["email"])
+        [invitation] = await inbox.mails(1)
+        assert first in invitation["text"]
+        assert first in invitation["html"]
+        assert f"Passcode: {first}" in str(event_of(invitation["calendar"].encode())["DESCRIPTION"])
+        await valentina.changes(meeting, meetingPassword=second)
+        update = (await inbox.mails(2))[1]
+        assert second in update["text"]
+        assert first not in update["text"]
+        answer_links = re.findall(r"https?://[^\s\"<>]+status=ACCEPTED", update["text"])
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            proved = await browser.get(answer_links[0])
+            bare = await browser.get(answer_links[0].partition("?")[0], params={"status": "ACCEPTED"})
+        assert second in proved.text
+        assert link in proved.text
+        assert f"Answer for {guest['name']}" in proved.text
+        assert second not in bare.text
+        await valentina.cancels(meeting)
+        canceled = (await inbox.mails(3))[2]
+        assert "passcode " not in canceled["text"]
+        await log.first(lambda record: _is(record, "meetings.meeting.canceled.v1", meeting), what="the cancellation")
+        said = b"".join(record.value or b"" for record in log.records)
+        assert not any(passcode.encode() in said for passcode in (first, second))
+    for service in ("api-gateway", "meeting-core", "invitations", "calendar-sync"):
+        text = (platform.state_dir / "logs" / f"{service}.log").read_text(errors="replace")
+        assert not any(passcode in text for passcode in (first, second))

@@ -20,9 +20,25 @@ from invitations.domain.guest import Failure, Guest
 
 from tests.support.commands import cancel, create
 from tests.support.guests import JANE, Guestbook, guest, jane
+from tests.support.mails import ReadMail
 
 UNLIMITED = RateLimiter(0)
 RETRY_POLICY = RetryPolicy(initial_delay=4, max_delay=60, give_up_after=timedelta(hours=1))
+
+
+class StandInPasswords:
+    """Knows one password, or raises what it was given."""
+
+    def __init__(self, known: str | Exception | None = None) -> None:
+        self.known = known
+
+    async def password_of(self, _guest: Guest) -> str | None:
+        if isinstance(self.known, Exception):
+            raise self.known
+        return self.known
+
+
+NO_PASSWORDS = StandInPasswords()
 
 
 class StandInMailer:
@@ -38,13 +54,17 @@ class StandInMailer:
         self.sent.append(mail)
 
 
+def delivery_by(composer: MailComposer, mailer: StandInMailer) -> MailDelivery:
+    return MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, NO_PASSWORDS)
+
+
 def asked(minutes_ago: float) -> Guest:
     return guest().model_copy(update={"requested_at": utc_now() - timedelta(minutes=minutes_ago)})
 
 
 async def test_what_was_taken_is_told(composer: MailComposer) -> None:
     mailer, to = StandInMailer(), guest()
-    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(to, number=1)
+    outcome = await delivery_by(composer, mailer).deliver(to, number=1)
     assert isinstance(outcome, Delivered)
     [mail] = mailer.sent
     told = outcome.mail
@@ -56,22 +76,20 @@ async def test_what_was_taken_is_told(composer: MailComposer) -> None:
 async def test_who_is_owed_nothing_is_not_mailed(composer: MailComposer) -> None:
     mailer = StandInMailer()
     nothing = Guestbook(create(jane()), cancel()).of(JANE)
-    assert await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(nothing, number=1) is None
+    assert await delivery_by(composer, mailer).deliver(nothing, number=1) is None
     assert mailer.sent == []
 
 
 async def test_a_refusal_for_good_is_a_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(UndeliverableError(DeliveryFailureCode.MAIL_REJECTED, "554 No"))
-    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(guest(), number=1)
+    outcome = await delivery_by(composer, mailer).deliver(guest(), number=1)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.MAIL_REJECTED, "554 No")
 
 
 async def test_what_is_no_address_is_a_failure_without_asking_the_server(composer: MailComposer) -> None:
     mailer = StandInMailer()
-    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(
-        guest(person={"email": "nobody"}), number=1
-    )
+    outcome = await delivery_by(composer, mailer).deliver(guest(person={"email": "nobody"}), number=1)
     assert isinstance(outcome, Failure)
     assert outcome.code is DeliveryFailureCode.ADDRESS_REJECTED
     assert mailer.sent == []
@@ -82,9 +100,7 @@ async def test_a_deferral_is_tried_again_with_growing_pauses(
     composer: MailComposer, number: int, least: float, most: float
 ) -> None:
     mailer = StandInMailer(DeferredError("451 Later", may_have_been_sent=True))
-    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(
-        asked(minutes_ago=59), number=number
-    )
+    outcome = await delivery_by(composer, mailer).deliver(asked(minutes_ago=59), number=number)
     assert isinstance(outcome, Deferred)
     assert least <= outcome.retry_in <= most
     assert outcome.may_have_been_sent
@@ -92,7 +108,7 @@ async def test_a_deferral_is_tried_again_with_growing_pauses(
 
 async def test_patience_ends(composer: MailComposer) -> None:
     mailer = StandInMailer(DeferredError("451 Later"))
-    outcome = await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(asked(minutes_ago=61), number=9)
+    outcome = await delivery_by(composer, mailer).deliver(asked(minutes_ago=61), number=9)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.reason) == (DeliveryFailureCode.UNREACHABLE, "451 Later")
 
@@ -100,11 +116,11 @@ async def test_patience_ends(composer: MailComposer) -> None:
 async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) -> None:
     mailer = StandInMailer(ConnectionRefusedError())
     with pytest.raises(ConnectionRefusedError):
-        await MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED).deliver(asked(minutes_ago=600), number=1)
+        await delivery_by(composer, mailer).deliver(asked(minutes_ago=600), number=1)
 
 
 def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> MailDelivery:
-    return MailDelivery(composer, mailer, RETRY_POLICY, RateLimiter(mails, window=3600))
+    return MailDelivery(composer, mailer, RETRY_POLICY, RateLimiter(mails, window=3600), NO_PASSWORDS)
 
 
 async def test_a_mailbox_gets_so_many_mails_whatever_its_addresses_and_the_rest_waits(composer: MailComposer) -> None:
@@ -132,3 +148,28 @@ async def test_a_cancellation_is_never_held_back_and_waiting_for_the_mailbox_nev
     assert isinstance(await delivery.deliver(asked(minutes_ago=600), number=99), Deferred)
     assert invited.pending_mail() is None
     assert isinstance(await delivery.deliver(book.of(JANE), number=1), Delivered)
+
+
+async def test_mails_have_the_passcode_and_cancellations_do_not(composer: MailComposer) -> None:
+    mailer = StandInMailer()
+    delivery = MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, StandInPasswords("open sesame"))
+    book = Guestbook(create(jane()))
+    await delivery.deliver(book.of(JANE), number=1)
+    book.tell()
+    book.hear(cancel())
+    await delivery.deliver(book.of(JANE), number=1)
+    invitation, cancellation = (ReadMail.of(mail.content) for mail in mailer.sent)
+    for content_type in ("text/plain", "text/html"):
+        assert "open sesame" in invitation.text(content_type)
+        assert "open sesame" not in cancellation.text(content_type)
+    assert "Passcode: open sesame" in str(invitation.event["DESCRIPTION"])
+    assert b"open sesame" not in cancellation.calendar
+
+
+async def test_a_mail_whose_passcode_cannot_be_had_waits_for_it(composer: MailComposer) -> None:
+    mailer = StandInMailer()
+    passwords = StandInPasswords(DeferredError("meeting-core is away"))
+    delivery = MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, passwords)
+    outcome = await delivery.deliver(asked(minutes_ago=0), number=1)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.may_have_been_sent, mailer.sent) == (False, [])

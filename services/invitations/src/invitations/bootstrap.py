@@ -6,6 +6,7 @@ from datetime import timedelta
 from email.utils import parseaddr
 
 from chassis.http.app import service_app
+from chassis.http.internal_queries import open_query_client
 from chassis.http.rate_limit import RateLimiter
 from chassis.jobs.queue import JobQueue
 from chassis.jobs.worker_pool import WorkerPool
@@ -26,6 +27,7 @@ from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Mailbox
 from invitations.adapters.mail.translators import load_translators
+from invitations.adapters.passwords import PasswordClient
 from invitations.adapters.replies import ReplyRepository
 from invitations.adapters.smtp import SmtpMailer
 from invitations.application.delivery import MailDelivery, RetryPolicy, UndeliverableError
@@ -56,7 +58,12 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(outbox.swept())
 
             mailer = await started.enter_async_context(smtp_mailer(settings).opened())
-            delivery = MailDelivery(composer, mailer, retry_policy(settings), mailbox_limit(settings))
+            core = await started.enter_async_context(
+                open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
+            )
+            delivery = MailDelivery(
+                composer, mailer, retry_policy(settings), mailbox_limit(settings), PasswordClient(core)
+            )
             workers = delivery_workers(settings, guests, outbox, delivery)
             await started.enter_async_context(workers.running())
 

@@ -71,6 +71,10 @@ class Settings(SmtpSettings, InboundSettings):
         default=None, description="the right side of UIDs and Message-IDs, for ever; default: that of MAIL_FROM"
     )
     default_language: Language = Field(default=Language.ENGLISH, description="of guests whose language is not known")
+    meeting_core_url: str = Field(
+        default="http://127.0.0.1:8091", description="where passwords of meetings are asked for"
+    )
+    query_timeout: float = Field(default=3, gt=0, description="seconds for an answer to that")
     public_base_url: str = Field(description="where guests reach the gateway; no slash at the end")
     rsvp_token_keys: SecretStr = Field(description="shared with the gateway; the first one signs")
     rsvp_link_grace: float = Field(default=7 * 86_400, description="how long after the meeting a link still works")

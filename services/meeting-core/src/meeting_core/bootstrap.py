@@ -13,7 +13,14 @@ from chassis.kafka.publisher import open_publisher
 from chassis.mongo.database import open_database
 from chassis.mongo.outbox import Outbox
 from chassis.telemetry.health import Health
-from contracts.api.queries import CheckAvailability, GetInvitation, GetMeeting, ListCalendar, SearchMeetings
+from contracts.api.queries import (
+    CheckAvailability,
+    GetInvitation,
+    GetMeeting,
+    GetMeetingPassword,
+    ListCalendar,
+    SearchMeetings,
+)
 from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETING_COMMANDS, MEETING_CORE
 from fastapi import FastAPI
 
@@ -73,6 +80,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                     settings,
                     {
                         GetMeeting: queries.get_meeting,
+                        GetMeetingPassword: queries.get_meeting_password,
                         GetInvitation: queries.get_invitation,
                         ListCalendar: listing.list_calendar,
                         SearchMeetings: listing.search,

@@ -74,6 +74,7 @@ class ServiceGraph:
                 ports.invitations,
                 {
                     "MONGODB_URI": self.mongodb,
+                    "MEETING_CORE_URL": url(ports.meeting_core),
                     "SMTP_HOST": "127.0.0.1",
                     "SMTP_PORT": str(ports.mail_smtp),
                     "SMTP_TLS": "none",  # mail goes to the sink, which speaks no TLS

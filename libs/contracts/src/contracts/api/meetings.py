@@ -127,6 +127,12 @@ class ResendInvitation(Contract):
     last_invitation_resent_at: Instant | None = Field(default=None, description="null when skipped")
 
 
+class MeetingPassword(Contract):
+    """The password of one meeting; null when it has none."""
+
+    meeting_password: str | None = None
+
+
 class Invitation(ScheduleFields):
     """A meeting as a guest's RSVP page shows it, with the guest's answer: no more than the page needs."""
 
@@ -134,5 +140,8 @@ class Invitation(ScheduleFields):
     ends_at: Instant
     status: MeetingStatus
     host_name: str | None = None
+    meeting_link: str | None = Field(default=None, description="only behind a link with a valid token")
+    meeting_password: str | None = Field(default=None, description="the same")
+    participant_name: str | None = Field(default=None, description="for whom the page answers")
     language: GuestLanguage = Field(default=None, description="the guest's")
     rsvp_status: RsvpStatus

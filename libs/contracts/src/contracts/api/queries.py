@@ -75,6 +75,21 @@ class CheckAvailability(ActorQuery):
     ends_at: Instant
 
 
+class GetMeetingPassword(InternalQuery):
+    """What participants need to join a meeting; answered with a ``MeetingPassword``.
+
+    Only for services that show it to those who take part. It is in no event, so no topic, dead letter or log has it.
+    """
+
+    name = "get-meeting-password"
+    tenant_uuid: str
+    meeting_uuid: str
+
+    @property
+    def tenant(self) -> str:
+        return self.tenant_uuid
+
+
 class GetInvitation(InternalQuery):
     """What a guest's RSVP page shows to the holder of the link; answered with an ``Invitation``.
 

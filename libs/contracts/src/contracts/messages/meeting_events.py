@@ -12,7 +12,7 @@ from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, Rsv
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.times import Instant
 
-UNSEEN_BY_GUESTS = frozenset({"internalNotes", "meetingPassword", "participants"})
+UNSEEN_BY_GUESTS = frozenset({"internalNotes", "participants"})
 """Wire names of fields whose change mails no guest; of the participants each sees only themselves."""
 
 

@@ -93,7 +93,10 @@ class HostFields(Contract):
 
 
 class MeetingState(HostFields, DescriptionFields, ScheduleFields):
-    """The whole public state of a meeting. Internal notes, the meeting password and RSVP tokens are never in it."""
+    """The whole public state of a meeting. Internal notes, the meeting password and RSVP tokens are never in it.
+
+    Services that show the password ask meeting-core for it (``GetMeetingPassword``).
+    """
 
     meeting_uuid: MeetingUuid
     tenant_uuid: str
@@ -101,6 +104,7 @@ class MeetingState(HostFields, DescriptionFields, ScheduleFields):
     ends_at: Instant
     status: MeetingStatus
     source: MeetingSource
+    has_meeting_password: bool = Field(default=False, description="participants need a password to join")
     ical_sequence: int = Field(description="iCalendar SEQUENCE (RFC 5545 section 3.8.7.4)")
     created_at: Instant
     updated_at: Instant

@@ -44,11 +44,22 @@ class DeferredError(Exception):
         self.may_have_been_sent = may_have_been_sent
 
 
+class Passwords(Protocol):
+    """Knows what participants need to join a meeting; it is in no event."""
+
+    async def password_of(self, guest: Guest) -> str | None:
+        """The password of the guest's meeting, at least as new as what the guest should know.
+
+        Raises:
+            DeferredError: it cannot be had now.
+        """
+
+
 class Composer(Protocol):
     """Writes mails."""
 
-    def compose(self, guest: Guest, kind: MailKind, *, now: datetime) -> Mail:
-        """The mail of this kind for this guest.
+    def compose(self, guest: Guest, kind: MailKind, *, now: datetime, password: str | None = None) -> Mail:
+        """The mail of this kind for this guest; ``password``: to join the meeting.
 
         Raises:
             UndeliverableError: the guest's address is none.
@@ -103,8 +114,16 @@ class RetryPolicy:
 class MailDelivery:
     """Sends the pending mails of guests."""
 
-    def __init__(self, composer: Composer, mailer: Mailer, retry_policy: RetryPolicy, mailboxes: RateLimiter) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        mailer: Mailer,
+        retry_policy: RetryPolicy,
+        mailboxes: RateLimiter,
+        passwords: Passwords,
+    ) -> None:
         """``mailboxes``: how many mails one mailbox may get."""
+        self._passwords = passwords
         self._composer = composer
         self._mailer = mailer
         self._retry_policy = retry_policy
@@ -122,7 +141,8 @@ class MailDelivery:
         if (held_back := self._hold_back(guest, kind, number)) is not None:
             return held_back
         try:
-            mail = self._composer.compose(guest, kind, now=utc_now())
+            password = None if guest.is_over else await self._passwords.password_of(guest)
+            mail = self._composer.compose(guest, kind, now=utc_now(), password=password)
             await self._mailer.send(mail)
         except UndeliverableError as refusal:
             return _failure(guest, kind, refusal.code, refusal.reason)

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from contracts.api.errors import ApiError, ErrorCode
-from contracts.api.queries import GetInvitation, GetMeeting
+from contracts.api.meetings import MeetingPassword
+from contracts.api.queries import GetInvitation, GetMeeting, GetMeetingPassword
 from contracts.messages.replies import Outcome, Reply
 
 from meeting_core.domain.access import require_visible
@@ -33,6 +34,13 @@ class Queries:
         require_visible(meeting, query.actor)
         return Reply(outcome=Outcome.OK, version=meeting.version, data=Viewer(meeting, query.actor).full())
 
+    async def get_meeting_password(self, query: GetMeetingPassword) -> Reply:
+        meeting = await self._meetings.find(query.tenant_uuid, query.meeting_uuid)
+        if meeting is None:
+            raise ApiError(ErrorCode.MEETING_NOT_FOUND)
+        password = MeetingPassword(meeting_password=meeting.content.meeting_password)
+        return Reply(outcome=Outcome.OK, version=meeting.version, data=password)
+
     async def get_invitation(self, query: GetInvitation) -> Reply:
         if query.tenant_uuid is None:
             meeting = await self._meetings.find_anywhere(query.meeting_uuid)
@@ -41,4 +49,5 @@ class Queries:
         if meeting is None:
             raise ApiError(ErrorCode.MEETING_NOT_FOUND)
         participant = meeting.participant(query.participant_uuid)
-        return Reply(outcome=Outcome.OK, version=meeting.version, data=invitation_of(meeting, participant))
+        invitation = invitation_of(meeting, participant, is_proved=query.tenant_uuid is not None)
+        return Reply(outcome=Outcome.OK, version=meeting.version, data=invitation)

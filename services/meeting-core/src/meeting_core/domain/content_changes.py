@@ -12,7 +12,7 @@ from contracts.values.text import sanitize_line, sanitize_text
 from pydantic import BaseModel
 
 _MOVING = frozenset({"start_date_time", "end_date_time", "timezone", "all_day", "location_type", "location_detail"})
-_UNSEEN_BY_GUESTS = frozenset({"internal_notes", "meeting_password"})
+_UNSEEN_BY_GUESTS = frozenset({"internal_notes"})
 
 
 def merge_changes(content: MeetingContent, changes: MeetingChanges) -> MeetingContent:

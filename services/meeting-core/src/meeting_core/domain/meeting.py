@@ -222,6 +222,7 @@ class Meeting(StoredModel):
             ends_at=schedule.ends_at,
             status=self.status,
             source=self.source,
+            has_meeting_password=self.content.meeting_password is not None,
             ical_sequence=self.ical_sequence,
             created_at=self.created_at,
             updated_at=self.updated_at,

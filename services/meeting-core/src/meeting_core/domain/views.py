@@ -130,8 +130,8 @@ class Viewer:
         return {"internal_notes": None} if self._is_client else {}
 
 
-def invitation_of(meeting: Meeting, participant: Participant) -> Invitation:
-    """The meeting as this participant's RSVP page shows it to whoever holds the link."""
+def invitation_of(meeting: Meeting, participant: Participant, *, is_proved: bool) -> Invitation:
+    """The meeting as this participant's RSVP page shows it; ``is_proved``: to the holder of a valid token."""
     content = meeting.content
     return Invitation(
         start_date_time=content.start_date_time,
@@ -142,6 +142,9 @@ def invitation_of(meeting: Meeting, participant: Participant) -> Invitation:
         ends_at=content.schedule.ends_at,
         status=meeting.status,
         host_name=meeting.hosted.host_name,
+        meeting_link=content.meeting_link if is_proved else None,
+        meeting_password=content.meeting_password if is_proved else None,
+        participant_name=participant.name,
         language=participant.language,
         rsvp_status=participant.rsvp_status,
     )

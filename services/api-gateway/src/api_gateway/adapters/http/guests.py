@@ -8,7 +8,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation, ParticipantView
 from contracts.model import Contract
 from contracts.values.enums import MeetingStatus, RsvpStatus
-from contracts.values.text import sanitize_line
+from contracts.values.text import sanitize_line, web_link
 from contracts.values.times import utc_now
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -36,6 +36,8 @@ _PATH = "/api/v1/meetings/{meetingUuid}/participants/{participantUuid}/rsvp"
 _STATUS = {"pending": 202, "canceled": 409}
 State = Literal["confirm", "recorded", "changed", "pending", "canceled"]
 Token = Annotated[str | None, Query(description="of the mailed link; whether it may be missing is a setting")]
+
+_TEXTS = ("title", "host_name", "participant_name", "meeting_password")
 
 
 class LinkRoute(PageRoute):
@@ -154,7 +156,8 @@ def _page(request: Request, invitation: Invitation, state: State, choice: Answer
     if invitation.status is MeetingStatus.CANCELED:
         state = "canceled"
     language = invitation.language or language_asked(request)
-    shown = {"title": sanitize_line(invitation.title), "host_name": sanitize_line(invitation.host_name)}
+    shown = {name: sanitize_line(getattr(invitation, name)) for name in _TEXTS}
+    shown["meeting_link"] = _web_link(invitation.meeting_link)
     return page(
         "rsvp.html",
         language,
@@ -166,3 +169,10 @@ def _page(request: Request, invitation: Invitation, state: State, choice: Answer
         over=invitation.ends_at <= utc_now(),
         token=token,
     )
+
+
+def _web_link(text: str | None) -> str:
+    try:
+        return web_link(text or "")
+    except ValueError:
+        return ""

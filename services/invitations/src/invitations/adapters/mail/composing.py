@@ -42,10 +42,11 @@ class MailComposer:
         self._default_language = default_language
         self._templates = MailTemplates()
 
-    def compose(self, guest: Guest, kind: MailKind, *, now: datetime) -> Mail:
+    def compose(self, guest: Guest, kind: MailKind, *, now: datetime, password: str | None = None) -> Mail:
         """See ``Composer.compose``."""
         recipient = deliverable(guest.address)
-        words = mail_content(guest, kind, self._translators[guest.person.language or self._default_language])
+        translator = self._translators[guest.person.language or self._default_language]
+        words = mail_content(guest, kind, translator, password=password)
         links = {} if kind is MailKind.CANCELLATION else self._links.of(guest, now=now)
         message_id = f"<{guest.participant_uuid}.{guest.requested_in_version}@{self._uid_domain}>"
         last = guest.last_mail

@@ -1,6 +1,6 @@
 """What a mail says: a guest's meeting in the guest's words, clean of whatever strangers wrote into it.
 
-Internal notes and the meeting's password are not in here, because they are not in the events.
+Internal notes are not in here, because they are not in the events.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ class MailContent:
     where: str
     link: str
     provider: str
+    password: str
     host: str
     description: str
     information: str
@@ -42,11 +43,13 @@ class MailContent:
     def calendar_notes(self) -> str:
         """What a calendar program shows below the event."""
         link = f"{self.labels['link']}: {self.link}" if self.link else ""
-        return "\n\n".join(filter(None, (self.description, self.information, link, self.provider)))
+        password = f"{self.labels['password']}: {self.password}" if self.password else ""
+        joining = "\n".join(filter(None, (link, password)))
+        return "\n\n".join(filter(None, (self.description, self.information, joining, self.provider)))
 
 
-def mail_content(guest: Guest, kind: MailKind, translator: Translator) -> MailContent:
-    """The words of the mail of this kind to this guest."""
+def mail_content(guest: Guest, kind: MailKind, translator: Translator, *, password: str | None = None) -> MailContent:
+    """The words of the mail of this kind to this guest; ``password``: to join the meeting."""
     meeting, translate = guest.meeting, translator.translate
     host = sanitize_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
     facts = _facts(meeting, host, translator)
@@ -62,6 +65,7 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator) -> MailCo
         where=facts["where"],
         link=_web_link(meeting.meeting_link),
         provider=sanitize_line(meeting.meeting_provider, max_length=60),
+        password=sanitize_line(password, max_length=MAX_LINE),
         host=host,
         description=sanitize_text(meeting.description),
         information=sanitize_text(meeting.meeting_information),
@@ -72,6 +76,7 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator) -> MailCo
             "when": translate("When"),
             "where": translate("Where"),
             "link": translate("Join"),
+            "password": translate("Passcode"),
             "host": translate("Host"),
             "about": translate("Description"),
             "information": translate("Information"),
