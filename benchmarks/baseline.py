@@ -65,7 +65,9 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
             database = await started.enter_async_context(open_database(core))
             meetings = database.collection("meetings")
             await meetings.create_indexes(INDEXES)
-            unpublished = Outbox(meetings, cast("Publisher", None), grace=core.outbox_grace)  # nothing is published
+            unpublished = Outbox(
+                meetings, cast("Publisher", None), relay_delay=core.outbox_relay_delay
+            )  # nothing is published
             archive = CommandArchive(database.collection("processedCommands"), retention=timedelta(days=1))
             here: Any = _Here(MeetingWriter(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
             directory = Directory(

@@ -101,7 +101,7 @@ async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
     async with open_database(settings) as database, smtp_mailer(settings).opened() as mailer:
         guests = database.collection(f"guests-{uuid7_hex()}")
         await guests.create_indexes(INDEXES)
-        outbox = Outbox(guests, publisher, grace=60)
+        outbox = Outbox(guests, publisher, relay_delay=60)
         delivery = MailDelivery(
             mail_composer(settings), mailer, retry_policy(settings), mailbox_limit(settings), NoPasswords()
         )

@@ -24,10 +24,11 @@ OWNERS = ("meeting-core", "invitations", "calendar-sync")
 SETTINGS: dict[str, dict[str, str]] = {
     "google": {"GOOGLE_QUOTA_PER_MINUTE": "0"},
     "api-gateway": {"PUBLIC_REQUESTS_PER_ADDRESS": "1000000", "DIRECTORY_CACHE_SECONDS": "5"},
-    "meeting-core": {"KAFKA_SESSION_TIMEOUT_MS": "6000", "OUTBOX_GRACE": "2", "RESEND_COOLDOWN": "3"} | NO_MAIL_LIMITS,
+    "meeting-core": {"KAFKA_SESSION_TIMEOUT_MS": "6000", "OUTBOX_RELAY_DELAY": "2", "RESEND_COOLDOWN": "3"}
+    | NO_MAIL_LIMITS,
     "invitations": {
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
-        "OUTBOX_GRACE": "2",
+        "OUTBOX_RELAY_DELAY": "2",
         "DELIVERY_LEASE": "3",
         "DELIVERY_RETRY_INITIAL": "0.2",
         "DELIVERY_RETRY_MAX": "2",
@@ -37,7 +38,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     },
     "calendar-sync": {
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
-        "OUTBOX_GRACE": "2",
+        "OUTBOX_RELAY_DELAY": "2",
         "CALENDAR_TIMEOUT": "3",
         "OAUTH_TIMEOUT": "3",
         "OUTBOUND_LEASE": "3",

@@ -40,7 +40,7 @@ ENVIRONMENT = {
         "OUTBOUND_LEASE": "3",
         "OUTBOUND_RETRY_INITIAL": "0.2",
         "OUTBOUND_RETRY_MAX": "2",
-        "OUTBOX_GRACE": "2",
+        "OUTBOX_RELAY_DELAY": "2",
     },
 }
 _PAUSE = 0.25

@@ -45,11 +45,11 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
         "DELIVERY_LEASE": "3",
         "DELIVERY_RETRY_INITIAL": "0.2",
         "DELIVERY_RETRY_MAX": "2",
-        "OUTBOX_GRACE": "2",
+        "OUTBOX_RELAY_DELAY": "2",
         "UPDATE_WINDOW": "1",
         **NO_MAILBOX_LIMIT,
     },
-    "meeting-core": {"OUTBOX_GRACE": "2"} | NO_MAIL_LIMITS,
+    "meeting-core": {"OUTBOX_RELAY_DELAY": "2"} | NO_MAIL_LIMITS,
     "calendar-sync": outward.ENVIRONMENT["calendar-sync"]
     | {
         "POLL_INTERVAL": "4",

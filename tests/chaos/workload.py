@@ -26,7 +26,7 @@ _PATIENCE = 150.0
 _HURRIED, _CALM = 3.0, 20.0
 """Seconds after which callers give a request up: sooner than the gateway does, and later."""
 _AGAIN = 0.5
-_STEPS_AT_MOST = 8
+_MAX_STEPS = 8
 _STEPS = {
     "retitle": 4, "move": 3, "note": 1, "exchange": 2, "conditional": 3, "stale": 1, "same": 1, "guest_answers": 4,
     "colleague_answers": 2, "resend": 1, "resend_one": 1, "read": 4, "trespass": 1, "list": 1, "search": 2,
@@ -214,7 +214,7 @@ class _Life:
     async def live(self, until: float | None) -> None:
         if not await self._create():
             return
-        for _ in range(self._chance.randint(1, _STEPS_AT_MOST)):
+        for _ in range(self._chance.randint(1, _MAX_STEPS)):
             if until is not None and time.monotonic() > until:
                 return
             await self._pause()

@@ -52,7 +52,7 @@ async def test_a_service_reads_and_writes(several: ServiceSettings, new_topic: C
     async with (
         open_publisher(several) as publisher,
         BroadcastConsumer(several, publisher, topic=topic, handle=handle).running(),
-        Consumer(several, publisher, group=group, topics=[topic], process=process).running(),
+        Consumer(several, publisher, group=group, topics=[topic], handler=process).running(),
     ):
         body = AnswerInvitation(
             command_id="c", fingerprint="", meeting_uuid="M1", participant_uuid="MP1", status=RsvpStatus.ACCEPTED

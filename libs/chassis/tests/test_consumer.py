@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from chassis.kafka.consumer import Batch, Consumer, Process
+from chassis.kafka.consumer import Batch, BatchHandler, Consumer
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord, encode, envelope_for
 from chassis.settings import ServiceSettings
@@ -56,9 +56,9 @@ class Bus:
         self.settings, self.publisher, self.topic, self.group = settings, publisher, topic, group
 
     @asynccontextmanager
-    async def consuming(self, process: Process, topics: list[Topic] | None = None) -> AsyncIterator[Consumer]:
+    async def consuming(self, process: BatchHandler, topics: list[Topic] | None = None) -> AsyncIterator[Consumer]:
         consumer = Consumer(
-            self.settings, self.publisher, group=self.group, topics=topics or [self.topic], process=process
+            self.settings, self.publisher, group=self.group, topics=topics or [self.topic], handler=process
         )
         async with consumer.running():
             yield consumer

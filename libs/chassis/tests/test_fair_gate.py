@@ -91,11 +91,11 @@ async def test_a_user_rests_in_proportion_and_nobody_else_does() -> None:
 
 def test_so_many_requests_at_once_and_no_more() -> None:
     limit = InFlightLimit(2)
-    with limit.admit("a"), limit.admit("a"), limit.admit("b"):
-        with pytest.raises(ApiError) as raised, limit.admit("a"):
+    with limit.acquire("a"), limit.acquire("a"), limit.acquire("b"):
+        with pytest.raises(ApiError) as raised, limit.acquire("a"):
             pass
         assert (raised.value.code, raised.value.retry_after) == (ErrorCode.TOO_MANY_REQUESTS, 1)
-    with limit.admit("a"):
+    with limit.acquire("a"):
         pass
-    with InFlightLimit(0).admit("a"), InFlightLimit(0).admit("a"):
+    with InFlightLimit(0).acquire("a"), InFlightLimit(0).acquire("a"):
         pass

@@ -21,7 +21,7 @@ def test_an_idle_flow_starts_now() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    queue = FairQueue(SECOND, remembered=1)
+    queue = FairQueue(SECOND, max_flows=1)
     queue.add("a", NOW)
     queue.add("b", NOW)
     assert queue.add("a", NOW) == NOW

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from chassis.i18n import LOCALES, translations, when
+from chassis.i18n import LOCALES, format_schedule, translations
 from contracts.values.enums import Language
 from contracts.values.times import Schedule
 
@@ -47,8 +47,8 @@ def schedule(start: str, end: str, zone: str, *, all_day: bool = False) -> Sched
     ids=["one day", "over midnight", "DST gap", "all day", "two whole days"],
 )
 def test_a_meeting_is_said_in_its_own_zone(meeting: Schedule, english: str, spanish: str) -> None:
-    assert when(meeting, Language.ENGLISH).replace("\u202f", " ") == english
-    assert when(meeting, Language.SPANISH) == spanish
+    assert format_schedule(meeting, Language.ENGLISH).replace("\u202f", " ") == english
+    assert format_schedule(meeting, Language.SPANISH) == spanish
 
 
 def test_every_language_has_a_locale() -> None:

@@ -73,7 +73,7 @@ async def test_what_only_the_primary_has(members: ReplicaSet, database: Database
             [InsertOne({"_id": "alone"}), UpdateOne({"_id": "common"}, {"$set": {"version": 2}})]
         ),
         "an update of nothing": collection.update_one({"_id": "absent"}, {"$set": {"version": 1}}),
-        "what the outbox still has": Outbox(collection, published, grace=1).sweep(),
+        "what the outbox still has": Outbox(collection, published, relay_delay=1).publish_overdue(),
     }
     ends = await asyncio.gather(*attempts.values(), return_exceptions=True)
     for what, end in zip(attempts, ends, strict=True):

@@ -81,7 +81,7 @@ async def test_what_takes_too_long_is_ended(
     running: Callable[[], Awaitable[int]],
     operation: Callable[[Collection], Awaitable[Any]],
 ) -> None:
-    things = database.apart(1, time_limit=0.5).collection("things")
+    things = database.with_gate(1, time_limit=0.5).collection("things")
     began = time.monotonic()
     with pytest.raises(PyMongoError) as raised:
         await operation(things)
@@ -91,7 +91,7 @@ async def test_what_takes_too_long_is_ended(
 
 
 async def test_nothing_waits_behind_a_gate_of_its_own(database: Database) -> None:
-    slow = [asyncio.create_task(database.apart(1, time_limit=2).collection("things").find(SLOW)) for _ in range(3)]
+    slow = [asyncio.create_task(database.with_gate(1, time_limit=2).collection("things").find(SLOW)) for _ in range(3)]
     began = time.monotonic()
     await database.collection("things").find_one({"_id": 1})
     assert time.monotonic() - began < 1

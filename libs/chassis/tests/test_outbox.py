@@ -77,7 +77,7 @@ async def test_what_a_writer_says_is_published_in_order_and_cleared(
 ) -> None:
     written = document(topic, "first", "second")
     await collection.insert_one(written)
-    await Outbox(collection, publisher, grace=10).flush([written])
+    await Outbox(collection, publisher, relay_delay=10).flush([written])
     assert await published.values() == ["first", "second"]
     stored = await collection.find_one({"_id": written["_id"]})
     assert stored is not None
@@ -85,17 +85,17 @@ async def test_what_a_writer_says_is_published_in_order_and_cleared(
     assert "outboxDueAt" not in stored
 
 
-async def test_the_sweeper_publishes_what_a_dead_writer_left(
+async def test_the_relay_publishes_what_a_crashed_writer_left(
     collection: Collection, publisher: Publisher, topic: Topic, published: Published
 ) -> None:
     await collection.insert_one(document(topic, "left behind", due_in=-1))
     await collection.insert_one(document(topic, "in good hands", due_in=60))
-    async with Outbox(collection, publisher, grace=0.2).swept():
+    async with Outbox(collection, publisher, relay_delay=0.2).relay():
 
-        async def swept() -> bool:
+        async def relayed() -> bool:
             return "left behind" in await published.values()
 
-        await until(swept, what="the sweeper publishes")
+        await until(relayed, what="the relay publishes")
     assert "in good hands" not in await published.values()
 
 
@@ -105,7 +105,7 @@ async def test_events_that_another_writer_added_meanwhile_are_not_cleared(
     seen = document(topic, "one")
     newer = document(topic, "one", "two", version=2) | {"_id": seen["_id"]}
     await collection.insert_one(newer)
-    outbox = Outbox(collection, publisher, grace=10)
+    outbox = Outbox(collection, publisher, relay_delay=10)
     await outbox.flush([seen])
     stored = await collection.find_one({"_id": seen["_id"]})
     assert stored is not None
@@ -128,7 +128,7 @@ async def test_an_event_that_cannot_be_published_stops_those_after_it_and_stays(
     failing, sound = document(topic, "first", "second", "third"), document(topic, "other")
     for one in (failing, sound):
         await collection.insert_one(one)
-    outbox = Outbox(collection, publisher, grace=10)
+    outbox = Outbox(collection, publisher, relay_delay=10)
     with pytest.raises(KafkaConnectionError):
         await outbox.flush([failing, sound])
     monkeypatch.undo()

@@ -20,7 +20,7 @@ class Clock:
 def refused(throttle: RateLimiter, key: str) -> int | None:
     """The seconds to wait; None when it is admitted."""
     try:
-        throttle.admit(key)
+        throttle.hit(key)
     except ApiError as refusal:
         return refusal.retry_after if refusal.code is ErrorCode.TOO_MANY_REQUESTS else -1
     return None
@@ -41,34 +41,34 @@ def test_a_steady_use_within_the_limit_is_never_refused() -> None:
     clock = Clock()
     throttle = RateLimiter(60, clock=clock)
     for _ in range(1000):
-        throttle.admit("a")
+        throttle.hit("a")
         clock.now += 1
 
 
 def test_a_refused_use_does_not_count() -> None:
     clock = Clock()
     throttle = RateLimiter(1, clock=clock)
-    throttle.admit("a")
+    throttle.hit("a")
     assert {refused(throttle, "a") for _ in range(100)} == {60}
     clock.now += 60
-    throttle.admit("a")
+    throttle.hit("a")
 
 
 def test_keys_do_not_use_up_each_other() -> None:
     throttle = RateLimiter(1, clock=Clock())
-    throttle.admit("a")
-    throttle.admit("b")
+    throttle.hit("a")
+    throttle.hit("b")
     with pytest.raises(ApiError):
-        throttle.admit("a")
+        throttle.hit("a")
 
 
 def test_memory_is_bounded() -> None:
-    throttle = RateLimiter(1, remembered=2, clock=Clock())
+    throttle = RateLimiter(1, max_keys=2, clock=Clock())
     for key in ("a", "b", "c"):
-        throttle.admit(key)
-    throttle.admit("a")  # forgotten, so admitted
+        throttle.hit(key)
+    throttle.hit("a")  # forgotten, so admitted
     with pytest.raises(ApiError):
-        throttle.admit("c")
+        throttle.hit("c")
 
 
 def test_no_limit_is_none() -> None:

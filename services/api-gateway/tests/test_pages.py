@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from api_gateway.adapters.pages.rendering import HEADERS, language_of, page
 from babel.messages.pofile import read_po
-from chassis.i18n import LOCALES, tag
+from chassis.i18n import LOCALES, language_tag
 from contracts.values.enums import Language
 from jinja2.ext import babel_extract
 
@@ -56,8 +56,8 @@ def test_every_refusal_is_a_page_in_every_language(language: Language, status: i
     answer = page("refusal.html", language, status=status)
     text = bytes(answer.body).decode()
     assert answer.status_code == status
-    assert answer.headers["content-language"] == tag(language)
-    assert f'<html lang="{tag(language)}" dir="ltr">' in text
+    assert answer.headers["content-language"] == language_tag(language)
+    assert f'<html lang="{language_tag(language)}" dir="ltr">' in text
     assert text.count("<h1") == 1
     assert "<p>" in text
 

@@ -40,7 +40,7 @@ NO_OPERAND = {
 
 def an_operand(field: str) -> Any:
     kind = FILTER_FIELDS[field].kind
-    return AN_OPERAND.get(kind.name) or kind.written.removeprefix("one of ").split(", ")[0]
+    return AN_OPERAND.get(kind.name) or kind.format_hint.removeprefix("one of ").split(", ")[0]
 
 
 def entry(field: str, operator: str, operand: Any = ...) -> dict[str, Any]:
@@ -122,7 +122,7 @@ async def test_an_operand_of_another_type_is_refused(api: Gateway, field: str) -
                 name: [NO_OPERAND.get(kind.name, "MAYBE")] if name == "values" else NO_OPERAND.get(kind.name, "MAYBE")
             }
             place = f"{name}[0]" if name == "values" else name
-            assert await refused(api, wrong) == [f"filters[0].{place}: must be {kind.written}"], (operator, index)
+            assert await refused(api, wrong) == [f"filters[0].{place}: must be {kind.format_hint}"], (operator, index)
 
 
 @pytest.mark.parametrize("operator", ["equals", "Equals", "EQUALS", "eQuAlS"])

@@ -80,7 +80,7 @@ async def house(
         documents = database.collection("connections")
         await documents.create_indexes(INDEXES)
         publisher = StandInPublisher()
-        outbox = Outbox(documents, publisher, grace=10)
+        outbox = Outbox(documents, publisher, relay_delay=10)
         yield House(
             settings,
             documents,

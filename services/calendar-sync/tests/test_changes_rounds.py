@@ -218,7 +218,7 @@ async def test_a_pull_holds_what_is_there_although_it_is_not_told_all(
         documents = database.collection("imported_events")
         await documents.create_indexes(INDEXES)
         puller = Puller(
-            calendar, MongoImportedEventRepository(documents, Outbox(documents, StandInPublisher(), grace=10))
+            calendar, MongoImportedEventRepository(documents, Outbox(documents, StandInPublisher(), relay_delay=10))
         )
         for _ in range(OPERATIONS // 3):
             there = Known(calendar.changes, calendar.access)

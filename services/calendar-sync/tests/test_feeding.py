@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from calendar_sync import metrics
 from calendar_sync.inbound.imported_event_repository import INDEXES as SIGHTING_INDEXES
 from calendar_sync.inbound.imported_event_repository import MongoImportedEventRepository
 from calendar_sync.inbound.model import InboundSyncState
@@ -25,7 +26,6 @@ from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, Document, open_database
 from chassis.mongo.outbox import Outbox
-from chassis.telemetry import metrics
 from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.model import Contract
@@ -151,7 +151,9 @@ async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
         )
         await feeds.create_indexes(INDEXES)
         await sightings.create_indexes(SIGHTING_INDEXES)
-        yield Desk(feeds, MongoImportedEventRepository(sightings, Outbox(sightings, publisher, grace=10)), publisher)
+        yield Desk(
+            feeds, MongoImportedEventRepository(sightings, Outbox(sightings, publisher, relay_delay=10)), publisher
+        )
 
 
 # --- connections ------------------------------------------------------------------------------------------------
@@ -315,10 +317,10 @@ async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
     desk.calendar.put(seen("a"))
     desk.calendar.failing = [problem(503, ""), problem(503, "")]
     answer = await desk.feeding().want(desk.account)
-    before = metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
+    before = metrics.SYNCS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
     async with desk.workers().running():
         assert await answer == SyncOutcome(1, 0, 0)
-    assert metrics.PULLS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get() == before + 2
+    assert metrics.SYNCS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get() == before + 2
 
 
 async def test_a_wish_ends_with_its_connection(desk: Desk) -> None:
@@ -332,11 +334,11 @@ async def test_a_wish_ends_with_its_connection(desk: Desk) -> None:
 
 async def test_the_age_of_the_oldest_feed_is_measured(desk: Desk) -> None:
     await desk.feeds.measure()
-    assert metrics.FEED_AGE._value.get() == 0
+    assert metrics.SYNC_AGE._value.get() == 0
     await desk.connect()
     await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"syncedAsOf": utc_now() - timedelta(hours=1)}})
     await desk.feeds.measure()
-    assert 3600 <= metrics.FEED_AGE._value.get() < 3700
+    assert 3600 <= metrics.SYNC_AGE._value.get() < 3700
 
 
 # --- starting over ----------------------------------------------------------------------------------------------

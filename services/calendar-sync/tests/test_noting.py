@@ -62,7 +62,7 @@ class Desk:
         self.accounts = OneAccount(GOOGLE, f"{host}@example.com", str)
         self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1, host)
         self.accounts.account = self.account
-        book = MirroredMeetingRepository(links, Outbox(links, publisher, grace=10))
+        book = MirroredMeetingRepository(links, Outbox(links, publisher, relay_delay=10))
         self.noting = DesiredStateProjector(
             book, ConnectionRepository(self.accounts), self.accounts, wake=self.woken.append
         )

@@ -113,7 +113,7 @@ async def reader(mongodb_uri: str) -> AsyncIterator[Reader]:
             generation=1,
             synced_as_of=utc_now(),
         )
-        sightings = MongoImportedEventRepository(documents, Outbox(documents, publisher, grace=10))
+        sightings = MongoImportedEventRepository(documents, Outbox(documents, publisher, relay_delay=10))
         yield Reader(ExternalCalendar(), FakeMirroredEvents(), sightings, publisher, feed)
 
 

@@ -24,8 +24,8 @@ async def test_every_secret_is_sealed_with_the_first_key(house: House, consents:
     beginner = new_actor()
     url = await house.begin(beginner, consents.provider)
     rotated = house.with_keys(OTHER_KEY, KEY)
-    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, resealed=3, unreadable=0, last=None)
-    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, resealed=0, unreadable=0, last=None)
+    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=3, unreadable=0, last=None)
+    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=0, unreadable=0, last=None)
 
     without_the_old = house.with_keys(OTHER_KEY)
     connection = await without_the_old.connection(actor)
@@ -44,7 +44,7 @@ async def test_pages_cover_everything_once(house: House, google: GoogleConsents)
     rotated, after, pages = house.with_keys(OTHER_KEY, KEY), "", []
     while True:
         page = await reencrypt_page(rotated, after=after, limit=2)
-        pages.append((page.seen, page.resealed))
+        pages.append((page.seen, page.reencrypted))
         if page.last is None:
             break
         after = page.last
@@ -57,7 +57,7 @@ async def test_a_secret_that_no_key_opens_is_left_and_counted(
     await house.connect(actor, google)
     before = await house.document(actor)
     stranger = house.with_keys(OTHER_KEY)
-    assert await reencrypt_page(stranger) == ReencryptedPage(total=1, seen=1, resealed=0, unreadable=1, last=None)
+    assert await reencrypt_page(stranger) == ReencryptedPage(total=1, seen=1, reencrypted=0, unreadable=1, last=None)
     assert await house.document(actor) == before
 
 
@@ -73,7 +73,7 @@ async def test_a_grant_that_is_renewed_meanwhile_is_not_lost(
 
     async def renew_slowly(grant: object) -> object:
         renewed = await renew(grant)  # type: ignore[arg-type]
-        assert (await reencrypt_page(rotated)).resealed == 1
+        assert (await reencrypt_page(rotated)).reencrypted == 1
         return renewed
 
     monkeypatch.setattr(provider, "renew", renew_slowly)
@@ -99,5 +99,5 @@ async def test_sealing_anew_gives_way_to_who_was_faster(
         return found
 
     monkeypatch.setattr(house.connections, "find", find_and_fall_behind)
-    assert (await reencrypt_page(house.with_keys(OTHER_KEY, KEY))).resealed == 1
+    assert (await reencrypt_page(house.with_keys(OTHER_KEY, KEY))).reencrypted == 1
     assert [await house.with_keys(OTHER_KEY).accounts.access_token(account)] == renewed != [token]

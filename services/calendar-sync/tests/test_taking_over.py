@@ -392,7 +392,7 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
         links = database.collection(f"links{uuid7_hex()}")
         await links.create_indexes(INDEXES)
         publisher, calendar, woken = StandInPublisher(), MemoryCalendar({}), []
-        outbox = Outbox(links, publisher, grace=10)
+        outbox = Outbox(links, publisher, relay_delay=10)
         accounts = OneAccount(CalendarProvider.OUTLOOK, EMAIL, lambda: "token")
         writing = OutboundReconciler(
             CalendarProvider.OUTLOOK,

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import httpx
 import pytest
+from calendar_sync import metrics
 from calendar_sync.inbound import channels as channels_module
 from calendar_sync.inbound.channel_repository import INDEXES as CHANNEL_INDEXES
 from calendar_sync.inbound.channel_repository import MongoChannelReader
@@ -32,7 +33,6 @@ from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, Notifi
 from calendar_sync.providers.rate_limit import RateLimiter
 from chassis.jobs.queue import JobQueue, JobResult, LeasedJob
 from chassis.mongo.database import Collection, Document, open_database
-from chassis.telemetry import metrics
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated
 from contracts.model import Contract
 from contracts.transport.envelope import Envelope
@@ -506,7 +506,7 @@ async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Desk, status: int) -> None:
     """Google answers 401 to a webhook address that it does not accept, whatever the token."""
-    refused = metrics.WATCHES.labels(desk.outside.provider, "PERMISSION_DENIED")
+    refused = metrics.CHANNEL_MAINTENANCE.labels(desk.outside.provider, "PERMISSION_DENIED")
     before = refused._value.get()
     desk.outside.fault("error", status=status, reason="forbidden")
     with patch.object(channels_module, "log") as log:
@@ -565,4 +565,4 @@ async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:
     provider = desk.outside.provider.value
     assert metrics.CHANNELS_OPEN.labels(provider)._value.get() == 1
     assert metrics.CHANNELS_MISSING.labels(provider)._value.get() == 0
-    assert metrics.CHANNEL_ENDS.labels(provider)._value.get() > WEEK.total_seconds() - 60
+    assert metrics.CHANNEL_EXPIRES_IN.labels(provider)._value.get() > WEEK.total_seconds() - 60

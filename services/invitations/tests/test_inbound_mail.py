@@ -143,7 +143,7 @@ async def office(mongodb_uri: str) -> AsyncIterator[Office]:
         )
         office = Office(settings, guests, publisher, composer)
         mail = InboundMail(
-            ReplyRepository(guests, Outbox(guests, publisher, grace=60)),
+            ReplyRepository(guests, Outbox(guests, publisher, relay_delay=60)),
             ADDRESSES,
             AuthenticationResults(BELIEVED),
             uid_domain=DOMAIN,
@@ -481,7 +481,7 @@ async def test_lmtp(office: Office) -> None:
     mail = await office.invite(create(jane()))
     sent = reply(mail.message, Program.GMAIL, Answer.YES, user=JANE)
     inbound = InboundMail(
-        ReplyRepository(office.guests, Outbox(office.guests, office.publisher, grace=60)),  # type: ignore[arg-type]
+        ReplyRepository(office.guests, Outbox(office.guests, office.publisher, relay_delay=60)),  # type: ignore[arg-type]
         ADDRESSES,
         AuthenticationResults(None),
         uid_domain=DOMAIN,

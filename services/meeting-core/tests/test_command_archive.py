@@ -34,7 +34,7 @@ class Core:
 
     def __init__(self, meetings: Collection, archive: Collection) -> None:
         self.meetings, self.archive = meetings, archive
-        outbox = Outbox(meetings, cast("Publisher", None), grace=60)
+        outbox = Outbox(meetings, cast("Publisher", None), relay_delay=60)
         self.writer = MeetingWriter(meetings, outbox, CommandArchive(archive, retention=DAY))
 
     async def carry_out(self, *commands: UpdateMeeting) -> list[Reply]:

@@ -42,7 +42,10 @@ def test_a_field_is_of_the_kind_that_it_is_shown_as(field: FilterField) -> None:
     [shown_as] = [one for one in shown_as.get("anyOf", [shown_as]) if one.get("type") != "null"]
     if "$ref" in shown_as:
         assert field.kind.name == "choice"
-        assert field.kind.written == f"one of {', '.join(schema['$defs'][shown_as['$ref'].rpartition('/')[2]]['enum'])}"
+        assert (
+            field.kind.format_hint
+            == f"one of {', '.join(schema['$defs'][shown_as['$ref'].rpartition('/')[2]]['enum'])}"
+        )
     elif "pattern" in shown_as:
         assert field.kind is LOCAL_DATE_TIME
     elif "format" in shown_as:

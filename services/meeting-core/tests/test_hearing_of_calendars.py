@@ -57,7 +57,7 @@ class Core:
         self.meetings = meetings
         self.publisher = FailingPublisher()
         archive = CommandArchive(hosts, retention=timedelta(days=1))
-        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, grace=60), archive)
+        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, relay_delay=60), archive)
         budgets = MailBudgetRepository(hosts, MailAllowance())
         self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, execute_command)
 

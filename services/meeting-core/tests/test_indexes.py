@@ -103,7 +103,7 @@ def operands(field: str, operator: Operator) -> list[Any]:
         "boolean": True,
     }.get(kind.name)
     if one is None:
-        one = kind.written.removeprefix("one of ").split(", ")[0]
+        one = kind.format_hint.removeprefix("one of ").split(", ")[0]
     return [one for _ in operator.operands]
 
 

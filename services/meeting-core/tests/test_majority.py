@@ -52,7 +52,7 @@ async def settings(members: ReplicaSet, kafka_bootstrap: str) -> Settings:
         mongodb_database=f"core_{uuid7_hex().lower()}",
         kafka_bootstrap_servers=kafka_bootstrap,
         kafka_session_timeout_ms=1_000,
-        outbox_grace=1,
+        outbox_relay_delay=1,
     )
 
 

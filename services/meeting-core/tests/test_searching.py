@@ -78,8 +78,8 @@ def _comparable(value: Any, field: FilterField) -> Any:
 
 def fulfils(view: dict[str, Any], condition: Condition) -> bool:
     """Whether a shown meeting fulfils a condition, by the words of the reference page."""
-    operator, operands = condition.operator, [_comparable(one, condition.about) for one in condition.operands]
-    found = values(view, condition.about)
+    operator, operands = condition.operator, [_comparable(one, condition.definition) for one in condition.operands]
+    found = values(view, condition.definition)
     if operator in _NEGATIVE:
         return not any(_HOLDS[_NEGATIVE[operator]](value, *operands) for value in found)
     if operator is Operator.IS_NULL:
@@ -154,7 +154,7 @@ def _any_of_kind(field: FilterField) -> st.SearchStrategy[Any]:
     if field.kind is INSTANT:
         return instants().map(datetime.isoformat)
     if field.kind.name == "choice":
-        return st.sampled_from(field.kind.written.removeprefix("one of ").split(", "))
+        return st.sampled_from(field.kind.format_hint.removeprefix("one of ").split(", "))
     return st.booleans()
 
 

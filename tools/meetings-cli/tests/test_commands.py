@@ -38,7 +38,7 @@ class CalendarSync:
     """Answers operators: three pages of connections, and one calendar that can be read."""
 
     def __init__(self) -> None:
-        self.resealed = [[5, 5, 1], [0, 0, 0]]
+        self.reencrypted = [[5, 5, 1], [0, 0, 0]]
         """In each look through, the secrets of each page."""
         self.unreadable = 0
         self.asked: list[ReencryptSecrets] = []
@@ -49,8 +49,8 @@ class CalendarSync:
         page = int(question.after or 0)
         look = [one.after for one in self.asked].count("") - 1
         last = None if page == 2 else str(page + 1)
-        count = self.resealed[look][page]
-        data = ReencryptedPage(total=30, seen=10, resealed=count, unreadable=self.unreadable, last=last)
+        count = self.reencrypted[look][page]
+        data = ReencryptedPage(total=30, seen=10, reencrypted=count, unreadable=self.unreadable, last=last)
         return Reply(outcome=Outcome.OK, data=data)
 
     async def resync(self, question: ResyncCalendar) -> Reply:
@@ -97,7 +97,7 @@ def test_keys_are_rotated_page_by_page_and_looked_at_once_more(calendar_sync: Ca
 
 
 def test_old_keys_stay_while_somebody_seals_with_them(calendar_sync: CalendarSync, meetings: Meetings) -> None:
-    calendar_sync.resealed = [[5, 5, 1], [0, 2, 0]]
+    calendar_sync.reencrypted = [[5, 5, 1], [0, 2, 0]]
     ran = meetings("keys", "rotate")
     assert ran.status == 1
     assert "2 more were sealed with an old key meanwhile" in ran.out
@@ -105,7 +105,7 @@ def test_old_keys_stay_while_somebody_seals_with_them(calendar_sync: CalendarSyn
 
 
 def test_old_keys_stay_while_secrets_cannot_be_opened(calendar_sync: CalendarSync, meetings: Meetings) -> None:
-    calendar_sync.resealed, calendar_sync.unreadable = [[0, 0, 0]], 1
+    calendar_sync.reencrypted, calendar_sync.unreadable = [[0, 0, 0]], 1
     ran = meetings("keys", "rotate")
     assert ran.status == 1
     assert "3 secrets open with none of the keys" in ran.out

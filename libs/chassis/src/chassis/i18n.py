@@ -19,7 +19,7 @@ from contracts.values.times import Schedule
 LOCALES = {Language.ENGLISH: Locale("en"), Language.SPANISH: Locale("es")}
 
 
-def tag(language: Language) -> str:
+def language_tag(language: Language) -> str:
     """The language as HTML and HTTP name it (BCP 47)."""
     return str(LOCALES[language]).replace("_", "-")
 
@@ -37,7 +37,7 @@ def translations(folder: Traversable, language: Language) -> NullTranslations:
     return GNUTranslations(compiled)
 
 
-def when(schedule: Schedule, language: Language) -> str:
+def format_schedule(schedule: Schedule, language: Language) -> str:
     """When a meeting is, in its own zone, which is named; an all-day meeting has days only.
 
     "Monday, June 15, 2026, 3:00 PM – 3:45 PM (Chile Standard Time, America/Santiago)"

@@ -60,6 +60,6 @@ class DatabaseSettings(ServiceSettings):
     mongodb_concurrency: int = Field(
         default=16, description="operations in flight at once; more only adds unfairness in the driver's pool"
     )
-    outbox_grace: float = Field(
-        default=10, description="how long an event may wait for its writer before the sweeper publishes it"
+    outbox_relay_delay: float = Field(
+        default=10, description="how long an event may wait for its writer before the relay publishes it"
     )

@@ -5,14 +5,14 @@ from collections.abc import Awaitable
 from typing import Any
 
 
-async def all_of(*awaitables: Awaitable[Any]) -> None:
+async def gather_all(*awaitables: Awaitable[Any]) -> None:
     """Wait until every one has ended, then raise the first error, if there was any."""
     for result in await asyncio.gather(*awaitables, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
-async def stop(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until every one has ended; how it ended does not matter.
 
     Once is not enough: before Python 3.12 ``asyncio.wait_for``, which the database driver reads with, swallows a

@@ -19,8 +19,8 @@ from typing import Self
 
 _PURPOSE = b"meetings rsvp link 1"  # a MAC made with the same key for anything else proves nothing here
 _KEY_ID, _EXPIRY, _MAC = 4, 5, 16
-_LONGEST = 4 * (_KEY_ID + _EXPIRY + 64 + _MAC) // 3 + 1
-_SHORTEST_KEY = 32
+_MAX_LENGTH = 4 * (_KEY_ID + _EXPIRY + 64 + _MAC) // 3 + 1
+_MIN_KEY_LENGTH = 32
 
 
 class RsvpTokenError(Exception):
@@ -93,7 +93,7 @@ def _mac(key: bytes, head: bytes, meeting_uuid: str, participant_uuid: str) -> b
 
 def _split(token: str) -> tuple[bytes, bytes]:
     """Head and MAC of a token; of anything else, what no key verifies."""
-    raw = _decode(token) if len(token) <= _LONGEST else None
+    raw = _decode(token) if len(token) <= _MAX_LENGTH else None
     if raw is None or len(raw) <= _KEY_ID + _EXPIRY + _MAC:
         return bytes(_KEY_ID + _EXPIRY), bytes(_MAC)
     return raw[:-_MAC], raw[-_MAC:]
@@ -114,8 +114,8 @@ def _decode(text: str) -> bytes | None:
 
 def _read_key(text: str) -> bytes:
     key = _decode(text.rstrip("="))
-    if key is None or len(key) < _SHORTEST_KEY:
-        raise ValueError(f"RSVP_TOKEN_KEYS: a key must be at least {_SHORTEST_KEY} bytes in URL-safe base64")
+    if key is None or len(key) < _MIN_KEY_LENGTH:
+        raise ValueError(f"RSVP_TOKEN_KEYS: a key must be at least {_MIN_KEY_LENGTH} bytes in URL-safe base64")
     return key
 
 

@@ -13,7 +13,7 @@ from chassis.http.app import (
     add_operational_routes,
 )
 from chassis.http.body_limit import BodyLimit
-from chassis.http.errors import add_error_handlers, broken
+from chassis.http.errors import add_error_handlers, internal_error_response
 from chassis.http.internal_queries import open_query_client
 from chassis.http.rate_limit import RateLimiter
 from chassis.http.security_headers import SecurityHeaders
@@ -134,7 +134,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     app.include_router(root_routes(settings.docs_site_url))
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
-    app.add_middleware(RequestContextMiddleware, broken=broken)
+    app.add_middleware(RequestContextMiddleware, on_error=internal_error_response)
     if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(
             CORSMiddleware,

@@ -6,7 +6,7 @@ from chassis.settings import ServiceSettings
 from contracts.rsvp_tokens import RsvpKeys
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-_SHORTEST_SECRET = 32
+_MIN_SECRET_LENGTH = 32
 
 
 class Settings(ServiceSettings):
@@ -97,8 +97,8 @@ class Settings(ServiceSettings):
         secret = self.jwt_hs256_secret
         if secret is None and self.jwt_jwks_url is None:
             raise ValueError("set JWT_HS256_SECRET or JWT_JWKS_URL: without either no token can be checked")
-        if secret is not None and len(secret.get_secret_value()) < _SHORTEST_SECRET:
+        if secret is not None and len(secret.get_secret_value()) < _MIN_SECRET_LENGTH:
             raise ValueError(
-                f"JWT_HS256_SECRET must have at least {_SHORTEST_SECRET} characters (RFC 7518 section 3.2)"
+                f"JWT_HS256_SECRET must have at least {_MIN_SECRET_LENGTH} characters (RFC 7518 section 3.2)"
             )
         return self

@@ -77,8 +77,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             # Connections
             documents = database.collection("connections")
             await documents.create_indexes(INDEXES)
-            outbox = Outbox(documents, publisher, grace=settings.outbox_grace)
-            await started.enter_async_context(outbox.swept())
+            outbox = Outbox(documents, publisher, relay_delay=settings.outbox_relay_delay)
+            await started.enter_async_context(outbox.relay())
             connections = MongoConnectionRepository(documents, outbox)
             vault = AesGcmTokenVault.parse(settings.token_encryption_keys.get_secret_value())
             providers = await oauth_clients(settings, started)
@@ -121,8 +121,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             # Writing outwards
             links = database.collection("mirrored_meetings")
             await links.create_indexes(LINK_INDEXES)
-            link_outbox = Outbox(links, publisher, grace=settings.outbox_grace)
-            await started.enter_async_context(link_outbox.swept())
+            link_outbox = Outbox(links, publisher, relay_delay=settings.outbox_relay_delay)
+            await started.enter_async_context(link_outbox.relay())
             desks = {
                 provider: outbound_workers(
                     settings,
@@ -189,7 +189,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 publisher,
                 group=CALENDAR_SYNC,
                 topics=[MEETING_EVENTS, CALENDAR_COMMANDS, CALENDAR_EVENTS, CALENDAR_NOTIFICATIONS],
-                process=dispatching.handle,
+                handler=dispatching.handle,
             )
             await started.enter_async_context(consumer.running())
             health.add_liveness_check("consumer", consumer.problem)

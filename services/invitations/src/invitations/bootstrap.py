@@ -54,8 +54,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await guests.create_indexes([*INDEXES, *replies.INDEXES])
 
             publisher = await started.enter_async_context(open_publisher(settings))
-            outbox = Outbox(guests, publisher, grace=settings.outbox_grace)
-            await started.enter_async_context(outbox.swept())
+            outbox = Outbox(guests, publisher, relay_delay=settings.outbox_relay_delay)
+            await started.enter_async_context(outbox.relay())
 
             mailer = await started.enter_async_context(smtp_mailer(settings).opened())
             core = await started.enter_async_context(
@@ -74,7 +74,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 update_window=timedelta(seconds=settings.update_window),
             )
             consumer = Consumer(
-                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], process=projector.handle
+                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], handler=projector.handle
             )
             await started.enter_async_context(consumer.running())
             if addresses is not None:

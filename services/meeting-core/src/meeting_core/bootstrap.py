@@ -58,8 +58,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 
             queries = Queries(MeetingReader(meetings))
             hosts = StoredHosts(database.collection("hosts"))
-            listed = database.apart(2 * settings.list_concurrency, time_limit=settings.list_timeout)
-            searched = database.apart(settings.search_concurrency, time_limit=settings.search_timeout)
+            listed = database.with_gate(2 * settings.list_concurrency, time_limit=settings.list_timeout)
+            searched = database.with_gate(settings.search_concurrency, time_limit=settings.search_timeout)
             lists = FairGate(
                 limit=settings.list_concurrency, per_tenant=settings.list_concurrency_per_tenant, per_user=2, rest=1
             )
@@ -90,8 +90,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
 
             publisher = await started.enter_async_context(open_publisher(settings))
-            outbox = Outbox(meetings, publisher, grace=settings.outbox_grace)
-            await started.enter_async_context(outbox.swept())
+            outbox = Outbox(meetings, publisher, relay_delay=settings.outbox_relay_delay)
+            await started.enter_async_context(outbox.relay())
 
             handling = Handling(
                 MeetingWriter(meetings, outbox, archive),
@@ -105,7 +105,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 publisher,
                 group=MEETING_CORE,
                 topics=[MEETING_COMMANDS, CALENDAR_EVENTS, INVITATION_EVENTS],
-                process=handling.handle,
+                handler=handling.handle,
             )
             await started.enter_async_context(consumer.running())
             health.add_liveness_check("consumer", consumer.problem)

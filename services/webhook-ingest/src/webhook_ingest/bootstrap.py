@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from chassis.http.app import NO_TELEMETRY, Lifespan, RequestContextMiddleware, add_operational_routes
 from chassis.http.body_limit import BodyLimit
-from chassis.http.errors import add_error_handlers, broken
+from chassis.http.errors import add_error_handlers, internal_error_response
 from chassis.http.rate_limit import RateLimiter
 from chassis.http.security_headers import SecurityHeaders
 from chassis.kafka.broadcast_consumer import BroadcastConsumer
@@ -63,7 +63,7 @@ def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifes
     add_operational_routes(app, health)
     add_error_handlers(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
-    app.add_middleware(RequestContextMiddleware, broken=broken)
+    app.add_middleware(RequestContextMiddleware, on_error=internal_error_response)
     app.add_middleware(SecurityHeaders)
     return app
 

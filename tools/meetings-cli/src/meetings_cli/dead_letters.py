@@ -1,6 +1,6 @@
 """Dead letters: reading them, having them handled again, and putting them away.
 
-A dead letter is replayed onto the retry topic of the group that parked it, so that no other group sees it again.
+A dead letter is replayed onto the retry topic of the group that could not handle it: no other group sees it again.
 Replaying twice is harmless, because handlers are idempotent. Kafka deletes only the oldest part of a log, never one
 record, so what was done about a letter is written behind it into the same topic, as a mark: a record without content
 whose headers say which offset it marks, how and when. Letters and their marks go when the topic's retention ends.
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A parked record without its content, which may be large and personal."""
+    """A dead letter without its content, which may be large and personal."""
 
     topic: str
     offset: int
@@ -87,7 +87,7 @@ class DeadLetterBox:
         return [letter for letter in found if letter.state is not State.DISCARDED]
 
     async def records(self, letters: Sequence[DeadLetter]) -> AsyncIterator[tuple[DeadLetter, Record]]:
-        """The letters with what was parked, those of one topic in the order of their offsets."""
+        """The dead letters, those of one topic in the order of their offsets."""
         wanted = {(letter.topic, letter.offset): letter for letter in letters}
         async for record in self._read({letter.topic for letter in letters}):
             letter = wanted.get((record.topic, record.offset))

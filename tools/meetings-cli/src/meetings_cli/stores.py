@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from chassis.jobs.admin import JobAdmin, QueueStats
 from chassis.mongo.database import Collection, Database, Document, open_database
-from chassis.mongo.outbox import overdue, pending
+from chassis.mongo.outbox import oldest_pending_age, pending_count
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import ConnectionStatus
 from contracts.values.times import utc_now
@@ -118,8 +118,8 @@ class Stores:
             OutboxStats(
                 service=place[0],
                 collection=place[1],
-                pending=await pending(self._collection(place)),
-                overdue=await overdue(self._collection(place)),
+                pending=await pending_count(self._collection(place)),
+                overdue=await oldest_pending_age(self._collection(place)),
             )
             for place in OUTBOXES
         ]

@@ -11,7 +11,7 @@ from contracts.values.enums import UserType
 from meetings_cli.problem import Problem
 from meetings_cli.settings import Settings
 
-SHORTEST_SECRET = 32
+MIN_SECRET_LENGTH = 32
 
 
 def token_of(run: Mapping[str, Any] | None, name: str) -> str:
@@ -63,9 +63,9 @@ def signed_token(
         Problem: there is no secret to sign it with, or a short one.
     """
     secret = settings.jwt_hs256_secret.get_secret_value() if settings.jwt_hs256_secret else ""
-    if len(secret) < SHORTEST_SECRET:
+    if len(secret) < MIN_SECRET_LENGTH:
         raise Problem(
-            f"A token needs JWT_HS256_SECRET ({SHORTEST_SECRET} characters or more), the gateway's, or a local run."
+            f"A token needs JWT_HS256_SECRET ({MIN_SECRET_LENGTH} characters or more), the gateway's, or a local run."
         )
     claims = {
         "sub": user,

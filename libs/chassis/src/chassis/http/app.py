@@ -29,7 +29,7 @@ log = structlog.get_logger()
 CORRELATION_HEADER = "x-correlation-id"
 TRACE_HEADER = "traceparent"
 INTERNAL_TOKEN_HEADER = "x-internal-token"  # noqa: S105 a header's name
-_LONGEST_CORRELATION = 64
+_MAX_CORRELATION_ID = 64
 _CLIENT_CLOSED_REQUEST = 499
 """In metrics only, as nginx has it (https://nginx.org/en/docs/dev/development_guide.html#http_requests_to_ngx_http)."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -44,7 +44,7 @@ def service_app(health: Health, lifespan: Lifespan) -> FastAPI:
     """An application with ``/healthz``, ``/readyz`` and ``/metrics``, for services that have no public API."""
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     add_operational_routes(app, health)
-    app.add_middleware(RequestContextMiddleware, broken=lambda _scope: Response(status_code=500))
+    app.add_middleware(RequestContextMiddleware, on_error=lambda _scope: Response(status_code=500))
     return app
 
 
@@ -71,12 +71,12 @@ def _health_answer(problems: dict[str, str]) -> Response:
 class RequestContextMiddleware:
     """ASGI middleware: every request works in a context, which its answer names, and is measured by its route.
 
-    An error that nobody expected is logged in that context, and answered with what ``broken`` gives.
+    An error that nobody expected is logged in that context, and answered with the response of ``on_error``.
     """
 
-    def __init__(self, app: ASGIApp, broken: Callable[[Scope], ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, on_error: Callable[[Scope], ASGIApp]) -> None:
         self._app = app
-        self._broken = broken
+        self._on_error = on_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,10 +104,10 @@ class RequestContextMiddleware:
                 log.exception("unexpected error")
                 if status is not None:  # half an answer is out: breaking off tells the caller
                     raise
-                await self._broken(scope)(scope, receive, send_named)
+                await self._on_error(scope)(scope, receive, send_named)
             finally:
                 route = getattr(scope.get("route"), "path", "none")
-                requests, seconds = _meters(scope["method"], route, status or 500)
+                requests, seconds = _request_metrics(scope["method"], route, status or 500)
                 requests.inc()
                 seconds.observe(time.perf_counter() - began)
                 request.update_name(f"{scope['method']} {route}")
@@ -115,14 +115,14 @@ class RequestContextMiddleware:
 
 
 @lru_cache(maxsize=1_000)
-def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     known = method if method in _METHODS else "other"
     return metrics.REQUESTS.labels(known, route, status), metrics.REQUEST_SECONDS.labels(known, route)
 
 
 def _safe(value: bytes) -> str | None:
     text = value.decode("latin-1")
-    plain = 0 < len(text) <= _LONGEST_CORRELATION and all(letter.isalnum() or letter in "-_." for letter in text)
+    plain = 0 < len(text) <= _MAX_CORRELATION_ID and all(letter.isalnum() or letter in "-_." for letter in text)
     return text if plain and text.isascii() else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 
 CLIENT_CLOSED_REQUEST = 499
 """What is counted where nobody is there to be answered; the number is nginx's."""
@@ -24,7 +24,7 @@ async def answer_while_connected(request: Request, work: Coroutine[Any, Any, Res
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         return await working if working.done() else Response(status_code=CLIENT_CLOSED_REQUEST)
     finally:
-        await stop(working, watching)
+        await cancel_and_wait(working, watching)
 
 
 async def _disconnected(request: Request) -> None:

@@ -23,7 +23,7 @@ _BY_STATUS = {
     413: ErrorCode.BODY_TOO_LARGE,
     415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 }
-_MOST_DETAILS = 50
+_MAX_DETAILS = 50
 
 
 def error_response(path: str, refusal: ApiError, headers: Mapping[str, str] | None = None) -> Response:
@@ -49,7 +49,7 @@ def retry_headers(refusal: ApiError) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-EXPECTED = (ApiError, RequestValidationError, HTTPException, BrokerUnavailableError, QueryUnavailableError)
+HANDLED_ERRORS = (ApiError, RequestValidationError, HTTPException, BrokerUnavailableError, QueryUnavailableError)
 """What endpoints may end with besides an answer; ``to_api_error`` says what it means."""
 
 
@@ -72,19 +72,19 @@ def add_error_handlers(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> Response:
         refusal = to_api_error(error)
         not_allowed = isinstance(error, HTTPException) and error.status_code == 405
-        headers = _allowed(request) if not_allowed else getattr(error, "headers", None)
+        headers = _allow_header(request) if not_allowed else getattr(error, "headers", None)
         return error_response(request.scope["path"], refusal, headers)
 
-    for kind in EXPECTED:
+    for kind in HANDLED_ERRORS:
         app.add_exception_handler(kind, expected)
 
 
-def broken(scope: Scope) -> Response:
+def internal_error_response(scope: Scope) -> Response:
     """The answer when something happened that nobody expected; what it was stands in the log only."""
     return error_response(scope["path"], ApiError(ErrorCode.INTERNAL_ERROR))
 
 
-def _allowed(request: Request) -> dict[str, str]:
+def _allow_header(request: Request) -> dict[str, str]:
     """The methods of every route of this path; the router itself names those of the first."""
     routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)
     here = [route.methods or set() for route in routes if route.path_regex.match(request.scope["path"])]
@@ -95,7 +95,7 @@ def invalid_input(errors: Sequence[Any]) -> ApiError:
     """A refusal that names each wrong field, ``field: message``, without repeating the input."""
     if any(error["type"] in ("json_invalid", "json_type") for error in errors):
         return ApiError(ErrorCode.MALFORMED_REQUEST, details=["body: is not valid JSON"])
-    return ApiError(ErrorCode.VALIDATION_FAILED, details=[_detail(error) for error in errors[:_MOST_DETAILS]])
+    return ApiError(ErrorCode.VALIDATION_FAILED, details=[_detail(error) for error in errors[:_MAX_DETAILS]])
 
 
 def _detail(error: Mapping[str, Any]) -> str:

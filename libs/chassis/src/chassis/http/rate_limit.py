@@ -33,15 +33,15 @@ class RateLimiter:
         limit: int,
         *,
         window: float = _MINUTE,
-        remembered: int = 100_000,
+        max_keys: int = 100_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._window = window
         self._interval = window / limit if limit else 0.0
         self._clock = clock
-        self._used_up_to: LRUCache[Hashable, float] = LRUCache(remembered)
+        self._used_up_to: LRUCache[Hashable, float] = LRUCache(max_keys)
 
-    def admit(self, key: Hashable) -> None:
+    def hit(self, key: Hashable) -> None:
         """Count one more use.
 
         Raises:
@@ -70,7 +70,7 @@ class InFlightLimit:
         self._running: Counter[Hashable] = Counter()
 
     @contextmanager
-    def admit(self, key: Hashable) -> Iterator[None]:
+    def acquire(self, key: Hashable) -> Iterator[None]:
         """Count one more while this is held.
 
         Raises:

@@ -16,9 +16,9 @@ class FairQueue:
     Kept in this process's memory, for the flows used last: each replica orders what it adds, a restart forgets.
     """
 
-    def __init__(self, spacing: timedelta, *, remembered: int = 100_000) -> None:
+    def __init__(self, spacing: timedelta, *, max_flows: int = 100_000) -> None:
         self._spacing = spacing
-        self._next_start: LRUCache[Hashable, datetime] = LRUCache(remembered)
+        self._next_start: LRUCache[Hashable, datetime] = LRUCache(max_flows)
 
     def add(self, flow: Hashable, now: datetime) -> datetime:
         """The start time of one more piece of work of this flow."""

@@ -15,7 +15,7 @@ from chassis.jobs.queue import JobQueue, JobResult, LeasedJob
 from chassis.jobs.result_writer import AfterCommit, ResultWriter
 from chassis.mongo.database import Document
 from chassis.outages import is_outage
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from chassis.telemetry import metrics
 
 log = structlog.get_logger()
@@ -107,11 +107,11 @@ class WorkerPool:
         try:
             yield self
         finally:
-            await stop(*claiming)
+            await cancel_and_wait(*claiming)
             if self._jobs:
                 await asyncio.wait(self._jobs, timeout=self._drain)
-            await stop(*self._jobs)
-            await stop(*recording)
+            await cancel_and_wait(*self._jobs)
+            await cancel_and_wait(*recording)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]], *, pause: float) -> None:
         while True:
@@ -246,7 +246,7 @@ class WorkerPool:
                 if not is_outage(error):
                     raise
                 self._pause(error)
-                await asyncio.sleep(backoff(attempt, first=0.1, most=2))
+                await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))
         return False
 
     async def _fail(self, lease: LeasedJob, error: Exception) -> None:
@@ -260,7 +260,7 @@ class WorkerPool:
             await self._ignore_outage(self._queue.discard(lease, error))
             return
         self._count("failed")
-        delay = backoff(lease.attempt, first=1, most=300)
+        delay = backoff(lease.attempt, initial=1, maximum=300)
         await self._ignore_outage(self._queue.release(lease, retry_in=delay, attempts=lease.attempt))
 
     async def _ignore_outage(self, ending: Awaitable[None]) -> None:
@@ -277,7 +277,7 @@ class WorkerPool:
         if self._paused_until > _now():
             return
         self._outages_in_a_row += 1
-        seconds = backoff(self._outages_in_a_row, first=0.2, most=15)
+        seconds = backoff(self._outages_in_a_row, initial=0.2, maximum=15)
         self._paused_until = _now() + seconds
         metrics.OUTAGES.labels(self._queue.name).inc()
         log.warning(

@@ -11,7 +11,7 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 from contracts.transport.topics import OPERATORS, RETRY_TOPICS, TOPICS, all_topics, dead_letter_topics
 
-from chassis.tasks import all_of
+from chassis.tasks import gather_all
 
 PROVISIONING = "provisioning"
 """The job that creates topics; as a principal it is like a service."""
@@ -83,7 +83,7 @@ async def create_acls(client: AIOKafkaClient, acls: Iterable[Acl], principal: st
     Raises:
         aiokafka.errors.KafkaError: one could not be created; the client may not alter the cluster, for example.
     """
-    await all_of(*(_create(client, acl, principal.format(service=acl.service)) for acl in acls))
+    await gather_all(*(_create(client, acl, principal.format(service=acl.service)) for acl in acls))
 
 
 async def _create(client: AIOKafkaClient, acl: Acl, principal: str) -> None:

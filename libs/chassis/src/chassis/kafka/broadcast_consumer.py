@@ -18,7 +18,7 @@ from chassis.kafka.dead_letters import DeadLetters
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import ReceivedMessage, decode
 from chassis.settings import ServiceSettings
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class BroadcastConsumer:
             try:
                 yield self
             finally:
-                await stop(reading)
+                await cancel_and_wait(reading)
 
     def problem(self) -> str | None:
         return self._failed
@@ -86,11 +86,11 @@ class BroadcastConsumer:
                     await self._take(record)
             except KafkaError as error:
                 self._failed = type(error).__name__
-                log.warning("tail interrupted", topic=self._topic.name, error=self._failed)
+                log.warning("broadcast consumer interrupted", topic=self._topic.name, error=self._failed)
                 await asyncio.sleep(1)
 
     async def _take(self, record: Any) -> None:
         try:
             self._handle(decode(record))
         except Exception as error:  # whatever is wrong with this record, the next ones must be read
-            await self._dead_letters.park(record, error)
+            await self._dead_letters.add(record, error)

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class BrokerUnavailableError(Exception):
-    """The command was not accepted: the bus is away, or too many commands are waiting already."""
+    """The command was not accepted: the broker is unavailable, or too many commands wait for replies."""
 
 
 class CommandClient:
@@ -33,7 +33,7 @@ class CommandClient:
         self._settings = settings
         self._publisher = publisher
         self._deadline = deadline
-        self._most_in_flight = max_in_flight
+        self._max_in_flight = max_in_flight
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._replies = BroadcastConsumer(settings, publisher, topic=GATEWAY_REPLIES, handle=self._match)
 
@@ -54,7 +54,7 @@ class CommandClient:
         Raises:
             BrokerUnavailableError: the command was certainly not accepted.
         """
-        if len(self._waiting) >= self._most_in_flight or self._replies.problem() is not None:
+        if len(self._waiting) >= self._max_in_flight or self._replies.problem() is not None:
             raise BrokerUnavailableError
         with span(f"request {type_of(command).name}", SpanKind.PRODUCER):
             return await self._request(command, key)

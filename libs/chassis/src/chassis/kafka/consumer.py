@@ -1,8 +1,8 @@
 """The one consumer stack: every service reads its topics through it, in batches, at least once, in order per key.
 
-- A record that cannot be decoded, or that still fails after being tried alone a few times, is parked in the dead-letter
+- A record that cannot be decoded, or that still fails after being tried alone a few times, goes to the dead-letter
   topic of its topic and group; the partition moves on. A command's caller gets an error reply.
-- When a dependency is away nothing is parked: the batch waits and comes again, since every other record would fail too.
+- During an outage nothing is dead-lettered: the batch is read again after a pause, since every record would fail.
 - Offsets are committed after the effects. Handlers are idempotent, so a repeat changes nothing.
 
 FastStream's own policies are all wrong for this (its default acknowledges first and loses records, the others commit
@@ -34,7 +34,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import ReceivedMessage, Record, UnknownTypeError, decode, encode, envelope_for
 from chassis.outages import is_outage
 from chassis.settings import ServiceSettings
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, use_context
 from chassis.telemetry.tracing import batch_span, span
@@ -42,26 +42,32 @@ from chassis.telemetry.tracing import batch_span, span
 log = structlog.get_logger()
 
 Batch = Sequence[ReceivedMessage[Any]]
-Process = Callable[[Batch], Awaitable[None]]
+BatchHandler = Callable[[Batch], Awaitable[None]]
 _TRIES_ALONE = 4
 _LAG_INTERVAL = 5.0
 
 
 class Consumer:
-    """Reads topics as one consumer group and hands decoded batches to ``process``.
+    """Reads topics as one consumer group and hands decoded batches to ``handler``.
 
-    ``process`` is called with one batch at a time, in order within each partition. It must be idempotent: after a
+    ``handler`` is called with one batch at a time, in order within each partition. It must be idempotent: after a
     failure it sees the same messages again, one by one.
     """
 
     def __init__(
-        self, settings: ServiceSettings, publisher: Publisher, *, group: str, topics: Sequence[Topic], process: Process
+        self,
+        settings: ServiceSettings,
+        publisher: Publisher,
+        *,
+        group: str,
+        topics: Sequence[Topic],
+        handler: BatchHandler,
     ) -> None:
         self._settings = settings
         self._publisher = publisher
         self._group = group
         self._topics = [*topics, retry_topic(group)]
-        self._process = process
+        self._handler = handler
         self._dead_letters = DeadLetters(publisher, group, self._topics)
         self._failures_in_a_row = 0
         self._stalled_since: float | None = None
@@ -100,7 +106,7 @@ class Consumer:
         try:
             yield self
         finally:
-            await stop(watching)
+            await cancel_and_wait(watching)
             await self._broker.stop()
 
     def problem(self) -> str | None:
@@ -125,7 +131,7 @@ class Consumer:
         except Exception as error:
             if not is_outage(error):
                 log.exception("batch failed", group=self._group)
-            await self._come_again(message, error)
+            await self._rewind_and_back_off(message, error)
         else:
             self._failures_in_a_row = 0
             await _commit(message)
@@ -133,10 +139,10 @@ class Consumer:
             self._stalled_since = None
             self._in_hand.clear()
 
-    async def _come_again(self, message: KafkaMessage, error: Exception) -> None:
+    async def _rewind_and_back_off(self, message: KafkaMessage, error: Exception) -> None:
         """Rewind to the start of the batch and wait; polling goes on, so the group keeps its member."""
         self._failures_in_a_row += 1
-        pause = backoff(self._failures_in_a_row, first=0.2, most=5)
+        pause = backoff(self._failures_in_a_row, initial=0.2, maximum=5)
         metrics.OUTAGES.labels(self._group).inc()
         log.warning("waiting for a dependency", group=self._group, error=type(error).__name__, seconds=round(pause, 2))
         await message.nack()
@@ -149,11 +155,11 @@ class Consumer:
                 batch.append(decode(record))
             except UnknownTypeError as unknown:
                 if _wants_reply(record):
-                    await self._park(record, unknown)
+                    await self._dead_letter(record, unknown)
                 else:  # an event of a newer producer, which we may ignore
                     self._count(record, "ignored")
             except ValueError as unreadable:
-                await self._park(record, unreadable)
+                await self._dead_letter(record, unreadable)
         return batch
 
     async def _handle(self, batch: Batch) -> None:
@@ -161,7 +167,7 @@ class Consumer:
         if not batch:
             return
         try:
-            await self._process_traced(batch)
+            await self._handle_traced(batch)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -175,25 +181,25 @@ class Consumer:
     async def _handle_alone(self, received: ReceivedMessage[Contract]) -> None:
         for attempt in range(1, _TRIES_ALONE + 1):
             try:
-                await self._process_traced([received])
+                await self._handle_traced([received])
             except Exception as error:
                 if is_outage(error):
                     raise
                 if attempt == _TRIES_ALONE:
-                    await self._park(received.record, error)
+                    await self._dead_letter(received.record, error)
                     return
-                await asyncio.sleep(backoff(attempt, first=0.05, most=1))
+                await asyncio.sleep(backoff(attempt, initial=0.05, maximum=1))
             else:
                 self._count(received.record, "handled")
                 return
 
-    async def _process_traced(self, batch: Batch) -> None:
+    async def _handle_traced(self, batch: Batch) -> None:
         with batch_span(f"process {self._group}", [received.envelope.traceparent for received in batch]):
-            await self._process(batch)
+            await self._handler(batch)
 
-    async def _park(self, record: Record, error: Exception) -> None:
-        await self._dead_letters.park(record, error)
-        self._count(record, "parked")
+    async def _dead_letter(self, record: Record, error: Exception) -> None:
+        await self._dead_letters.add(record, error)
+        self._count(record, "dead-lettered")
         if _wants_reply(record):
             await self._reply_failed(Envelope.from_headers(record.headers), error)
 

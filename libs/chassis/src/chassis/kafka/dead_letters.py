@@ -1,4 +1,4 @@
-"""Dead letters: records that could not be handled, parked as they came, with where they came from and why."""
+"""Dead letters: records that could not be handled, as they came, with their origin and error."""
 
 from collections.abc import Sequence
 
@@ -14,24 +14,24 @@ log = structlog.get_logger()
 
 
 class DeadLetters:
-    """Parks what one consumer group cannot handle."""
+    """The dead letters of one consumer group."""
 
     def __init__(self, publisher: Publisher, group: str, topics: Sequence[Topic]) -> None:
         """``topics`` are what the group reads."""
         self._publisher = publisher
         self._group = group
-        self._parked_in = {topic.name: topic.dead_letters(group).name for topic in topics}
+        self._dead_letter_topics = {topic.name: topic.dead_letters(group).name for topic in topics}
 
-    async def park(self, record: Record, error: Exception) -> None:
-        """Put a record away with its raw bytes, headers, origin and error.
+    async def add(self, record: Record, error: Exception) -> None:
+        """Publish a record to its dead-letter topic, with its raw bytes, headers, origin and error.
 
         A replayed record that fails again goes back to the dead letters of the topic it first came from.
 
         Raises:
-            aiokafka.errors.KafkaError: it could not be parked, so it must not be committed either.
+            aiokafka.errors.KafkaError: it was not published, so the record must not be committed either.
         """
         replayed_from = dict(record.headers).get("dlt-topic", b"").decode(errors="replace")
-        topic = replayed_from if replayed_from in self._parked_in else record.topic
+        topic = replayed_from if replayed_from in self._dead_letter_topics else record.topic
         origin = {
             "dlt-topic": topic,
             "dlt-partition": str(record.partition),
@@ -43,10 +43,10 @@ class DeadLetters:
         kept = [(name, value) for name, value in record.headers if not name.startswith("dlt-")]
         await self._publisher.publish(
             OutgoingRecord(
-                self._parked_in[topic],
+                self._dead_letter_topics[topic],
                 record.key or b"",
                 record.value or b"",
                 [*kept, *((name, value.encode()) for name, value in origin.items())],
             )
         )
-        log.error("parked", exc_info=error, **origin)
+        log.error("message dead-lettered", exc_info=error, **origin)

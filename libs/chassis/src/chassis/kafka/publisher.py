@@ -14,7 +14,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from chassis.kafka.connection import connection_options
 from chassis.kafka.records import OutgoingRecord
 from chassis.settings import ServiceSettings
-from chassis.tasks import all_of
+from chassis.tasks import gather_all
 from chassis.telemetry import metrics
 
 _GRACE = 1.0
@@ -74,7 +74,7 @@ class Publisher:
         Raises:
             aiokafka.errors.KafkaError: one of them was not acknowledged; all have been tried.
         """
-        await all_of(*map(self.publish, records))
+        await gather_all(*map(self.publish, records))
 
 
 class _SendMonitor:

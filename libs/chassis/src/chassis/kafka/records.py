@@ -79,7 +79,7 @@ def envelope_for(
         tenant=context.tenant if tenant is None else tenant,
         sequence=sequence,
         correlation_id=context.correlation_id,
-        causation_id=context.cause,
+        causation_id=context.causation_id,
         reply_to=reply_to,
         traceparent=traceparent(),
     )

@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from chassis.kafka.connection import connection_options
 from chassis.mongo.database import Collection
 from chassis.settings import ServiceSettings
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Republisher:
             try:
                 yield
             finally:
-                await stop(checking)
+                await cancel_and_wait(checking)
 
     async def check(self) -> None:
         """Republish what lost records since the last look.

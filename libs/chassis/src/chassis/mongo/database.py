@@ -20,7 +20,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError, PyMongoError, WriteCon
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]
@@ -146,7 +146,7 @@ class Database:
         self._gate = Gate(concurrency, time_limit=time_limit)
         self._last_ping: str | None = None
 
-    def apart(self, concurrency: int, *, time_limit: float) -> "Database":
+    def with_gate(self, concurrency: int, *, time_limit: float) -> "Database":
         """The same behind a gate of its own, so that nothing else waits for what goes through it.
 
         ``time_limit``: seconds that one operation may take once it is let through.
@@ -195,4 +195,4 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
         try:
             yield database
         finally:
-            await stop(watching)
+            await cancel_and_wait(watching)

@@ -1,8 +1,8 @@
-"""The outbox: events wait in the document whose change they tell, so that both are one write.
+"""The transactional outbox: events are stored in the document that they are about, so that both are one write.
 
 A document that uses it has ``version``, ``outbox`` (its unpublished events, oldest first) and, while there are any,
-``outboxDueAt``: when the sweeper may take over. The writer publishes right after its write; the sweeper only finds work
-after a crash or while the broker is away.
+``outboxDueAt``: when the relay may publish them. The writer publishes right after its write; the relay
+finds events only after a crash or an outage of the broker.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.mongo.database import Collection, Document
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from chassis.telemetry import metrics
 
 log = structlog.get_logger()
@@ -33,18 +33,18 @@ OUTBOX_INDEX = IndexModel(
 class Outbox:
     """Publishes the pending events of one collection's documents."""
 
-    def __init__(self, collection: Collection, publisher: Publisher, *, grace: float) -> None:
-        """``grace``: seconds that a writer has before the sweeper takes over."""
+    def __init__(self, collection: Collection, publisher: Publisher, *, relay_delay: float) -> None:
+        """``relay_delay``: seconds that a writer has before the relay takes over."""
         self._collection = collection
         self._publisher = publisher
-        self._grace = timedelta(seconds=grace)
+        self._relay_delay = timedelta(seconds=relay_delay)
 
     def due_at(self, now: datetime) -> datetime:
         """The ``outboxDueAt`` of a document written now."""
-        return now + self._grace
+        return now + self._relay_delay
 
     async def flush(self, documents: Sequence[Document]) -> None:
-        """Publish what these documents still have to say, each one's events in order, and clear their outboxes.
+        """Publish the events in these documents' outboxes, those of each document in order, and clear the outboxes.
 
         Raises:
             aiokafka.errors.KafkaError: some could not be published; they stay in their outboxes.
@@ -65,57 +65,57 @@ class Outbox:
         await self._publisher.publish_in_order(_outgoing(entry) for entry in document["outbox"])
 
     @asynccontextmanager
-    async def swept(self) -> AsyncIterator[None]:
-        """Sweep in the background until left."""
-        sweeping = asyncio.create_task(self._sweep_for_ever())
+    async def relay(self) -> AsyncIterator[None]:
+        """Run the relay in the background until left."""
+        relaying = asyncio.create_task(self._relay_for_ever())
         try:
             yield
         finally:
-            await stop(sweeping)
+            await cancel_and_wait(relaying)
 
-    async def sweep(self) -> int:
-        """Publish all that is overdue; returns from how many documents."""
-        swept = 0
+    async def publish_overdue(self) -> int:
+        """Publish all events that are overdue; returns of how many documents."""
+        relayed = 0
         while (document := await self._claim()) is not None:
             await self.flush([document])
-            swept += 1
-        return swept
+            relayed += 1
+        return relayed
 
     async def _claim(self) -> Document | None:
-        """An overdue document, ours for one grace period: the claim is the due time moved on."""
+        """An overdue document, ours for one relay delay: the claim is the due time moved on."""
         now = utc_now()
         return await self._collection.find_one_and_update(
             {"outboxDueAt": {"$lte": now}},
-            {"$set": {"outboxDueAt": now + self._grace}},
+            {"$set": {"outboxDueAt": now + self._relay_delay}},
             projection={"outbox": 1, "version": 1},
             sort={"outboxDueAt": ASCENDING},
             return_document=ReturnDocument.AFTER,
         )
 
-    async def _sweep_for_ever(self) -> None:
+    async def _relay_for_ever(self) -> None:
         while True:
             try:
                 await self._measure()
-                if swept := await self.sweep():
-                    metrics.OUTBOX_SWEPT.inc(swept)
-                    log.warning("published events that their writer left behind", documents=swept)
+                if relayed := await self.publish_overdue():
+                    metrics.OUTBOX_RELAYED.inc(relayed)
+                    log.warning("outbox relay published leftover events", documents=relayed)
             except (KafkaError, PyMongoError) as error:
-                log.warning("the outbox waits", error=type(error).__name__)
-            await asyncio.sleep(self._grace.total_seconds() / 2)
+                log.warning("outbox relay: broker or database unavailable", error=type(error).__name__)
+            await asyncio.sleep(self._relay_delay.total_seconds() / 2)
 
     async def _measure(self) -> None:
-        metrics.OUTBOX_OLDEST.set(await overdue(self._collection))
+        metrics.OUTBOX_OLDEST.set(await oldest_pending_age(self._collection))
 
 
-async def overdue(collection: Collection) -> float:
-    """For how many seconds the sweeper has owed the oldest unpublished event of a collection; 0 when it owes none."""
+async def oldest_pending_age(collection: Collection) -> float:
+    """For how many seconds the oldest unpublished event of a collection has been overdue; 0 when none is."""
     oldest = await collection.find_one(
         {"outboxDueAt": {"$exists": True}}, projection={"outboxDueAt": 1}, sort={"outboxDueAt": ASCENDING}
     )
     return max(0, (utc_now() - oldest["outboxDueAt"]).total_seconds()) if oldest else 0
 
 
-async def pending(collection: Collection) -> int:
+async def pending_count(collection: Collection) -> int:
     """How many documents of a collection have unpublished events; those being written just now are among them."""
     return await collection.count({"outboxDueAt": {"$exists": True}}, hint="outbox")
 

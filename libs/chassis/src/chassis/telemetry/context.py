@@ -20,7 +20,7 @@ class Context:
 
     correlation_id: str
     tenant: str = ""
-    cause: str | None = None
+    causation_id: str | None = None
     traceparent: str | None = None
 
     @classmethod

@@ -92,7 +92,7 @@ class ReencryptedPage(Contract):
 
     total: int = Field(description="connections that there are")
     seen: int = Field(description="of them in this page")
-    resealed: int = Field(description="secrets in this page that another key had sealed")
+    reencrypted: int = Field(description="secrets in this page that another key had sealed")
     unreadable: int = Field(description="secrets in this page that no known key opens; they are left as they are")
     last: str | None = Field(description="where the next page begins; null when this is the last one")
 

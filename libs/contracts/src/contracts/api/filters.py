@@ -44,7 +44,7 @@ MAX_PATTERN_LENGTH = 255
 """Characters that ``CONTAINS`` and its like look for: finding them takes as long as they times the text."""
 MAX_PATTERN_TOTAL = 2_000
 """The same, of all conditions of one search together."""
-_GREATEST_NUMBER = 2**53  # beyond it, JSON numbers are not exact (RFC 8259 section 6)
+_MAX_NUMBER = 2**53  # beyond it, JSON numbers are not exact (RFC 8259 section 6)
 
 
 class Operator(StrEnum):
@@ -112,7 +112,7 @@ class FieldType:
     """A kind of values: how an operand of it is written in JSON, and which operators make sense."""
 
     name: str
-    written: str
+    format_hint: str
     operators: tuple[Operator, ...]
     annotation: Any
 
@@ -126,7 +126,7 @@ class FieldType:
             values = self._adapter.validate_python(list(raw))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise OperandError(int(first["loc"][0]), f"must be {self.written}") from error
+            raise OperandError(int(first["loc"][0]), f"must be {self.format_hint}") from error
         if operator.is_pattern:
             for index, value in enumerate(values):
                 if len(value) > MAX_PATTERN_LENGTH:
@@ -149,7 +149,7 @@ NUMBER = FieldType(
     "number",
     "a number",
     (*_MATCHING, *_ORDERING, *_PRESENCE),
-    Annotated[StrictInt | StrictFloat, Field(ge=-_GREATEST_NUMBER, le=_GREATEST_NUMBER, allow_inf_nan=False)],
+    Annotated[StrictInt | StrictFloat, Field(ge=-_MAX_NUMBER, le=_MAX_NUMBER, allow_inf_nan=False)],
 )
 BOOLEAN = FieldType("boolean", "true or false", (*_MATCHING, *_PRESENCE), StrictBool)
 LOCAL_DATE_TIME = FieldType(
@@ -249,22 +249,22 @@ class Condition(Contract):
     operands: list[Any] = Field(default_factory=list)
 
     @property
-    def about(self) -> FilterField:
+    def definition(self) -> FilterField:
         return FILTER_FIELDS[self.field]
 
     @property
     def values(self) -> list[Any]:
         """The operands as values of the field's kind."""
-        return self.about.kind.read(self.operator, self.operands)
+        return self.definition.kind.read(self.operator, self.operands)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        if self.field not in FILTER_FIELDS or self.operator not in self.about.kind.operators:
+        if self.field not in FILTER_FIELDS or self.operator not in self.definition.kind.operators:
             raise ValueError("no such condition")
         names, given = self.operator.operands, len(self.operands)
         if not (1 <= given <= MAX_VALUES if names == ("values",) else given == len(names)):
             raise ValueError("the operator takes another number of operands")
-        self.about.kind.read(self.operator, self.operands)
+        self.definition.kind.read(self.operator, self.operands)
         return self
 
 

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from api_gateway.domain.caller import Caller
 
 _STAFF_TYPES = {"TS": ParticipantType.TENANT_STAFF, "PS": ParticipantType.PARTNER_STAFF}
-_MOST_CACHED = 20_000
+_MAX_CACHED = 20_000
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 5.0
 
@@ -82,10 +82,10 @@ class Directory:
 
     def __init__(self, http: httpx.AsyncClient, *, cache_seconds: float, concurrency: int) -> None:
         self._http = http
-        self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MOST_CACHED, cache_seconds)
+        self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MAX_CACHED, cache_seconds)
         # Half of the look-ups at once for one tenant, so that no tenant's many keep out another's few.
         self._gate = FairGate(limit=concurrency, per_tenant=max(1, concurrency // 2), per_user=max(1, concurrency // 2))
-        self._breakers: LRUCache[tuple[str, str], _Breaker] = LRUCache(_MOST_CACHED)
+        self._breakers: LRUCache[tuple[str, str], _Breaker] = LRUCache(_MAX_CACHED)
 
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
         """The people of these ids.

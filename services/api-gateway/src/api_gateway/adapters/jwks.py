@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import structlog
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from contracts.api.errors import ApiError, ErrorCode
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class JwksCache:
         try:
             yield self
         finally:
-            await stop(refreshing)
+            await cancel_and_wait(refreshing)
 
     def problem(self) -> str | None:
         """Why no token could be verified; None once some key was had."""

@@ -52,7 +52,7 @@ class Guests:
         tenant = (
             None if token is None and not self._token_required else self._tenant(meeting_uuid, participant_uuid, token)
         )
-        self._throttle.admit((meeting_uuid, participant_uuid, tenant is not None))
+        self._throttle.hit((meeting_uuid, participant_uuid, tenant is not None))
         return Guest(meeting_uuid, participant_uuid, tenant)
 
     async def invitation(self, guest: Guest) -> Invitation:

@@ -85,7 +85,7 @@ OPERATOR_HEAD = ("operator", "operands", "holds when the field")
 def field_rows() -> Iterator[tuple[str, str, str, str]]:
     """One row for each field."""
     for field in FILTER_FIELDS.values():
-        choices = field.kind.written if field.kind.name == "choice" else ""
+        choices = field.kind.format_hint if field.kind.name == "choice" else ""
         note = "; ".join(part for part in (choices, field.note) if part)
         yield field.name, field.kind.name, "yes" if field.sortable else "no", note
 
@@ -94,7 +94,7 @@ def kind_rows() -> Iterator[tuple[str, str, str]]:
     """One row for each kind of field."""
     a_choice = FILTER_FIELDS["status"].kind
     for kind in (TEXT, NUMBER, LOCAL_DATE_TIME, INSTANT, BOOLEAN, a_choice):
-        written = "one of the names in the field's note" if kind is a_choice else kind.written
+        written = "one of the names in the field's note" if kind is a_choice else kind.format_hint
         yield kind.name, written, _named(kind)
 
 

@@ -25,7 +25,7 @@ from api_gateway.domain.text import at_most
 _SORTABLE = [name for name, field in FILTER_FIELDS.items() if field.sortable]
 _DIRECTIONS = {"asc": False, "desc": True}
 LAST_PAGE = 10_000_000
-DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+DEFAULT_PAGE, MAX_PAGE_SIZE = 20, 100
 
 
 class Filter(Contract):
@@ -87,7 +87,7 @@ class SearchBody(Contract):
 
     filters: Annotated[list[Filter], Field(max_length=MAX_FILTERS), at_most(MAX_FILTERS)] | None = None
     page: Annotated[StrictInt, Field(ge=0, le=LAST_PAGE)] | None = Field(default=0, description="zero-based")
-    size: Annotated[StrictInt, Field(ge=1, le=LARGEST_PAGE)] | None = DEFAULT_PAGE
+    size: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE_SIZE)] | None = DEFAULT_PAGE
     sort: Annotated[list[SortEntry], Field(max_length=MAX_SORT_KEYS), at_most(MAX_SORT_KEYS)] | None = Field(
         default=None,
         description="by the first, then the next, at last by the meetingUuid; unless given, the latest start first",

@@ -25,16 +25,16 @@ class KeyRotation:
     async def reencrypt_page(self, question: ReencryptSecrets) -> Reply:
         """Seal the secrets of one page with the first key. No secret is lost that somebody renews meanwhile."""
         page = await self._connections.page(question.after, question.limit)
-        resealed = unreadable = 0
+        reencrypted = unreadable = 0
         for connection in page:
             anew = _ReencryptPage(self._vault, connection.connection_id)
             await self._connections.change(connection.tenant_uuid, connection.user_id, anew.change)
-            resealed += anew.resealed
+            reencrypted += anew.reencrypted
             unreadable += anew.unreadable
         answer = ReencryptedPage(
             total=await self._connections.count(),
             seen=len(page),
-            resealed=resealed,
+            reencrypted=reencrypted,
             unreadable=unreadable,
             last=page[-1].connection_id if len(page) == question.limit else None,
         )
@@ -47,12 +47,12 @@ class _ReencryptPage:
     def __init__(self, vault: TokenVault, owner: str) -> None:
         self._vault = vault
         self._owner = owner
-        self.resealed = self.unreadable = 0
+        self.reencrypted = self.unreadable = 0
 
     def change(self, connection: Connection) -> ConnectionUpdate | None:
-        self.resealed = self.unreadable = 0  # this may be another try
+        self.reencrypted = self.unreadable = 0  # this may be another try
         connection.reencrypt_page(self._seal, utc_now())
-        return ConnectionUpdate() if self.resealed else None
+        return ConnectionUpdate() if self.reencrypted else None
 
     def _seal(self, encrypted: str) -> str:
         try:
@@ -61,5 +61,5 @@ class _ReencryptPage:
             log.warning("a secret cannot be sealed anew", connection=self._owner, error=describe_error(error))
             self.unreadable += 1
             return encrypted
-        self.resealed += anew != encrypted
+        self.reencrypted += anew != encrypted
         return anew

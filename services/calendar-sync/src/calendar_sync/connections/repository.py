@@ -97,7 +97,7 @@ class MongoConnectionRepository:
             if written is not None:
                 await self.tell(written)
                 return to_connection(written)
-            await asyncio.sleep(backoff(attempt, first=0.005, most=0.1))
+            await asyncio.sleep(backoff(attempt, initial=0.005, maximum=0.1))
         raise ConflictError([connection_id(tenant_uuid, user_id)])
 
     async def tell(self, document: Document) -> None:
@@ -190,7 +190,7 @@ class MongoConnectionRepository:
                 if not is_outage(error) or utc_now() > until:
                     raise
                 log.warning("a renewed grant waits to be kept", error=type(error).__name__)
-                await asyncio.sleep(backoff(attempt, first=0.1, most=2))
+                await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))
             else:
                 return flow_state.matched_count == 1
         return False

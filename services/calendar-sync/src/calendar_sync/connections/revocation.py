@@ -62,7 +62,7 @@ class GrantRevoker:
         )
         if len(left) == len(connection.leaving):
             return JobResult(forgotten)
-        return JobResult(forgotten, retry_in=max(retry_after, backoff(lease.attempt, first=1, most=60)))
+        return JobResult(forgotten, retry_in=max(retry_after, backoff(lease.attempt, initial=1, maximum=60)))
 
     async def _leave(self, connection: Connection, leaving: PendingRevocation) -> None:
         """Raises ProviderUnavailableError when it is to be tried again."""

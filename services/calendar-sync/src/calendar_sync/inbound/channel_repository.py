@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import structlog
 from chassis.mongo.database import Collection
-from chassis.telemetry import metrics
 from contracts.values.enums import CalendarProvider
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel
 
+from calendar_sync import metrics
 from calendar_sync.inbound.model import Channel, SyncPhase
 from calendar_sync.inbound.state_repository import to_sync_state
 
@@ -53,6 +53,6 @@ class MongoChannelReader:
             metrics.CHANNELS_OPEN.labels(provider.value).set(await self._collection.count(watched, hint="watched"))
             missing = await self._collection.count(unwatched, hint="watched")
             metrics.CHANNELS_MISSING.labels(provider.value).set(missing)
-            metrics.CHANNEL_ENDS.labels(provider.value).set(
+            metrics.CHANNEL_EXPIRES_IN.labels(provider.value).set(
                 (first[WATCHED_UNTIL] - now).total_seconds() if first else 0
             )

@@ -7,11 +7,11 @@ from typing import Any
 import structlog
 from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError
 from chassis.mongo.database import Collection
-from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, use_context
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
+from calendar_sync import metrics
 from calendar_sync.inbound.channel_repository import WATCHED_UNTIL
 from calendar_sync.inbound.channels import ChannelMaintenance, ChannelManager
 from calendar_sync.inbound.model import Channel, ChannelState
@@ -39,7 +39,7 @@ class ChannelWorker:
                 log.warning("a lease ran out before a calendar was watched")
                 return JobResult()
         outcome = "watched" if watched.failure is None else watched.failure.code.value
-        metrics.WATCHES.labels(feed.provider, outcome).inc()
+        metrics.CHANNEL_MAINTENANCE.labels(feed.provider, outcome).inc()
         return JobResult(_written(watched), retry_in=None if watched.failure is None else watched.retry_in)
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import SyncCalendar
@@ -38,7 +38,7 @@ class OnDemandSync:
         try:
             yield
         finally:
-            await stop(*self._waiting)
+            await cancel_and_wait(*self._waiting)
 
     async def carry_out(self, command: SyncCalendar, answer: Answer) -> None:
         """Have the user's calendar pulled, and ``answer`` when that is done."""

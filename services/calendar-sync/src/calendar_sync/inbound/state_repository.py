@@ -14,12 +14,12 @@ import structlog
 from chassis.jobs.indexes import job_indexes
 from chassis.jobs.queue import schedule
 from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.tasks import stop
-from chassis.telemetry import metrics
+from chassis.tasks import cancel_and_wait
 from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
+from calendar_sync import metrics
 from calendar_sync.connections.model import connection_id
 from calendar_sync.inbound.model import InboundSyncState, SyncPhase
 from calendar_sync.providers.accounts import Account
@@ -157,7 +157,7 @@ class MongoSyncStateRepository:
         oldest = await self._collection.find_one(
             {"state": SyncPhase.OPEN}, projection=["syncedAsOf"], sort={"syncedAsOf": ASCENDING}
         )
-        metrics.FEED_AGE.set((utc_now() - oldest["syncedAsOf"]).total_seconds() if oldest else 0)
+        metrics.SYNC_AGE.set((utc_now() - oldest["syncedAsOf"]).total_seconds() if oldest else 0)
 
 
 @asynccontextmanager
@@ -167,7 +167,7 @@ async def measured(*measures: Callable[[], Awaitable[None]]) -> AsyncIterator[No
     try:
         yield
     finally:
-        await stop(measuring)
+        await cancel_and_wait(measuring)
 
 
 async def _measure_for_ever(measures: Sequence[Callable[[], Awaitable[None]]]) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import structlog
 from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError, schedule
-from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, use_context
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
+from calendar_sync import metrics
 from calendar_sync.inbound.model import InboundSyncState
 from calendar_sync.inbound.state_repository import PULL, to_sync_state
 from calendar_sync.inbound.sync import ConnectionEnded, Deferred, InboundSync, Synced, SyncPolicy
@@ -33,16 +33,16 @@ class InboundSyncWorker:
                 ended = await self._pulling.attempt(feed, number=lease.attempt)
             except LeaseLostError:
                 log.warning("a lease ran out before a calendar was read")
-                metrics.PULLS.labels(feed.provider, "lost").inc()
+                metrics.SYNCS.labels(feed.provider, "lost").inc()
                 return JobResult(retry_in=self._pace.retry_initial)
         match ended:
             case Synced():
-                metrics.PULLS.labels(feed.provider, "read").inc()
+                metrics.SYNCS.labels(feed.provider, "read").inc()
                 return JobResult(self._read(feed, ended))
             case Deferred():
                 if ended.because is None:
                     return JobResult(retry_in=ended.seconds)
-                metrics.PULLS.labels(feed.provider, ended.because.value).inc()
+                metrics.SYNCS.labels(feed.provider, ended.because.value).inc()
                 return JobResult({"$set": {"notBefore": _in(ended.seconds)}}, retry_in=ended.seconds)
             case ConnectionEnded():
                 return JobResult()

@@ -52,8 +52,8 @@ async def imported_event_repository(
     """Where sightings are kept; ``started`` stops publishing what they say."""
     sightings = database.collection("imported_events")
     await sightings.create_indexes(SIGHTING_INDEXES)
-    outbox = Outbox(sightings, publisher, grace=settings.outbox_grace)
-    await started.enter_async_context(outbox.swept())
+    outbox = Outbox(sightings, publisher, relay_delay=settings.outbox_relay_delay)
+    await started.enter_async_context(outbox.relay())
     return MongoImportedEventRepository(sightings, outbox)
 
 

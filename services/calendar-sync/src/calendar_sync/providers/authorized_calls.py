@@ -24,8 +24,8 @@ def retry_in(failure: Failure, attempt: int, *, first: float, most: float) -> fl
     were; otherwise pauses double from ``first`` up to ``most``.
     """
     if failure.retry_after is None:
-        return backoff(attempt, first=first, most=most)
-    return failure.retry_after + backoff(attempt, first=first, most=min(most, _MAX_AFTER_ASKED))
+        return backoff(attempt, initial=first, maximum=most)
+    return failure.retry_after + backoff(attempt, initial=first, maximum=min(most, _MAX_AFTER_ASKED))
 
 
 class AuthorizedCalls:

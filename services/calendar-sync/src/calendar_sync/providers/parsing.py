@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from chassis.telemetry import metrics
 from contracts.values.enums import CalendarProvider, RsvpStatus, SyncFailureCode
 from contracts.values.limits import MAX_NAME
 from contracts.values.text import email_address, sanitize_line, web_link
 
+from calendar_sync import metrics
 from calendar_sync.providers.errors import (
     AlreadyExistsError,
     CallFailedError,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
-from chassis.tasks import stop
+from chassis.tasks import cancel_and_wait
 from contracts.values.enums import DeliveryFailureCode
 from contracts.values.text import sanitize_line
 
@@ -56,7 +56,7 @@ class SmtpMailer:
         try:
             yield self
         finally:
-            await stop(closing)
+            await cancel_and_wait(closing)
             while self._idle:
                 await _quit(self._idle.pop())
 

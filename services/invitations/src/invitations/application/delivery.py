@@ -149,7 +149,7 @@ class MailDelivery:
         except DeferredError as deferral:
             if utc_now() - guest.requested_at >= self._retry_policy.give_up_after:
                 return _failure(guest, kind, DeliveryFailureCode.UNREACHABLE, deferral.reason)
-            pause = backoff(number, first=self._retry_policy.initial_delay, most=self._retry_policy.max_delay)
+            pause = backoff(number, initial=self._retry_policy.initial_delay, maximum=self._retry_policy.max_delay)
             return Deferred(kind, pause, may_have_been_sent=deferral.may_have_been_sent, reason=deferral.reason)
         return Delivered(_sent_mail(guest, kind, mail))
 
@@ -162,7 +162,7 @@ class MailDelivery:
         if not wait or kind is MailKind.CANCELLATION:
             return None
         pause = backoff(
-            number, first=max(wait, self._retry_policy.initial_delay), most=max(wait, self._retry_policy.max_delay)
+            number, initial=max(wait, self._retry_policy.initial_delay), maximum=max(wait, self._retry_policy.max_delay)
         )
         return Deferred(kind, pause, may_have_been_sent=False, reason="too many mails to one mailbox", held_back=True)
 

@@ -175,7 +175,7 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
 
     Of participants, IS_NULL asks for one whose field is null; each condition may be fulfilled by another participant.
     """
-    field, operator = condition.about, condition.operator
+    field, operator = condition.definition, condition.operator
     negative = operator in _OPPOSITES and not (field.of_participant and operator is Operator.IS_NULL)
     test = _TESTS[_OPPOSITES[operator] if negative else operator](
         [_stored(field.kind, one) for one in condition.values]
@@ -273,15 +273,17 @@ def _start_bounds(conditions: Sequence[Condition]) -> Document:
     """What conditions on wall times imply for the instant of the start, which the index is sorted by."""
     bounds: Document = {}
     for condition in conditions:
-        values = [value.replace(tzinfo=UTC) for value in condition.values if condition.about.kind is LOCAL_DATE_TIME]
+        values = [
+            value.replace(tzinfo=UTC) for value in condition.values if condition.definition.kind is LOCAL_DATE_TIME
+        ]
         if condition.field == "startDateTime" and condition.operator in _FROM:
-            bounds["$gte"] = max(min(values) - _FARTHEST, bounds.get("$gte", _EARLIEST))
+            bounds["$gte"] = max(min(values) - _FARTHEST, bounds.get("$gte", _MIN_INSTANT))
         if condition.operator in _UNTIL and values:  # a meeting starts before it ends
-            bounds["$lte"] = min(max(values) + _FARTHEST, bounds.get("$lte", _LATEST))
+            bounds["$lte"] = min(max(values) + _FARTHEST, bounds.get("$lte", _MAX_INSTANT))
     return {"startsAt": bounds} if bounds else {}
 
 
 _BETWEEN = (Operator.EQUALS, Operator.IN, Operator.RANGE)
 _FROM = (*_BETWEEN, Operator.GREATER_THAN, Operator.GREATER_THAN_OR_EQUAL)
 _UNTIL = (*_BETWEEN, Operator.LESS_THAN, Operator.LESS_THAN_OR_EQUAL)
-_EARLIEST, _LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+_MIN_INSTANT, _MAX_INSTANT = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)

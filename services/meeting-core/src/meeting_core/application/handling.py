@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from chassis.kafka.consumer import Batch, handling
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord, encode, envelope_for
-from chassis.tasks import all_of
+from chassis.tasks import gather_all
 from contracts.messages.calendar_events import (
     CalendarCoverageChanged,
     ConnectionChanged,
@@ -144,8 +144,8 @@ class Handling:
                         reply = self._execute(uow, command, now, budgets)
                         if received.envelope.reply_to is not None:
                             replies.append(_record(received.envelope, reply))
-        await all_of(self._meetings.save(list(units.values())), self._budgets.save(budgets))
-        await all_of(self._publisher.publish_together(replies), self._meetings.tell(list(units.values())))
+        await gather_all(self._meetings.save(list(units.values())), self._budgets.save(budgets))
+        await gather_all(self._publisher.publish_together(replies), self._meetings.tell(list(units.values())))
 
     async def _ask_who_is_synced(self, batch: Batch, units: dict[str, UnitOfWork]) -> None:
         """Commands that change a meeting must know: what they change is then waiting to be synced."""

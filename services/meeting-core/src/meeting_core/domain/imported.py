@@ -25,9 +25,9 @@ from meeting_core.domain.participants import Participant
 
 BUSY = "Busy"
 """All that others learn of a private event."""
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 """So that an event that tells of 500 people who came and 500 who went stays below Kafka's 1 MB."""
-_MOST_TELLING = 8
+_MAX_SOURCES = 8
 """How many calendars' words are kept for one meeting: each may be a book, and a document has room for 16 MB."""
 _TYPES = {
     UserType.TENANT_STAFF: ParticipantType.TENANT_STAFF,
@@ -75,7 +75,7 @@ class Sighting(BaseModel):
             answer=seen.answer,
             organizes=seen.organized_by_owner,
             organizer_email=_address(seen.organizer_email),
-            organizer_name=_line(seen.organizer_name, _LONGEST_NAME),
+            organizer_name=_line(seen.organizer_name, _MAX_NAME_LENGTH),
             guests=list(_guests(seen.guests)),
             guests_hidden=seen.guests_hidden,
         )
@@ -118,7 +118,7 @@ class Imported(BaseModel):
             return None
         sighting, before = Sighting.of(event), self._of(user_id)
         telling = [one for one in self.sightings if not one.private and one is not before]
-        if len(telling) >= _MOST_TELLING and not sighting.organizes:
+        if len(telling) >= _MAX_SOURCES and not sighting.organizes:
             sighting = sighting.discreet()
         gone = {one: sequence for one, sequence in self.gone.items() if one != user_id}
         if before is None:
@@ -263,7 +263,7 @@ def _person(before: Participant | None, **person: object) -> Participant:
 
 def _owner(owner: CalendarOwner) -> CalendarOwner:
     email = _address(owner.email) or ""
-    return owner.model_copy(update={"name": _line(owner.name, _LONGEST_NAME), "email": email})
+    return owner.model_copy(update={"name": _line(owner.name, _MAX_NAME_LENGTH), "email": email})
 
 
 def _content(event: EventDetails) -> MeetingContent:
@@ -289,7 +289,7 @@ def _guests(guests: Sequence[EventAttendee]) -> Iterator[EventAttendee]:
     """Those who have an address, as many as a meeting can have."""
     for guest in guests[:MAX_PARTICIPANTS]:
         if email := _address(guest.email):
-            yield EventAttendee(email=email, name=_line(guest.name, _LONGEST_NAME), rsvp_status=guest.rsvp_status)
+            yield EventAttendee(email=email, name=_line(guest.name, _MAX_NAME_LENGTH), rsvp_status=guest.rsvp_status)
 
 
 def _line(text: str | None, longest: int) -> str | None:

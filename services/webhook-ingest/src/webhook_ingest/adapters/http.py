@@ -6,7 +6,6 @@ Notifications of known channels are never limited; what is none counts against t
 from typing import Any
 
 from chassis.http.rate_limit import RateLimiter, client_network
-from chassis.telemetry import metrics
 from contracts.api.errors import ApiError, ErrorBody, ErrorCode
 from contracts.values.enums import CalendarProvider, NotificationKind
 from contracts.values.times import utc_now
@@ -14,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
+from webhook_ingest import metrics
 from webhook_ingest.application.hinting import Hints
 from webhook_ingest.domain.channels import Channels
 from webhook_ingest.domain.graph import GraphNotification, GraphNotifications
@@ -37,13 +37,13 @@ _GOOGLE_HEADERS = [
         ("x-goog-resource-state", False, "`sync` in the first message of a channel", "exists"),
     )
 ]
-_LONGEST_TOKEN = 4096
+_MAX_TOKEN_LENGTH = 4096
 _VALIDATION_TOKEN = {
     "name": "validationToken",
     "in": "query",
     "required": False,
     "description": "to be echoed: the handshake",
-    "schema": {"type": "string", "maxLength": _LONGEST_TOKEN},
+    "schema": {"type": "string", "maxLength": _MAX_TOKEN_LENGTH},
 }
 _RETRY_LATER = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
@@ -75,12 +75,12 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         headers = request.headers
         channel_id = headers.get("x-goog-channel-id")
         if not channel_id:
-            ingest.strangers.admit(client_network(request))
+            ingest.strangers.hit(client_network(request))
             raise ApiError(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
         secret = headers.get("x-goog-channel-token", "")
         hint = ingest.channels.hint(channel_id, secret, CalendarProvider.GOOGLE, NotificationKind.CHANGED, utc_now())
         if hint is None:
-            ingest.strangers.admit(client_network(request))
+            ingest.strangers.hit(client_network(request))
             raise ApiError(ErrorCode.WEBHOOK_NOT_RECOGNISED)
         if headers.get("x-goog-resource-state") != _FIRST_MESSAGE:
             ingest.hints.take(hint)
@@ -99,26 +99,26 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         """Changes in watched Outlook calendars, or the handshake of a new subscription."""
         validation_token = request.query_params.get("validationToken")
         if validation_token is not None:
-            ingest.strangers.admit(client_network(request))
+            ingest.strangers.hit(client_network(request))
             return PlainTextResponse(_bounded(validation_token))
         believed = False
         for item in _items(await request.body()):
             hint = ingest.channels.hint(item.channel_id, item.secret, CalendarProvider.OUTLOOK, item.kind, utc_now())
             if hint is None:
-                metrics.HINTS.labels("forged").inc()
+                metrics.NOTIFICATIONS.labels("forged").inc()
             else:
                 believed = True
                 ingest.hints.take(hint)
         if not believed:
-            ingest.strangers.admit(client_network(request))
+            ingest.strangers.hit(client_network(request))
         return PlainTextResponse("")
 
     return router
 
 
 def _bounded(validation_token: str) -> str:
-    if len(validation_token) > _LONGEST_TOKEN:
-        details = [f"validationToken: must have at most {_LONGEST_TOKEN} characters"]
+    if len(validation_token) > _MAX_TOKEN_LENGTH:
+        details = [f"validationToken: must have at most {_MAX_TOKEN_LENGTH} characters"]
         raise ApiError(ErrorCode.VALIDATION_FAILED, details=details)
     return validation_token
 
@@ -139,11 +139,11 @@ def _items(body: bytes) -> list[GraphNotification]:
     except ValidationError:
         posted = None
     if posted is None or len(posted) > _MAX_ITEMS:
-        metrics.HINTS.labels("unreadable").inc()
+        metrics.NOTIFICATIONS.labels("unreadable").inc()
         return []
     for item in posted:
         try:
             items.append(GraphNotification.model_validate(item))
         except ValidationError:
-            metrics.HINTS.labels("unreadable").inc()
+            metrics.NOTIFICATIONS.labels("unreadable").inc()
     return items

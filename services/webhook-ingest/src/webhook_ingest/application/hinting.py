@@ -8,9 +8,10 @@ from typing import Protocol
 import structlog
 from chassis.backoff import backoff
 from chassis.outages import is_outage
-from chassis.tasks import stop
-from chassis.telemetry import metrics
+from chassis.tasks import cancel_and_wait
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
+
+from webhook_ingest import metrics
 
 log = structlog.get_logger()
 
@@ -43,9 +44,9 @@ class Hints:
         """Take a hint; returns at once."""
         key = (hint.channel_id, hint.kind)
         if key not in self._waiting and len(self._waiting) >= self._most:
-            metrics.HINTS.labels("dropped").inc()
+            metrics.NOTIFICATIONS.labels("dropped").inc()
             return
-        metrics.HINTS.labels("repeated" if key in self._waiting else "taken").inc()
+        metrics.NOTIFICATIONS.labels("repeated" if key in self._waiting else "taken").inc()
         self._waiting[key] = hint
         self._stirred.set()
 
@@ -56,7 +57,7 @@ class Hints:
         try:
             yield self
         finally:
-            await stop(handing)
+            await cancel_and_wait(handing)
             await self._hand_over()
 
     async def _hand_over_for_ever(self) -> None:
@@ -68,7 +69,7 @@ class Hints:
                 await asyncio.sleep(self._rest)
             else:
                 failures += 1
-                await asyncio.sleep(backoff(failures, first=0.2, most=5))
+                await asyncio.sleep(backoff(failures, initial=0.2, maximum=5))
 
     async def _hand_over(self) -> bool:
         self._stirred.clear()

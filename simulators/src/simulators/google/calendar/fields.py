@@ -24,7 +24,7 @@ _CHOICES = {
 }
 _ANSWERS = {"needsAction", "declined", "tentative", "accepted"}
 CREATABLE_TYPES = {"default", "birthday", "focusTime", "outOfOffice", "workingLocation"}
-MOST_OVERRIDES = 5
+MAX_OVERRIDES = 5
 
 
 def check_id(event_id: str) -> None:
@@ -122,7 +122,7 @@ def _check_reminders(event: Json) -> None:
         reason = "cannotUseDefaultRemindersAndSpecifyOverride"
         message = "Cannot specify both default reminders and overrides at the same time."
         raise ApiError(400, reason, message, domain="calendar")
-    if len(overrides) > MOST_OVERRIDES or any(not 0 <= item.get("minutes", -1) <= 40_320 for item in overrides):
+    if len(overrides) > MAX_OVERRIDES or any(not 0 <= item.get("minutes", -1) <= 40_320 for item in overrides):
         raise invalid("Invalid reminder overrides.", location="reminders")
 
 

@@ -10,7 +10,7 @@ from simulators.google.calendar.times import instant, rfc3339, text, zone
 from simulators.google.state import Account, Calendar, Json
 from simulators.google.world import World
 
-MOST_CALENDARS = 50
+MAX_CALENDARS = 50
 _FREE_TYPES = ("workingLocation", "birthday")
 
 
@@ -25,8 +25,8 @@ def query(world: World, account: Account, body: Json) -> Json:
     low, high = rfc3339(body["timeMin"], location="timeMin"), rfc3339(body["timeMax"], location="timeMax")
     if high <= low:
         raise time_range_empty()
-    most = body.get("calendarExpansionMax", MOST_CALENDARS)
-    if not 0 < most <= MOST_CALENDARS:
+    most = body.get("calendarExpansionMax", MAX_CALENDARS)
+    if not 0 < most <= MAX_CALENDARS:
         raise invalid("Invalid value for calendarExpansionMax.", location="calendarExpansionMax")
     shown_in = zone(body.get("timeZone") or "UTC", "timeZone")
     asked = [str(item.get("id", "")) for item in body.get("items", [])]

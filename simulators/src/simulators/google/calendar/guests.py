@@ -9,7 +9,7 @@ from simulators.google.world import World
 
 About = Literal["invitation", "update", "cancellation"]
 # Over this many guests Google no longer spreads answers (EventAttendee.responseStatus).
-MOST_FOLLOWED = 200
+MAX_FOLLOWED = 200
 OWN = frozenset({"reminders", "colorId", "transparency", "visibility", "eventLabelId"})
 """Fields that every copy of an event has for itself, besides ``extendedProperties.private``."""
 _ORGANIZERS = frozenset(
@@ -115,7 +115,7 @@ def _answer(world: World, copy: Event) -> None:
     """Carry a guest's own answer to the organizer's copy, and from there to the other guests."""
     organizer = copy.resource["organizer"]["email"]
     mine = next((guest for guest in copy.resource.get("attendees", []) if guest["email"] == copy.calendar_id), None)
-    if organizer not in world.state.events or mine is None or len(copy.resource["attendees"]) > MOST_FOLLOWED:
+    if organizer not in world.state.events or mine is None or len(copy.resource["attendees"]) > MAX_FOLLOWED:
         return
     try:
         original = find(world, organizer, copy.id)

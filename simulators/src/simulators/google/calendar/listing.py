@@ -17,7 +17,7 @@ from simulators.google.calendar.times import instant, rfc3339, text_ms, zone
 from simulators.google.state import Account, Calendar, Event, Json
 from simulators.google.world import World
 
-LARGEST_PAGE = 2500
+MAX_PAGE_SIZE = 2500
 USUAL_PAGE = 250
 
 
@@ -76,7 +76,7 @@ def _page(query: Query, found: list[Found], account: Account, params: Json) -> t
         token = read_page_token(params["pageToken"], asked)
         first_revision = token.revision
         start = next((at for at, item in enumerate(found) if query.key(item) > token.key), len(found))
-    size = min(params.get("maxResults", USUAL_PAGE), LARGEST_PAGE)
+    size = min(params.get("maxResults", USUAL_PAGE), MAX_PAGE_SIZE)
     if world.faults.draw("empty_page", account=account.email, operation="events.list"):
         size = 0
     end = start + len(found[start : start + size])

@@ -12,7 +12,7 @@ from simulators.google.calendar.errors import invalid
 from simulators.google.calendar.times import instant, shifted, text
 from simulators.google.state import Json
 
-MOST_OCCURRENCES = 5_000
+MAX_OCCURRENCES = 5_000
 _LINE = re.compile(r"(RRULE|EXRULE|RDATE|EXDATE)[;:].+", re.ASCII)
 _INSTANCE = re.compile(r"(?P<series>[a-v0-9_A-Z]+)_(?P<start>\d{8}(T\d{6}Z)?)")
 
@@ -34,7 +34,7 @@ def occurrences(master: Json, after: datetime, before: datetime, calendar_zone: 
     all-day occurrences begin and end at midnight in ``calendar_zone``.
     """
     length = duration(master)
-    for moment in islice(iter(_rules(master["recurrence"], master["start"])), MOST_OCCURRENCES):
+    for moment in islice(iter(_rules(master["recurrence"], master["start"])), MAX_OCCURRENCES):
         start = _as_stored(moment, master["start"])
         if instant(start, calendar_zone) >= before:
             return

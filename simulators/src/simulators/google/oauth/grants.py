@@ -13,7 +13,7 @@ CODE_LIFE = timedelta(minutes=10)
 ACCESS_LIFE = timedelta(seconds=3599)
 UNUSED_LIFE = timedelta(days=182)
 TESTING_LIFE = timedelta(days=7)
-MOST_REFRESH_TOKENS = 100
+MAX_REFRESH_TOKENS = 100
 
 
 def consented(world: World, client_id: str, email: str) -> list[str]:
@@ -54,7 +54,7 @@ def new_refresh_token(world: World, email: str, client_id: str, scopes: list[str
     now = world.clock.now()
     tokens = world.state.refresh_tokens
     held = [key for key, token in tokens.items() if (token.account, token.client_id) == (email, client_id)]
-    for key in held[: max(0, len(held) - MOST_REFRESH_TOKENS + 1)]:
+    for key in held[: max(0, len(held) - MAX_REFRESH_TOKENS + 1)]:
         del tokens[key]
     value = f"1//0{secrets.token_urlsafe(60)}"
     tokens[value] = RefreshToken(account=email, client_id=client_id, scopes=scopes, issued_at=now, used_at=now)

@@ -11,9 +11,9 @@ from simulators.google.push.messages import message
 from simulators.google.state import Account, Calendar, Channel, Json
 from simulators.google.world import World
 
-LONGEST_LIFE = timedelta(days=7)
+MAX_LIFETIME = timedelta(days=7)
 _ID = re.compile(r"[A-Za-z0-9\-_+/=]{1,64}")
-LONGEST_TOKEN = 256
+MAX_TOKEN_LENGTH = 256
 
 
 async def watch(world: World, account: Account, client_id: str, calendar: Calendar, params: Json, body: Json) -> Json:
@@ -85,7 +85,7 @@ def _check(world: World, body: Json) -> None:
     if not world.sender.reachable(address):
         message = f"Unauthorized WebHook callback channel: {address[:200]}"
         raise ApiError(401, "push.webhookUrlUnauthorized", message)
-    if len(body.get("token") or "") > LONGEST_TOKEN:
+    if len(body.get("token") or "") > MAX_TOKEN_LENGTH:
         raise invalid("Channel token too long: 256 characters at most.", reason="channelTokenTooLong")
     held = world.state.channels.get(body["id"])
     if held is not None and held.expires_at > world.clock.now():
@@ -93,7 +93,7 @@ def _check(world: World, body: Json) -> None:
 
 
 def _expiration(now: datetime, body: Json) -> datetime:
-    asked = now + LONGEST_LIFE
+    asked = now + MAX_LIFETIME
     try:
         if body.get("expiration"):
             asked = datetime.fromtimestamp(int(body["expiration"]) / 1000, UTC)
@@ -104,7 +104,7 @@ def _expiration(now: datetime, body: Json) -> datetime:
     if asked <= now:
         raise invalid("Invalid expiration: it lies in the past.", location="expiration")
     # The header carries whole seconds, so the channel ends on one.
-    return min(asked, now + LONGEST_LIFE).replace(microsecond=0)
+    return min(asked, now + MAX_LIFETIME).replace(microsecond=0)
 
 
 def _resource(account: Account, calendar: Calendar, params: Json) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from simulators.google.state import Channel
 if TYPE_CHECKING:
     from simulators.google.world import World
 
-LARGEST_STEP = 40
+MAX_STEP = 40
 
 
 def message(world: "World", channel: Channel, resource_state: str) -> Notification:
     """The next message of a channel: ``sync`` is number 1, later ones rise by any step (push guide)."""
-    step = 1 if channel.messages == 0 else world.faults.random.randint(1, LARGEST_STEP)
+    step = 1 if channel.messages == 0 else world.faults.random.randint(1, MAX_STEP)
     channel.messages += step
     headers = {
         "X-Goog-Channel-ID": channel.id,

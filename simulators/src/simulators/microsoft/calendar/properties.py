@@ -11,7 +11,7 @@ from simulators.microsoft.state.records import NEVER, Attendee, Timing
 JsonObject = dict[str, Any]
 
 MAX_ATTENDEES = 500
-_LONGEST = timedelta(days=5 * 366)
+_MAX_LENGTH = timedelta(days=5 * 366)
 
 _CHOICES = {
     "importance": ("low", "normal", "high"),
@@ -113,7 +113,7 @@ def timing(wanted: JsonObject, current: Timing | None) -> Timing:
     length = zones.instant(end, end_zone) - zones.instant(start, start_zone)
     if length < timedelta():
         raise GraphError(400, "ErrorCalendarEndDateIsEarlierThanStartDate", "EndDate is earlier than StartDate")
-    if length > _LONGEST:
+    if length > _MAX_LENGTH:
         raise GraphError(400, "ErrorCalendarDurationIsTooLong", "Duration is too long.")
     pattern = current.recurrence if current else None
     if "recurrence" in wanted:

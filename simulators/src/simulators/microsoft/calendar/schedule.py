@@ -18,7 +18,7 @@ JsonObject = dict[str, Any]
 _DIGITS = {"free": 0, "tentative": 1, "busy": 2, "oof": 3, "workingElsewhere": 4, "unknown": 0}
 _RANK = {0: 0, 4: 1, 1: 2, 2: 3, 3: 4}
 _MOST_SCHEDULES = 100
-_LONGEST = timedelta(days=62)
+_MAX_LENGTH = timedelta(days=62)
 _WORKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
 
 
@@ -62,7 +62,7 @@ def _asked(body: object) -> tuple[list[str], datetime, datetime, timedelta]:
         )
     since = zones.instant(properties.wall_in("UTC", given.get("starttime")), "UTC")
     until = zones.instant(properties.wall_in("UTC", given.get("endtime")), "UTC")
-    if until <= since or until - since > _LONGEST or until - since < timedelta(minutes=minutes):
+    if until <= since or until - since > _MAX_LENGTH or until - since < timedelta(minutes=minutes):
         raise GraphError(
             400,
             "ErrorInvalidTimeInterval",

@@ -20,11 +20,11 @@ from simulators.microsoft.state.records import Account, State, Subscription
 
 JsonObject = dict[str, Any]
 
-LONGEST_MINUTES = 10_070
+MAX_MINUTES = 10_070
 """The documented 10,080 minutes for events are "under seven days"; the service itself draws the line here."""
 
 HANDSHAKE_SECONDS = 10.0
-_LONGEST_CLIENT_STATE = 128
+_MAX_CLIENT_STATE_LENGTH = 128
 _CHANGE_TYPES = frozenset({"created", "updated", "deleted"})
 
 
@@ -104,7 +104,7 @@ class Subscriptions:
         if body.get("includeResourceData"):
             raise GraphError(400, "InvalidRequest", "Resource data needs an encryption certificate.")
         state, lifecycle = body.get("clientState"), body.get("lifecycleNotificationUrl")
-        if state is not None and (not isinstance(state, str) or len(state) > _LONGEST_CLIENT_STATE):
+        if state is not None and (not isinstance(state, str) or len(state) > _MAX_CLIENT_STATE_LENGTH):
             raise GraphError(400, "InvalidRequest", "clientState must be a string of at most 128 characters.")
         if lifecycle is not None and not isinstance(lifecycle, str):
             raise GraphError(400, "InvalidRequest", "lifecycleNotificationUrl must be a string.")
@@ -131,8 +131,8 @@ class Subscriptions:
         now = self._clock.now()
         if moment <= now:
             raise GraphError(400, "ExtensionError", "Subscription expiration must be in the future.")
-        if moment > now + timedelta(minutes=LONGEST_MINUTES):
-            message = f"Subscription expiration can only be {LONGEST_MINUTES} minutes in the future."
+        if moment > now + timedelta(minutes=MAX_MINUTES):
+            message = f"Subscription expiration can only be {MAX_MINUTES} minutes in the future."
             raise GraphError(400, "ExtensionError", message)
         return moment
 

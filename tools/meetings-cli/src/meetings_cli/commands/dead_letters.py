@@ -43,7 +43,7 @@ async def list_(topic: Topic = None) -> None:
         return
     table(
         "",
-        ("topic", "offset", "state", "parked at", "type", "from", "error"),
+        ("topic", "offset", "state", "since", "type", "from", "error"),
         (
             (
                 one.topic,
@@ -76,7 +76,7 @@ async def show(offsets: Offsets, topic: Topic = None) -> None:
 async def replay(
     offsets: MaybeOffsets = None, topic: Topic = None, everything: Everything = False, yes: Yes = False
 ) -> None:
-    """Have the group that parked them, and no other, handle them again. Mend the cause first.
+    """Have the group that could not handle them, and no other, handle them again. Mend the cause first.
 
     Handlers are idempotent: replaying twice is harmless, and old news is dropped. What fails again comes back as a new
     dead letter.

@@ -23,9 +23,9 @@ async def rotate() -> None:
     any time. At the end it says whether the old keys can go.
     """
     async with open_calendar_client(Settings()) as calendar:
-        resealed, unreadable = await _look_through(calendar, "sealing anew")
-        out.print(f"{resealed} secrets sealed anew")
-        late, unreadable = await _look_through(calendar, "looking once more") if resealed else (0, unreadable)
+        reencrypted, unreadable = await _look_through(calendar, "sealing anew")
+        out.print(f"{reencrypted} secrets sealed anew")
+        late, unreadable = await _look_through(calendar, "looking once more") if reencrypted else (0, unreadable)
     if unreadable:
         out.print(
             f"{unreadable} secrets open with none of the keys. Put the key back that sealed them, or have their users "
@@ -41,10 +41,10 @@ async def rotate() -> None:
 
 async def _look_through(calendar: CalendarClient, what: str) -> tuple[int, int]:
     """How many secrets had to be sealed anew, and how many cannot be opened."""
-    resealed = unreadable = 0
+    reencrypted = unreadable = 0
     with progress() as shown:
         bar = shown.add_task(what, total=None)
         async for page in calendar.reseal():
-            resealed, unreadable = resealed + page.resealed, unreadable + page.unreadable
+            reencrypted, unreadable = reencrypted + page.reencrypted, unreadable + page.unreadable
             shown.update(bar, total=page.total, advance=page.seen)
-    return resealed, unreadable
+    return reencrypted, unreadable

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from chassis.http.errors import retry_headers
-from chassis.i18n import when
+from chassis.i18n import format_schedule
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation, ParticipantView
 from contracts.model import Contract
@@ -165,7 +165,7 @@ def _page(request: Request, invitation: Invitation, state: State, choice: Answer
         state=state,
         choice=choice,
         invitation=invitation.model_copy(update=shown),
-        when=when(invitation.schedule, language),
+        when=format_schedule(invitation.schedule, language),
         over=invitation.ends_at <= utc_now(),
         token=token,
     )

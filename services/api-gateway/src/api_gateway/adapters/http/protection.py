@@ -17,7 +17,7 @@ from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.wishes import Conditions, Wish
 from api_gateway.domain.caller import Caller, ClaimNames, identify
 
-_LONGEST_KEY = 128
+_MAX_KEY_LENGTH = 128
 _FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
 _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
 
@@ -33,9 +33,9 @@ class CallerRoute(APIRoute):
 
         async def protected(request: Request) -> Response:
             backend = request.app.state.backend
-            backend.addresses.admit(client_network(request))
+            backend.addresses.hit(client_network(request))
             caller = await backend.gatekeeper.caller(request)
-            backend.users.admit((caller.tenant_uuid, caller.user_id))
+            backend.users.hit((caller.tenant_uuid, caller.user_id))
             request.state.caller = caller
             with use_context(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
                 return await self.respond(require_json(request), handle)
@@ -62,7 +62,7 @@ class ReadRoute(CallerRoute):
     async def respond(self, request: Request, handle: _Handle) -> Response:
         caller: Caller = request.state.caller
         limits: ReadLimits = request.app.state.backend.read_limits[self.path]
-        with limits.in_flight.admit((caller.tenant_uuid, caller.user_id)):
+        with limits.in_flight.acquire((caller.tenant_uuid, caller.user_id)):
             await request.body()
             return await answer_while_connected(request, self._in_turn(limits.turns, request, handle))
 
@@ -126,15 +126,14 @@ async def _conditions(
         str | None,
         Header(
             description="1-128 printable ASCII characters; a repeat is answered as the first time",
-            json_schema_extra={"minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+            json_schema_extra={"minLength": 1, "maxLength": _MAX_KEY_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
         ),
     ] = None,
     if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
 ) -> Conditions:
     if idempotency_key is not None and not _is_key(idempotency_key):
-        raise ApiError(
-            ErrorCode.HEADER_MISSING, details=[f"Idempotency-Key: must be 1-{_LONGEST_KEY} printable ASCII characters"]
-        )
+        problem = f"Idempotency-Key: must be 1-{_MAX_KEY_LENGTH} printable ASCII characters"
+        raise ApiError(ErrorCode.HEADER_MISSING, details=[problem])
     return Conditions(idempotency_key, _versions(if_match))
 
 
@@ -149,7 +148,7 @@ CurrentWish = Annotated[Wish, Depends(_wish)]
 
 
 def _is_key(value: str) -> bool:
-    return 0 < len(value) <= _LONGEST_KEY and all(_FIRST_PRINTABLE <= letter <= _LAST_PRINTABLE for letter in value)
+    return 0 < len(value) <= _MAX_KEY_LENGTH and all(_FIRST_PRINTABLE <= letter <= _LAST_PRINTABLE for letter in value)
 
 
 def _versions(if_match: str | None) -> list[int] | None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chassis.http.errors import EXPECTED, to_api_error
+from chassis.http.errors import HANDLED_ERRORS, to_api_error
 from chassis.http.rate_limit import client_network
 from contracts.api.errors import ApiError
 from contracts.values.enums import Language
@@ -29,7 +29,7 @@ class PublicRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            request.app.state.backend.strangers.admit(client_network(request))
+            request.app.state.backend.strangers.hit(client_network(request))
             return await handle(request)
 
         return bounded
@@ -60,7 +60,7 @@ class PageRoute(PublicRoute, ABC):
         async def readable(request: Request) -> Response:
             try:
                 return await handle(request)
-            except EXPECTED as error:
+            except HANDLED_ERRORS as error:
                 return self.refused(request, to_api_error(error))
 
         return readable

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from chassis.i18n import LOCALES, tag, translations
+from chassis.i18n import LOCALES, language_tag, translations
 from contracts.values.enums import Language
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -34,7 +34,7 @@ def page(
 ) -> HTMLResponse:
     """A page; ``values`` are what its template shows, escaped."""
     text = _environment(language).get_template(template).render(status=status, **values)
-    return HTMLResponse(text, status, {**HEADERS, "Content-Language": tag(language), **(headers or {})})
+    return HTMLResponse(text, status, {**HEADERS, "Content-Language": language_tag(language), **(headers or {})})
 
 
 def language_of(accept_language: str) -> Language:
@@ -67,5 +67,7 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_translations(  # type: ignore[attr-defined]  # comes with the extension
         translations(_HERE / "locales", language), newstyle=True
     )
-    environment.globals.update(style=Markup(_STYLE), language=tag(language), direction=LOCALES[language].text_direction)  # noqa: S704 our own file
+    style = Markup(_STYLE)  # noqa: S704 our own file
+    direction = LOCALES[language].text_direction
+    environment.globals.update(style=style, language=language_tag(language), direction=direction)
     return environment

@@ -9,7 +9,7 @@ from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 
-from chassis.i18n import tag, translations, when
+from chassis.i18n import format_schedule, language_tag, translations
 from contracts.values.enums import Language
 from contracts.values.meeting import MeetingState
 from contracts.values.times import Schedule
@@ -29,7 +29,7 @@ class Translator:
     @property
     def tag(self) -> str:
         """The language for HTML, as BCP 47 has it."""
-        return tag(self.language)
+        return language_tag(self.language)
 
     def translate(self, text: str, **fields: str) -> str:
         """The text in this language, with its ``%(field)s`` filled in."""
@@ -44,7 +44,7 @@ class Translator:
 @lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other
 def _when(schedule: Schedule, language: Language) -> str:
     # Unicode's locale data has a narrow no-break space before AM and PM, which old mail programs show as a box.
-    return when(schedule, language).replace("\u202f", "\u00a0")
+    return format_schedule(schedule, language).replace("\u202f", "\u00a0")
 
 
 def load_translators() -> dict[Language, Translator]:
