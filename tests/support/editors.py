@@ -4,7 +4,11 @@ import html
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
+
+from calendar_sync.providers.google import writer as google
+from calendar_sync.providers.microsoft import writer as microsoft
 
 Editor = Callable[[str], str]
 """Of the text that a person sees, what the provider stores."""
@@ -74,6 +78,31 @@ AS_TEXT: dict[str, Editor] = {
     "unbreakable blanks": lambda text: text.replace(" ", "\u00a0"),
     "paragraphs": lambda text: text.replace("\n", "\r\n\r\n"),
 }
+
+
+def _read_at_google(stored: str) -> str:
+    times = {"start": {"dateTime": "2038-06-01T10:00:00Z"}, "end": {"dateTime": "2038-06-01T11:00:00Z"}}
+    return google.read_content({"id": "1", "description": stored, **times}).description
+
+
+def _read_at_graph(stored: str, *, kind: str = "html") -> str:
+    times = {"start": {"dateTime": "2038-06-01T10:00:00"}, "end": {"dateTime": "2038-06-01T11:00:00"}}
+    return microsoft.read_content({"id": "1", "body": {"contentType": kind, "content": stored}, **times}).description
+
+
+def _there_and_back(editor: Editor, read: Editor) -> Editor:
+    return lambda text: read(editor(text))
+
+
+ROUND_TRIPS: dict[str, Editor] = {
+    **{f"google: {name}": _there_and_back(editor, _read_at_google) for name, editor in GOOGLE.items()},
+    **{f"graph: {name}": _there_and_back(editor, _read_at_graph) for name, editor in OUTLOOK.items()},
+    **{
+        f"text: {name}": _there_and_back(editor, partial(_read_at_graph, kind="text"))
+        for name, editor in AS_TEXT.items()
+    },
+}
+"""Of the text that a person saves, what we read of it afterwards."""
 
 
 def shuffled(text: str, order: random.Random) -> str:

@@ -27,6 +27,13 @@ class Inbox:
             summaries = await until(enough, what=f"{count} mails to {self._address}")
             return [(await http.get(f"/api/messages/{one['id']}")).json() for one in summaries]
 
+    async def sources(self) -> list[bytes]:
+        """All mails as they came over the wire, the oldest first."""
+        async with httpx.AsyncClient(base_url=self._sink, trust_env=False, timeout=30) as http:
+            listed = (await http.get("/api/messages", params={"to": self._address})).json()
+            numbers = sorted(mail["id"] for mail in listed)
+            return [(await http.get(f"/api/messages/{number}/raw")).content for number in numbers]
+
     async def links(self, mail: int = 1) -> list[str]:
         """Every link in the HTML of the first, second, … mail."""
         return Elements("a", (await self.mails(mail))[mail - 1]["html"]).values_of("href")

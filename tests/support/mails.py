@@ -1,6 +1,7 @@
 """Mails as their readers see them: decoded parts, and a calendar program that keeps what its invitations say."""
 
 import email.policy
+import html
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email import message_from_bytes
@@ -33,6 +34,15 @@ class ReadMail:
 
     def text(self, content_type: str) -> str:
         return str(self.part(content_type).get_content())
+
+    def everything(self) -> str:
+        """All that it says: headers, and the parts, decoded and with their lines and entities put together."""
+        headers = [f"{name}: {value}" for name, value in self.message.items()]
+        parts = [
+            bytes(part.get_payload(decode=True)).decode() for part in self.message.walk() if not part.is_multipart()
+        ]
+        types = [f"{part.get_content_type()} {part.get_filename()}" for part in self.message.walk()]
+        return html.unescape("\n".join([*headers, *types, *parts]).replace("\r\n ", ""))
 
     @property
     def calendar(self) -> bytes:

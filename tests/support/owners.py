@@ -1,13 +1,16 @@
 """The owners of the simulated calendars, at their own screens: what they make, change and delete there."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from calendar_sync.providers.event_content import EventContent
 from calendar_sync.providers.google import writer as google_calendar
 from calendar_sync.providers.microsoft import writer as microsoft_calendar
 
+from tests.support.editors import Editor
 from tests.support.outside import Json, Outside
 
 LENGTH = timedelta(hours=1)
@@ -88,6 +91,19 @@ class Owner:
             event_id, {"description": text} if self._is_google else {"body": {"contentType": "text", "content": text}}
         )
 
+    def retouches(self, event_id: str, editor: Editor, typed: str) -> None:
+        """Write a line above the description, in an editor that stores all of it as HTML."""
+        text = f"{typed}\n\n{self._content(event_id).description}"
+        stored = editor(text)
+        self._change(
+            event_id,
+            {"description": stored} if self._is_google else {"body": {"contentType": "html", "content": stored}},
+        )
+
+    def stored(self) -> str:
+        """All that the calendar holds, as JSON."""
+        return json.dumps(self._control("GET", "events"), ensure_ascii=False)
+
     def deletes(self, event_id: str) -> None:
         self._control("DELETE", f"events/{event_id}")
 
@@ -132,6 +148,17 @@ class Owner:
 
     def _moment(self, at: datetime) -> Json:
         return {"dateTime": f"{at:%Y-%m-%dT%H:%M:%S}" + ("Z" if self._is_google else ""), "timeZone": "UTC"}
+
+    def _content(self, event_id: str) -> EventContent:
+        (event,) = [one for one in self._control("GET", "events") if self._event_id(one) == event_id]
+        return (
+            google_calendar.read_content(event["resource"])
+            if self._is_google
+            else microsoft_calendar.read_content(event)
+        )
+
+    def _event_id(self, event: Json) -> str:
+        return str(event["resource"]["id"] if self._is_google else event["immutableId"])
 
     def _change(self, event_id: str, fields: Json) -> None:
         self._control("PATCH", f"events/{event_id}", fields)
