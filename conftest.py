@@ -72,9 +72,9 @@ def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def free_port_offset() -> int:
-    """For a platform of a test's own."""
+    """For platforms of a module's own, one at a time."""
     return _free_offset()
 
 

@@ -7,12 +7,14 @@ ACL may do nothing; ``admin`` may do everything.
 import base64
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from aiohttp import web
+from chassis.kafka.acls import PROVISIONING
 from contracts.transport.topics import (
     API_GATEWAY,
     CALENDAR_SYNC,
@@ -27,7 +29,7 @@ from localrun.ports import free_port
 from localrun.processes import Process
 
 SERVICES = (API_GATEWAY, MEETING_CORE, INVITATIONS, CALENDAR_SYNC, WEBHOOK_INGEST)
-ADMIN, PROVISIONING = "admin", "provisioning"
+ADMIN = "admin"
 USERS = (*SERVICES, OPERATORS, PROVISIONING, ADMIN)
 Environment = dict[str, str]
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -89,7 +91,28 @@ def password(user: str) -> str:
     return f"password-of-{user}"
 
 
-def unsigned_token(user: str) -> str:
+@asynccontextmanager
+async def token_endpoint() -> AsyncIterator[str]:
+    """The URL of one that gives each client a token of its own name."""
+
+    async def answer(request: web.Request) -> web.Response:
+        login = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
+        client, _, secret = login.partition(":")
+        assert secret == password(client)
+        return web.json_response({"access_token": _unsigned_token(client), "expires_in": 3600})
+
+    app = web.Application()
+    app.router.add_post("/token", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/token"
+    finally:
+        await runner.cleanup()
+
+
+def _unsigned_token(user: str) -> str:
     """As Kafka's unsecured OAUTHBEARER of development takes it (RFC 7515 section 6)."""
     now = int(time.time())
     parts = ({"alg": "none"}, {"sub": user, "iat": now, "exp": now + 3600})

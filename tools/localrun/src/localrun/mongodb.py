@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,10 @@ def mongod(data_dir: Path, port: int, *, log: Path, test_commands: bool = False)
     return Mongod("mongodb", command, log=log, ready=_primary(port))
 
 
-def member(name: str, data_dir: Path, port: int, *, log: Path) -> Mongod:
-    """A mongod that waits to be made a member of a replica set of several, with failpoints; else as `mongod`."""
+def member(name: str, data_dir: Path, port: int, *, log: Path, options: Sequence[str] = ()) -> Mongod:
+    """A mongod that waits to be made a member of a replica set, with failpoints and `options`; else as `mongod`."""
     command = _command(data_dir, port, test_commands=True)
-    return Mongod(name, command, log=log, ready=lambda: accepts_connections(port))
+    return Mongod(name, [*command, *options], log=log, ready=lambda: accepts_connections(port))
 
 
 def _command(data_dir: Path, port: int, *, test_commands: bool) -> list[str]:
