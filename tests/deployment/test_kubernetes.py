@@ -97,7 +97,8 @@ def test_every_service_starts_with_what_it_is_told(name: str, monkeypatch: pytes
 
 def test_topics_are_made_by_settings_of_the_job() -> None:
     told = pod_environment(TEMPLATES["topics"], INSTALLATION)
-    assert set(told) == {field.upper() for field in ProvisioningSettings.model_fields}
+    assert set(told) <= {field.upper() for field in ProvisioningSettings.model_fields}
+    assert told["KAFKA_REPLICATION_FACTOR"] == "3"
     assert (
         told["KAFKA_BOOTSTRAP_SERVERS"]
         == pod_environment(TEMPLATES["meeting-core"], INSTALLATION)["KAFKA_BOOTSTRAP_SERVERS"]
