@@ -26,7 +26,7 @@ from contracts.messages.replies import Reply
 from contracts.values.times import utc_now
 from fastapi import FastAPI
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
 from meeting_core.application.commands import execute_command
 from meeting_core.application.queries import Queries
 from meeting_core.settings import Settings as CoreSettings
@@ -35,7 +35,7 @@ from meeting_core.settings import Settings as CoreSettings
 class _Here:
     """Carries commands out and answers queries in this very process."""
 
-    def __init__(self, writer: MeetingWriter, queries: Queries) -> None:
+    def __init__(self, writer: MongoMeetingRepository, queries: Queries) -> None:
         self._writer = writer
         self._queries = queries
 
@@ -69,7 +69,7 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
                 meetings, cast("Publisher", None), relay_delay=core.outbox_relay_delay
             )  # nothing is published
             archive = CommandArchive(database.collection("processedCommands"), retention=timedelta(days=1))
-            here: Any = _Here(MeetingWriter(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
+            here: Any = _Here(MongoMeetingRepository(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
             directory = Directory(
                 http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency
             )

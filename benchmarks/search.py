@@ -26,12 +26,12 @@ from contracts.api.filters import Condition, Operator, SortKey
 from contracts.api.queries import CheckAvailability, SearchMeetings
 from contracts.messages.command import Actor
 from localrun.mongodb import running_mongod
-from meeting_core.adapters.busy import BusyReader
-from meeting_core.adapters.calendars import CalendarReader
-from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.availability import MongoBusyTimes
+from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.adapters.meetings import INDEXES
+from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.availability import Availability
-from meeting_core.application.listing import Listing
+from meeting_core.application.search import MeetingSearch
 from meeting_core.settings import Settings
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient, MongoClient
@@ -40,8 +40,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bulk import EVERYWHERE, FIRST_DAY, IN_A_TENANT, ON_THE_CALENDAR, actor, grow, staff, tenant
-from tests.support.listing import UNLIMITED
-from tests.support.listing import listing as lists_of
+from tests.support.meeting_search import UNLIMITED, meeting_search
 
 _REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "search.md"
 _SIZES = (10_000, 100_000, 1_000_000)
@@ -80,7 +79,7 @@ Results = dict[tuple[str, int], tuple[Timed, Timed]]
 class Questions:
     """What is asked of one database; every database is asked the same."""
 
-    def __init__(self, raw: AsyncCollection[Document], listing: Listing, availability: Availability) -> None:
+    def __init__(self, raw: AsyncCollection[Document], listing: MeetingSearch, availability: Availability) -> None:
         self._raw, self._listing, self._availability = raw, listing, availability
 
     def cases(self) -> list[Case]:
@@ -130,7 +129,7 @@ class Questions:
         by_hand = {
             "tenantUuid": tenant(0),
             "busy": {"$in": _PEOPLE},
-            "lengthClass": 0,
+            "durationBucket": 0,
             "startsAt": {"$gt": opens - timedelta(hours=25), "$lt": closes},
             "endsAt": {"$gt": opens},
         }
@@ -182,9 +181,9 @@ async def run(uri: str, sizes: list[int], runs: int) -> tuple[Results, float]:
         for size in sizes:
             settings = Settings(internal_token=SecretStr("none"), mongodb_uri=uri, mongodb_database=_name(size))
             database = await opened.enter_async_context(open_database(settings))
-            meetings, hosts = database.collection("meetings"), StoredHosts(database.collection("hosts"))
-            listing = lists_of(CalendarReader(meetings))
-            availability = Availability(BusyReader(meetings), hosts, UNLIMITED)
+            meetings, hosts = database.collection("meetings"), ConnectedHostsProjection(database.collection("hosts"))
+            listing = meeting_search(MongoMeetingSearchReader(meetings))
+            availability = Availability(MongoBusyTimes(meetings), hosts, UNLIMITED)
             asked.append(Questions(client[_name(size)]["meetings"], listing, availability))
         results: Results = {}
         for cases in zip(*(questions.cases() for questions in asked), strict=True):

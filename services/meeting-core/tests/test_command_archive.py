@@ -17,7 +17,7 @@ from contracts.values.ids import uuid7_hex, uuid8_hex
 from contracts.values.times import utc_now
 from meeting_core.adapters import command_archive
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.adapters.meetings import MeetingWriter
+from meeting_core.adapters.meetings import MongoMeetingRepository
 from meeting_core.application.commands import execute_command
 from meeting_core.settings import Settings
 from pydantic import SecretStr
@@ -35,7 +35,7 @@ class Core:
     def __init__(self, meetings: Collection, archive: Collection) -> None:
         self.meetings, self.archive = meetings, archive
         outbox = Outbox(meetings, cast("Publisher", None), relay_delay=60)
-        self.writer = MeetingWriter(meetings, outbox, CommandArchive(archive, retention=DAY))
+        self.writer = MongoMeetingRepository(meetings, outbox, CommandArchive(archive, retention=DAY))
 
     async def carry_out(self, *commands: UpdateMeeting) -> list[Reply]:
         works = await self.writer.load(commands)

@@ -7,8 +7,8 @@ from contracts.api.filters import BOOLEAN, FILTER_FIELDS, INSTANT, LOCAL_DATE_TI
 from contracts.api.meetings import MeetingView, ParticipantView
 from contracts.model import Contract
 from contracts.values.enums import UserType
-from meeting_core.adapters.calendars import PATHS
 from meeting_core.adapters.meetings import to_document
+from meeting_core.adapters.search import PATHS
 from meeting_core.domain.views import Viewer
 
 from tests.support.commands import HOST

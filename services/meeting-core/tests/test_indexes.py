@@ -9,15 +9,15 @@ from chassis.mongo.database import Collection, Document, Gate
 from contracts.api.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, NUMBER, TEXT, Condition, Operator, SortKey
 from contracts.api.queries import CheckAvailability
 from contracts.values.ids import uuid7_hex
-from meeting_core.adapters.busy import BusyReader
-from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.meetings import INDEXES, to_document
+from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.availability import Availability
 from pymongo import AsyncMongoClient, InsertOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from tests.support.commands import actor
-from tests.support.listing import UNLIMITED
+from tests.support.meeting_search import UNLIMITED
 from tests.support.meetings import EverythingKnown, meeting
 
 pytestmark = pytest.mark.integration
@@ -59,7 +59,7 @@ class Explained:
     async def searched(self, *conditions: Condition, sort: tuple[SortKey, ...] = ()) -> tuple[set[str], set[str]]:
         """The stages of a search's page, and of its count."""
         self._recorder.commands.clear()
-        reader = CalendarReader(self.meetings)
+        reader = MongoMeetingSearchReader(self.meetings)
         await reader.page(VIEWER, conditions, sort, skip=5, limit=5)
         await reader.count(VIEWER, conditions)
         commands = list(self._recorder.commands)
@@ -162,8 +162,8 @@ async def test_what_is_not_canceled_is_counted_without_a_look(explained: Explain
 
 async def test_busy_times_are_found_by_index(explained: Explained) -> None:
     window = (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 30, tzinfo=UTC))
-    for most_read in (1, 1000):
-        checks = Availability(BusyReader(explained.meetings, most_read=most_read), EverythingKnown(), UNLIMITED)
+    for max_read in (1, 1000):
+        checks = Availability(MongoBusyTimes(explained.meetings, max_read=max_read), EverythingKnown(), UNLIMITED)
         await checks.check(
             CheckAvailability(actor=VIEWER, user_uuids=["TS-A", "TS-B"], starts_at=window[0], ends_at=window[1])
         )

@@ -25,17 +25,17 @@ from contracts.transport.topics import CALENDAR_EVENTS, INVITATION_EVENTS, MEETI
 from fastapi import FastAPI
 
 from meeting_core.adapters import command_archive, mail_budgets
-from meeting_core.adapters.busy import BusyReader
-from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
+from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.availability import Availability
 from meeting_core.application.commands import Rules, execute_command
-from meeting_core.application.handling import Handling
-from meeting_core.application.listing import Listing
+from meeting_core.application.message_handler import MeetingMessageHandler
 from meeting_core.application.queries import Queries
+from meeting_core.application.search import MeetingSearch
 from meeting_core.domain.guest_limits import GuestLimits
 from meeting_core.settings import Settings
 
@@ -57,24 +57,24 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
 
             queries = Queries(MeetingReader(meetings))
-            hosts = StoredHosts(database.collection("hosts"))
+            hosts = ConnectedHostsProjection(database.collection("hosts"))
             listed = database.with_gate(2 * settings.list_concurrency, time_limit=settings.list_timeout)
             searched = database.with_gate(settings.search_concurrency, time_limit=settings.search_timeout)
             lists = FairGate(
                 limit=settings.list_concurrency, per_tenant=settings.list_concurrency_per_tenant, per_user=2, rest=1
             )
-            listing = Listing(
-                CalendarReader(listed.collection("meetings")),
-                CalendarReader(searched.collection("meetings")),
-                lists=lists,
-                searches=FairGate(
+            search = MeetingSearch(
+                MongoMeetingSearchReader(listed.collection("meetings")),
+                MongoMeetingSearchReader(searched.collection("meetings")),
+                list_gate=lists,
+                search_gate=FairGate(
                     limit=settings.search_concurrency,
                     per_tenant=settings.search_concurrency_per_tenant,
                     per_user=1,
                     rest=1,
                 ),
             )
-            availability = Availability(BusyReader(listed.collection("meetings")), hosts, lists)
+            availability = Availability(MongoBusyTimes(listed.collection("meetings")), hosts, lists)
             app.router.routes.extend(
                 query_routes(
                     settings,
@@ -82,8 +82,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                         GetMeeting: queries.get_meeting,
                         GetMeetingPassword: queries.get_meeting_password,
                         GetInvitation: queries.get_invitation,
-                        ListCalendar: listing.list_calendar,
-                        SearchMeetings: listing.search,
+                        ListCalendar: search.list_calendar,
+                        SearchMeetings: search.search,
                         CheckAvailability: availability.check,
                     },
                 )
@@ -93,8 +93,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             outbox = Outbox(meetings, publisher, relay_delay=settings.outbox_relay_delay)
             await started.enter_async_context(outbox.relay())
 
-            handling = Handling(
-                MeetingWriter(meetings, outbox, archive),
+            message_handler = MeetingMessageHandler(
+                MongoMeetingRepository(meetings, outbox, archive),
                 hosts,
                 MailBudgetRepository(budgets, settings.mail_allowance, settings.mails_by_tenant),
                 publisher,
@@ -105,7 +105,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 publisher,
                 group=MEETING_CORE,
                 topics=[MEETING_COMMANDS, CALENDAR_EVENTS, INVITATION_EVENTS],
-                handler=handling.handle,
+                handler=message_handler.handle,
             )
             await started.enter_async_context(consumer.running())
             health.add_liveness_check("consumer", consumer.problem)

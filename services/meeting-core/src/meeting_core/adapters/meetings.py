@@ -8,10 +8,10 @@ from contracts.messages.command import Command
 from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne
 
-from meeting_core.adapters.busy import BUSY_INDEX, length_class
-from meeting_core.adapters.calendars import CALENDAR_INDEXES
+from meeting_core.adapters.availability import BUSY_INDEX, duration_bucket
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.application.handling import AboutMeeting
+from meeting_core.adapters.search import CALENDAR_INDEXES
+from meeting_core.application.message_handler import MeetingMessage
 from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.derived import busy_user_ids, duration_minutes, is_on_external_calendar
 from meeting_core.domain.meeting import Meeting
@@ -20,10 +20,10 @@ from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
-_STATE = {"outbox": 0, "processedCommands": 0, "imported": 0}  # what only the command side needs
+_STATE = {"outbox": 0, "processedCommands": 0, "externalSources": 0}  # what only the command side needs
 
 
-class MeetingWriter:
+class MongoMeetingRepository:
     """Reads and writes meetings for the command side."""
 
     def __init__(self, collection: Collection, outbox: Outbox, archive: CommandArchive) -> None:
@@ -31,7 +31,7 @@ class MeetingWriter:
         self._outbox = outbox
         self._archive = archive
 
-    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, UnitOfWork]:
+    async def load(self, messages: Sequence[MeetingMessage]) -> dict[str, UnitOfWork]:
         units = {message.meeting_uuid: UnitOfWork() for message in messages}
         for document in await self._collection.find({"_id": {"$in": list(units)}}):
             units[document["_id"]] = UnitOfWork(
@@ -58,7 +58,7 @@ class MeetingWriter:
         if result.inserted_count + result.matched_count != len(writes):
             raise ConflictError
 
-    async def tell(self, units: list[UnitOfWork]) -> None:
+    async def publish(self, units: list[UnitOfWork]) -> None:
         await self._outbox.flush([_pending(uow.meeting, uow) for uow in units if uow.meeting is not None])
 
     def _write(self, meeting: Meeting, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
@@ -84,7 +84,7 @@ def to_document(meeting: Meeting) -> Document:
         "startsAt": schedule.starts_at,
         "endsAt": schedule.ends_at,
         "busy": busy_user_ids(meeting),
-        "lengthClass": length_class(schedule.duration),
+        "durationBucket": duration_bucket(schedule.duration),
         "durationMinutes": duration_minutes(meeting),
         # Filters and sort orders must not tell guests what they do not see.
         "attendeeCount": ATTENDEES_OF_HIDDEN_LIST if meeting.guests_hidden else len(meeting.participants),

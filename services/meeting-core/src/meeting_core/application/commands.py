@@ -209,7 +209,7 @@ def _resent(meeting: Meeting, command: RequestInvitationResend) -> ResendInvitat
 
     def result(participant: Participant) -> ResendInvitation:
         """Whether this command, or a later one, had the participant mailed again; else they were skipped."""
-        mailed = resent_in is not None and (participant.mailed_again_in_version or 0) >= resent_in
+        mailed = resent_in is not None and (participant.invitation_resent_in_version or 0) >= resent_in
         resent_at = participant.last_invitation_resent_at if mailed else None
         return ResendInvitation(email=participant.email, last_invitation_resent_at=resent_at)
 

@@ -18,7 +18,7 @@ from contracts.messages.invitation_events import DeliveryEvent, GuestProposedNew
 from contracts.values.enums import MeetingSource
 
 from meeting_core.application.unit_of_work import UnitOfWork
-from meeting_core.domain.imported import Imported
+from meeting_core.domain.external_sources import ExternalSources
 from meeting_core.domain.imports import meeting_from_import, update_from_import
 from meeting_core.domain.reports import (
     apply_host_change,
@@ -68,19 +68,19 @@ def apply_mail_reply(uow: UnitOfWork, reply: GuestReplied | GuestProposedNewTime
 def import_external_event(uow: UnitOfWork, event: ExternalEventUpserted, now: datetime) -> None:
     """An event in a user's external calendar is a meeting here."""
     if uow.meeting is None:
-        if (imported := Imported().seen(event)) is not None:
-            uow.track(meeting_from_import(event, imported, now))
+        if (sources := ExternalSources().with_event(event)) is not None:
+            uow.track(meeting_from_import(event, sources, now))
         return
     meeting = uow.meeting_of(event.tenant_uuid)
-    if meeting is not None and meeting.imported is not None:
-        _update_import(uow, meeting.imported.seen(event), now)
+    if meeting is not None and meeting.external_sources is not None:
+        _update_import(uow, meeting.external_sources.with_event(event), now)
 
 
 def remove_external_event(uow: UnitOfWork, event: ExternalEventDeleted, now: datetime) -> None:
     """The event was deleted from a user's external calendar."""
     meeting = uow.meeting_of(event.tenant_uuid)
-    if meeting is not None and meeting.imported is not None:
-        _update_import(uow, meeting.imported.left(event), now)
+    if meeting is not None and meeting.external_sources is not None:
+        _update_import(uow, meeting.external_sources.without(event), now)
 
 
 def apply_mirrored_event_change(
@@ -103,10 +103,10 @@ class _ProcessedChange:
     fingerprint: str = ""
 
 
-def _update_import(uow: UnitOfWork, imported: Imported | None, now: datetime) -> None:
+def _update_import(uow: UnitOfWork, sources: ExternalSources | None, now: datetime) -> None:
     """Apply what the calendars say now; None: the event is known or out of date."""
-    if uow.meeting is not None and imported is not None:
-        update_from_import(uow.meeting, imported, now)
+    if uow.meeting is not None and sources is not None:
+        update_from_import(uow.meeting, sources, now)
         uow.track(uow.meeting)
 
 

@@ -9,8 +9,8 @@ def busy_user_ids(meeting: Meeting) -> list[str]:
     """Whose time the meeting takes: the host's and every staff participant's who has not declined."""
     if meeting.status is not MeetingStatus.ACTIVE:
         return []
-    if meeting.imported is not None:
-        return meeting.imported.busy
+    if meeting.external_sources is not None:
+        return meeting.external_sources.busy_user_ids
     staff = (one for one in meeting.participants if one.is_staff and one.rsvp_status is not RsvpStatus.DECLINED)
     attending = (one.participant_entity_uuid for one in staff if one.participant_entity_uuid)
     return sorted({meeting.hosted.host_uuid, *attending})

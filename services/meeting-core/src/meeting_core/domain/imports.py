@@ -7,56 +7,56 @@ from contracts.messages.meeting_events import MeetingCanceled, MeetingCreated
 from contracts.values.enums import MeetingStatus
 
 from meeting_core.domain.content_changes import changed_fields, is_over, is_rescheduling
-from meeting_core.domain.imported import Imported
+from meeting_core.domain.external_sources import ExternalSources
 from meeting_core.domain.meeting import Meeting
-from meeting_core.domain.participants import replacement
+from meeting_core.domain.participants import participant_change
 
 
-def meeting_from_import(event: ExternalEventUpserted, imported: Imported, now: datetime) -> Meeting:
+def meeting_from_import(event: ExternalEventUpserted, sources: ExternalSources, now: datetime) -> Meeting:
     """The meeting that an event in an external calendar is, when it is read for the first time."""
     meeting = Meeting(
         meeting_uuid=event.meeting_uuid,
         tenant_uuid=event.tenant_uuid,
         version=1,
-        content=imported.content,
-        hosted=imported.hosted,
-        source=imported.source,
+        content=sources.content,
+        hosted=sources.hosted,
+        source=sources.source,
         created_at=now,
         updated_at=now,
-        participants=imported.participants(()),
-        visible_to_user_ids=imported.calendar,
-        guests_hidden=imported.guests_hidden,
-        imported=imported,
+        participants=sources.participants(()),
+        visible_to_user_ids=sources.user_ids,
+        guests_hidden=sources.guests_hidden,
+        external_sources=sources,
     )
     meeting.add_event(MeetingCreated(meeting=meeting.state()))
     return meeting
 
 
-def update_from_import(meeting: Meeting, imported: Imported, now: datetime) -> None:
+def update_from_import(meeting: Meeting, sources: ExternalSources, now: datetime) -> None:
     """Replace the imported state.
 
     Cancels the meeting when no connected calendar contains it any more, unless it is over: then it has only left them.
     """
-    meeting.imported = imported
-    meeting.visible_to_user_ids = imported.calendar
-    if imported.sightings:
-        _replace_content(meeting, imported, now)
+    meeting.external_sources = sources
+    meeting.visible_to_user_ids = sources.user_ids
+    if sources.sources:
+        _replace_content(meeting, sources, now)
     elif meeting.status is not MeetingStatus.CANCELED and not is_over(meeting.content, now):
         meeting.status = MeetingStatus.CANCELED
         meeting.mark_edited(now)
         meeting.add_event(MeetingCanceled(meeting=meeting.state()))
 
 
-def _replace_content(meeting: Meeting, imported: Imported, now: datetime) -> None:
-    people = replacement(meeting.participants, imported.participants(meeting.participants))
-    changed = [*changed_fields(meeting.content, imported.content), *changed_fields(meeting.hosted, imported.hosted)]
-    changed += ["source"] if meeting.source is not imported.source else []
+def _replace_content(meeting: Meeting, sources: ExternalSources, now: datetime) -> None:
+    people = participant_change(meeting.participants, sources.participants(meeting.participants))
+    changed = [*changed_fields(meeting.content, sources.content), *changed_fields(meeting.hosted, sources.hosted)]
+    changed += ["source"] if meeting.source is not sources.source else []
     changed += ["status"] if meeting.status is MeetingStatus.CANCELED else []
-    changed += ["guests_hidden"] if meeting.guests_hidden is not imported.guests_hidden else []
+    changed += ["guests_hidden"] if meeting.guests_hidden is not sources.guests_hidden else []
     if not changed and not people.changed:
         return
-    meeting.content, meeting.hosted, meeting.source = imported.content, imported.hosted, imported.source
-    meeting.participants, meeting.guests_hidden = people.now, imported.guests_hidden
+    meeting.content, meeting.hosted, meeting.source = sources.content, sources.hosted, sources.source
+    meeting.participants, meeting.guests_hidden = people.now, sources.guests_hidden
     meeting.status = MeetingStatus.ACTIVE
     meeting.mark_edited(now)
     meeting.add_updated(changed, people, rescheduled=is_rescheduling(changed), silent=True)

@@ -46,8 +46,8 @@ from meeting_core.domain.content_changes import (
     is_seen_by_guests,
     merge_changes,
 )
-from meeting_core.domain.imported import Imported
-from meeting_core.domain.participants import Participant, Replacement, admit, replace_people
+from meeting_core.domain.external_sources import ExternalSources
+from meeting_core.domain.participants import Participant, ParticipantChange, replace_people, resolve_invitees
 from meeting_core.domain.sync_state import SyncState
 
 
@@ -64,7 +64,7 @@ class Meeting(StoredModel):
     status: MeetingStatus = MeetingStatus.ACTIVE
     source: MeetingSource = MeetingSource.INTERNAL
     ical_sequence: int = 0
-    asked_in_ical_sequence: int = 0
+    answers_reset_in_ical_sequence: int = 0
     """The SEQUENCE with which everybody was last asked anew: replies to an earlier one are out of date."""
     created_at: Instant
     updated_at: Instant
@@ -75,7 +75,7 @@ class Meeting(StoredModel):
     processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
     guests_hidden: bool = False
     """Whether the guests do not see each other: an external organiser's wish."""
-    imported: Imported | None = None
+    external_sources: ExternalSources | None = None
     """The external calendars that the meeting was made in; None when it was made here."""
     _events: list[MeetingEvent] = PrivateAttr(default_factory=list)
 
@@ -87,7 +87,7 @@ class Meeting(StoredModel):
         """
         actor = command.actor
         check_schedule(command.content)
-        participants = admit(command.invitees, host=actor.user_id, host_email=actor.email)
+        participants = resolve_invitees(command.invitees, host=actor.user_id, host_email=actor.email)
         meeting = cls(
             meeting_uuid=command.meeting_uuid,
             tenant_uuid=actor.tenant_uuid,
@@ -156,8 +156,8 @@ class Meeting(StoredModel):
         self.replace_participant(
             participant, rsvp_status=status, tentative=tentative, rsvp_changed_at=answered_at or now
         )
-        if self.imported is not None:
-            self.imported = self.imported.answered(participant.participant_entity_uuid, status)
+        if self.external_sources is not None:
+            self.external_sources = self.external_sources.with_answer(participant.participant_entity_uuid, status)
         self.mark_edited(now)
         self.add_event(
             ParticipantResponded(
@@ -173,12 +173,13 @@ class Meeting(StoredModel):
         """Have one participant, or all, mailed again, except who has no address or is within the cooldown."""
         require_editor(self, actor)
         asked = self.participants if participant_uuid is None else [self.participant(participant_uuid)]
-        mailed = [one.participant_uuid for one in asked if one.can_be_mailed_again(now, cooldown)]
+        mailed = [one.participant_uuid for one in asked if one.can_be_resent_invitation(now, cooldown)]
         if not mailed:
             return
         self.mark_edited(now)
         self.participants = [
-            one.mailed_again(now, self.version) if one.participant_uuid in mailed else one for one in self.participants
+            one.with_invitation_resent(now, self.version) if one.participant_uuid in mailed else one
+            for one in self.participants
         ]
         self.add_event(InvitationResent(meeting=self.state(), participant_uuids=mailed))
 
@@ -249,7 +250,7 @@ class Meeting(StoredModel):
     def revise(
         self,
         content: MeetingContent,
-        people: Replacement,
+        people: ParticipantChange,
         now: datetime,
         *,
         host_connected: bool,
@@ -268,13 +269,13 @@ class Meeting(StoredModel):
             return
         rescheduled = not on_record and is_rescheduling(changed)
         if rescheduled:
-            people = replace(people, now=[one.unanswered() for one in people.now])
+            people = replace(people, now=[one.with_reset_answer() for one in people.now])
         if people.changed or is_seen_by_guests(changed):
             # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
             # have (RFC 5546 section 2.1.5).
             self.ical_sequence += 1
         if rescheduled:
-            self.asked_in_ical_sequence = self.ical_sequence
+            self.answers_reset_in_ical_sequence = self.ical_sequence
         self.content, self.participants = content, people.now
         self._recompute_visibility()
         self.mark_edited(now)
@@ -282,7 +283,7 @@ class Meeting(StoredModel):
             self.request_sync(SyncOperation.UPDATE)
         self.add_updated(changed, people, rescheduled=rescheduled, silent=silent_texts and not rescheduled)
 
-    def add_updated(self, changed: list[str], people: Replacement, *, rescheduled: bool, silent: bool) -> None:
+    def add_updated(self, changed: list[str], people: ParticipantChange, *, rescheduled: bool, silent: bool) -> None:
         """Add the event of an update of these fields and people."""
         wire_names = [to_camel(name) for name in changed]
         self.add_event(

@@ -4,24 +4,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.model import StoredModel
 from contracts.values.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
 from contracts.values.ids import new_participant_uuid
 from contracts.values.meeting import Invitee, ParticipantState
 from contracts.values.text import email_key
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 _STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
-_STORED = ConfigDict(
-    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
-)
 
 
-class LastMail(BaseModel):
+class LastMail(StoredModel, frozen=True):
     """How the last mail to a participant went; without a failure it was sent."""
-
-    model_config = _STORED
 
     sequence: int
     """The version of the meeting that asked for it."""
@@ -30,19 +25,15 @@ class LastMail(BaseModel):
     failure_reason: str | None = None
 
 
-class CalendarAnswer(BaseModel):
+class CalendarAnswer(StoredModel, frozen=True):
     """How our invitation is answered in a participant's own calendar; None while it is not."""
-
-    model_config = _STORED
 
     sequence: int
     answer: RsvpStatus | None
 
 
-class Participant(BaseModel):
+class Participant(StoredModel, frozen=True):
     """A person invited to a meeting. External guests have no ``participant_entity_uuid``."""
-
-    model_config = _STORED
 
     participant_uuid: str = Field(default_factory=new_participant_uuid)
     participant_entity_uuid: str | None = None
@@ -60,7 +51,7 @@ class Participant(BaseModel):
     last_proposal_id: str | None = None
     """Of the last new time that they proposed by mail."""
     last_invitation_resent_at: Instant | None = None
-    mailed_again_in_version: int | None = None
+    invitation_resent_in_version: int | None = None
     last_mail: LastMail | None = None
     calendar_answer: CalendarAnswer | None = None
     """What their own connected calendar said last; None where it has not said anything."""
@@ -73,7 +64,7 @@ class Participant(BaseModel):
     def is_external(self) -> bool:
         return self.participant_type is ParticipantType.EXTERNAL
 
-    def hears(self, said: CalendarAnswer) -> bool:
+    def is_newer_answer(self, said: CalendarAnswer) -> bool:
         """Whether what their calendar says now is their newest answer.
 
         It is when it changed there. What it said first may be older than an answer that they gave here.
@@ -83,26 +74,26 @@ class Participant(BaseModel):
             return False
         return self.rsvp_status is RsvpStatus.UNKNOWN if before is None else said.answer is not before.answer
 
-    def unanswered(self) -> "Participant":
+    def with_reset_answer(self) -> "Participant":
         """The same person, asked again."""
         anew = {"rsvp_status": RsvpStatus.UNKNOWN, "tentative": False, "rsvp_changed_at": None}
         return self.model_copy(update=anew)
 
-    def learns_of(self, sequence: int, *, failed: bool) -> bool:
+    def is_new_outcome(self, sequence: int, *, failed: bool) -> bool:
         """Whether the outcome of the mail of this sequence is new: a later mail, or one delivered that came back."""
         last = self.last_mail
         if last is None or sequence > last.sequence:
             return True
         return failed and sequence == last.sequence and last.failure_code is None
 
-    def can_be_mailed_again(self, now: datetime, cooldown: timedelta) -> bool:
+    def can_be_resent_invitation(self, now: datetime, cooldown: timedelta) -> bool:
         """Whether there is an address, and the last time is at least ``cooldown`` ago."""
         last = self.last_invitation_resent_at
         return self.email is not None and (last is None or now - last >= cooldown)
 
-    def mailed_again(self, now: datetime, version: int) -> "Participant":
+    def with_invitation_resent(self, now: datetime, version: int) -> "Participant":
         """The same person, to whom the invitation goes once more, since this version of the meeting."""
-        return self.model_copy(update={"last_invitation_resent_at": now, "mailed_again_in_version": version})
+        return self.model_copy(update={"last_invitation_resent_at": now, "invitation_resent_in_version": version})
 
     def state(self) -> ParticipantState:
         """The participant as other services see them."""
@@ -118,7 +109,7 @@ class Participant(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
+class ParticipantChange:
     """The participants after a change of people, and what the change was."""
 
     now: list[Participant]
@@ -127,7 +118,7 @@ class Replacement:
     changed: bool
 
 
-def admit(
+def resolve_invitees(
     invitees: Iterable[Invitee], *, host: str, host_email: str | None, present: Sequence[Participant] = ()
 ) -> list[Participant]:
     """The participants these invitees become, each person once.
@@ -140,7 +131,7 @@ def admit(
     for invitee in invitees:
         if invitee.participant_entity_uuid != host:
             admitted.setdefault(_identity(invitee), _as_participant(invitee, known.get(_identity(invitee))))
-    return _without_doubles(admitted.values(), host_email)
+    return _without_duplicates(admitted.values(), host_email)
 
 
 def replace_people(
@@ -151,7 +142,7 @@ def replace_people(
     externals: Sequence[Invitee] | None,
     host: str,
     host_email: str | None,
-) -> Replacement:
+) -> ParticipantChange:
     """Replace the participants of each kind for which a list is given; the other kinds stay."""
     kinds: tuple[tuple[Sequence[Invitee] | None, Callable[[Participant], bool]], ...] = (
         (contacts, lambda one: one.participant_type is ParticipantType.CONTACT),
@@ -161,16 +152,18 @@ def replace_people(
     people: list[Participant] = []
     for invitees, is_of_kind in kinds:
         of_kind = [one for one in present if is_of_kind(one)]
-        people += of_kind if invitees is None else admit(invitees, host=host, host_email=None, present=of_kind)
-    return replacement(present, _without_doubles(people, host_email))
+        people += (
+            of_kind if invitees is None else resolve_invitees(invitees, host=host, host_email=None, present=of_kind)
+        )
+    return participant_change(present, _without_duplicates(people, host_email))
 
 
-def replacement(present: Sequence[Participant], now: list[Participant]) -> Replacement:
+def participant_change(present: Sequence[Participant], now: list[Participant]) -> ParticipantChange:
     """What it is to put these participants in place of those who were there; their order does not matter."""
     staying = {one.participant_uuid for one in now}
     before = {one.participant_uuid for one in present}
     addresses = {_address(one) for one in now}
-    return Replacement(
+    return ParticipantChange(
         now=now,
         added=[one for one in now if one.participant_uuid not in before],
         removed=[one for one in present if one.participant_uuid not in staying and _address(one) not in addresses],
@@ -183,7 +176,7 @@ def _as_participant(invitee: Invitee, present: Participant | None) -> Participan
     return Participant(**person) if present is None else present.model_copy(update=person)
 
 
-def _without_doubles(people: Iterable[Participant], host_email: str | None) -> list[Participant]:
+def _without_duplicates(people: Iterable[Participant], host_email: str | None) -> list[Participant]:
     people = list(people)
     platform = {_address(one) for one in people if not one.is_external} | {email_key(host_email)}
     return [one for one in people if not (one.is_external and _address(one) in platform)]

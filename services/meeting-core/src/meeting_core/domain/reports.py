@@ -30,14 +30,14 @@ from contracts.values.enums import AnswerWay, MeetingStatus
 from meeting_core.domain.access import require_host
 from meeting_core.domain.content_changes import is_over, merge_host_edit
 from meeting_core.domain.meeting import Meeting
-from meeting_core.domain.participants import CalendarAnswer, LastMail, Participant, replacement
+from meeting_core.domain.participants import CalendarAnswer, LastMail, Participant, participant_change
 
 
 def record_delivery(meeting: Meeting, mail: DeliveryEvent) -> None:
     """Record how a mail to a participant went, unless they have left the meeting."""
     receiver = next((one for one in meeting.participants if one.participant_uuid == mail.participant_uuid), None)
     failed = mail if isinstance(mail, MailFailed) else None
-    if receiver is None or not receiver.learns_of(mail.sequence, failed=failed is not None):
+    if receiver is None or not receiver.is_new_outcome(mail.sequence, failed=failed is not None):
         return
     last_mail = LastMail(
         sequence=mail.sequence,
@@ -72,7 +72,7 @@ def record_calendar_answer(meeting: Meeting, event: InvitationAnswered, now: dat
         return
     said = CalendarAnswer(sequence=event.sequence, answer=event.answer if event.answered else None)
     recorded = meeting.replace_participant(participant, calendar_answer=said)
-    if participant.hears(said):
+    if participant.is_newer_answer(said):
         meeting.answer(recorded, event.answer, now, way=AnswerWay.CALENDAR)
 
 
@@ -117,7 +117,7 @@ def _is_older(reply: MailReply, participant: Participant) -> bool:
 
 def _replying(meeting: Meeting, reply: MailReply) -> Participant | None:
     """Who replied, if they are still asked what they reply to."""
-    is_out_of_date = reply.ical_sequence is not None and reply.ical_sequence < meeting.asked_in_ical_sequence
+    is_out_of_date = reply.ical_sequence is not None and reply.ical_sequence < meeting.answers_reset_in_ical_sequence
     if meeting.status is MeetingStatus.CANCELED or is_out_of_date:
         return None
     return next((one for one in meeting.participants if one.participant_uuid == reply.participant_uuid), None)
@@ -129,7 +129,7 @@ def record_mirror_status(meeting: Meeting, report: MirrorStatusChanged) -> None:
     if before.is_outdated(report):
         return
     meeting.sync = before.reported(report)
-    if meeting.sync.reads_like(before):
+    if meeting.sync.is_equal_ignoring_sequence(before):
         return
     meeting.version += 1
     meeting.add_event(
@@ -151,7 +151,7 @@ def apply_host_edit(meeting: Meeting, edit: MirroredEventChanged, now: datetime)
         ApiError: they are not the host, the meeting is canceled, or it cannot be at that time.
     """
     require_host(meeting, edit.user_id)
-    unchanged = replacement(meeting.participants, meeting.participants)
+    unchanged = participant_change(meeting.participants, meeting.participants)
     content = merge_host_edit(meeting.content, edit)
     on_record = is_over(meeting.content, now) and is_over(content, now)
     meeting.revise(content, unchanged, now, host_connected=True, silent_texts=True, on_record=on_record)

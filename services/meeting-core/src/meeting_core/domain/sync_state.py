@@ -54,6 +54,6 @@ class SyncState(StoredModel):
             last_sequence=report.sequence,
         )
 
-    def reads_like(self, other: Self) -> bool:
+    def is_equal_ignoring_sequence(self, other: Self) -> bool:
         """Whether the two differ in nothing that anybody sees."""
         return self == other.model_copy(update={"last_sequence": self.last_sequence})

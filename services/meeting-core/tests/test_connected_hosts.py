@@ -11,13 +11,13 @@ from contracts.api.queries import CheckAvailability
 from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
 from contracts.values.enums import CalendarProvider, ConnectionStatus, SyncFailureCode
 from contracts.values.ids import uuid7_hex
-from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.application.availability import Availability
 from meeting_core.settings import Settings
 from pydantic import SecretStr
 
 from tests.support.commands import actor
-from tests.support.listing import UNLIMITED
+from tests.support.meeting_search import UNLIMITED
 
 pytestmark = pytest.mark.integration
 
@@ -56,12 +56,12 @@ CONNECTED, DISCONNECTED = ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNEC
 async def test_the_newest_news_of_a_connection_counts(
     hosts: Collection, heard: Sequence[tuple[int, ConnectionStatus]], connected: bool, together: bool
 ) -> None:
-    stored, user = StoredHosts(hosts), uuid7_hex()
+    stored, user = ConnectedHostsProjection(hosts), uuid7_hex()
     changes = [(sequence, change(status, user)) for sequence, status in heard]
     for batch in [changes] if together else [[one] for one in changes]:
-        await stored.note(batch)
+        await stored.record(batch)
     expected = {("T1", user)} if connected else set()
-    assert await stored.connected({("T1", user), ("T1", "somebody"), ("T2", user)}) == expected
+    assert await stored.find_connected({("T1", user), ("T1", "somebody"), ("T2", user)}) == expected
 
 
 OPENS, CLOSES = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)
@@ -98,10 +98,10 @@ def again(user_id: str) -> ConnectionChanged:
 async def test_whose_calendar_is_known(
     hosts: Collection, heard: Sequence[Callable[[str], Any]], is_unknown: bool
 ) -> None:
-    stored, user = StoredHosts(hosts), uuid7_hex()
+    stored, user = ConnectedHostsProjection(hosts), uuid7_hex()
     for sequence, event in enumerate(heard, start=1):
-        await stored.note([(sequence, event(user))])
-        await stored.note([(sequence - 1, event(user))])  # an old one
+        await stored.record([(sequence, event(user))])
+        await stored.record([(sequence - 1, event(user))])  # an old one
     expected = {user} if is_unknown else set()
     assert await stored.unknown("T1", [user, "somebody"], OPENS, CLOSES) == expected
     assert await stored.unknown("T2", [user], OPENS, CLOSES) == set()
@@ -120,14 +120,14 @@ async def test_whose_calendar_is_known(
 async def test_beyond_what_is_synced_nothing_is_known(
     hosts: Collection, opens: datetime, closes: datetime, is_unknown: bool
 ) -> None:
-    stored, user = StoredHosts(hosts), uuid7_hex()
-    await stored.note([(1, change(CONNECTED, user)), (2, covered(user))])
+    stored, user = ConnectedHostsProjection(hosts), uuid7_hex()
+    await stored.record([(1, change(CONNECTED, user)), (2, covered(user))])
     assert await stored.unknown("T1", [user], opens, closes) == ({user} if is_unknown else set())
 
 
 async def test_who_is_busy_is_not_unknown(hosts: Collection) -> None:
-    stored, user = StoredHosts(hosts), uuid7_hex()
-    await stored.note([(1, change(CONNECTED, user))])
+    stored, user = ConnectedHostsProjection(hosts), uuid7_hex()
+    await stored.record([(1, change(CONNECTED, user))])
 
     class Busy:
         async def busy(self, *_: object) -> set[str]:

@@ -24,15 +24,15 @@ from contracts.values.enums import UserType
 from contracts.values.times import parse_instant
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from meeting_core.adapters.calendars import CalendarReader
 from meeting_core.adapters.meetings import to_document
-from meeting_core.application.listing import Listing
+from meeting_core.adapters.search import MongoMeetingSearchReader
+from meeting_core.application.search import MeetingSearch
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer
 from pymongo import DeleteMany, InsertOne
 
 from tests.support.commands import actor
-from tests.support.listing import listing as lists_of
+from tests.support.meeting_search import meeting_search
 from tests.support.meetings import CONTACTS, LETTERS, STAFF, instants, meeting_lists, wall_times
 
 pytestmark = pytest.mark.integration
@@ -182,15 +182,15 @@ _NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 # --- tests ----------------------------------------------------------------------------------------------------------
 
 
-async def keep(collection: Collection, stored: Sequence[Meeting]) -> Listing:
+async def keep(collection: Collection, stored: Sequence[Meeting]) -> MeetingSearch:
     """These meetings and no others."""
     await collection.bulk_write([DeleteMany({})])
     if stored:
         await collection.bulk_write([InsertOne(to_document(one)) for one in stored])
-    return lists_of(CalendarReader(collection))
+    return meeting_search(MongoMeetingSearchReader(collection))
 
 
-async def page(listing: Listing, query: SearchMeetings) -> Page[MeetingSummary]:
+async def page(listing: MeetingSearch, query: SearchMeetings) -> Page[MeetingSummary]:
     reply = await listing.search(query)
     assert isinstance(reply.data, Page)
     return reply.data
@@ -210,7 +210,7 @@ async def test_a_search_finds_what_plain_python_finds(
         await check(listing, stored, data.draw(questions(stored)))
 
 
-async def check(listing: Listing, stored: Sequence[Meeting], query: SearchMeetings) -> None:
+async def check(listing: MeetingSearch, stored: Sequence[Meeting], query: SearchMeetings) -> None:
     """Ask, and compare with the reference: which meetings, in which order, how many in all, and how they are shown."""
     viewer = query.actor
     expected = [

@@ -14,10 +14,10 @@ from contracts.messages.calendar_events import CalendarCoverageChanged
 from contracts.values.enums import ConnectionStatus
 from pymongo import UpdateOne
 
-from meeting_core.application.handling import ConnectionNews, Host
+from meeting_core.application.message_handler import ConnectionEvent, Host
 
 
-class StoredHosts:
+class ConnectedHostsProjection:
     """Who has an external calendar connected, and how much of it is known.
 
     Connections and their coverage are numbered alike, and each kind is guarded by its own newest number.
@@ -26,14 +26,14 @@ class StoredHosts:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
-    async def note(self, changes: Sequence[tuple[int, ConnectionNews]]) -> None:
+    async def record(self, changes: Sequence[tuple[int, ConnectionEvent]]) -> None:
         newest: dict[tuple[str, str], UpdateOne] = {}
         for sequence, change in sorted(changes, key=lambda one: one[0]):
             newest[type(change).__name__, _key((change.tenant_uuid, change.user_id))] = _write(change, sequence)
         with suppress(ConflictError):  # newer is known: its document does not match, and the upsert meets it
             await self._collection.bulk_write(list(newest.values()))
 
-    async def connected(self, hosts: set[Host]) -> set[Host]:
+    async def find_connected(self, hosts: set[Host]) -> set[Host]:
         found = await self._collection.find(
             {"_id": {"$in": [_key(host) for host in hosts]}, "connection.connected": True}, projection=["_id"]
         )
@@ -46,7 +46,7 @@ class StoredHosts:
         return {keys[one["_id"]] for one in found if not _is_known(one, starts_at, ends_at)}
 
 
-def _write(change: ConnectionNews, sequence: int) -> UpdateOne:
+def _write(change: ConnectionEvent, sequence: int) -> UpdateOne:
     value: dict[str, Any]
     if isinstance(change, CalendarCoverageChanged):
         field, value = "coverage", {"from": change.known_from, "until": change.known_until}

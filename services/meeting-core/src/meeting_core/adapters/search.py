@@ -15,7 +15,7 @@ from contracts.messages.command import Actor
 from contracts.values.enums import ParticipantType, UserType
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from meeting_core.application.listing import Listed
+from meeting_core.application.search import ListedMeeting
 from meeting_core.domain.meeting import Meeting
 
 PATHS = {
@@ -101,7 +101,7 @@ _OPPOSITES = {
 _UNLISTED = (
     "outbox",
     "processedCommands",
-    "imported",
+    "externalSources",
     "content.description",
     "content.internalNotes",
     "content.meetingInformation",
@@ -111,7 +111,7 @@ _FARTHEST = timedelta(days=2)
 """More than wall time and the instant can be apart: 16 h of offset, and a day by which all-day meetings are rounded."""
 
 
-class CalendarReader:
+class MongoMeetingSearchReader:
     """Reads calendars from the primary: reads follow writes."""
 
     def __init__(self, collection: Collection) -> None:
@@ -119,7 +119,7 @@ class CalendarReader:
 
     async def page(
         self, viewer: Actor, conditions: Sequence[Condition], sort: Sequence[SortKey], *, skip: int, limit: int
-    ) -> list[Listed]:
+    ) -> list[ListedMeeting]:
         documents = await self._collection.find(
             matching(conditions, viewer) | _start_bounds(conditions),
             projection=_listed_for(viewer),
@@ -128,7 +128,7 @@ class CalendarReader:
             skip=skip,
             limit=limit,
         )
-        return [Listed(Meeting.model_validate(document), document["participantCount"]) for document in documents]
+        return [ListedMeeting(Meeting.model_validate(document), document["participantCount"]) for document in documents]
 
     async def count(self, viewer: Actor, conditions: Sequence[Condition]) -> int:
         query = matching(conditions, viewer)
@@ -200,7 +200,7 @@ def _any_participant(fits: Query, viewer: Actor, condition: Condition) -> Query:
         return _fitting(fits, viewer)
     seen = {"$or": [{"participantEntityUuid": viewer.user_id}, {"participantType": {"$in": _STAFF}}]}
     masked = {"$or": [fits, {"$nor": [seen]}]} if condition.operator is Operator.IS_NULL else {"$and": [fits, seen]}
-    manages = _by_managers(viewer)
+    manages = _if_viewer_manages(viewer)
     return {
         "$or": [
             {"$and": [manages, _fitting(fits, viewer)]},
@@ -247,11 +247,11 @@ _TESTS: dict[Operator, Callable[[list[Any]], Document]] = {
 }
 
 
-def _by_staff(viewer: Actor) -> Query:
+def _if_viewer_is_staff(viewer: Actor) -> Query:
     return _NEVER if viewer.user_type is UserType.CLIENT else {}
 
 
-def _by_managers(viewer: Actor) -> Query:
+def _if_viewer_manages(viewer: Actor) -> Query:
     return {"$or": [{"hosted.hostUuid": viewer.user_id}, {"hosted.createdByUuid": viewer.user_id}]}
 
 
@@ -261,10 +261,10 @@ _HIDDEN_FROM_CLIENTS = frozenset(
 )
 
 _SEEN_BY: dict[str, Callable[[Actor], Query]] = {
-    "internalNotes": _by_staff,
-    "syncFailedAt": _by_managers,
-    "syncFailureCode": _by_managers,
-    "syncFailureReason": _by_managers,
+    "internalNotes": _if_viewer_is_staff,
+    "syncFailedAt": _if_viewer_manages,
+    "syncFailureCode": _if_viewer_manages,
+    "syncFailureReason": _if_viewer_manages,
 }
 """Which meetings show the field to the viewer; in all others it is null, also to filters."""
 

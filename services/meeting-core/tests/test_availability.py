@@ -11,14 +11,14 @@ from contracts.api.queries import CheckAvailability
 from contracts.values.enums import MeetingStatus, ParticipantType, RsvpStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meeting_core.adapters.busy import BusyReader, length_class
+from meeting_core.adapters.availability import MongoBusyTimes, duration_bucket
 from meeting_core.adapters.meetings import to_document
 from meeting_core.application.availability import Availability
 from meeting_core.domain.meeting import Meeting
 from pymongo import DeleteMany, InsertOne
 
 from tests.support.commands import actor
-from tests.support.listing import UNLIMITED
+from tests.support.meeting_search import UNLIMITED
 from tests.support.meetings import CONTACTS, STAFF, ZONES, EverythingKnown, meeting_lists, wall_times
 from tests.support.meetings import meeting as any_meeting
 
@@ -77,7 +77,7 @@ async def keep(collection: Collection, stored: Sequence[Meeting]) -> None:
         await collection.bulk_write([InsertOne(to_document(one)) for one in stored])
 
 
-async def check(reader: BusyReader, window: tuple[datetime, datetime]) -> list[str]:
+async def check(reader: MongoBusyTimes, window: tuple[datetime, datetime]) -> list[str]:
     query = CheckAvailability(actor=actor("TS-A"), user_uuids=PEOPLE, starts_at=window[0], ends_at=window[1])
     reply = await Availability(reader, EverythingKnown(), UNLIMITED).check(query)
     assert isinstance(reply.data, Busy)
@@ -89,7 +89,7 @@ async def check(reader: BusyReader, window: tuple[datetime, datetime]) -> list[s
     stored=meeting_lists(),
     window=windows(),
     at_an_edge=st.integers(0, 39),
-    most_read=st.sampled_from((1, 3, 1000)),
+    max_read=st.sampled_from((1, 3, 1000)),
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_busy_is_who_plain_python_finds_busy(
@@ -97,10 +97,10 @@ async def test_busy_is_who_plain_python_finds_busy(
     stored: Sequence[Meeting],
     window: tuple[datetime, datetime],
     at_an_edge: int,
-    most_read: int,
+    max_read: int,
 ) -> None:
     await keep(meetings, stored)
-    reader = BusyReader(meetings, most_read=most_read)
+    reader = MongoBusyTimes(meetings, max_read=max_read)
     edges = [edge for one in stored for edge in taken(one)]
     asked = [window]
     if edges:  # windows that end where a meeting starts, and start where one ends
@@ -116,7 +116,7 @@ async def test_other_tenants_meetings_take_no_time(meetings: Collection) -> None
     await keep(meetings, elsewhere)
     always = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
     assert busy_people(elsewhere, always)
-    assert await check(BusyReader(meetings), always) == []
+    assert await check(MongoBusyTimes(meetings), always) == []
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ async def test_other_tenants_meetings_take_no_time(meetings: Collection) -> None
     [(HOUR, 0), (25 * HOUR, 0), (25 * HOUR + timedelta(seconds=1), 1), (31 * DAY, 1), (32 * DAY, 2), (9999 * DAY, 2)],
 )
 def test_a_meeting_is_of_the_first_class_that_it_fits(duration: timedelta, number: int) -> None:
-    assert length_class(duration) == number
+    assert duration_bucket(duration) == number

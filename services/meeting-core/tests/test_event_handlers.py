@@ -15,14 +15,14 @@ from contracts.transport.envelope import Envelope
 from contracts.transport.topics import API_GATEWAY, CALENDAR_SYNC
 from contracts.values.enums import MeetingStatus, RsvpStatus
 from contracts.values.ids import uuid7_hex
-from meeting_core.adapters.busy import BusyReader
-from meeting_core.adapters.calendars import CalendarReader
+from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.adapters.hosts import StoredHosts
+from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MeetingWriter
+from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
+from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.commands import execute_command
-from meeting_core.application.handling import Handling
+from meeting_core.application.message_handler import MeetingMessageHandler
 from meeting_core.domain.mail_budget import MailAllowance
 from meeting_core.domain.meeting import Meeting
 from meeting_core.settings import Settings
@@ -57,14 +57,16 @@ class Core:
         self.meetings = meetings
         self.publisher = FailingPublisher()
         archive = CommandArchive(hosts, retention=timedelta(days=1))
-        writer = MeetingWriter(meetings, Outbox(meetings, self.publisher, relay_delay=60), archive)
+        writer = MongoMeetingRepository(meetings, Outbox(meetings, self.publisher, relay_delay=60), archive)
         budgets = MailBudgetRepository(hosts, MailAllowance())
-        self._handling = Handling(writer, StoredHosts(hosts), budgets, self.publisher, execute_command)
+        self._message_handler = MeetingMessageHandler(
+            writer, ConnectedHostsProjection(hosts), budgets, self.publisher, execute_command
+        )
 
     async def hear(self, *told: Contract) -> None:
         """These messages come in one batch."""
         batch = [ReceivedMessage(_envelope(one), one, record=_NONE) for one in told]
-        await self._handling.handle(batch)
+        await self._message_handler.handle(batch)
 
     async def meeting(self, meeting_uuid: str = OUTSIDE) -> Meeting:
         found = await MeetingReader(self.meetings).find(TENANT, meeting_uuid)
@@ -73,10 +75,10 @@ class Core:
 
     async def busy(self, *people: str, hour: int = 0) -> set[str]:
         opens = NOON + hour * HOUR
-        return await BusyReader(self.meetings).busy(TENANT, people, opens, opens + HOUR)
+        return await MongoBusyTimes(self.meetings).busy(TENANT, people, opens, opens + HOUR)
 
     async def listed(self, user_id: str) -> list[str | None]:
-        page = await CalendarReader(self.meetings).page(actor(user_id), [], [], skip=0, limit=20)
+        page = await MongoMeetingSearchReader(self.meetings).page(actor(user_id), [], [], skip=0, limit=20)
         return [one.meeting.content.title for one in page]
 
     @property
@@ -94,7 +96,7 @@ def _envelope(body: Any) -> Envelope:
 @pytest.fixture(autouse=True)
 def _before_lunch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The events of these tests are to come, whenever the tests run."""
-    monkeypatch.setattr("meeting_core.application.handling.utc_now", lambda: NOON - timedelta(days=30))
+    monkeypatch.setattr("meeting_core.application.message_handler.utc_now", lambda: NOON - timedelta(days=30))
 
 
 @pytest.fixture
@@ -172,7 +174,7 @@ async def test_what_a_host_does_to_their_copy_is_done_once(core: Core) -> None:
 
 async def test_what_is_over_leaves_all_calendars_and_takes_no_time(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     await core.hear(seen("TS-A", 1))
-    monkeypatch.setattr("meeting_core.application.handling.utc_now", lambda: NOON + timedelta(days=1))
+    monkeypatch.setattr("meeting_core.application.message_handler.utc_now", lambda: NOON + timedelta(days=1))
     await core.hear(gone("TS-A"))
     meeting = await core.meeting()
     assert (meeting.status, meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [])

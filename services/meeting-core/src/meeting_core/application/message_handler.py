@@ -1,4 +1,4 @@
-"""Handling a batch: read its meetings once, decide each message in order, write once, then tell."""
+"""Handles batches of messages: loads meetings once, applies each message in order, saves once, then publishes."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -39,48 +39,48 @@ from meeting_core.application.event_handlers import (
 from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.mail_budget import MailBudgets
 
-ConnectionNews = ConnectionChanged | CalendarCoverageChanged
+ConnectionEvent = ConnectionChanged | CalendarCoverageChanged
 ExecuteCommand = Callable[[UnitOfWork, Any, datetime, MailBudgets], Reply]
 Host = tuple[str, str]
 """Tenant and user."""
 
 
-class AboutMeeting(Protocol):
+class MeetingMessage(Protocol):
     """A message about one meeting."""
 
     @property
     def meeting_uuid(self) -> str: ...
 
 
-class Meetings(Protocol):
-    """Where meetings are kept."""
+class MeetingRepository(Protocol):
+    """Loads and saves meetings."""
 
-    async def load(self, messages: Sequence[AboutMeeting]) -> dict[str, UnitOfWork]:
-        """UnitOfWork on the meetings that these messages are about, also on those that do not exist."""
+    async def load(self, messages: Sequence[MeetingMessage]) -> dict[str, UnitOfWork]:
+        """A unit of work for each meeting that these messages are about, also for those that do not exist."""
 
     async def save(self, units: list[UnitOfWork]) -> None:
-        """Write what was touched, all in one go.
+        """Save the meetings that changed, all in one bulk write.
 
         Raises:
-            ConflictError: another writer was faster with some; all others are written.
+            ConflictError: another writer was faster with some; all others are saved.
         """
 
-    async def tell(self, units: list[UnitOfWork]) -> None:
-        """Publish everything these meetings still have to say, each one's events in order."""
+    async def publish(self, units: list[UnitOfWork]) -> None:
+        """Publish the events in these meetings' outboxes, those of each meeting in order."""
 
 
-class Hosts(Protocol):
-    """Who has an external calendar connected, as far as calendar-sync has told."""
+class ConnectedHosts(Protocol):
+    """The hosts with a connected external calendar, from the events of calendar-sync."""
 
-    async def note(self, changes: Sequence[tuple[int, ConnectionNews]]) -> None:
-        """Take note of connections and what is known of them, each with its sequence; what is old changes nothing."""
+    async def record(self, changes: Sequence[tuple[int, ConnectionEvent]]) -> None:
+        """Apply connection events, each with its sequence; out-of-date ones change nothing."""
 
-    async def connected(self, hosts: set[Host]) -> set[Host]:
-        """Those of them who have one connected."""
+    async def find_connected(self, hosts: set[Host]) -> set[Host]:
+        """Those of them who have a connected calendar."""
 
 
 class MailBudgetStore(Protocol):
-    """Where mail budgets are kept."""
+    """Loads and saves mail budgets."""
 
     async def load(self, actors: Iterable[Actor]) -> MailBudgets:
         """The budgets that commands of these actors draw on."""
@@ -89,11 +89,16 @@ class MailBudgetStore(Protocol):
         """Add what was spent."""
 
 
-class Handling:
-    """Carries out batches of messages about meetings, and takes note of their hosts' connections."""
+class MeetingMessageHandler:
+    """Handles messages about meetings, and events of their hosts' connections."""
 
     def __init__(
-        self, meetings: Meetings, hosts: Hosts, budgets: MailBudgetStore, publisher: Publisher, execute: ExecuteCommand
+        self,
+        meetings: MeetingRepository,
+        hosts: ConnectedHosts,
+        budgets: MailBudgetStore,
+        publisher: Publisher,
+        execute: ExecuteCommand,
     ) -> None:
         self._meetings = meetings
         self._hosts = hosts
@@ -102,15 +107,15 @@ class Handling:
         self._execute = execute
 
     async def handle(self, batch: Batch) -> None:
-        """Idempotent: what was decided before is only answered and told again."""
+        """Idempotent: a command that was executed before is only answered again."""
         connections = [
             (received.envelope.sequence or 0, received.body)
             for received in batch
-            if isinstance(received.body, ConnectionNews)
+            if isinstance(received.body, ConnectionEvent)
         ]
         if connections:
-            await self._hosts.note(connections)
-        about_meetings = [received for received in batch if not isinstance(received.body, ConnectionNews)]
+            await self._hosts.record(connections)
+        about_meetings = [received for received in batch if not isinstance(received.body, ConnectionEvent)]
         if about_meetings:
             await self._handle(about_meetings)
 
@@ -119,7 +124,7 @@ class Handling:
             self._meetings.load([received.body for received in batch]),
             self._budgets.load(_inviting_actors(batch)),
         )
-        await self._ask_who_is_synced(batch, units)
+        await self._load_connected_hosts(batch, units)
         now = utc_now()
         replies: list[OutgoingRecord] = []
         for received in batch:
@@ -145,10 +150,10 @@ class Handling:
                         if received.envelope.reply_to is not None:
                             replies.append(_record(received.envelope, reply))
         await gather_all(self._meetings.save(list(units.values())), self._budgets.save(budgets))
-        await gather_all(self._publisher.publish_together(replies), self._meetings.tell(list(units.values())))
+        await gather_all(self._publisher.publish_together(replies), self._meetings.publish(list(units.values())))
 
-    async def _ask_who_is_synced(self, batch: Batch, units: dict[str, UnitOfWork]) -> None:
-        """Commands that change a meeting must know: what they change is then waiting to be synced."""
+    async def _load_connected_hosts(self, batch: Batch, units: dict[str, UnitOfWork]) -> None:
+        """Commands set the sync status to pending when the host has a connected calendar."""
         hosts: dict[str, Host] = {}
         for received in batch:
             match received.body:
@@ -159,7 +164,7 @@ class Handling:
                         hosts[meeting_uuid] = (meeting.tenant_uuid, meeting.hosted.host_uuid)
         if not hosts:
             return
-        connected = await self._hosts.connected(set(hosts.values()))
+        connected = await self._hosts.find_connected(set(hosts.values()))
         for meeting_uuid, host in hosts.items():
             units[meeting_uuid].host_connected = host in connected
 

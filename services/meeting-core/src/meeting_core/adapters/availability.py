@@ -17,7 +17,7 @@ BUSY_INDEX = IndexModel(
     [
         ("tenantUuid", ASCENDING),
         ("busy", ASCENDING),
-        ("lengthClass", ASCENDING),
+        ("durationBucket", ASCENDING),
         ("startsAt", ASCENDING),
         ("endsAt", ASCENDING),
     ],
@@ -29,21 +29,21 @@ _LIMITS = (timedelta(hours=25), timedelta(days=31))
 """The longest of each class but the last. An all-day meeting takes 25 hours when the clocks go back."""
 
 
-def length_class(duration: timedelta) -> int:
+def duration_bucket(duration: timedelta) -> int:
     """Which class a meeting of this real duration is of."""
     return bisect_left(_LIMITS, duration)
 
 
-class BusyReader:
+class MongoBusyTimes:
     """Reads who is busy, from the primary: reads follow writes."""
 
-    def __init__(self, collection: Collection, *, most_read: int = 1_000) -> None:
-        """``most_read`` meetings are read for all people at once; who is not among theirs is then asked about alone.
+    def __init__(self, collection: Collection, *, max_read: int = 1_000) -> None:
+        """``max_read`` meetings are read for all people at once; who is not among theirs is then asked about alone.
 
         So a window of years does not read everything that anybody did in them.
         """
         self._collection = collection
-        self._most_read = most_read
+        self._most_read = max_read
 
     async def busy(self, tenant: str, people: People[str], starts_at: datetime, ends_at: datetime) -> set[str]:
         asked = set(people)
@@ -67,7 +67,7 @@ class BusyReader:
         classes = [
             {
                 **whose,
-                "lengthClass": number,
+                "durationBucket": number,
                 "startsAt": {"$lt": ends_at} | ({"$gt": starts_at - limit} if limit else {}),
                 "endsAt": {"$gt": starts_at},
             }
