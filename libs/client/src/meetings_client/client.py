@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from contracts.api.availability import Availabilities, UserAvailability
+from contracts.api.availability import AvailabilityView, UserAvailability
 from contracts.api.filters import Condition, SortKey
 from contracts.api.meetings import MeetingSummary, MeetingView, Page, ParticipantView, ResendInvitation
 from contracts.values.enums import RsvpStatus
@@ -156,7 +156,7 @@ class MeetingsClient:
             user_uuids=[*user_uuids], start_date_time=start, end_date_time=end, timezone=timezone
         )
         response = await self._transport.query("POST", "/api/v1/availability/check", json=to_json(window))
-        return Availabilities.model_validate_json(response.content).availabilities
+        return AvailabilityView.model_validate_json(response.content).availabilities
 
     async def _decided(self, method: str, path: str, **request: Any) -> MeetingView:
         response = await self._transport.command(method, path, **request)

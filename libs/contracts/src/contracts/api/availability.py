@@ -23,7 +23,7 @@ class UserAvailability(Contract):
     )
 
 
-class Availabilities(Contract):
+class AvailabilityView(Contract):
     """One entry for each person asked about, in the order asked."""
 
     availabilities: list[UserAvailability]

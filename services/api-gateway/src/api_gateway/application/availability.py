@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from chassis.http.internal_queries import QueryClient
-from contracts.api.availability import Availabilities, Busy, UserAvailability
+from contracts.api.availability import AvailabilityView, Busy, UserAvailability
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.queries import CheckAvailability
 from contracts.values.enums import AvailabilityStatus, UserType
@@ -29,7 +29,7 @@ class AvailabilityChecks:
         self._core = core
         self._clients_may_ask = clients_may_ask
 
-    async def check(self, caller: Caller, body: AvailabilityBody) -> Availabilities:
+    async def check(self, caller: Caller, body: AvailabilityBody) -> AvailabilityView:
         """One entry for each id asked about, in the order asked.
 
         Raises:
@@ -41,7 +41,7 @@ class AvailabilityChecks:
         found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))
         staff = [one for one, person in zip(distinct, found, strict=True) if person is not None]
         statuses = await self._statuses(caller, staff, body) if staff else {}
-        return Availabilities(
+        return AvailabilityView(
             availabilities=[
                 UserAvailability(user_uuid=one, status=statuses.get(one, AvailabilityStatus.UNKNOWN))
                 for one in body.user_uuids

@@ -1,6 +1,6 @@
 """The availability endpoint."""
 
-from contracts.api.availability import Availabilities
+from contracts.api.availability import AvailabilityView
 from fastapi import APIRouter
 
 from api_gateway.adapters.http.answers import errors
@@ -14,7 +14,7 @@ def availability_routes(backend: Backend) -> APIRouter:
     router = APIRouter(prefix="/api/v1/availability", tags=["Availability"], route_class=ReadRoute)
 
     @router.post("/check", responses=errors())
-    async def check_availability(caller: CurrentCaller, body: AvailabilityBody) -> Availabilities:
+    async def check_availability(caller: CurrentCaller, body: AvailabilityBody) -> AvailabilityView:
         """Who of these staff members is free in a window of time. Nothing about the meetings in it is told."""
         return await backend.availability.check(caller, body)
 

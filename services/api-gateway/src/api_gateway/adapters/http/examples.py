@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from contracts.api.availability import Availabilities
+from contracts.api.availability import AvailabilityView
 from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView
 from contracts.api.errors import ErrorBody, ErrorCode
 from contracts.api.meetings import MeetingPage, MeetingSummary, MeetingView, ParticipantView, ResendInvitation
@@ -126,7 +126,7 @@ ANSWERS: tuple[Contract, ...] = (
     ResendInvitation.model_validate(
         {"email": "jane.roe@example.com", "lastInvitationResentAt": "2026-06-10T08:30:00.000Z"}
     ),
-    Availabilities.model_validate({"availabilities": [{"userUuid": _STAFF, "status": "AVAILABLE"}]}),
+    AvailabilityView.model_validate({"availabilities": [{"userUuid": _STAFF, "status": "AVAILABLE"}]}),
     Accepted(meeting_uuid=_MEETING),
     Authorization.model_validate({"authorizationUrl": "https://accounts.google.com/o/oauth2/v2/auth?client_id=…"}),
     ConnectionView.model_validate(_CONNECTION),
