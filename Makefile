@@ -29,6 +29,7 @@ lock: $(VENV)/bin/uv  ## refresh the locks, keeping what is pinned; UPGRADE=1 ta
 	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) --constraints requirements.lock -o deploy/docker/production.lock
 	@$(COMPILE) $(IN_IMAGE:%=%/pyproject.toml) simulators/pyproject.toml --constraints requirements.lock \
 	  -o deploy/docker/demo.lock
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) tests/clients/generators.in -o tests/clients/generators.lock
 
 .PHONY: run tour
 run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka; settings: $(BIN)/python -m localrun --help

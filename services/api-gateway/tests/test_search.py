@@ -352,4 +352,4 @@ async def test_the_reference_is_linked_from_the_docs(api: Gateway) -> None:
     document = (await api.client.get("/openapi.json")).json()
     assert "(/docs/filters)" in document["info"]["description"]
     assert "(/docs/filters)" in document["paths"][SEARCH]["post"]["description"]
-    assert document["components"]["schemas"]["Filter"]["properties"]["field"]["enum"] == [*FILTER_FIELDS]
+    assert document["components"]["schemas"]["FieldName"]["enum"] == [*FILTER_FIELDS]

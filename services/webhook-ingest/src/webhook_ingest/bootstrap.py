@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from chassis.http.app import NO_TELEMETRY, Lifespan, RequestContextMiddleware, add_operational_routes
 from chassis.http.body_limit import BodyLimit
@@ -11,15 +12,16 @@ from chassis.http.security_headers import SecurityHeaders
 from chassis.kafka.broadcast_consumer import BroadcastConsumer
 from chassis.kafka.publisher import open_publisher
 from chassis.telemetry.health import Health
+from contracts.api.webhooks import WEBHOOKS_DESCRIPTION
 from contracts.transport.topics import CALENDAR_CHANNELS
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from webhook_ingest.adapters.bus import HintPublisher
 from webhook_ingest.adapters.http import Ingest, webhook_routes
+from webhook_ingest.adapters.openapi import description
 from webhook_ingest.application.hinting import Hints
 from webhook_ingest.settings import Settings
 
@@ -57,6 +59,8 @@ def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifes
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url=WEBHOOKS_DESCRIPTION,
+        servers=[{"url": "/"}],
         telemetry=NO_TELEMETRY,
     )
     _add_webhooks(app, webhook_routes(ingest))
@@ -81,4 +85,10 @@ def _add_webhooks(app: FastAPI, router: APIRouter) -> None:
     described = [one for one in router.routes if isinstance(one, APIRoute)]
     for one in described:
         app.router.routes.append(_Webhook(one.path, one.endpoint, methods=sorted(one.methods or ())))
-    app.openapi = lambda: get_openapi(title=app.title, version=app.version, routes=described)  # type: ignore[method-assign]
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = description(app, described)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -10,6 +10,7 @@ from contracts.values.meeting import MeetingContent
 from contracts.values.times import LocalDateTime, TimeZoneName
 from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from api_gateway.domain.text import (
     MAX_PEOPLE_WRITTEN,
@@ -124,14 +125,14 @@ class UpdateMeetingBody(_Texts, _People):
         return MeetingChanges(**{name: value for name, value in self if name in MeetingChanges.model_fields})
 
 
-Answer = Literal[RsvpStatus.ACCEPTED, RsvpStatus.DECLINED]
-"""How an invitation can be answered."""
+RsvpAnswer = TypeAliasType("RsvpAnswer", Literal[RsvpStatus.ACCEPTED, RsvpStatus.DECLINED])
+"""How an invitation can be answered; a named alias, so that it has this name in generated clients."""
 
 
 class RsvpBody(Contract):
     """The answer to an invitation."""
 
-    status: Answer = Field(examples=[RsvpStatus.ACCEPTED])
+    status: RsvpAnswer = Field(examples=[RsvpStatus.ACCEPTED])
 
 
 def wrong(field: str, problem: str) -> PydanticCustomError:

@@ -18,6 +18,7 @@ from contracts.api.queries import SearchMeetings
 from contracts.messages.command import Actor
 from contracts.model import Contract
 from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
+from typing_extensions import TypeAliasType
 
 from api_gateway.domain.bodies import wrong
 from api_gateway.domain.text import at_most
@@ -28,10 +29,14 @@ LAST_PAGE = 10_000_000
 DEFAULT_PAGE, MAX_PAGE_SIZE = 20, 100
 
 
+FieldName = TypeAliasType("FieldName", Annotated[str, Field(json_schema_extra={"enum": [*FILTER_FIELDS]})])
+"""A field that can be asked about. It is checked together with the operator, where an error can name the entry."""
+
+
 class Filter(Contract):
     """One condition: what a field must be. All filters of a search must hold."""
 
-    field: str = Field(json_schema_extra={"enum": [*FILTER_FIELDS]}, examples=["startDateTime"])
+    field: FieldName = Field(examples=["startDateTime"])
     operator: Operator = Field(description="in any case", examples=["RANGE"])
     value: Any = Field(default=None, description="for operators that compare with one value")
     values: Annotated[list[Any], at_most(MAX_VALUES)] | None = Field(

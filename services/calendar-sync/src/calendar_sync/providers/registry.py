@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
+from contracts.api.webhooks import WEBHOOKS_PATH
 from contracts.values.enums import CalendarProvider
 
 from calendar_sync.providers.google.changes import GoogleChanges
@@ -21,9 +22,6 @@ from calendar_sync.providers.ports import CalendarWriter, EventChangesSource, No
 from calendar_sync.settings import Settings
 
 _CALLBACK = "/api/v1/calendar/callback"
-
-
-_WEBHOOKS = "/api/v1/webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +62,10 @@ def bells(settings: Settings, clients: Clients) -> dict[CalendarProvider, Notifi
     """How the providers tell of changes."""
     return {
         CalendarProvider.GOOGLE: GoogleChannels(
-            clients.google, address=f"{settings.webhook_base_url}{_WEBHOOKS}/google"
+            clients.google, address=f"{settings.webhook_base_url}{WEBHOOKS_PATH}/google"
         ),
         CalendarProvider.OUTLOOK: MicrosoftSubscriptions(
-            clients.graph, address=f"{settings.webhook_base_url}{_WEBHOOKS}/outlook"
+            clients.graph, address=f"{settings.webhook_base_url}{WEBHOOKS_PATH}/outlook"
         ),
     }
 

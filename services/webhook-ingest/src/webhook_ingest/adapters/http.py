@@ -3,10 +3,9 @@
 Notifications of known channels are never limited; what is none counts against the address that it came from.
 """
 
-from typing import Any
-
 from chassis.http.rate_limit import RateLimiter, client_network
-from contracts.api.errors import ApiError, ErrorBody, ErrorCode
+from contracts.api.errors import ApiError, ErrorCode
+from contracts.api.webhooks import WEBHOOKS_PATH
 from contracts.values.enums import CalendarProvider, NotificationKind
 from contracts.values.times import utc_now
 from fastapi import APIRouter, Request, Response
@@ -14,6 +13,14 @@ from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
 from webhook_ingest import metrics
+from webhook_ingest.adapters.openapi import (
+    GOOGLE_EXTRA,
+    GOOGLE_RESPONSES,
+    MAX_VALIDATION_TOKEN,
+    OUTLOOK_EXTRA,
+    OUTLOOK_RESPONSES,
+    operation_id,
+)
 from webhook_ingest.application.hinting import Hints
 from webhook_ingest.domain.channels import Channels
 from webhook_ingest.domain.graph import GraphNotification, GraphNotifications
@@ -22,31 +29,6 @@ _FIRST_MESSAGE = "sync"
 _MAX_ITEMS = 500
 """More than Graph's items, of 600 bytes and a dozen members each, fit into a body of the limit's size."""
 _MAX_COMMAS = 20 * _MAX_ITEMS
-_GOOGLE_HEADERS = [
-    {
-        "name": name,
-        "in": "header",
-        "required": required,
-        "description": description,
-        "schema": {"type": "string", "minLength": 1} if required else {"type": "string"},
-        "example": example,
-    }
-    for name, required, description, example in (
-        ("x-goog-channel-id", True, "the channel", "019A16FF372A70B5A9307B00CE85E4DA"),
-        ("x-goog-channel-token", False, "the channel's secret", "oV1Fz0bT7mJYk2cQ"),
-        ("x-goog-resource-state", False, "`sync` in the first message of a channel", "exists"),
-    )
-]
-_MAX_TOKEN_LENGTH = 4096
-_VALIDATION_TOKEN = {
-    "name": "validationToken",
-    "in": "query",
-    "required": False,
-    "description": "to be echoed: the handshake",
-    "schema": {"type": "string", "maxLength": _MAX_TOKEN_LENGTH},
-}
-_RETRY_LATER = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
-_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 class Ingest:
@@ -62,15 +44,10 @@ class Ingest:
 
 def webhook_routes(ingest: Ingest) -> APIRouter:
     """The two webhooks. FastAPI describes them; what they are sent they read themselves."""
-    router = APIRouter(prefix="/api/v1/webhooks", tags=["Webhooks"])
+    router = APIRouter(prefix=WEBHOOKS_PATH, tags=["Webhooks"], generate_unique_id_function=operation_id)
 
-    @router.post(
-        "/google",
-        response_class=Response,
-        responses=_errors(400, 403, 413, 429),
-        openapi_extra={"parameters": _GOOGLE_HEADERS},
-    )
-    async def google(request: Request) -> Response:
+    @router.post("/google", response_class=Response, responses=GOOGLE_RESPONSES, openapi_extra=GOOGLE_EXTRA)
+    async def receive_google_notification(request: Request) -> Response:
         """A change in a watched Google calendar. The body is empty: what changed is found by pulling."""
         headers = request.headers
         channel_id = headers.get("x-goog-channel-id")
@@ -86,16 +63,8 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
             ingest.hints.take(hint)
         return Response()
 
-    @router.post(
-        "/outlook",
-        response_class=Response,
-        responses=_TEXT | _errors(400, 413, 429),
-        openapi_extra={
-            "parameters": [_VALIDATION_TOKEN],
-            "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
-        },
-    )
-    async def outlook(request: Request) -> Response:
+    @router.post("/outlook", response_class=Response, responses=OUTLOOK_RESPONSES, openapi_extra=OUTLOOK_EXTRA)
+    async def receive_outlook_notifications(request: Request) -> Response:
         """Changes in watched Outlook calendars, or the handshake of a new subscription."""
         validation_token = request.query_params.get("validationToken")
         if validation_token is not None:
@@ -117,14 +86,10 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
 
 
 def _bounded(validation_token: str) -> str:
-    if len(validation_token) > _MAX_TOKEN_LENGTH:
-        details = [f"validationToken: must have at most {_MAX_TOKEN_LENGTH} characters"]
+    if len(validation_token) > MAX_VALIDATION_TOKEN:
+        details = [f"validationToken: must have at most {MAX_VALIDATION_TOKEN} characters"]
         raise ApiError(ErrorCode.VALIDATION_FAILED, details=details)
     return validation_token
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorBody} | (_RETRY_LATER if status == 429 else {}) for status in statuses}
 
 
 def _items(body: bytes) -> list[GraphNotification]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
-from contracts.api.errors import ErrorBody
+from chassis.http.openapi import RETRY_AFTER, Responses, error_responses
 from contracts.messages.replies import Reply
 from contracts.model import Contract
 from contracts.values.ids import ForeignId
@@ -11,9 +11,14 @@ from fastapi import Path, Response
 from pydantic import Field
 
 from api_gateway.application.wishes import Sent
+from api_gateway.domain.calendar import ProviderName
+
+_ERROR_BODY = {"$ref": "#/components/schemas/ErrorBody"}
 
 MeetingUuid = Annotated[ForeignId, Path(alias="meetingUuid", examples=["M019A16FF372A70B5A9307B00CE85E4DA"])]
 ParticipantUuid = Annotated[ForeignId, Path(alias="participantUuid", examples=["MP019A16FF372A70B5A9307B00CE85E4DA"])]
+
+Provider = Annotated[ProviderName, Path(examples=[ProviderName.GOOGLE])]
 
 
 class Accepted(Contract):
@@ -49,32 +54,68 @@ def outcome(sent: Sent, status: int = 200) -> Response:
     )
 
 
-RETRY_LATER: dict[str, Any] = {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}}
+_EVERYWHERE = frozenset({400, 403, 413, 415, 429, 500, 503})
+_ETAG = {
+    "description": "the meeting's version, to be sent as `If-Match`",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": '"3"',
+}
 
 
-def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int, public: bool = False) -> Responses:
     """The documented error answers of an operation: those every operation has, and these."""
-    always = {400, 403, 413, 415, 429, 503} if public else {400, 401, 403, 413, 415, 429, 503}
-    return {
-        status: {"model": ErrorBody} | (RETRY_LATER if status in (429, 503) else {})
-        for status in sorted({*always, *statuses})
-    }
+    return error_responses(*_EVERYWHERE, *statuses, *(() if public else (401,)))
+
+
+def versioned(status: int = 200) -> Responses:
+    """The documented answer that carries the meeting's version as its ETag."""
+    return {status: {"headers": {"ETag": _ETAG}}}
 
 
 def shown(description: str) -> dict[str, Any]:
     """The documented answer that is a page for people."""
-    return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
+    language = {"description": "of the page", "required": True, "schema": {"type": "string"}, "example": "es"}
+    return {
+        "description": description,
+        "headers": {"Content-Language": language},
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+
+
+def shown_later(description: str) -> dict[str, Any]:
+    """The documented answer that is a page, and says when to try again."""
+    page = shown(description)
+    return page | {"headers": page["headers"] | RETRY_AFTER["headers"]}
 
 
 def shown_or_told(description: str) -> dict[str, Any]:
     """The documented answer that is a page, or the error body when the request never reached who makes pages."""
-    return {"model": ErrorBody} | shown(description)
+    content = {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": _ERROR_BODY}}
+    return {"description": description, "content": content}
 
 
-ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "model": Accepted,
-        "description": "Accepted, or sent without an acknowledgement in time: poll `Location` (404 if it did not "
-        "happen), or repeat with the same Idempotency-Key, which never does it twice",
+def accepted(model: type[Contract], location: str) -> Responses:
+    """The documented answer to a command whose outcome is not known yet; ``location`` shows where to poll."""
+    where = {
+        "description": "where to see what became of it",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": location,
     }
-}
+    return {
+        202: {
+            "model": model,
+            "description": "Accepted, or sent without an acknowledgement in time: poll `Location` (404 if it did not "
+            "happen), or repeat with the same Idempotency-Key, which never does it twice",
+            "headers": {"Location": where},
+        }
+    }
+
+
+_ACCEPTED = accepted(Accepted, "/api/v1/meetings/M019A16FF372A70B5A9307B00CE85E4DA")
+
+
+def decided(*refusals: int, status: int = 200, public: bool = False) -> Responses:
+    """The documented answers to a command about a meeting: its outcome, accepted, and these refusals."""
+    return errors(409, *refusals, public=public) | _ACCEPTED | versioned(status)

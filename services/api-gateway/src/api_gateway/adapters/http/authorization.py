@@ -7,10 +7,11 @@ section 4.7). So the browser that began has a cookie, and any other one is asked
 import base64
 import hashlib
 import hmac
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from chassis.http.errors import retry_headers
+from chassis.http.openapi import Responses
 from contracts.api.calendar import AuthorizationOutcome, AuthorizationResult, Confirmation
 from contracts.api.errors import ApiError
 from contracts.model import Contract
@@ -18,8 +19,9 @@ from contracts.values.text import sanitize_line
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
-from api_gateway.adapters.http.answers import RETRY_LATER, shown, shown_or_told
+from api_gateway.adapters.http.answers import Provider, shown, shown_later, shown_or_told
 from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.public import PageRoute, language_asked
 from api_gateway.adapters.pages.rendering import HEADERS, page
@@ -32,26 +34,33 @@ _VISIBLE = "^[ -~]*$"  # all that a state, a code and an error may consist of (R
 _MAILBOX = "calendar-mailbox"
 _COOKIE_SECONDS = 3600
 
-_CROWDED: dict[int | str, dict[str, Any]] = {429: shown("Too many requests") | RETRY_LATER}
-_BACK: dict[int | str, dict[str, Any]] = _CROWDED | {
+_ALWAYS: Responses = {
+    429: shown_later("Too many requests"),
+    500: shown_or_told("Something went wrong on our side"),
+}
+_RESULT = _ALWAYS | {200: shown("What became of it")}
+_BACK: Responses = _ALWAYS | {
     200: shown("The browser is another one than the one that began: the user is asked, and nothing is connected yet"),
     302: {"description": "To the page that says what became of it"},
     400: shown_or_told("The provider's answer is incomplete"),
-    503: shown("Temporarily unavailable; nothing was connected") | RETRY_LATER,
+    503: shown_later("Temporarily unavailable; nothing was connected"),
 }
-_CONFIRMED: dict[int | str, dict[str, Any]] = _CROWDED | {
+_CONFIRMED: Responses = _ALWAYS | {
     303: {"description": "To the page that says what became of it"},
     400: shown_or_told("The form is incomplete"),
     413: shown_or_told("The body is too large"),
-    503: shown("Temporarily unavailable") | RETRY_LATER,
+    503: shown_later("Temporarily unavailable"),
 }
+
+
+YesOrNo = TypeAliasType("YesOrNo", Literal["yes", "no"])
 
 
 class ConfirmationForm(Contract):
     """What the page sends that asks whether the user meant to connect."""
 
     token: str = Field(min_length=1, max_length=256, pattern=_VISIBLE)
-    answer: Literal["yes", "no"]
+    answer: YesOrNo
 
 
 class BrowserCookies:
@@ -103,7 +112,7 @@ def authorization_routes(
     @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
     async def complete_authorization(
         request: Request,
-        provider: ProviderName,
+        provider: Provider,
         state: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
         code: Annotated[str | None, Query(max_length=8192, pattern=_VISIBLE)] = None,
         error: Annotated[str | None, Query(max_length=256, pattern=_VISIBLE)] = None,
@@ -125,7 +134,7 @@ def authorization_routes(
     @router.post(
         "/callback/{provider}/confirmation", status_code=303, response_class=RedirectResponse, responses=_CONFIRMED
     )
-    async def confirm_authorization(provider: ProviderName, form: Annotated[ConfirmationForm, Form()]) -> Response:
+    async def confirm_authorization(provider: Provider, form: Annotated[ConfirmationForm, Form()]) -> Response:
         """What the page's form sends: connects the mailbox, or gives the access to it back."""
         outcome = await backend.calendar.confirm(provider.provider, form.token, allowed=form.answer == "yes")
         return _redirect(provider, outcome, 303, browsers)
@@ -143,13 +152,13 @@ class ResultRoute(PageRoute):
 
 
 def _add_pages(router: APIRouter, browsers: BrowserCookies) -> None:
-    @router.get("/callback/success", response_class=HTMLResponse, responses=_CROWDED)
+    @router.get("/callback/success", response_class=HTMLResponse, responses=_RESULT)
     async def show_authorization_success(request: Request, provider: str = "") -> Response:
         """The page that says that a calendar is connected, and which."""
         name = next((_NAMES[one] for one in ProviderName if one == provider), None)
         return _page(request, AuthorizationResult.CONNECTED, calendar=name, mailbox=browsers.mailbox(request))
 
-    @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_CROWDED)
+    @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_RESULT)
     async def show_authorization_failure(request: Request, reason: str = "") -> Response:
         """The page that says why no calendar was connected."""
         failures = [one for one in AuthorizationResult if one is not AuthorizationResult.CONNECTED]

@@ -1,6 +1,6 @@
 """The endpoints of the calendar connection for callers. Where providers send browsers back: ``authorization``."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView, SyncRunStatus
 from contracts.messages.replies import Reply
@@ -8,11 +8,11 @@ from contracts.model import Contract
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api_gateway.adapters.http.answers import answer, errors
+from api_gateway.adapters.http.answers import Provider, accepted, answer, errors
 from api_gateway.adapters.http.authorization import BrowserCookies, authorization_routes, state_of
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish
-from api_gateway.domain.calendar import PreferencesBody, ProviderName
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, KeyedWish
+from api_gateway.domain.calendar import PreferencesBody
 
 _PREFIX = "/api/v1/calendar"
 
@@ -23,13 +23,7 @@ class CalendarAccepted(Contract):
     status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
 
 
-_ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "model": CalendarAccepted,
-        "description": "Accepted, or sent without an acknowledgement in time: poll `Location`, or repeat with the "
-        "same Idempotency-Key",
-    }
-}
+_ACCEPTED = accepted(CalendarAccepted, f"{_PREFIX}/connection")
 
 
 def calendar_routes(
@@ -51,7 +45,7 @@ def _for_callers(backend: Backend, browsers: BrowserCookies) -> APIRouter:
         return answer(await backend.calendar.connection(caller))
 
     @router.post("/connect/{provider}", response_model=Authorization, responses=errors(409))
-    async def connect_calendar(wish: CurrentWish, provider: ProviderName) -> Response:
+    async def connect_calendar(wish: KeyedWish, provider: Provider) -> Response:
         """Begin to connect a calendar: send the user's browser to `authorizationUrl` to consent.
 
         Sets a cookie by which the callback knows the browser; without it, the user is asked before anything is
@@ -63,12 +57,12 @@ def _for_callers(backend: Backend, browsers: BrowserCookies) -> APIRouter:
         return response
 
     @router.post("/disconnect", response_model=ConnectionView, responses=errors(409) | _ACCEPTED)
-    async def disconnect_calendar(wish: CurrentWish) -> Response:
+    async def disconnect_calendar(wish: KeyedWish) -> Response:
         """Disconnect: nothing further is written or read, and access is given back."""
         return _outcome(await backend.calendar.disconnect(wish))
 
     @router.post("/sync", response_model=CalendarSyncResult, responses=errors(409))
-    async def sync_calendar(wish: CurrentWish) -> Response:
+    async def sync_calendar(wish: KeyedWish) -> Response:
         """Pull what changed in the calendar; `IN_PROGRESS` when that takes longer than the request may."""
         reply = await backend.calendar.sync(wish)
         if reply is None:
@@ -77,7 +71,7 @@ def _for_callers(backend: Backend, browsers: BrowserCookies) -> APIRouter:
         return answer(reply)
 
     @router.put("/connection/preferences", response_model=ConnectionView, responses=errors(409) | _ACCEPTED)
-    async def set_preferences(wish: CurrentWish, body: PreferencesBody) -> Response:
+    async def set_preferences(wish: KeyedWish, body: PreferencesBody) -> Response:
         """Set the first-time modal preference."""
         return _outcome(await backend.calendar.prefer(wish, body.action))
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from contracts.api.availability import AvailabilityView
 from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView
-from contracts.api.errors import ErrorBody, ErrorCode
 from contracts.api.meetings import MeetingPage, MeetingSummary, MeetingView, ParticipantView, ResendInvitation
 from contracts.model import Contract
 
@@ -85,7 +84,11 @@ _PEOPLE: dict[str, Any] = {
     "createdByType": "TENANT_STAFF",
     "participants": [_PARTICIPANT],
 }
-_PATH_PARTS = {"{meetingUuid}": _MEETING, "{participantUuid}": _PARTICIPANT["participantUuid"], "{provider}": "google"}
+PATH_EXAMPLES: dict[str, str] = {
+    "{meetingUuid}": _MEETING,
+    "{participantUuid}": _PARTICIPANT["participantUuid"],
+    "{provider}": "google",
+}
 _WINDOW = {key: _CREATE[key] for key in ("startDateTime", "endDateTime", "timezone")}
 _SUMMARY = MeetingSummary.model_validate(_CREATE | _STATE)
 
@@ -142,27 +145,6 @@ def examples() -> dict[str, dict[str, Any]]:
         model.model_validate(said)
     sent = {_schema_name(model): said for model, said in REQUESTS.items()}
     return sent | {_schema_name(type(one)): one.model_dump(mode="json") for one in ANSWERS}
-
-
-def error_example(status: int, path: str) -> dict[str, Any]:
-    """The most general error answer of a status."""
-    code = next(entry for entry in ErrorCode if entry.status == status)
-    for name, value in _PATH_PARTS.items():
-        path = path.replace(name, value)
-    wrong_input = ["endDateTime: must be after startDateTime"] if code is ErrorCode.VALIDATION_FAILED else None
-    return ErrorBody(
-        error_code=code.code,
-        message=code.message,
-        status=status,
-        path=path,
-        timestamp="2026-06-15T10:30:00",
-        details=wrong_input,
-    ).model_dump(mode="json")
-
-
-def error_meaning(status: int) -> str:
-    """Every error code that answers with a status."""
-    return "; ".join(f"`{entry.code}` {entry.message}" for entry in ErrorCode if entry.status == status)
 
 
 def _schema_name(model: type[Contract]) -> str:

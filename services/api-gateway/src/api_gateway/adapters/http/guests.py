@@ -1,8 +1,9 @@
 """The public endpoints of guests: answering by a mailed link, for programs as JSON and for people as pages."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from chassis.http.errors import retry_headers
+from chassis.http.openapi import Responses
 from chassis.i18n import format_schedule
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import Invitation, ParticipantView
@@ -15,13 +16,12 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
 from api_gateway.adapters.http.answers import (
-    ACCEPTED,
-    RETRY_LATER,
     MeetingUuid,
     ParticipantUuid,
-    errors,
+    decided,
     outcome,
     shown,
+    shown_later,
     shown_or_told,
 )
 from api_gateway.adapters.http.backend import Backend
@@ -30,7 +30,7 @@ from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, languag
 from api_gateway.adapters.pages.rendering import page
 from api_gateway.application.guests import Guest
 from api_gateway.application.wishes import Conditions
-from api_gateway.domain.bodies import Answer, RsvpBody
+from api_gateway.domain.bodies import RsvpAnswer, RsvpBody
 
 _PATH = "/api/v1/meetings/{meetingUuid}/participants/{participantUuid}/rsvp"
 _STATUS = {"pending": 202, "canceled": 409}
@@ -51,24 +51,26 @@ class LinkRoute(PageRoute):
 class RsvpForm(Contract):
     """What the page's form sends."""
 
-    status: Answer
+    status: RsvpAnswer
     token: str | None = None
 
 
-_PAGES: dict[int | str, dict[str, Any]] = {
+_PAGES: Responses = {
+    200: shown("The answer as it is recorded now, or the question whether to record it"),
     202: shown("The answer was sent and should be recorded in a moment; answering again does no harm"),
     400: shown_or_told("The link is incomplete"),
     403: shown("The token does not hold, or the participant is gone"),
     404: shown("There is no such invitation"),
     409: shown("The meeting is canceled"),
     413: shown_or_told("The body is too large"),
-    429: shown("Too many requests") | RETRY_LATER,
-    503: shown("Nothing was recorded") | RETRY_LATER,
+    429: shown_later("Too many requests"),
+    500: shown_or_told("Something went wrong on our side"),
+    503: shown_later("Nothing was recorded"),
 }
 
 
 def guest_routes(backend: Backend) -> APIRouter:
-    """Answer an invitation by the link in a mail."""
+    """RsvpAnswer an invitation by the link in a mail."""
     router = APIRouter(tags=["RSVP by link"])
     router.include_router(_for_programs(backend))
     router.include_router(_for_people(backend))
@@ -78,7 +80,7 @@ def guest_routes(backend: Backend) -> APIRouter:
 def _for_programs(backend: Backend) -> APIRouter:
     router = APIRouter(route_class=PublicJsonRoute)
 
-    @router.put(_PATH, response_model=ParticipantView, responses=errors(404, 409, 412, public=True) | ACCEPTED)
+    @router.put(_PATH, response_model=ParticipantView, responses=decided(404, 412, public=True))
     async def answer_invitation_by_link(
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,
@@ -103,7 +105,7 @@ def _for_people(backend: Backend) -> APIRouter:
         request: Request,
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,
-        status: Answer,
+        status: Annotated[RsvpAnswer, Query(examples=[RsvpStatus.ACCEPTED])],
         token: Token = None,
         confirm: Annotated[bool, Query(description="ask first; the form of the links in our mails")] = False,
     ) -> Response:
@@ -129,7 +131,7 @@ def _for_people(backend: Backend) -> APIRouter:
         guest = backend.guests.admitted(meeting_uuid, participant_uuid, form.token)
         return await _record(request, guest, form.status, form.token)
 
-    async def _record(request: Request, guest: Guest, status: Answer, token: str | None) -> Response:
+    async def _record(request: Request, guest: Guest, status: RsvpAnswer, token: str | None) -> Response:
         before = await backend.guests.invitation(guest)
         sent = await backend.guests.answer(guest, status, Conditions())
         if sent.reply is None:
@@ -151,7 +153,7 @@ def _is_recording_form(query: QueryParams) -> bool:
     return set(names) <= {"status", "token"} and len(names) == len(set(names))
 
 
-def _page(request: Request, invitation: Invitation, state: State, choice: Answer, token: str | None) -> Response:
+def _page(request: Request, invitation: Invitation, state: State, choice: RsvpAnswer, token: str | None) -> Response:
     """The page of an invitation, in the guest's language or else the browser's. A canceled one has one state only."""
     if invitation.status is MeetingStatus.CANCELED:
         state = "canceled"

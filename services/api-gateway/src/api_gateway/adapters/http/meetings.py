@@ -6,9 +6,9 @@ from contracts.api.meetings import MeetingPage, MeetingView, ParticipantView, Re
 from contracts.api.queries import GetMeeting, ListCalendar
 from fastapi import APIRouter, Query, Response
 
-from api_gateway.adapters.http.answers import ACCEPTED, MeetingUuid, ParticipantUuid, answer, errors, outcome
+from api_gateway.adapters.http.answers import MeetingUuid, ParticipantUuid, answer, decided, errors, outcome, versioned
 from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish, ReadRoute
+from api_gateway.adapters.http.protection import CallerRoute, CurrentCaller, CurrentWish, KeyedWish, ReadRoute
 from api_gateway.domain.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
 
 PageNumber = Annotated[int, Query(ge=0, le=10_000_000, description="zero-based")]
@@ -19,22 +19,22 @@ def meeting_routes(backend: Backend) -> APIRouter:
     """Create, read, change, answer, cancel and hide meetings, and do again what did not reach its aim."""
     router = APIRouter(prefix="/api/v1/meetings", tags=["Meetings"], route_class=CallerRoute)
 
-    @router.post("", status_code=201, response_model=MeetingView, responses=errors(409) | ACCEPTED)
-    async def create_meeting(wish: CurrentWish, body: CreateMeetingBody) -> Response:
+    @router.post("", status_code=201, response_model=MeetingView, responses=decided(status=201))
+    async def create_meeting(wish: KeyedWish, body: CreateMeetingBody) -> Response:
         """Create a meeting. The caller becomes its host; the invitations go out by themselves."""
         return outcome(await backend.meetings.create(wish, body), 201)
 
-    @router.get("/{meetingUuid}", response_model=MeetingView, responses=errors(404))
+    @router.get("/{meetingUuid}", response_model=MeetingView, responses=errors(404) | versioned())
     async def get_meeting(caller: CurrentCaller, meeting_uuid: MeetingUuid) -> Response:
         """One meeting in full, for its host, creator and participants."""
         return answer(await backend.core.ask(GetMeeting(actor=caller.actor(), meeting_uuid=meeting_uuid)))
 
-    @router.put("/{meetingUuid}", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.put("/{meetingUuid}", response_model=MeetingView, responses=decided(404, 412))
     async def update_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid, body: UpdateMeetingBody) -> Response:
         """Change a meeting: what is omitted or null stays, an empty string clears, a list replaces its kind."""
         return outcome(await backend.meetings.update(wish, meeting_uuid, body))
 
-    @router.post("/{meetingUuid}/cancel", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.post("/{meetingUuid}/cancel", response_model=MeetingView, responses=decided(404, 412))
     async def cancel_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Cancel a meeting; its participants are told."""
         return outcome(await backend.meetings.cancel(wish, meeting_uuid))
@@ -43,13 +43,13 @@ def meeting_routes(backend: Backend) -> APIRouter:
         "/{meetingUuid}/calendar-visibility",
         status_code=204,
         response_model=None,
-        responses=errors(404, 409) | ACCEPTED,
+        responses=decided(404, status=204),
     )
-    async def hide_meeting(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
+    async def hide_meeting(wish: KeyedWish, meeting_uuid: MeetingUuid) -> Response:
         """Take a canceled meeting off the caller's calendar."""
         return outcome(await backend.meetings.hide(wish, meeting_uuid), 204)
 
-    @router.put("/{meetingUuid}/rsvp", response_model=ParticipantView, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.put("/{meetingUuid}/rsvp", response_model=ParticipantView, responses=decided(404, 412))
     async def answer_invitation(wish: CurrentWish, meeting_uuid: MeetingUuid, body: RsvpBody) -> Response:
         """Accept or decline as the participant that the caller is."""
         return outcome(await backend.meetings.answer(wish, meeting_uuid, body))
@@ -74,7 +74,9 @@ def _add_repeats(router: APIRouter, backend: Backend) -> None:
     """Doing again what did not reach its aim: invitations, and the copy in the host's calendar."""
 
     @router.post(
-        "/{meetingUuid}/resend", response_model=list[ResendInvitation], responses=errors(404, 409, 412) | ACCEPTED
+        "/{meetingUuid}/resend",
+        response_model=list[ResendInvitation],
+        responses=decided(404, 412),
     )
     async def resend_invitations(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Mail every participant their invitation again. Skipped: who has no address, or was mailed again just now."""
@@ -83,7 +85,7 @@ def _add_repeats(router: APIRouter, backend: Backend) -> None:
     @router.post(
         "/{meetingUuid}/participants/{participantUuid}/resend",
         response_model=ResendInvitation,
-        responses=errors(404, 409, 412) | ACCEPTED,
+        responses=decided(404, 412),
     )
     async def resend_invitation(
         wish: CurrentWish, meeting_uuid: MeetingUuid, participant_uuid: ParticipantUuid
@@ -91,7 +93,7 @@ def _add_repeats(router: APIRouter, backend: Backend) -> None:
         """Mail one participant their invitation again, with the same skips."""
         return outcome(await backend.meetings.resend(wish, meeting_uuid, participant_uuid))
 
-    @router.post("/{meetingUuid}/sync", response_model=MeetingView, responses=errors(404, 409, 412) | ACCEPTED)
+    @router.post("/{meetingUuid}/sync", response_model=MeetingView, responses=decided(404, 412))
     async def retry_sync(wish: CurrentWish, meeting_uuid: MeetingUuid) -> Response:
         """Try a failed sync with the host's external calendar again; the meeting is PENDING until it is known how."""
         return outcome(await backend.meetings.retry_sync(wish, meeting_uuid))

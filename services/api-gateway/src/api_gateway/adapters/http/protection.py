@@ -121,19 +121,38 @@ async def _current_caller(request: Request) -> Caller:
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 
 
-async def _conditions(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="1-128 printable ASCII characters; a repeat is answered as the first time",
+            alias="Idempotency-Key",
+            description=f"1-{_MAX_KEY_LENGTH} printable ASCII characters; a repeat by the same user is answered as the "
+            "first time, and with another body 409",
+            examples=["6f1b1f5e-5f0c-4f8e-9d43-2b1e0f7a9c11"],
             json_schema_extra={"minLength": 1, "maxLength": _MAX_KEY_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
         ),
     ] = None,
-    if_match: Annotated[str | None, Header(description="the ETag that the caller has seen", examples=['"3"'])] = None,
-) -> Conditions:
+) -> str | None:
     if idempotency_key is not None and not _is_key(idempotency_key):
         problem = f"Idempotency-Key: must be 1-{_MAX_KEY_LENGTH} printable ASCII characters"
         raise ApiError(ErrorCode.HEADER_MISSING, details=[problem])
+    return idempotency_key
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
+
+
+async def _conditions(
+    idempotency_key: IdempotencyKey,
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description="the ETags that the caller has seen, or `*`; 412 when the meeting has changed since",
+            examples=["*"],
+        ),
+    ] = None,
+) -> Conditions:
     return Conditions(idempotency_key, _versions(if_match))
 
 
@@ -144,7 +163,13 @@ async def _wish(request: Request, caller: CurrentCaller, conditions: RequestCond
     return Wish(caller, request.scope["path"], conditions)
 
 
+async def _keyed_wish(request: Request, caller: CurrentCaller, idempotency_key: IdempotencyKey) -> Wish:
+    return Wish(caller, request.scope["path"], Conditions(idempotency_key))
+
+
 CurrentWish = Annotated[Wish, Depends(_wish)]
+KeyedWish = Annotated[Wish, Depends(_keyed_wish)]
+"""A wish about what has no version yet, or whose version does not matter."""
 
 
 def _is_key(value: str) -> bool:
