@@ -245,7 +245,7 @@ async def _stored(platform: Platform, caller: Caller) -> tuple[str, set[str]]:
         owner = f"{caller.person.tenant_uuid}:{caller.user_id}"
         document = await client["calendar_sync"]["connections"].find_one({"_id": owner})
     assert document is not None
-    grant = vault.decrypt_token_set(document["grant"], owner)
+    grant = vault.decrypt_tokens(document["encryptedTokens"], owner)
     tokens = {grant.access_token, grant.renewal}
     if document["provider"] == CalendarProvider.OUTLOOK:
         tokens |= {one["secret"] for one in json.loads(grant.renewal)["RefreshToken"].values()}

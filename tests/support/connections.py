@@ -91,7 +91,7 @@ class House:
     async def begin(self, actor: Actor, provider: CalendarProvider, request_id: str | None = None) -> str:
         """The address that the user is sent to."""
         query = StartAuthorization(actor=actor, provider=provider, request_id=request_id or uuid7_hex())
-        reply = await self.connecting().begin(query)
+        reply = await self.connecting().start(query)
         url: str = reply.data.authorization_url
         return url
 
@@ -113,7 +113,7 @@ class House:
 
     async def disconnect(self, actor: Actor, command_id: str | None = None) -> Reply:
         command = DisconnectCalendar(command_id=command_id or uuid7_hex(), fingerprint="", actor=actor)
-        return await self.connecting().carry_out(command)
+        return await self.connecting().execute(command)
 
     # --- what is there afterwards -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calendar_sync.inbound.ports import MirroredEventRef, RecheckRequest
-from calendar_sync.providers.errors import CallFailedError, unavailable
+from calendar_sync.providers.errors import CallFailedError, unavailable_failure
 from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.external_event import (
     ChangesPage,
@@ -54,7 +54,7 @@ class ExternalCalendar:
     """Once this page is asked for, all cursors are lost."""
     moved: set[str] = field(default_factory=set)
     """Events that are in another calendar of the account."""
-    unread: list[str] = field(default_factory=list)
+    unparsable_ids: list[str] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     """Those that every page says have changed."""
 
@@ -71,25 +71,25 @@ class ExternalCalendar:
     def lose_cursors(self) -> None:
         self.epoch += 1
 
-    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+    async def exists(self, access: CalendarAccess, event_id: str) -> bool:
         return event_id in self.events or event_id in self.moved
 
-    async def page(
-        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    async def fetch_page(
+        self, access: CalendarAccess, *, sync_token: str | None, page: str | None, window: Window
     ) -> ChangesPage:
-        self.asked.append((cursor, page))
+        self.asked.append((sync_token, page))
         if self.failing:
             raise self.failing.pop(0)
         if page is not None and page == self.failing_page:
-            raise CallFailedError(unavailable("503"))
+            raise CallFailedError(unavailable_failure("503"))
         if page is not None and page == self.losing_page:
             self.losing_page = None
             self.lose_cursors()
-        epoch, _, position = (cursor or f"{self.epoch}:0").partition(":")
+        epoch, _, position = (sync_token or f"{self.epoch}:0").partition(":")
         if int(epoch) < self.epoch:
             raise SyncTokenExpiredError
         found: list[EventChange] = self.changes[int(position) :]
-        if cursor is None:
+        if sync_token is None:
             found = [
                 one
                 for one in self.events.values()
@@ -100,8 +100,8 @@ class ExternalCalendar:
         return ChangesPage(
             found[begin : begin + PAGE],
             next_page=str(begin + PAGE) if more else None,
-            cursor=None if more else f"{self.epoch}:{len(self.changes)}",
-            unread=self.unread,
+            sync_token=None if more else f"{self.epoch}:{len(self.changes)}",
+            unparsable_ids=self.unparsable_ids,
             series=self.series,
         )
 
@@ -136,7 +136,7 @@ class FakeMirroredEvents:
     async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
         return self.ours & set(meeting_uuids)
 
-    async def look(self, looks: Sequence[RecheckRequest]) -> None:
+    async def request_rechecks(self, looks: Sequence[RecheckRequest]) -> None:
         self.looks += looks
 
 

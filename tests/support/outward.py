@@ -93,25 +93,25 @@ class OneAccount:
             raise GrantRevokedError("not connected")
         return self.token()
 
-    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+    async def record_synced(self, account: Account, at: datetime, window: Window) -> None:
         self.known = window
 
-    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+    async def record_unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
         self.troubles.append(code)
         self.known = None
 
-    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+    async def record_error(self, account: Account, code: SyncFailureCode, reason: str) -> None:
         self.troubles.append(code)
 
 
 class Saved:
     """Intentions, kept in the link that they are about."""
 
-    def __init__(self, link: MirroredMeeting) -> None:
-        self._link = link
+    def __init__(self, mirror: MirroredMeeting) -> None:
+        self._mirror = mirror
 
-    async def save(self, key: str, copy: MirroredEvent) -> bool:
-        self._link.events[key] = copy.model_copy(deep=True)
+    async def save(self, key: str, event: MirroredEvent) -> bool:
+        self._mirror.events[key] = event.model_copy(deep=True)
         return True
 
 
@@ -128,43 +128,49 @@ class Desk:
     ) -> None:
         assert accounts.account is not None
         self.accounts = accounts
-        patience = RetryPolicy(first=0.01, most=0.05, attempts=attempts, doubt=timedelta(0), answer=answer)
-        self.writing = OutboundReconciler(
+        retry_policy = RetryPolicy(
+            initial_delay=0.01,
+            max_delay=0.05,
+            report_after=attempts,
+            unconfirmed_create_timeout=timedelta(0),
+            host_edit_hold=answer,
+        )
+        self.reconciler = OutboundReconciler(
             accounts.account.provider,
             calendar,
             accounts,
             AuthorizedCalls(accounts, RateLimiter()),
             deployment="tests",
-            patience=patience,
+            retry_policy=retry_policy,
         )
         meeting = meeting_state()
-        self.link = MirroredMeeting(
+        self.mirror = MirroredMeeting(
             meeting_uuid=meeting.meeting_uuid, tenant_uuid="T1", host_uuid="TS1", sequence=1, desired=meeting
         )
         self.failures = 0
 
     def want(self, **changes: Any) -> None:
         """The meeting has changed."""
-        now = {name: value for name, value in self.link.desired if name not in ("starts_at", "ends_at")}
+        now = {name: value for name, value in self.mirror.desired if name not in ("starts_at", "ends_at")}
         times = {name: now[name].isoformat() for name in ("start_date_time", "end_date_time")}
-        self.link.desired = meeting_state(**now | times | changes)
-        self.link.sequence += 1
+        self.mirror.desired = meeting_state(**now | times | changes)
+        self.mirror.sequence += 1
 
-    def look(self, *, doubted: bool = False) -> None:
+    def look(self, *, is_mass_deletion: bool = False) -> None:
         """Somebody saw that the host may have changed or removed the copy."""
-        (key,) = self.link.events
-        self.link.rechecks[key] = Recheck(token=uuid7_hex(), doubted=doubted)
+        (key,) = self.mirror.events
+        self.mirror.rechecks[key] = Recheck(recheck_id=uuid7_hex(), is_mass_deletion=is_mass_deletion)
 
     async def attempt(self, *, forget: bool = False) -> ReconcileResult:
         """One attempt, recorded as a worker records it; ``forget``: the worker dies before it can."""
-        read = self.link.model_copy(deep=True)
-        attempt = await self.writing.attempt(read, number=self.failures + 1, intentions=Saved(self.link))
+        read = self.mirror.model_copy(deep=True)
+        attempt = await self.reconciler.reconcile(read, attempt_number=self.failures + 1, intent_log=Saved(self.mirror))
         if forget:
             return attempt
-        if attempt.key is not None and attempt.copy is not None:
-            self.link.events[attempt.key] = attempt.copy
-        if attempt.told is not None:
-            self.link.told = attempt.told
+        if attempt.key is not None and attempt.event is not None:
+            self.mirror.events[attempt.key] = attempt.event
+        if attempt.status_report is not None:
+            self.mirror.reported_status = attempt.status_report
         self.failures = 0 if attempt.retry_in is None else self.failures + 1
         return attempt
 
@@ -177,6 +183,6 @@ class Desk:
         raise AssertionError("still not settled")
 
     @property
-    def copy(self) -> MirroredEvent:
-        (copy,) = self.link.events.values()
-        return copy
+    def event(self) -> MirroredEvent:
+        (event,) = self.mirror.events.values()
+        return event

@@ -13,19 +13,19 @@ class Reader:
         self._window = window
         self._cursor: str | None = None
         self.pages = 0
-        self.unread: list[str] = []
+        self.unparsable_ids: list[str] = []
 
     async def found(self) -> list[EventChange]:
         """What the next round brings."""
         found: list[EventChange] = []
-        self.pages, self.unread, page = 0, [], None
+        self.pages, self.unparsable_ids, page = 0, [], None
         while True:
-            read = await self.changes.page(self._access, cursor=self._cursor, page=page, window=self._window)
+            read = await self.changes.fetch_page(self._access, sync_token=self._cursor, page=page, window=self._window)
             found += read.found
-            self.unread += read.unread
+            self.unparsable_ids += read.unparsable_ids
             self.pages, page = self.pages + 1, read.next_page
             if page is None:
-                self._cursor = read.cursor
+                self._cursor = read.sync_token
                 return found
 
     async def seen(self) -> list[ExternalEvent]:

@@ -20,7 +20,7 @@ from calendar_sync.providers.errors import (
     CallFailedError,
     NotFoundError,
     PreconditionFailedError,
-    unavailable,
+    unavailable_failure,
 )
 from calendar_sync.providers.event_content import EventContent
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
@@ -32,7 +32,7 @@ from contracts.values.meeting import MeetingState
 from tests.support.outward import Desk, OneAccount, meeting_state, participant
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
-_AWAY = CallFailedError(unavailable("503"))
+_AWAY = CallFailedError(unavailable_failure("503"))
 
 
 @dataclass
@@ -68,15 +68,15 @@ class MemoryCalendar:
         return None if found is None or found.canceled else found
 
     async def change(
-        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+        self, access: CalendarAccess, ref: EventRef, content: EventContent, fields: frozenset[str]
     ) -> RemoteEvent:
-        there = self._held(held)
+        there = self._found(ref)
         self.changed |= fields
-        return self._write(held.event_id, there.content.with_those_of(content, fields))
+        return self._write(ref.event_id, there.content.with_those_of(content, fields))
 
-    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
-        there = self._held(held)
-        self._write(held.event_id, there.content, canceled=True)
+    async def remove(self, access: CalendarAccess, ref: EventRef) -> None:
+        there = self._found(ref)
+        self._write(ref.event_id, there.content, canceled=True)
 
     def by_hand(self, event_id: str, **changes: Any) -> None:
         """What the owner does is no write of ours."""
@@ -108,11 +108,11 @@ class MemoryCalendar:
         )
         return self.events[event_id]
 
-    def _held(self, held: EventRef) -> RemoteEvent:
-        there = self.events.get(held.event_id)
+    def _found(self, ref: EventRef) -> RemoteEvent:
+        there = self.events.get(ref.event_id)
         if there is None or there.canceled:
             raise NotFoundError
-        if there.held != held:
+        if there.ref != ref:
             raise PreconditionFailedError
         return there
 
@@ -181,7 +181,7 @@ class TwoEnds:
         self.news: list[tuple[int, MeetingState]] = []
         self.told: list[MirroredEventChanged | MirroredEventDeleted] = []
         state = meeting_state(participants=[participant("Jane Roe")], meeting_link="https://meet.example.com/x")
-        self.desk.link.desired, self.desk.link.meeting_uuid = state, state.meeting_uuid
+        self.desk.mirror.desired, self.desk.mirror.meeting_uuid = state, state.meeting_uuid
         self.meeting = Meeting(state, lambda version, newest: self.news.append((version, newest)))
         self.due: datetime | None = START
         self.looks = 0
@@ -190,12 +190,12 @@ class TwoEnds:
     def event_id(self) -> str | None:
         """The event that the owner sees, if there is one."""
         shown = self.calendar.shown
-        return shown[0].held.event_id if shown else None
+        return shown[0].ref.event_id if shown else None
 
     @property
     def trash(self) -> str | None:
         """The event that was the copy last and is deleted now."""
-        ids = [copy.event_id for copy in self.desk.link.events.values()]
+        ids = [copy.event_id for copy in self.desk.mirror.events.values()]
         return next((one for one in ids if one in self.calendar.events and self.calendar.events[one].canceled), None)
 
     @contextmanager
@@ -212,8 +212,8 @@ class TwoEnds:
         """The link hears of the oldest news; ``again``: and will hear of it once more."""
         if self.news:
             version, state = self.news[0] if again else self.news.pop(0)
-            if version > self.desk.link.sequence:
-                self.desk.link.desired, self.desk.link.sequence = state, version
+            if version > self.desk.mirror.sequence:
+                self.desk.mirror.desired, self.desk.mirror.sequence = state, version
             self.due = self.now
 
     def deliver_told(self, *, again: bool = False) -> None:
@@ -222,14 +222,14 @@ class TwoEnds:
 
     def pull(self) -> None:
         """What the pulling side does with our own copy: compare, and ask for a look."""
-        for key, copy in self.desk.link.events.items():
+        for key, copy in self.desk.mirror.events.items():
             if copy.event_id is None or copy.event_id not in self.calendar.events:
                 continue
             there = self.calendar.events[copy.event_id]
-            expected = not copy.removed and self.desk.link.desired.status is MeetingStatus.ACTIVE
+            expected = not copy.deleted and self.desk.mirror.desired.status is MeetingStatus.ACTIVE
             if expected if there.canceled else there.content.fingerprint != copy.base_fingerprint:
                 self.looks += 1
-                self.desk.link.rechecks[key] = Recheck(token=str(self.looks))
+                self.desk.mirror.rechecks[key] = Recheck(recheck_id=str(self.looks))
                 self.due = self.now
 
     async def attempt(self, *, forget: bool = False) -> None:
@@ -241,8 +241,8 @@ class TwoEnds:
         if forget:
             self.due = self.now
             return
-        if attempt.change is not None:
-            self.told.append(attempt.change)
+        if attempt.host_edit is not None:
+            self.told.append(attempt.host_edit)
         if attempt.retry_in is not None:
             self.due = self.now + timedelta(seconds=attempt.retry_in)
 

@@ -65,7 +65,7 @@ async def test_a_withdrawn_grant_ends_the_connection(house: House, consents: Con
         with pytest.raises(GrantRevokedError):
             await house.accounts.access_token(account, refused=token)
     connection = await house.connection(actor)
-    assert (connection.status, connection.grant) == (ConnectionStatus.DISCONNECTED, None)
+    assert (connection.status, connection.encrypted_tokens) == (ConnectionStatus.DISCONNECTED, None)
     assert connection.last_error_code is SyncFailureCode.TOKEN_REVOKED
     assert connection.last_error_reason is not None
     assert [(event.status, event.error_code) for event in house.told()] == [
@@ -100,16 +100,16 @@ async def test_who_gives_up_waiting_loses_nothing(
     consents.rotate()
     account = await house.connect(actor, consents)
     provider, accounts = house.providers[consents.provider], house.accounts
-    renew, begun, may_end = provider.renew, asyncio.Event(), asyncio.Event()
+    renew, begun, may_end = provider.refresh, asyncio.Event(), asyncio.Event()
 
     async def slow(grant: TokenSet) -> TokenSet:
         begun.set()
         await may_end.wait()
         return await renew(grant)
 
-    monkeypatch.setattr(provider, "renew", slow)
+    monkeypatch.setattr(provider, "refresh", slow)
     token = await accounts.access_token(account)
-    async with accounts.ending_well():
+    async with accounts.draining():
         impatient = asyncio.create_task(accounts.access_token(account, refused=token))
         await begun.wait()
         impatient.cancel()
@@ -157,7 +157,7 @@ async def test_other_changes_do_not_undo_a_renewal(house: House, consents: Conse
         return stale if len(tried) == 1 else await find(tenant_uuid, user_id)
 
     connections.find = stale_first  # type: ignore[method-assign]
-    await house.accounts.trouble(account, SyncFailureCode.RATE_LIMITED, "slow")
+    await house.accounts.record_error(account, SyncFailureCode.RATE_LIMITED, "slow")
     connections.find = find  # type: ignore[method-assign]
     assert len(tried) == 2
     assert await house.accounts.access_token(account) == renewed
@@ -178,9 +178,9 @@ async def test_keys_rotate_without_anybody_noticing(house: House, consents: Cons
 
 async def test_a_pull_is_noted_and_ends_trouble(house: House, consents: Consents, actor: Actor) -> None:
     account = await house.connect(actor, consents)
-    await house.accounts.trouble(account, SyncFailureCode.RATE_LIMITED, "slow")
+    await house.accounts.record_error(account, SyncFailureCode.RATE_LIMITED, "slow")
     at = utc_now()
-    await house.accounts.synced(account, at, WINDOW)
+    await house.accounts.record_synced(account, at, WINDOW)
     view = (await house.connection(actor)).view()
     assert (view.last_synced_at, view.last_error_code, view.last_error_reason) == (at, None, None)
 
@@ -192,20 +192,20 @@ async def test_how_much_of_a_calendar_is_known_is_told_when_it_changes(
     known, nothing = (WINDOW.begins, WINDOW.ends), (None, None)
     assert house.coverage() == []
     for _ in range(3):
-        await house.accounts.synced(account, utc_now(), WINDOW)
+        await house.accounts.record_synced(account, utc_now(), WINDOW)
     assert house.coverage() == [known]
-    await house.accounts.trouble(account, SyncFailureCode.PERMISSION_DENIED, "may not be written")
+    await house.accounts.record_error(account, SyncFailureCode.PERMISSION_DENIED, "may not be written")
     assert house.coverage() == [known], "it can be read all the same"
     for _ in range(2):
-        await house.accounts.unreadable(account, SyncFailureCode.PERMISSION_DENIED, "may not be read")
+        await house.accounts.record_unreadable(account, SyncFailureCode.PERMISSION_DENIED, "may not be read")
     assert house.coverage() == [known, nothing]
     assert (await house.connection(actor)).last_error_code is SyncFailureCode.PERMISSION_DENIED
-    await house.accounts.synced(account, utc_now(), WINDOW)
+    await house.accounts.record_synced(account, utc_now(), WINDOW)
     assert house.coverage() == [known, nothing, known]
 
     await house.disconnect(actor)
     again = await house.connect(actor, consents)
-    await house.accounts.synced(account, utc_now(), WINDOW)
+    await house.accounts.record_synced(account, utc_now(), WINDOW)
     assert len(house.coverage()) == 3, "late news of an earlier connection"
-    await house.accounts.synced(again, utc_now(), WINDOW)
+    await house.accounts.record_synced(again, utc_now(), WINDOW)
     assert house.coverage() == [known, nothing, known, known]

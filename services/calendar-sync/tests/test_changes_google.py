@@ -183,11 +183,11 @@ async def test_a_tentative_answer_is_one(
 
 async def test_whether_an_event_is_still_there_can_be_asked(desk: Desk) -> None:
     event_id = desk.make()
-    assert await desk.reader.changes.has(desk.access, event_id)
+    assert await desk.reader.changes.exists(desk.access, event_id)
     desk.delete(event_id)
-    assert not await desk.reader.changes.has(desk.access, event_id)
+    assert not await desk.reader.changes.exists(desk.access, event_id)
     desk.google.fault("error", account=desk.email, operation="events.get", status=404, reason="notFound", times=1)
-    assert await desk.reader.changes.has(desk.access, event_id), "a passing 404 proves nothing"
+    assert await desk.reader.changes.exists(desk.access, event_id), "a passing 404 proves nothing"
 
 
 async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:
@@ -219,9 +219,9 @@ async def test_an_expired_cursor_is_lost(desk: Desk, google_simulator: Google, b
 
 async def test_a_cursor_that_is_none_is_lost(desk: Desk) -> None:
     with pytest.raises(SyncTokenExpiredError):
-        await desk.reader.changes.page(desk.access, cursor="nonsense", page=None, window=WINDOW)
+        await desk.reader.changes.fetch_page(desk.access, sync_token="nonsense", page=None, window=WINDOW)
     with pytest.raises(SyncTokenExpiredError):
-        await desk.reader.changes.page(desk.access, cursor=None, page="nonsense", window=WINDOW)
+        await desk.reader.changes.fetch_page(desk.access, sync_token=None, page="nonsense", window=WINDOW)
 
 
 async def test_many_events_come_in_pages_of_which_some_are_empty(desk: Desk, google_simulator: Google) -> None:
@@ -242,7 +242,9 @@ async def test_a_provider_in_trouble_is_told_apart(desk: Desk, google_simulator:
         await desk.reader.found()
     assert (failed.value.failure.code, failed.value.failure.retry_after) == (SyncFailureCode.RATE_LIMITED, 7)
     with pytest.raises(UnauthorizedError):
-        await desk.reader.changes.page(CalendarAccess("no token", "primary"), cursor=None, page=None, window=WINDOW)
+        await desk.reader.changes.fetch_page(
+            CalendarAccess("no token", "primary"), sync_token=None, page=None, window=WINDOW
+        )
 
 
 async def test_events_outside_the_window_come_with_a_cursor_only(desk: Desk) -> None:

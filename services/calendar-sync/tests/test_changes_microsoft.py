@@ -258,9 +258,9 @@ async def test_whether_an_event_is_still_there_can_be_asked(desk: Desk) -> None:
     desk.microsoft.control(
         "POST", f"accounts/{desk.email}/events/{event_id}/move", {"calendarId": other["calendar_id"]}
     )
-    assert await desk.reader.changes.has(desk.access, event_id), "it was only moved"
+    assert await desk.reader.changes.exists(desk.access, event_id), "it was only moved"
     desk.delete(event_id)
-    assert not await desk.reader.changes.has(desk.access, event_id)
+    assert not await desk.reader.changes.exists(desk.access, event_id)
 
 
 async def test_whether_guests_see_each_other_is_read(desk: Desk) -> None:
@@ -303,7 +303,7 @@ async def test_an_expired_cursor_is_lost(desk: Desk, microsoft_simulator: Micros
 async def test_the_token_goes_to_graph_only(desk: Desk) -> None:
     for link in ("https://example.com/v1.0/me/calendarView/delta?$deltatoken=x", "nonsense", "//example.com/x"):
         with pytest.raises(CallFailedError):
-            await desk.reader.changes.page(desk.access, cursor=link, page=None, window=WINDOW)
+            await desk.reader.changes.fetch_page(desk.access, sync_token=link, page=None, window=WINDOW)
 
 
 async def test_many_events_come_in_pages_of_which_some_are_empty_and_items_repeat(
@@ -320,7 +320,7 @@ async def test_many_events_come_in_pages_of_which_some_are_empty_and_items_repea
     assert {event.content.title for event in seen} == {"At 8", "At 10"}
     assert len({event.event_id for event in seen}) == 380
     assert desk.requests("events.get") == 1  # the second series' master came on the page before
-    assert desk.reader.unread == []
+    assert desk.reader.unparsable_ids == []
 
 
 async def test_a_provider_in_trouble_is_told_apart(desk: Desk, microsoft_simulator: Microsoft) -> None:
@@ -332,4 +332,6 @@ async def test_a_provider_in_trouble_is_told_apart(desk: Desk, microsoft_simulat
         await desk.reader.found()
     assert (failed.value.failure.code, failed.value.failure.retry_after) == (SyncFailureCode.RATE_LIMITED, 7)
     with pytest.raises(UnauthorizedError):
-        await desk.reader.changes.page(CalendarAccess("no token", "primary"), cursor=None, page=None, window=WINDOW)
+        await desk.reader.changes.fetch_page(
+            CalendarAccess("no token", "primary"), sync_token=None, page=None, window=WINDOW
+        )

@@ -90,7 +90,7 @@ PROVIDERS = pytest.mark.parametrize(("changes", "event"), [(google, GOOGLE), (gr
 
 
 async def page(changes: EventChangesSource) -> ChangesPage:
-    return await changes.page(ACCESS, cursor=None, page=None, window=WINDOW)
+    return await changes.fetch_page(ACCESS, sync_token=None, page=None, window=WINDOW)
 
 
 @PROVIDERS
@@ -111,8 +111,8 @@ async def test_one_event_that_cannot_be_read_keeps_no_other_back(changes: Any, e
     broken = [event | {"id": "e2", "start": None}, event | {"id": "e3", "end": {"dateTime": "never"}}, None, 7, "x", {}]
     read = await page(changes(broken[0], event, *broken[1:]))
     assert [one.event_id for one in read.found] == ["e1"]
-    assert read.unread == ["e2", "e3"]
-    assert read.cursor == "c"
+    assert read.unparsable_ids == ["e2", "e3"]
+    assert read.sync_token == "c"
 
 
 @PROVIDERS
@@ -226,7 +226,7 @@ async def test_an_answer_that_is_no_page_is_a_failure_that_passes(answer: Any) -
     for changes in (GoogleChanges, MicrosoftChanges):
         with pytest.raises(CallFailedError) as failed:
             await page(changes(Answering(answer), deployment="tests"))
-        assert failed.value.failure.passing
+        assert failed.value.failure.retryable
 
 
 @pytest.mark.parametrize(

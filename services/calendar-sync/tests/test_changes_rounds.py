@@ -126,11 +126,11 @@ class Puller:
         self._sightings = sightings
         self._pulling = InboundSync(
             {provider: calendar.changes},
-            copies=FakeMirroredEvents(),
-            sightings=sightings,
+            mirrored_events=FakeMirroredEvents(),
+            imported_events=sightings,
             accounts=accounts,
             calls=AuthorizedCalls(accounts, RateLimiter()),
-            pace=SyncPolicy(),
+            policy=SyncPolicy(),
         )
         self._feed = InboundSyncState(
             connection_id="T1:TS1",
@@ -143,15 +143,15 @@ class Puller:
         )
 
     async def pull(self) -> None:
-        pulled = await self._pulling.attempt(self._feed, number=1)
+        pulled = await self._pulling.run(self._feed, attempt_number=1)
         assert isinstance(pulled, Synced), pulled
-        self._feed.cursor = pulled.cursor
+        self._feed.sync_token = pulled.sync_token
 
     async def held(self) -> set[str]:
         """The events that are believed to be there, well within the window."""
         return {
             one.event_id
-            async for page in self._sightings.held("T1:TS1")
+            async for page in self._sightings.iterate("T1:TS1")
             for one in page
             if one.starts_at < SURE.ends and one.ends_at >= SURE.begins
         }

@@ -54,10 +54,10 @@ async def test_no_secret_is_stored_or_told_in_the_clear(house: House, consents: 
     account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
     assert account is not None
     connection = await house.connection(actor)
-    assert connection.grant is not None
-    grant = house.vault.decrypt_token_set(connection.grant, connection.connection_id)
+    assert connection.encrypted_tokens is not None
+    grant = house.vault.decrypt_tokens(connection.encrypted_tokens, connection.connection_id)
     everywhere = str(await house.document(actor)) + str(house.publisher.records)
-    for secret in (grant.access_token, grant.renewal, query["code"], query["state"]):
+    for secret in (grant.access_token, grant.refresh_credential, query["code"], query["state"]):
         assert secret not in everywhere
 
 
@@ -79,7 +79,7 @@ async def test_a_state_is_good_for_its_provider_only(
 
 async def test_a_state_expires(house: House, google: GoogleConsents, actor: Actor) -> None:
     query = StartAuthorization(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
-    reply = await house.connecting(authorization_lifetime=timedelta(0)).begin(query)
+    reply = await house.connecting(authorization_lifetime=timedelta(0)).start(query)
     back = google.agree(reply.data.authorization_url, EMAIL)
     assert await house.come_back(CalendarProvider.GOOGLE, back) is AuthorizationResult.EXPIRED
 
@@ -118,7 +118,7 @@ async def test_a_user_grants_too_little(house: House, google: GoogleConsents, ac
     query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL, untick=[EVENTS])
     assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.INCOMPLETE
     connection = await house.connection(actor)
-    assert (connection.is_connected, connection.grant) == (False, None)
+    assert (connection.is_connected, connection.encrypted_tokens) == (False, None)
     query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
     assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.CONNECTED
     assert (await house.connection(actor)).last_error_code is None
@@ -166,14 +166,14 @@ async def test_who_is_connected_cannot_connect(house: House, consents: Consents,
 async def test_a_preference_survives_everything(house: House, consents: Consents, actor: Actor) -> None:
     preference = FirstTimeModalPreference.DONT_SHOW
     command = SetModalPreference(command_id="1", fingerprint=preference, actor=actor, action=preference)
-    reply = await house.connecting().carry_out(command)
+    reply = await house.connecting().execute(command)
     assert (reply.data.first_time_modal_pref, reply.data.status) == (preference, ConnectionStatus.NONE)
     await house.connect(actor, consents)
     await house.disconnect(actor)
     assert (await house.connection(actor)).first_time_modal_pref is preference
     other = FirstTimeModalPreference.SHOW_ALWAYS
     reused = SetModalPreference(command_id="1", fingerprint=other, actor=actor, action=other)
-    refused = (await house.connecting().carry_out(reused)).error
+    refused = (await house.connecting().execute(reused)).error
     assert refused is not None
     assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code
 
@@ -242,9 +242,9 @@ async def test_who_did_not_mean_it_gets_the_grant_back(house: House, consents: C
     assert outcome.result is AuthorizationResult.DECLINED
     connection = await house.connection(actor)
     assert not connection.is_connected
-    [leaving] = connection.leaving
+    [leaving] = connection.pending_revocations
     assert leaving.calendar_email == EMAIL
-    grant = house.vault.decrypt_token_set(leaving.grant, connection.connection_id)
+    grant = house.vault.decrypt_tokens(leaving.encrypted_tokens, connection.connection_id)
     assert grant.access_token not in str(await house.document(actor))
     assert (await answers(house, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
 

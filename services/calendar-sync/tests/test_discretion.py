@@ -26,10 +26,11 @@ async def main(provider, code, kept, results):
     async with AsyncExitStack() as started:
         login = (await oauth_clients(Settings(), started))[CalendarProvider(provider)]
         granted = await login.exchange_code(code=code, flow_state=kept)
-        renewed = await login.renew(granted.grant)
+        renewed = await login.refresh(granted.token_set)
         await login.revoke(renewed)
         with open(results, "w") as file:
-            json.dump([granted.grant.access_token, granted.grant.renewal, renewed.access_token, renewed.renewal], file)
+            tokens = [granted.token_set, renewed]
+            json.dump([secret for one in tokens for secret in (one.access_token, one.refresh_credential)], file)
 
 configure_logging("calendar-sync", "DEBUG")
 asyncio.run(main(*json.load(sys.stdin)))
@@ -37,7 +38,7 @@ asyncio.run(main(*json.load(sys.stdin)))
 
 
 async def test_no_library_tells_a_secret(house: House, consents: Consents, actor: Actor, tmp_path: Path) -> None:
-    begun = await house.providers[consents.provider].begin(state=uuid7_hex(), login_hint=EMAIL)
+    begun = await house.providers[consents.provider].start_authorization(state=uuid7_hex(), login_hint=EMAIL)
     code = consents.agree(begun.authorization_url, EMAIL)["code"]
     results = tmp_path / "results.json"
     child = await asyncio.create_subprocess_exec(

@@ -112,8 +112,8 @@ def test_timed_events_read_as_they_were_written_by_both_providers(
     when = EventTime(starts_at=start, ends_at=start + timedelta(minutes=minutes), zone="America/Santiago")
     written = EventContent(title=title, when=when, description=description)
     everything = frozenset(EventContent.model_fields)
-    assert written.differs_from(google.read_content(google.written(written, everything))) == frozenset()
-    assert written.differs_from(microsoft.read_content(microsoft.written(written, everything))) == frozenset()
+    assert written.differs_from(google.read_content(google.to_provider_event(written, everything))) == frozenset()
+    assert written.differs_from(microsoft.read_content(microsoft.to_provider_event(written, everything))) == frozenset()
 
 
 def test_a_title_and_a_place_read_in_the_order_in_which_they_were_written() -> None:

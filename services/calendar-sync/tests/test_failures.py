@@ -7,7 +7,7 @@ from calendar_sync.providers.errors import (
     NotFoundError,
     PreconditionFailedError,
     UnauthorizedError,
-    problem,
+    error_for_status,
 )
 from contracts.values.enums import SyncFailureCode
 
@@ -24,11 +24,11 @@ from contracts.values.enums import SyncFailureCode
     ],
 )
 def test_some_have_a_way_out(status: int, reason: str, meaning: type[Exception]) -> None:
-    assert type(problem(status, reason)) is meaning
+    assert type(error_for_status(status, reason)) is meaning
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "code", "passing"),
+    ("status", "reason", "code", "retryable"),
     [
         (400, "timeRangeEmpty", SyncFailureCode.INVALID_REQUEST, False),
         (403, "insufficientPermissions", SyncFailureCode.PERMISSION_DENIED, False),
@@ -43,20 +43,20 @@ def test_some_have_a_way_out(status: int, reason: str, meaning: type[Exception])
     ],
 )
 def test_others_are_failures_that_pass_or_do_not(
-    status: int, reason: str, code: SyncFailureCode, passing: bool
+    status: int, reason: str, code: SyncFailureCode, retryable: bool
 ) -> None:
-    found = problem(status, reason, retry_after=7)
+    found = error_for_status(status, reason, retry_after=7)
     assert isinstance(found, CallFailedError)
-    assert (found.failure.code, found.failure.passing) == (code, passing)
-    assert found.failure.retry_after == (7 if passing else None)
+    assert (found.failure.code, found.failure.retryable) == (code, retryable)
+    assert found.failure.retry_after == (7 if retryable else None)
 
 
 @pytest.mark.parametrize("reason", ["Ann <ann@example.com> may not", "x" * 65, "ErrorX\nY"])
 def test_only_error_codes_of_a_provider_are_repeated(reason: str) -> None:
     for status in (400, 403, 429, 503):
-        error = problem(status, reason)
+        error = error_for_status(status, reason)
         assert isinstance(error, CallFailedError)
         assert reason not in error.failure.reason
-    known = problem(400, "ErrorInvalidRequest")
+    known = error_for_status(400, "ErrorInvalidRequest")
     assert isinstance(known, CallFailedError)
     assert "400 ErrorInvalidRequest" in known.failure.reason

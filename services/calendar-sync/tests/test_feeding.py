@@ -14,12 +14,18 @@ from calendar_sync.inbound.imported_event_repository import MongoImportedEventRe
 from calendar_sync.inbound.model import InboundSyncState
 from calendar_sync.inbound.ports import SyncOutcome
 from calendar_sync.inbound.scheduler import SyncScheduler
-from calendar_sync.inbound.state_repository import CONCURRENCY_KEY, INDEXES, PULL, WATCH, MongoSyncStateRepository
+from calendar_sync.inbound.state_repository import (
+    CHANNEL_JOB,
+    CONCURRENCY_KEY,
+    INDEXES,
+    SYNC_JOB,
+    MongoSyncStateRepository,
+)
 from calendar_sync.inbound.sync import InboundSync, SyncPolicy
 from calendar_sync.inbound.sync_worker import InboundSyncWorker
 from calendar_sync.providers.accounts import Account, GrantRevokedError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
-from calendar_sync.providers.errors import problem
+from calendar_sync.providers.errors import error_for_status
 from calendar_sync.providers.rate_limit import RateLimiter
 from chassis.jobs.queue import JobQueue, JobResult
 from chassis.jobs.worker_pool import WorkerPool
@@ -50,7 +56,7 @@ class Desk:
     documents: Collection
     sightings: MongoImportedEventRepository
     publisher: StandInPublisher
-    pace: SyncPolicy = field(default_factory=lambda: SyncPolicy(rest=0.2, retry_initial=0.05, retry_max=0.1))
+    pace: SyncPolicy = field(default_factory=lambda: SyncPolicy(min_interval=0.2, retry_initial=0.05, retry_max=0.1))
     calendar: ExternalCalendar = field(default_factory=ExternalCalendar)
     accounts: OneAccount = field(default_factory=lambda: OneAccount(GOOGLE, "host@example.com", lambda: "token"))
     woken: list[str] = field(default_factory=list)
@@ -62,26 +68,26 @@ class Desk:
 
     @property
     def feeds(self) -> MongoSyncStateRepository:
-        return MongoSyncStateRepository(self.documents, rest=self.pace.rest)
+        return MongoSyncStateRepository(self.documents, min_interval=self.pace.min_interval)
 
     def feeding(self) -> SyncScheduler:
         return SyncScheduler(
             self.feeds,
             self.accounts,
-            wake_pulls=lambda: self.woken.append("pull"),
-            wake_watch=lambda: self.woken.append("watch"),
+            wake_sync=lambda: self.woken.append("pull"),
+            wake_channels=lambda: self.woken.append("watch"),
         )
 
     def workers(self) -> WorkerPool:
         pulling = InboundSync(
             {GOOGLE: self.calendar},
-            copies=FakeMirroredEvents(),
-            sightings=self.sightings,
+            mirrored_events=FakeMirroredEvents(),
+            imported_events=self.sightings,
             accounts=self.accounts,
             calls=AuthorizedCalls(self.accounts, RateLimiter()),
-            pace=self.pace,
+            policy=self.pace,
         )
-        leases = JobQueue(self.documents, PULL, seconds=5, concurrency_key=CONCURRENCY_KEY)
+        leases = JobQueue(self.documents, SYNC_JOB, seconds=5, concurrency_key=CONCURRENCY_KEY)
         return WorkerPool(leases, InboundSyncWorker(pulling, self.pace).work, concurrency=4, poll=0.02)
 
     async def hear(self, *bodies: Contract) -> None:
@@ -125,7 +131,7 @@ class Desk:
     async def is_read(self) -> None:
         async def read() -> bool:
             document = await self.document()
-            return "cursor" in document and "lease" not in document[PULL] and not await self.is_due(PULL)
+            return "syncToken" in document and "lease" not in document[SYNC_JOB] and not await self.is_due(SYNC_JOB)
 
         await until(read, what="the calendar was read")
 
@@ -161,8 +167,8 @@ async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
 
 async def test_who_connects_is_read_and_watched_at_once(desk: Desk) -> None:
     await desk.connect()
-    assert await desk.is_due(PULL)
-    assert await desk.is_due(WATCH)
+    assert await desk.is_due(SYNC_JOB)
+    assert await desk.is_due(CHANNEL_JOB)
     assert desk.woken == ["pull", "watch"]
 
 
@@ -172,7 +178,7 @@ async def test_an_event_of_an_earlier_connection_opens_nothing(desk: Desk) -> No
     await desk.hear(earlier)
     assert await desk.feeds.find("T1:TS1") is None
     await desk.connect()
-    await desk.feeds.open(replace(desk.account, generation=1))
+    await desk.feeds.start(replace(desk.account, generation=1))
     assert (await desk.feed()).generation == 2
 
 
@@ -186,10 +192,10 @@ async def test_after_reconnecting_everything_is_read_again(desk: Desk) -> None:
 
         async def read_again() -> bool:
             feed = await desk.feed()
-            return feed.cursor is not None and feed.cursor.generation == 2
+            return feed.sync_token is not None and feed.sync_token.generation == 2
 
         await until(read_again, what="the new connection was read")
-    assert [cursor for cursor, _ in desk.calendar.asked] == [None, None]
+    assert [sync_token for sync_token, _ in desk.calendar.asked] == [None, None]
     assert len(desk.publisher.records) == 1
 
 
@@ -207,10 +213,10 @@ async def test_who_disconnects_is_forgotten_and_read_no_more(desk: Desk) -> None
 
         await until(told, what="what was seen is gone")
     document = await desk.document()
-    assert "dueAt" not in document[PULL]
-    assert "dueAt" in document[WATCH], "the channels are to be closed"
-    await desk.feeds.want(["T1:TS1"])
-    assert "dueAt" not in (await desk.document())[PULL]
+    assert "dueAt" not in document[SYNC_JOB]
+    assert "dueAt" in document[CHANNEL_JOB], "the channels are to be closed"
+    await desk.feeds.request_sync(["T1:TS1"])
+    assert "dueAt" not in (await desk.document())[SYNC_JOB]
 
 
 async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -> None:
@@ -221,7 +227,7 @@ async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -
     lost = desk.changed(ConnectionStatus.DISCONNECTED, lost=True)
     desk.accounts.account = None
     await desk.hear(lost)
-    assert "dueAt" not in (await desk.document())[PULL]
+    assert "dueAt" not in (await desk.document())[SYNC_JOB]
     assert len(desk.publisher.records) == 1
 
 
@@ -239,9 +245,9 @@ async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -
 )
 async def test_what_hints_lead_to(desk: Desk, kind: NotificationKind, pull: bool, watch: bool) -> None:
     await desk.connect()
-    await desk.documents.update_one({"_id": "T1:TS1"}, {"$unset": {PULL: "", WATCH: ""}})
+    await desk.documents.update_one({"_id": "T1:TS1"}, {"$unset": {SYNC_JOB: "", CHANNEL_JOB: ""}})
     await desk.hear(desk.hint(kind))
-    assert (await desk.is_due(PULL), await desk.is_due(WATCH)) == (pull, watch)
+    assert (await desk.is_due(SYNC_JOB), await desk.is_due(CHANNEL_JOB)) == (pull, watch)
 
 
 async def test_hints_at_calendars_that_are_not_there_change_nothing(desk: Desk) -> None:
@@ -262,13 +268,13 @@ async def test_a_flood_of_hints_makes_few_pulls_and_misses_nothing(desk: Desk) -
             return len(desk.publisher.records) == 100
 
         await until(all_read, what="all changes were read")
-        rests = (utc_now() - began) / timedelta(seconds=desk.pace.rest)
+        rests = (utc_now() - began) / timedelta(seconds=desk.pace.min_interval)
         assert desk.pulls - before <= rests + 2
 
 
 async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk) -> None:
     await desk.connect()
-    desk.calendar.failing = [problem(429, "", retry_after=30)]
+    desk.calendar.failing = [error_for_status(429, "", retry_after=30)]
     async with desk.workers().running():
 
         async def resting() -> bool:
@@ -276,12 +282,12 @@ async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk)
 
         await until(resting, what="the calendar rests")
     await desk.hear(desk.hint())
-    due_at = (await desk.document())[PULL]["dueAt"]
+    due_at = (await desk.document())[SYNC_JOB]["dueAt"]
     assert due_at > utc_now() + timedelta(seconds=25)
 
 
 async def test_a_calendar_is_polled_without_any_hint(desk: Desk) -> None:
-    desk.pace = SyncPolicy(rest=0.01, interval=0.05)
+    desk.pace = SyncPolicy(min_interval=0.01, poll_interval=0.05)
     await desk.connect()
     async with desk.workers().running():
         await desk.is_read()
@@ -301,22 +307,22 @@ async def test_a_wish_is_answered_with_what_its_pull_did_whoever_carries_it_out(
     async with desk.workers().running():
         await desk.is_read()
     desk.calendar.put(seen("a"), seen("b"))
-    answers = [await desk.feeding().want(desk.account) for _ in range(2)]  # two processes
+    answers = [await desk.feeding().request_run(desk.account) for _ in range(2)]  # two processes
     async with desk.workers().running():
         assert await asyncio.gather(*answers) == [SyncOutcome(2, 0, 0)] * 2
 
 
 async def test_a_wish_that_comes_before_the_news_of_the_connection_opens_the_feed(desk: Desk) -> None:
     desk.calendar.put(seen("a"))
-    answer = await desk.feeding().want(desk.account)
+    answer = await desk.feeding().request_run(desk.account)
     async with desk.workers().running():
         assert await answer == SyncOutcome(1, 0, 0)
 
 
 async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
     desk.calendar.put(seen("a"))
-    desk.calendar.failing = [problem(503, ""), problem(503, "")]
-    answer = await desk.feeding().want(desk.account)
+    desk.calendar.failing = [error_for_status(503, ""), error_for_status(503, "")]
+    answer = await desk.feeding().request_run(desk.account)
     before = metrics.SYNCS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
     async with desk.workers().running():
         assert await answer == SyncOutcome(1, 0, 0)
@@ -324,7 +330,7 @@ async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
 
 
 async def test_a_wish_ends_with_its_connection(desk: Desk) -> None:
-    answer = await desk.feeding().want(desk.account)
+    answer = await desk.feeding().request_run(desk.account)
     gone = desk.changed(ConnectionStatus.DISCONNECTED)
     desk.accounts.account = None
     await desk.hear(gone)
@@ -349,9 +355,9 @@ async def test_starting_over_reads_everything_and_not_only_what_changed(desk: De
     await desk.connect()
     async with desk.workers().running():
         await desk.is_read()
-        pull = await desk.feeding().start_over(desk.account)
+        pull = await desk.feeding().request_full_run(desk.account)
         assert await pull == SyncOutcome(0, 0, 0), "all of it was known"
-        assert [cursor for cursor, _ in desk.calendar.asked] == [None, None]
+        assert [sync_token for sync_token, _ in desk.calendar.asked] == [None, None]
         assert len(desk.publisher.records) == 1
 
 
@@ -359,23 +365,23 @@ async def test_starting_over_waits_for_who_is_reading(desk: Desk) -> None:
     """Otherwise the reader would keep the cursor that it began with."""
     desk.calendar.put(seen("a"))
     await desk.connect()
-    holder = JobQueue(desk.documents, PULL, seconds=30, concurrency_key=CONCURRENCY_KEY)
+    holder = JobQueue(desk.documents, SYNC_JOB, seconds=30, concurrency_key=CONCURRENCY_KEY)
     [lease] = await holder.claim(1, full=[], per_key=lambda _key: 1)
-    starting = asyncio.create_task(desk.feeding().start_over(desk.account))
+    starting = asyncio.create_task(desk.feeding().request_full_run(desk.account))
 
     async def has_asked() -> bool:
-        return await desk.feeds.start_over(desk.account) is None and not starting.done()
+        return await desk.feeds.request_full_run(desk.account) is None and not starting.done()
 
     await until(has_asked, what="starting over waits")
-    await holder.record([(lease, JobResult({"$set": {"cursor": {"token": "half"}}}))])
+    await holder.record([(lease, JobResult({"$set": {"syncToken": {"token": "half"}}}))])
     pull = await starting
     async with desk.workers().running():
         assert (await pull).imported == 1
-    assert [cursor for cursor, _ in desk.calendar.asked] == [None]
+    assert [sync_token for sync_token, _ in desk.calendar.asked] == [None]
 
 
 async def test_starting_over_makes_a_feed_where_none_is_yet(desk: Desk) -> None:
     desk.calendar.put(seen("a"))
-    pull = await desk.feeding().start_over(desk.account)
+    pull = await desk.feeding().request_full_run(desk.account)
     async with desk.workers().running():
         assert (await pull).imported == 1

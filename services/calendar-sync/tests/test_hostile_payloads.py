@@ -138,16 +138,16 @@ async def refused_at_most(call: Awaitable[Answer]) -> Answer | None:
     try:
         return await call
     except CallFailedError as refused:
-        if refused.failure.passing:
+        if refused.failure.retryable:
             return None
         raise
 
 
 async def read(changes: GoogleChanges | MicrosoftChanges) -> None:
-    page = await refused_at_most(changes.page(ACCESS, cursor=None, page=None, window=WINDOW))
+    page = await refused_at_most(changes.fetch_page(ACCESS, sync_token=None, page=None, window=WINDOW))
     if page is None:
         return
-    assert page.cursor or page.next_page
+    assert page.sync_token or page.next_page
     for one in page.found:
         assert isinstance(one.event_id, str)
         assert one.event_id
@@ -181,14 +181,14 @@ async def test_graph_may_answer_anything_to_a_pull(answer: Json) -> None:
 @given(spoilt(WATCHED))
 async def test_google_may_answer_anything_to_a_watch(answer: Json) -> None:
     bell = GoogleChannels(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
-    await refused_at_most(bell.open(ACCESS, "c1", "secret", THEN))
+    await refused_at_most(bell.create(ACCESS, "c1", "secret", THEN))
 
 
 @UNTIMED
 @given(spoilt(SUBSCRIBED))
 async def test_graph_may_answer_anything_to_a_subscription(answer: Json) -> None:
     bell = MicrosoftSubscriptions(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
-    await refused_at_most(bell.open(ACCESS, "c1", "secret", THEN))
+    await refused_at_most(bell.create(ACCESS, "c1", "secret", THEN))
     await refused_at_most(bell.renew(ACCESS, "s1", THEN))
 
 
@@ -196,7 +196,7 @@ async def test_graph_may_answer_anything_to_a_subscription(answer: Json) -> None
 @given(spoilt({"value": [SUBSCRIBED], "@odata.nextLink": "https://graph.example.com/next"}))
 async def test_graph_may_list_anything_as_subscriptions(answer: Json) -> None:
     bell = MicrosoftSubscriptions(Answering(answer), address="https://hooks.example.com")  # type: ignore[arg-type]
-    await refused_at_most(bell.ours(ACCESS))
+    await refused_at_most(bell.list_own(ACCESS))
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after"])

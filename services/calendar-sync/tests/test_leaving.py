@@ -23,7 +23,7 @@ async def left(house: House, actor: Actor) -> Connection:
 
     async def forgotten() -> Connection | None:
         connection = await house.connection(actor)
-        return connection if not connection.leaving else None
+        return connection if not connection.pending_revocations else None
 
     async with house.leaving().running():
         return await until(forgotten, what="the grant is forgotten")
@@ -37,9 +37,9 @@ async def test_a_user_disconnects(house: House, consents: Consents, actor: Actor
     assert [event.status for event in house.told()] == [ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED]
     assert house.woken
     connection = await left(house, actor)
-    assert (connection.status, connection.grant) == (ConnectionStatus.DISCONNECTED, None)
+    assert (connection.status, connection.encrypted_tokens) == (ConnectionStatus.DISCONNECTED, None)
     document = await house.document(actor)
-    assert "dueAt" not in document["farewell"]
+    assert "dueAt" not in document["revocation"]
     if isinstance(consents, GoogleConsents):  # Microsoft has no way to give a grant back
         assert not consents.admits(token)
 
@@ -79,7 +79,7 @@ async def test_a_consent_waits_for_the_revocation_before_it(house: House, google
     await house.disconnect(actor)
 
     async def under_way() -> bool:
-        return "lease" in (await house.document(actor))["farewell"]
+        return "lease" in (await house.document(actor))["revocation"]
 
     async with house.leaving().running():
         await until(under_way, what="the grant is being revoked")
@@ -93,16 +93,16 @@ async def test_no_revocation_begins_while_the_user_consents(house: House, google
     await house.disconnect(actor)
     await house.begin(actor, google.provider)
     document = await house.document(actor)
-    assert document["farewell"]["dueAt"] >= document["consents"][0]["expiresAt"]
+    assert document["revocation"]["dueAt"] >= document["pendingAuthorizations"][0]["expiresAt"]
 
 
 async def test_a_revocation_that_does_not_end_refuses_to_begin(
     house: House, google: GoogleConsents, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calendar_sync.connections.authorization._MAX_WAIT_TO_BEGIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("calendar_sync.connections.authorization._MAX_WAIT_TO_START", timedelta(seconds=0.1))
     await house.connect(actor, google)
     await house.disconnect(actor)
-    await house.documents.update_one({"userId": actor.user_id}, {"$set": {"farewell.lease": {}}})
+    await house.documents.update_one({"userId": actor.user_id}, {"$set": {"revocation.lease": {}}})
     with pytest.raises(ApiError) as refused:
         await house.begin(actor, google.provider)
     assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
@@ -157,7 +157,7 @@ async def test_watching_ends_before_the_grant(house: House, google: GoogleConsen
     taking = GrantRevoker(house.connections, house.providers, house.vault, ChannelStopper(), to_connection)
 
     async def forgotten() -> bool:
-        return not (await house.connection(actor)).leaving
+        return not (await house.connection(actor)).pending_revocations
 
     async with WorkerPool(
         JobQueue(house.documents, REVOCATION, seconds=5), taking.work, concurrency=1, poll=0.05

@@ -65,7 +65,7 @@ def test_an_adopted_event_is_made_to_say_all_that_is_wanted() -> None:
 def test_a_copy_made_anew_has_another_number_and_remembers_nothing() -> None:
     copy = copy_with(content(), content(title="New"))
     copy.start_new_incarnation()
-    assert (copy.number, copy.event_id, copy.last_written, copy.unconfirmed_writes) == (2, None, None, [])
+    assert (copy.incarnation, copy.event_id, copy.last_written, copy.unconfirmed_writes) == (2, None, None, [])
 
 
 def test_an_account_is_the_same_however_its_address_is_written() -> None:

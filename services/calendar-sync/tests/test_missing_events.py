@@ -33,9 +33,9 @@ async def test_a_passing_404_while_reading_removes_nothing(office: Office) -> No
     not_found(office, READ)
     desk.look()
     attempt = await desk.attempt()
-    assert attempt.change is None
+    assert attempt.host_edit is None
     assert attempt.retry_in is not None
-    again = (await desk.attempt()).change
+    again = (await desk.attempt()).host_edit
     assert again is not None
     assert again.model_dump()["title"] == "Renamed"
 
@@ -61,7 +61,7 @@ async def test_a_mailbox_that_is_missing_for_a_while_loses_nothing(office: Offic
     changes = []
     for _ in range(12):
         attempt = await desk.attempt()
-        changes.append(attempt.change)
+        changes.append(attempt.host_edit)
         if attempt.retry_in is None:
             break
     assert not any(changes)
@@ -72,7 +72,7 @@ async def test_a_mailbox_that_is_missing_for_a_while_loses_nothing(office: Offic
 async def test_a_passing_404_while_creating_makes_one_event(office: Office) -> None:
     desk = office.desk()
     not_found(office, CREATE)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert told.status is ExternalSyncStatus.SYNCED
     assert office.titles() == ["Review"]
@@ -99,14 +99,14 @@ async def test_what_was_removed_is_told_when_the_provider_says_so_twice(office: 
     desk = await settled(office)
     office.by_hand("DELETE")
     desk.look()
-    assert isinstance((await desk.attempt()).change, MirroredEventDeleted)
+    assert isinstance((await desk.attempt()).host_edit, MirroredEventDeleted)
 
 
 async def test_an_event_that_was_removed_is_not_made_anew_by_a_removal(office: Office) -> None:
     desk = await settled(office)
     office.by_hand("DELETE")
     desk.want(status=MeetingStatus.CANCELED)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
 
@@ -138,8 +138,8 @@ async def test_a_moved_copy_is_not_taken_for_removed(office: Office) -> None:
     move(office)
     desk.look()
     attempt = await desk.attempt()
-    assert attempt.change is None
-    assert desk.copy.removed is False
+    assert attempt.host_edit is None
+    assert desk.event.deleted is False
 
 
 async def test_a_moved_copy_is_written_and_removed_where_it_is_now(office: Office) -> None:

@@ -35,12 +35,12 @@ def test_no_window_holds_more_calls_than_the_quota(provider: CalendarProvider, p
 
 
 async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for_it() -> None:
-    politeness, inside, may_leave = RateLimiter(), 0, asyncio.Event()
-    most = RATE_LIMITS[CalendarProvider.GOOGLE].at_once
+    rate_limiter, inside, may_leave = RateLimiter(), 0, asyncio.Event()
+    most = RATE_LIMITS[CalendarProvider.GOOGLE].concurrency
 
     async def call(email: str) -> None:
         nonlocal inside
-        async with politeness.turn(account(email)):
+        async with rate_limiter.acquire(account(email)):
             inside += 1
             await may_leave.wait()
             inside -= 1
@@ -57,11 +57,11 @@ async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for
 
 
 async def test_the_same_address_at_two_providers_is_two_accounts() -> None:
-    politeness = RateLimiter()
+    rate_limiter = RateLimiter()
     async with asyncio.timeout(5):
         for provider in CalendarProvider:
             for _ in range(int(RATE_LIMITS[CalendarProvider.GOOGLE].burst)):
-                async with politeness.turn(account("a@example.com", provider)):
+                async with rate_limiter.acquire(account("a@example.com", provider)):
                     pass
 
 

@@ -14,7 +14,7 @@ from calendar_sync.inbound.ports import ImportedEventMessage, MirroredEventRef, 
 from calendar_sync.inbound.sync import ConnectionEnded, Deferred, InboundSync, Synced, SyncPolicy
 from calendar_sync.providers.accounts import account_key
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
-from calendar_sync.providers.errors import NotFoundError, UnauthorizedError, problem
+from calendar_sync.providers.errors import NotFoundError, UnauthorizedError, error_for_status
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Attendee, DeletedEvent, ExternalEvent, Window
 from calendar_sync.providers.rate_limit import RateLimiter
@@ -52,19 +52,19 @@ class Reader:
         """An attempt of which nothing is kept but what it wrote itself, as if the worker died then."""
         pulling = InboundSync(
             {CalendarProvider.GOOGLE: self.calendar},
-            copies=self.copies,
-            sightings=self.sightings,
+            mirrored_events=self.copies,
+            imported_events=self.sightings,
             accounts=self.accounts,
             calls=AuthorizedCalls(self.accounts, RateLimiter()),
-            pace=self.pace,
+            policy=self.pace,
         )
-        return await pulling.attempt(self.feed, number=number)
+        return await pulling.run(self.feed, attempt_number=number)
 
     async def pull(self) -> Synced:
         """A pull that succeeds and is recorded."""
         pulled = await self.attempt()
         assert isinstance(pulled, Synced)
-        self.feed.cursor, self.feed.deletions = pulled.cursor, list(pulled.deletions)
+        self.feed.sync_token, self.feed.recorded_deletions = pulled.sync_token, list(pulled.recorded_deletions)
         return pulled
 
     async def counts(self) -> tuple[int, int, int]:
@@ -219,17 +219,17 @@ async def test_the_cursor_is_kept_last(reader: Reader) -> None:
     assert len(reader.said()) == 5
     assert await reader.counts() == (0, 0, 0)
     assert reader.said() == []
-    assert [cursor for cursor, _ in reader.calendar.asked] == [None] * 6
+    assert [sync_token for sync_token, _ in reader.calendar.asked] == [None] * 6
 
 
 async def test_a_failure_in_the_middle_keeps_the_cursor(reader: Reader) -> None:
     await reader.pull()
     reader.calendar.put(*(seen(name, title=name) for name in "abcde"))
-    before = reader.feed.cursor
+    before = reader.feed.sync_token
 
     reader.calendar.failing_page = "2"
     assert isinstance(await reader.attempt(), Deferred)
-    assert reader.feed.cursor == before
+    assert reader.feed.sync_token == before
     assert len(reader.said()) == 2
     reader.calendar.failing_page = None
     assert await reader.counts() == (3, 0, 0)
@@ -253,7 +253,7 @@ async def test_what_cannot_be_read_is_not_gone(reader: Reader) -> None:
     reader.said()
     reader.copies.add("ours", seen("ours"))
     reader.calendar.events.clear()
-    reader.calendar.unread = ["a", "ours"]
+    reader.calendar.unparsable_ids = ["a", "ours"]
     reader.calendar.lose_cursors()
     assert await reader.counts() == (0, 0, 1)
     assert reader.copies.looks == []
@@ -281,7 +281,7 @@ async def test_a_changed_series_that_is_shown_whole_makes_nothing_be_read_again(
     reader.calendar.put(replace(first, etag="2"), replace(second, etag="2"))
     reader.calendar.asked.clear()
     await reader.pull()
-    assert all(cursor is not None for cursor, _ in reader.calendar.asked)
+    assert all(sync_token is not None for sync_token, _ in reader.calendar.asked)
 
 
 async def test_events_out_of_the_window_are_ignored_until_they_are_known(reader: Reader) -> None:
@@ -453,7 +453,7 @@ async def test_a_copy_that_its_host_changed_or_deleted_is_looked_at(reader: Read
     reader.calendar.remove("b")
     pulled = await reader.pull()
     assert reader.copies.looks == [RecheckRequest("b", KEY), RecheckRequest("a", KEY)]
-    assert (len(pulled.deletions), reader.said()) == (1, [])
+    assert (len(pulled.recorded_deletions), reader.said()) == (1, [])
 
 
 async def test_what_was_found_before_a_cursor_was_lost_in_the_middle_still_counts(reader: Reader) -> None:
@@ -484,10 +484,10 @@ async def test_mass_deletions_are_doubted_also_when_they_come_in_small_rounds(re
     await reader.pull()
     reader.calendar.remove(*(event.event_id for event in events[:10]))
     await reader.pull()
-    assert [one.doubted for one in reader.copies.looks] == [False] * 10
+    assert [one.is_mass_deletion for one in reader.copies.looks] == [False] * 10
     reader.calendar.remove(events[10].event_id)
     await reader.pull()
-    assert reader.copies.looks[-1] == RecheckRequest("10", KEY, doubted=True)
+    assert reader.copies.looks[-1] == RecheckRequest("10", KEY, is_mass_deletion=True)
 
 
 async def test_copies_that_leave_the_window_or_are_just_being_written_are_no_mass_deletion(reader: Reader) -> None:
@@ -501,8 +501,8 @@ async def test_copies_that_leave_the_window_or_are_just_being_written_are_no_mas
     reader.calendar.changes += [DeletedEvent(event.event_id) for event in (*far, *fresh)]
     pulled = await reader.pull()
     assert {one.meeting_uuid for one in reader.copies.looks} == {event.event_id for event in (*far, *fresh)}
-    assert [one for one in reader.copies.looks if one.doubted] == []
-    assert list(pulled.deletions) == []
+    assert [one for one in reader.copies.looks if one.is_mass_deletion] == []
+    assert list(pulled.recorded_deletions) == []
 
 
 async def test_a_copy_that_is_being_made_is_no_external_event(reader: Reader) -> None:
@@ -601,9 +601,9 @@ async def test_an_invitation_that_is_gone_for_another_reason_is_not_declined(rea
         case "a full round shows less":
             reader.calendar.lose_cursors()
         case "disconnected":
-            reader.feed.state = SyncPhase.CLOSED
+            reader.feed.phase = SyncPhase.ENDED
             await reader.attempt()
-            reader.feed.state = SyncPhase.OPEN
+            reader.feed.phase = SyncPhase.OPEN
     await reader.pull()
     assert answers(reader) == []
 
@@ -612,10 +612,14 @@ async def test_an_invitation_that_is_gone_for_another_reason_is_not_declined(rea
 
 
 async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Reader) -> None:
-    reader.calendar.failing = [problem(429, "", retry_after=17), problem(503, ""), problem(503, "")]
+    reader.calendar.failing = [
+        error_for_status(429, "", retry_after=17),
+        error_for_status(503, ""),
+        error_for_status(503, ""),
+    ]
     put_off = await reader.attempt()
     assert isinstance(put_off, Deferred)
-    assert put_off.because is SyncFailureCode.RATE_LIMITED
+    assert put_off.failure_code is SyncFailureCode.RATE_LIMITED
     assert 17 <= put_off.seconds <= 18
     assert isinstance(await reader.attempt(7), Deferred)
     assert reader.accounts.troubles == []
@@ -624,7 +628,7 @@ async def test_what_passes_is_tried_again_and_told_when_it_does_not(reader: Read
 
 
 async def test_what_does_not_pass_is_told_at_once_and_tried_rarely(reader: Reader) -> None:
-    reader.calendar.failing = [problem(403, "forbidden")]
+    reader.calendar.failing = [error_for_status(403, "forbidden")]
     rarely = await reader.attempt()
     assert isinstance(rarely, Deferred)
     assert rarely.seconds == 300
@@ -645,7 +649,7 @@ async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reade
     reader.calendar.failing += [UnauthorizedError()] * 2
     put_off = await reader.attempt(number=8)
     assert isinstance(put_off, Deferred)
-    assert put_off.because is SyncFailureCode.PERMISSION_DENIED
+    assert put_off.failure_code is SyncFailureCode.PERMISSION_DENIED
     assert put_off.seconds < 120, "it may pass"
     assert reader.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
     assert reader.accounts.account is not None
@@ -653,8 +657,8 @@ async def test_a_fresh_token_that_is_refused_leaves_the_connection(reader: Reade
 
 async def test_what_was_read_is_known_until_it_cannot_be_read(reader: Reader) -> None:
     pulled = await reader.pull()
-    assert reader.accounts.known == Window(pulled.cursor.begins, pulled.cursor.ends)
-    reader.calendar.failing = [problem(503, ""), problem(403, "forbidden")]
+    assert reader.accounts.known == Window(pulled.sync_token.begins, pulled.sync_token.ends)
+    reader.calendar.failing = [error_for_status(503, ""), error_for_status(403, "forbidden")]
     await reader.attempt(number=2)
     assert reader.accounts.known is not None, "it may pass"
     await reader.attempt(number=1)
@@ -682,7 +686,7 @@ async def test_what_was_seen_goes_when_the_user_disconnects(reader: Reader) -> N
     reader.calendar.put(*(seen(name) for name in "abc"))
     await reader.pull()
     reader.said()
-    reader.feed.state, reader.accounts.account = SyncPhase.CLOSED, None
+    reader.feed.phase, reader.accounts.account = SyncPhase.ENDED, None
     assert isinstance(await reader.attempt(), ConnectionEnded)
     assert reader.titles() == [None] * 3
 
@@ -691,7 +695,7 @@ async def test_a_worker_that_was_overtaken_writes_nothing(reader: Reader) -> Non
     reader.calendar.put(seen("a"))
     await reader.pull()
     reader.said()
-    known = await reader.sightings.known("T1:TS1", event_ids=["a"], meeting_uuids=[])
+    known = await reader.sightings.find("T1:TS1", event_ids=["a"], meeting_uuids=[])
     await reader.sightings.save([(known[0], [])])
     with pytest.raises(LeaseLostError):
         await reader.sightings.save([(known[0], [])])
@@ -702,7 +706,7 @@ async def test_a_worker_that_was_overtaken_writes_nothing(reader: Reader) -> Non
 
 def test_a_cursor_serves_its_own_connection_and_window_only() -> None:
     window = SyncPolicy().window(utc_now())
-    cursor = SyncToken(token="1", begins=window.begins, ends=window.ends, generation=1)
-    assert cursor.serves(1, window)
-    assert not cursor.serves(2, window)
-    assert not cursor.serves(1, SyncPolicy().window(utc_now() + timedelta(days=1, minutes=1)))
+    sync_token = SyncToken(token="1", begins=window.begins, ends=window.ends, generation=1)
+    assert sync_token.is_valid_for(1, window)
+    assert not sync_token.is_valid_for(2, window)
+    assert not sync_token.is_valid_for(1, SyncPolicy().window(utc_now() + timedelta(days=1, minutes=1)))

@@ -31,7 +31,7 @@ async def made_recurring(office: Office) -> tuple[Desk, str]:
 
 async def looked(desk: Desk) -> MirroredEventChanged | MirroredEventDeleted | None:
     desk.look()
-    return (await desk.attempt()).change
+    return (await desk.attempt()).host_edit
 
 
 class Hand:
@@ -54,14 +54,14 @@ class Hand:
 
 
 def own(desk: Desk) -> MirroredEvent:
-    return desk.copy
+    return desk.event
 
 
 async def test_a_series_changes_nothing_about_the_meeting(office: Office) -> None:
     desk, series = await made_recurring(office)
     assert await looked(desk) is None
     assert own(desk).event_id != series
-    assert own(desk).removed is False
+    assert own(desk).deleted is False
 
 
 async def test_the_platform_changes_and_removes_only_the_meetings_own_instance(google_office: Office) -> None:
@@ -130,4 +130,4 @@ async def test_a_series_is_found_whoever_comes_first(office: Office, look: bool)
     assert own(desk).event_id != series
     base = own(desk).base
     assert base is not None
-    assert base.when.starts_at == desk.link.desired.starts_at
+    assert base.when.starts_at == desk.mirror.desired.starts_at

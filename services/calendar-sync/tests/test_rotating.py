@@ -11,8 +11,8 @@ from tests.support.connections import KEY, OTHER_KEY, House, new_actor
 pytestmark = pytest.mark.integration
 
 
-async def reencrypt_page(house: House, *, after: str = "", limit: int = 100) -> ReencryptedPage:
-    reply = await KeyRotation(house.connections, house.vault).reencrypt_page(ReencryptSecrets(after=after, limit=limit))
+async def reencrypt(house: House, *, after: str = "", limit: int = 100) -> ReencryptedPage:
+    reply = await KeyRotation(house.connections, house.vault).reencrypt(ReencryptSecrets(after=after, limit=limit))
     return ReencryptedPage.model_validate(reply.data)
 
 
@@ -24,13 +24,13 @@ async def test_every_secret_is_sealed_with_the_first_key(house: House, consents:
     beginner = new_actor()
     url = await house.begin(beginner, consents.provider)
     rotated = house.with_keys(OTHER_KEY, KEY)
-    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=3, unreadable=0, last=None)
-    assert await reencrypt_page(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=0, unreadable=0, last=None)
+    assert await reencrypt(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=3, unreadable=0, last=None)
+    assert await reencrypt(rotated) == ReencryptedPage(total=2, seen=2, reencrypted=0, unreadable=0, last=None)
 
     without_the_old = house.with_keys(OTHER_KEY)
     connection = await without_the_old.connection(actor)
-    for grant in (connection.grant, connection.leaving[0].grant):
-        assert without_the_old.vault.decrypt_token_set(grant or "", connection.connection_id)
+    for grant in (connection.encrypted_tokens, connection.pending_revocations[0].encrypted_tokens):
+        assert without_the_old.vault.decrypt_tokens(grant or "", connection.connection_id)
     account = await without_the_old.accounts.connected(actor.tenant_uuid, actor.user_id)
     assert account is not None
     assert consents.admits(await without_the_old.accounts.access_token(account))
@@ -43,7 +43,7 @@ async def test_pages_cover_everything_once(house: House, google: GoogleConsents)
         await house.connect(new_actor(), google, f"host{number}@example.com")
     rotated, after, pages = house.with_keys(OTHER_KEY, KEY), "", []
     while True:
-        page = await reencrypt_page(rotated, after=after, limit=2)
+        page = await reencrypt(rotated, after=after, limit=2)
         pages.append((page.seen, page.reencrypted))
         if page.last is None:
             break
@@ -57,7 +57,7 @@ async def test_a_secret_that_no_key_opens_is_left_and_counted(
     await house.connect(actor, google)
     before = await house.document(actor)
     stranger = house.with_keys(OTHER_KEY)
-    assert await reencrypt_page(stranger) == ReencryptedPage(total=1, seen=1, reencrypted=0, unreadable=1, last=None)
+    assert await reencrypt(stranger) == ReencryptedPage(total=1, seen=1, reencrypted=0, unreadable=1, last=None)
     assert await house.document(actor) == before
 
 
@@ -69,16 +69,16 @@ async def test_a_grant_that_is_renewed_meanwhile_is_not_lost(
     account = await house.connect(actor, consents)
     token = await house.accounts.access_token(account)
     provider, rotated = house.providers[consents.provider], house.with_keys(OTHER_KEY, KEY)
-    renew = provider.renew
+    renew = provider.refresh
 
     async def renew_slowly(grant: object) -> object:
         renewed = await renew(grant)  # type: ignore[arg-type]
-        assert (await reencrypt_page(rotated)).reencrypted == 1
+        assert (await reencrypt(rotated)).reencrypted == 1
         return renewed
 
-    monkeypatch.setattr(provider, "renew", renew_slowly)
+    monkeypatch.setattr(provider, "refresh", renew_slowly)
     renewed = await house.accounts.access_token(account, refused=token)
-    monkeypatch.setattr(provider, "renew", renew)
+    monkeypatch.setattr(provider, "refresh", renew)
     assert await house.accounts.access_token(account) == renewed
     again = await house.accounts.access_token(account, refused=renewed)
     assert consents.admits(again), "what renews it was kept too"
@@ -99,5 +99,5 @@ async def test_sealing_anew_gives_way_to_who_was_faster(
         return found
 
     monkeypatch.setattr(house.connections, "find", find_and_fall_behind)
-    assert (await reencrypt_page(house.with_keys(OTHER_KEY, KEY))).reencrypted == 1
+    assert (await reencrypt(house.with_keys(OTHER_KEY, KEY))).reencrypted == 1
     assert [await house.with_keys(OTHER_KEY).accounts.access_token(account)] == renewed != [token]

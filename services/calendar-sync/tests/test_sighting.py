@@ -30,7 +30,7 @@ def viewpoint(user_id: str = "TS1", *, account: str = "A1", tenant_uuid: str = "
 
 def said(event: ExternalEvent) -> EventDetails:
     there = viewpoint()
-    news = ImportedEvent.new(there, there.meeting_of(event)).see(there, event, NOW)
+    news = ImportedEvent.new(there, there.meeting_of(event)).record_seen(there, event, NOW)
     assert news is not None
     return news.event
 
@@ -76,7 +76,7 @@ def test_times_that_no_meeting_can_have_are_refused(year: int) -> None:
     sighting = ImportedEvent.new(there, new_meeting_uuid())
     before = sighting.model_copy()
     with pytest.raises(ValueError, match=r".+"):
-        sighting.see(there, at(EventTime(starts_at=start, ends_at=start, zone="America/Santiago")), NOW)
+        sighting.record_seen(there, at(EventTime(starts_at=start, ends_at=start, zone="America/Santiago")), NOW)
     assert sighting == before
 
 
@@ -103,9 +103,9 @@ def test_invitations_of_ours_are_told_by_their_uid() -> None:
 def test_sequences_rise_also_when_the_clock_goes_back() -> None:
     there, event = viewpoint(), seen("a")
     sighting = ImportedEvent.new(there, there.meeting_of(event))
-    first = sighting.see(there, event, NOW)
-    gone = sighting.vanish(NOW - timedelta(hours=1))
-    again = sighting.see(there, event, NOW - timedelta(hours=2))
+    first = sighting.record_seen(there, event, NOW)
+    gone = sighting.record_deleted(NOW - timedelta(hours=1))
+    again = sighting.record_seen(there, event, NOW - timedelta(hours=2))
     assert first is not None
     assert gone is not None
     assert again is not None

@@ -37,14 +37,14 @@ class FakeSyncRequests:
         self.busy = False
         self.pull: asyncio.Future[SyncOutcome] = asyncio.get_running_loop().create_future()
 
-    async def want(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
         self.wanted.append(account)
         return self.pull
 
-    async def start_over(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_full_run(self, account: Account) -> Awaitable[SyncOutcome]:
         if self.busy:
             raise ProviderUnavailableError("being read")
-        return await self.want(account)
+        return await self.request_run(account)
 
 
 class Caller:
@@ -67,7 +67,7 @@ async def test_a_caller_hears_what_was_pulled() -> None:
     pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
-        await desk.carry_out(COMMAND, caller.answer)
+        await desk.sync(COMMAND, caller.answer)
         assert (pulls.wanted, caller.replies) == ([ACCOUNT], []), "written down, not answered yet"
         pulls.pull.set_result(SyncOutcome(imported=3, updated=2, removed=1))
         await caller.answered.wait()
@@ -77,7 +77,7 @@ async def test_a_caller_hears_what_was_pulled() -> None:
 
 async def test_who_is_not_connected_cannot_pull() -> None:
     pulls, caller = FakeSyncRequests(), Caller()
-    await syncing(None, pulls).carry_out(COMMAND, caller.answer)
+    await syncing(None, pulls).sync(COMMAND, caller.answer)
     [reply] = caller.replies
     assert (reply.outcome, pulls.wanted) == (Outcome.REJECTED, [])
     assert reply.error is not None
@@ -96,7 +96,7 @@ async def test_a_pull_that_fails(error: Exception, replies: list[Any]) -> None:
     pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
-        await desk.carry_out(COMMAND, caller.answer)
+        await desk.sync(COMMAND, caller.answer)
         pulls.pull.set_exception(error)
         await asyncio.gather(*desk._waiting)
     assert [reply.error.code for reply in caller.replies if reply.error] == replies
@@ -106,7 +106,7 @@ async def test_stopping_does_not_wait_for_pulls() -> None:
     pulls, caller = FakeSyncRequests(), Caller()
     desk = syncing(ACCOUNT, pulls)
     async with desk.running():
-        await desk.carry_out(COMMAND, caller.answer)
+        await desk.sync(COMMAND, caller.answer)
     assert caller.replies == []
 
 
@@ -118,7 +118,7 @@ RESYNC = ResyncCalendar(tenant_uuid=ACTOR.tenant_uuid, user_id=ACTOR.user_id)
 async def test_an_operator_hears_what_reading_anew_came_to() -> None:
     pulls = FakeSyncRequests()
     pulls.pull.set_result(SyncOutcome(imported=3, updated=2, removed=1))
-    reply = await syncing(ACCOUNT, pulls).start_over(RESYNC)
+    reply = await syncing(ACCOUNT, pulls).resync(RESYNC)
     assert pulls.wanted == [ACCOUNT]
     assert reply.data == CalendarSyncResult(status=SyncRunStatus.COMPLETED, imported=3, updated=2, removed=1)
 
@@ -126,22 +126,20 @@ async def test_an_operator_hears_what_reading_anew_came_to() -> None:
 async def test_an_operator_hears_that_reading_anew_takes_long() -> None:
     pulls = FakeSyncRequests()
     pulls.pull.set_exception(ProviderUnavailableError("slow"))
-    assert (await syncing(ACCOUNT, pulls).start_over(RESYNC)).data == CalendarSyncResult(
-        status=SyncRunStatus.IN_PROGRESS
-    )
+    assert (await syncing(ACCOUNT, pulls).resync(RESYNC)).data == CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS)
 
 
 async def test_what_was_not_begun_is_refused() -> None:
     with pytest.raises(ApiError) as refused:
-        await syncing(None, FakeSyncRequests()).start_over(RESYNC)
+        await syncing(None, FakeSyncRequests()).resync(RESYNC)
     assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED
     pulls = FakeSyncRequests()
     pulls.busy = True
     with pytest.raises(ApiError) as refused:
-        await syncing(ACCOUNT, pulls).start_over(RESYNC)
+        await syncing(ACCOUNT, pulls).resync(RESYNC)
     assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
     pulls = FakeSyncRequests()
     pulls.pull.set_exception(GrantRevokedError("over"))
     with pytest.raises(ApiError) as refused:
-        await syncing(ACCOUNT, pulls).start_over(RESYNC)
+        await syncing(ACCOUNT, pulls).resync(RESYNC)
     assert refused.value.code is ErrorCode.CALENDAR_NOT_CONNECTED

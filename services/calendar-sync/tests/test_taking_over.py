@@ -47,10 +47,10 @@ async def settled(office: Office, **changes: Any) -> Desk:
     return desk
 
 
-async def looked(desk: Desk, *, doubted: bool = False) -> MirroredEventChanged | MirroredEventDeleted | None:
+async def looked(desk: Desk, *, is_mass_deletion: bool = False) -> MirroredEventChanged | MirroredEventDeleted | None:
     """What is told after a look."""
-    desk.look(doubted=doubted)
-    return (await desk.attempt()).change
+    desk.look(is_mass_deletion=is_mass_deletion)
+    return (await desk.attempt()).host_edit
 
 
 async def changed(desk: Desk) -> MirroredEventChanged:
@@ -77,20 +77,20 @@ async def test_what_the_host_changed_is_told_once_and_nothing_is_written(office:
     office.edit(title="Renamed", location="Room 7")
     change = await changed(desk)
     assert given(change) == {"title": "Renamed", "location": "Room 7"}
-    assert (change.meeting_uuid, change.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
+    assert (change.meeting_uuid, change.user_id) == (desk.mirror.meeting_uuid, desk.mirror.host_uuid)
     office.fault("error", status=500, operation="events.*")
     desk.want(title="Renamed", location_detail="Room 7")
     attempt = await desk.attempt()
-    assert attempt.told is not None
-    assert (attempt.told.status, attempt.change) == (ExternalSyncStatus.SYNCED, None)
+    assert attempt.status_report is not None
+    assert (attempt.status_report.status, attempt.host_edit) == (ExternalSyncStatus.SYNCED, None)
 
 
 async def test_the_same_change_has_the_same_id_however_often_it_is_found(office: Office) -> None:
     desk = await settled(office)
     office.edit(title="Renamed")
     desk.look()
-    first = (await desk.attempt(forget=True)).change
-    second = (await desk.attempt()).change
+    first = (await desk.attempt(forget=True)).host_edit
+    second = (await desk.attempt()).host_edit
     assert first is not None
     assert second is not None
     assert first.change_id == second.change_id
@@ -130,12 +130,12 @@ async def test_where_the_platform_changed_it_too_the_platform_counts_and_nothing
 
 async def test_a_write_of_something_else_does_not_hide_what_the_host_changed(office: Office) -> None:
     desk = await settled(office)
-    base_fingerprint = desk.copy.base_fingerprint
+    base_fingerprint = desk.event.base_fingerprint
     office.edit(location="The host's place")
     desk.want(title="Ours")
     await desk.settle()
-    remote = await office.calendar.read(office.access, desk.copy.event_id or "")
-    assert desk.copy.base_fingerprint not in (base_fingerprint, remote.content.fingerprint)
+    remote = await office.calendar.read(office.access, desk.event.event_id or "")
+    assert desk.event.base_fingerprint not in (base_fingerprint, remote.content.fingerprint)
     assert given(await changed(desk)) == {"location": "The host's place"}
 
 
@@ -252,8 +252,8 @@ async def test_a_time_that_no_meeting_can_have_is_put_right_at_once(office: Offi
 
 async def test_only_the_hosts_own_words_are_told(office: Office) -> None:
     desk = await settled(office, description="Bring the numbers.")
-    assert desk.copy.base is not None
-    office.edit(description=f"{desk.copy.base.description}\nAnd cake.")
+    assert desk.event.base is not None
+    office.edit(description=f"{desk.event.base.description}\nAnd cake.")
     change = await changed(desk)
     assert given(change) == {"description": "Bring the numbers.\n\nAnd cake."}
 
@@ -270,7 +270,7 @@ async def test_our_lines_may_go_without_a_word(office: Office) -> None:
 async def test_words_of_the_host_outlast_a_guest_who_is_invited_meanwhile(office: Office) -> None:
     desk = await settled(office)
     office.edit(description="Written by hand")
-    desk.want(participants=[*desk.link.desired.participants, participant("Ann Other")])
+    desk.want(participants=[*desk.mirror.desired.participants, participant("Ann Other")])
     assert given(await changed(desk)) == {"description": "Written by hand"}
 
 
@@ -287,7 +287,7 @@ async def test_a_removed_copy_of_what_is_over_is_not_made_anew(office: Office) -
     office.by_hand("DELETE")
     await looked(desk)
     desk.want(meeting_link="https://meet.example.com/new")
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
     desk.want(start_date_time="2038-06-01T10:00:00", end_date_time="2038-06-01T11:00:00")
@@ -303,13 +303,13 @@ async def test_a_copy_that_its_host_removed_is_told_and_not_made_anew(office: Of
     office.by_hand("DELETE")
     removal = await looked(desk)
     assert isinstance(removal, MirroredEventDeleted)
-    assert (removal.meeting_uuid, removal.user_id) == (desk.link.meeting_uuid, desk.link.host_uuid)
+    assert (removal.meeting_uuid, removal.user_id) == (desk.mirror.meeting_uuid, desk.mirror.host_uuid)
     desk.want(title="Changed before the answer")
     attempt = await desk.attempt()
     assert attempt.retry_in is not None
     assert office.titles() == []
     desk.want(status=MeetingStatus.CANCELED)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, office.titles()) == (ExternalSyncStatus.SYNCED, [])
 
@@ -326,11 +326,11 @@ async def test_a_removal_that_the_meeting_does_not_take_over_is_undone(office: O
 async def test_a_doubted_removal_cancels_nothing_until_a_retry_writes_it_anew(office: Office) -> None:
     desk = await settled(office)
     office.by_hand("DELETE")
-    desk.look(doubted=True)
+    desk.look(is_mass_deletion=True)
     attempt = await desk.attempt()
-    assert (attempt.change, attempt.retry_in) == (None, None)
-    assert attempt.told is not None
-    assert (attempt.told.status, attempt.told.failure_code) == (
+    assert (attempt.host_edit, attempt.retry_in) == (None, None)
+    assert attempt.status_report is not None
+    assert (attempt.status_report.status, attempt.status_report.failure_code) == (
         ExternalSyncStatus.FAILED,
         SyncFailureCode.EVENT_CONFLICT,
     )
@@ -343,7 +343,7 @@ async def test_a_doubted_removal_of_what_is_there_is_a_look_like_any_other(offic
     """Graph says of what left the window that it was removed."""
     desk = await settled(office)
     office.edit(title="Renamed")
-    change = await looked(desk, doubted=True)
+    change = await looked(desk, is_mass_deletion=True)
     assert isinstance(change, MirroredEventChanged)
     assert change.title == "Renamed"
 
@@ -373,14 +373,14 @@ class Room:
 
     async def note(self, meeting: MeetingState, sequence: int) -> None:
         book = MirroredMeetingRepository(self.links, self.outbox)
-        await book.save([MeetingUpdate(meeting, sequence, "asked", None, asks=True)])
-        await book.want([meeting.meeting_uuid], CalendarProvider.OUTLOOK)
+        await book.save([MeetingUpdate(meeting, sequence, "asked", None, needs_sync=True)])
+        await book.request_sync([meeting.meeting_uuid], CalendarProvider.OUTLOOK)
 
     async def work(self) -> None:
         """Everything that is due."""
         while taken := await self.leases.claim(10, full=[], per_key=lambda _: 10):
             ended = [(lease, await self.desk.work(lease)) for lease in taken]
-            await self.desk.told([one for one in await self.leases.record(ended) if one])
+            await self.desk.flush_outbox([one for one in await self.leases.record(ended) if one])
 
     def said(self) -> list[str]:
         return [dict(record.headers)["ce_type"].decode() for record in self.publisher.records]
@@ -400,7 +400,7 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             accounts,
             AuthorizedCalls(accounts, RateLimiter()),
             deployment="tests",
-            patience=RetryPolicy(),
+            retry_policy=RetryPolicy(),
         )
         work = WORK[CalendarProvider.OUTLOOK]
         yield Room(
@@ -433,7 +433,7 @@ async def test_a_copy_is_found_by_its_event_and_looked_at(room: Room) -> None:
     await room.work()
     assert await room.copies.unsettled(KEY, [meeting.meeting_uuid]) == set()
     [event] = room.calendar.shown
-    known = (await room.copies.of_events(KEY, [event.held.event_id, "another"]))[event.held.event_id]
+    known = (await room.copies.of_events(KEY, [event.ref.event_id, "another"]))[event.ref.event_id]
     assert (known.meeting_uuid, known.base_fingerprint, known.expected) == (
         meeting.meeting_uuid,
         event.content.fingerprint,
@@ -444,12 +444,12 @@ async def test_a_copy_is_found_by_its_event_and_looked_at(room: Room) -> None:
     assert await _window(room, Window(NOON + timedelta(days=1), NOON + timedelta(days=2))) == []
 
     room.publisher.records.clear()
-    room.calendar.by_hand(event.held.event_id, title="Renamed")
-    await room.copies.look([RecheckRequest(meeting.meeting_uuid, KEY), RecheckRequest("Mx", KEY)])
+    room.calendar.by_hand(event.ref.event_id, title="Renamed")
+    await room.copies.request_rechecks([RecheckRequest(meeting.meeting_uuid, KEY), RecheckRequest("Mx", KEY)])
     assert room.woken == [CalendarProvider.OUTLOOK]
     await room.work()
     assert room.said() == ["calendar.mirrored-event.changed.v1"]
-    known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
+    known = (await room.copies.of_events(KEY, [event.ref.event_id]))[event.ref.event_id]
     assert known.base_fingerprint == room.calendar.shown[0].content.fingerprint, (
         "what was taken over is no news any more"
     )
@@ -462,12 +462,12 @@ async def test_a_removed_copy_is_known_and_not_expected(room: Room) -> None:
     await room.note(meeting, 1)
     await room.work()
     [event] = room.calendar.shown
-    room.calendar.delete_by_hand(event.held.event_id)
+    room.calendar.delete_by_hand(event.ref.event_id)
     room.publisher.records.clear()
-    await room.copies.look([RecheckRequest(meeting.meeting_uuid, KEY)])
+    await room.copies.request_rechecks([RecheckRequest(meeting.meeting_uuid, KEY)])
     await room.work()
     assert room.said() == ["calendar.mirrored-event.deleted.v1"]
-    known = (await room.copies.of_events(KEY, [event.held.event_id]))[event.held.event_id]
+    known = (await room.copies.of_events(KEY, [event.ref.event_id]))[event.ref.event_id]
     assert not known.expected
     assert await _window(room) == []
     await room.note(meeting.model_copy(update={"status": MeetingStatus.CANCELED}), 2)

@@ -17,61 +17,61 @@ OWNER = "T-1:TS-1"
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text("ab:", max_size=5))
 def test_what_is_sealed_opens_for_its_owner(secret: str, owner: str) -> None:
     vault = AesGcmTokenVault.parse(OLD)
-    encrypted = vault.seal(secret, owner)
-    assert vault.open(encrypted, owner) == secret
+    encrypted = vault.encrypt(secret, owner)
+    assert vault.decrypt(encrypted, owner) == secret
     with pytest.raises(VaultError):
-        vault.open(encrypted, owner + "x")
+        vault.decrypt(encrypted, owner + "x")
 
 
 def test_sealing_the_same_twice_shows_nothing() -> None:
     vault = AesGcmTokenVault.parse(OLD)
-    assert vault.seal("secret", OWNER) != vault.seal("secret", OWNER)
+    assert vault.encrypt("secret", OWNER) != vault.encrypt("secret", OWNER)
 
 
 def test_every_changed_bit_breaks_the_seal() -> None:
     vault = AesGcmTokenVault.parse(OLD)
-    raw = base64.urlsafe_b64decode(vault.seal("secret", OWNER))
+    raw = base64.urlsafe_b64decode(vault.encrypt("secret", OWNER))
     for position in range(len(raw)):
         changed = bytearray(raw)
         changed[position] ^= 1
         with pytest.raises(VaultError):
-            vault.open(base64.urlsafe_b64encode(changed).decode(), OWNER)
+            vault.decrypt(base64.urlsafe_b64encode(changed).decode(), OWNER)
 
 
 @pytest.mark.parametrize("rubbish", ["", "A", "not base64!", "AAAA", base64.urlsafe_b64encode(b"\1").decode()])
 def test_what_was_never_sealed_does_not_open(rubbish: str) -> None:
     with pytest.raises(VaultError):
-        AesGcmTokenVault.parse(OLD).open(rubbish, OWNER)
+        AesGcmTokenVault.parse(OLD).decrypt(rubbish, OWNER)
 
 
 def test_keys_rotate() -> None:
-    encrypted = AesGcmTokenVault.parse(OLD).seal("secret", OWNER)
+    encrypted = AesGcmTokenVault.parse(OLD).encrypt("secret", OWNER)
     both = AesGcmTokenVault.parse(f"{NEW}, {OLD}")
-    assert both.open(encrypted, OWNER) == "secret"
-    again = both.seal("secret", OWNER)
-    assert AesGcmTokenVault.parse(NEW).open(again, OWNER) == "secret"
+    assert both.decrypt(encrypted, OWNER) == "secret"
+    again = both.encrypt("secret", OWNER)
+    assert AesGcmTokenVault.parse(NEW).decrypt(again, OWNER) == "secret"
     with pytest.raises(VaultError):
-        AesGcmTokenVault.parse(NEW).open(encrypted, OWNER)
+        AesGcmTokenVault.parse(NEW).decrypt(encrypted, OWNER)
     with pytest.raises(VaultError):
-        AesGcmTokenVault.parse(OLD).open(again, OWNER)
+        AesGcmTokenVault.parse(OLD).decrypt(again, OWNER)
 
 
 def test_what_another_key_sealed_is_sealed_with_the_first() -> None:
-    encrypted = AesGcmTokenVault.parse(OLD).seal("secret", OWNER)
+    encrypted = AesGcmTokenVault.parse(OLD).encrypt("secret", OWNER)
     both = AesGcmTokenVault.parse(f"{NEW},{OLD}")
-    anew = both.renewed(encrypted, OWNER)
-    assert AesGcmTokenVault.parse(NEW).open(anew, OWNER) == "secret"
-    assert both.renewed(anew, OWNER) == anew
+    anew = both.reencrypt(encrypted, OWNER)
+    assert AesGcmTokenVault.parse(NEW).decrypt(anew, OWNER) == "secret"
+    assert both.reencrypt(anew, OWNER) == anew
     with pytest.raises(VaultError):
-        both.renewed(encrypted, "another")
+        both.reencrypt(encrypted, "another")
     with pytest.raises(VaultError):
-        AesGcmTokenVault.parse(NEW).renewed(encrypted, OWNER)
+        AesGcmTokenVault.parse(NEW).reencrypt(encrypted, OWNER)
 
 
 def test_a_grant_comes_back_whole_and_shows_no_secret() -> None:
     grant = TokenSet("access", datetime(2026, 6, 15, 10, 30, tzinfo=UTC), '{"renewal": "é"}')
     vault = AesGcmTokenVault.parse(OLD)
-    assert vault.decrypt_token_set(vault.encrypt_token_set(grant, OWNER), OWNER) == grant
+    assert vault.decrypt_tokens(vault.encrypt_tokens(grant, OWNER), OWNER) == grant
     assert "access" not in repr(grant).replace("access_token", "")
     assert "renewal" not in repr(grant)
 

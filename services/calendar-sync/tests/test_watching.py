@@ -16,10 +16,10 @@ from calendar_sync.inbound.channel_worker import ChannelWorker
 from calendar_sync.inbound.channels import ChannelManager
 from calendar_sync.inbound.model import Channel, ChannelState, SyncPhase
 from calendar_sync.inbound.state_repository import (
+    CHANNEL_JOB,
     CONCURRENCY_KEY,
     INDEXES,
-    PULL,
-    WATCH,
+    SYNC_JOB,
     MongoSyncStateRepository,
     to_sync_state,
 )
@@ -195,10 +195,10 @@ class Desk:
 
     @property
     def leases(self) -> JobQueue:
-        return JobQueue(self.documents, WATCH, seconds=5, concurrency_key=CONCURRENCY_KEY)
+        return JobQueue(self.documents, CHANNEL_JOB, seconds=5, concurrency_key=CONCURRENCY_KEY)
 
     async def connect(self) -> None:
-        await MongoSyncStateRepository(self.documents, rest=0).open(self.account)
+        await MongoSyncStateRepository(self.documents, min_interval=0).start(self.account)
 
     async def take(self) -> LeasedJob:
         (lease,) = await self.leases.claim(1, full=[], per_key=lambda _: 1)
@@ -214,7 +214,7 @@ class Desk:
     async def look_now(self, **fields: Any) -> None:
         """Its channels are to be looked at now; ``fields`` of the feed are changed."""
         await self.documents.update_one(
-            {"_id": self.account.connection_id}, {"$set": {f"{WATCH}.dueAt": utc_now(), **fields}}
+            {"_id": self.account.connection_id}, {"$set": {f"{CHANNEL_JOB}.dueAt": utc_now(), **fields}}
         )
 
     async def document(self) -> Document:
@@ -265,11 +265,11 @@ class Listening:
         self._desk = desk
         self.heard: list[bool] = []
 
-    async def open(
+    async def create(
         self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
     ) -> CreatedChannel:
         self.heard.append(self._desk.believed(channel_id, secret))
-        return await self._bell.open(access, channel_id, secret, expires_at)
+        return await self._bell.create(access, channel_id, secret, expires_at)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bell, name)
@@ -278,10 +278,10 @@ class Listening:
 class Hasty(Listening):
     """A provider whose channels are over at once."""
 
-    async def open(
+    async def create(
         self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
     ) -> CreatedChannel:
-        opened = await super().open(access, channel_id, secret, expires_at)
+        opened = await super().create(access, channel_id, secret, expires_at)
         return replace(opened, expires_at=utc_now())
 
 
@@ -360,7 +360,7 @@ async def test_no_secret_is_kept_or_logged(desk: Desk) -> None:
 
 async def test_a_channel_is_looked_at_before_it_ends(desk: Desk) -> None:
     document = await desk.attempt()
-    share = (document[WATCH]["dueAt"] - utc_now()) / WEEK
+    share = (document[CHANNEL_JOB]["dueAt"] - utc_now()) / WEEK
     assert 0.74 < share < 0.81
     assert document["watchedUntil"] == (await desk.channel()).expires_at
 
@@ -369,12 +369,12 @@ async def test_an_old_channel_is_renewed_without_a_gap(desk: Desk) -> None:
     await desk.attempt()
     first, before = await desk.channel(), desk.outside.open()
     await desk.grow_old()
-    read_at = (await desk.document())[PULL]["dueAt"]
+    read_at = (await desk.document())[SYNC_JOB]["dueAt"]
     await desk.attempt()
     channel = await desk.channel()
     assert channel.expires_at > utc_now() + WEEK - timedelta(minutes=1)
     assert list(desk.outside.open().values()) == [channel.expires_at]
-    assert (await desk.document())[PULL]["dueAt"] == read_at
+    assert (await desk.document())[SYNC_JOB]["dueAt"] == read_at
     if desk.outside.provider is CalendarProvider.OUTLOOK:
         assert (channel.channel_id, desk.outside.open().keys()) == (first.channel_id, before.keys())
         assert isinstance(desk.told[-1], ChannelActivated)
@@ -398,9 +398,9 @@ async def test_what_ended_unnoticed_is_replaced_and_the_calendar_read(desk: Desk
     first = await desk.channel()
     desk.outside.lose()
     over = {"channels.0.expiresAt": utc_now()} if desk.outside.provider is CalendarProvider.GOOGLE else {}
-    await desk.look_now(**over, **{f"{PULL}.dueAt": utc_now() + timedelta(days=1)})
+    await desk.look_now(**over, **{f"{SYNC_JOB}.dueAt": utc_now() + timedelta(days=1)})
     document = await desk.attempt()
-    assert document[PULL]["dueAt"] <= utc_now()
+    assert document[SYNC_JOB]["dueAt"] <= utc_now()
     assert (await desk.channel()).channel_id != first.channel_id
     assert len(desk.outside.open()) == 1
     assert ChannelDeactivated(channel_id=first.channel_id) in desk.told
@@ -412,8 +412,8 @@ async def test_a_channel_whose_opening_nobody_answered_is_replaced(desk: Desk, f
     document = await desk.attempt()
     (unanswered,) = await desk.channels()
     assert unanswered.state is ChannelState.OPENING
-    assert utc_now() < document[WATCH]["dueAt"] < utc_now() + timedelta(seconds=3)
-    assert PULL in document
+    assert utc_now() < document[CHANNEL_JOB]["dueAt"] < utc_now() + timedelta(seconds=3)
+    assert SYNC_JOB in document
     await desk.look_now()
     await desk.attempt()
     channel = await desk.channel()
@@ -445,7 +445,7 @@ async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
     await desk.attempt()
     channel = await desk.channel()
     account = desk.account
-    await MongoSyncStateRepository(desk.documents, rest=0).end("T1", "TS1", SyncPhase.CLOSED)
+    await MongoSyncStateRepository(desk.documents, min_interval=0).end("T1", "TS1", SyncPhase.ENDED)
     desk.accounts.account = None
     await desk.watching.stop(account, desk.outside.token())
     assert desk.outside.open() == {}
@@ -454,7 +454,7 @@ async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
     document = await desk.attempt()
     assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
     assert "watchedUntil" not in document
-    assert "dueAt" not in document[WATCH]
+    assert "dueAt" not in document[CHANNEL_JOB]
 
 
 async def test_a_provider_that_is_away_is_asked_again_to_stop(desk: Desk) -> None:
@@ -484,7 +484,7 @@ async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
     await desk.attempt()
     channel = await desk.channel()
     desk.accounts.account = None
-    await MongoSyncStateRepository(desk.documents, rest=0).end("T1", "TS1", SyncPhase.PARKED)
+    await MongoSyncStateRepository(desk.documents, min_interval=0).end("T1", "TS1", SyncPhase.SUSPENDED)
     lease = (await desk.leases.claim(1, full=[], per_key=lambda _: 1))[0]
     result = await ChannelWorker(desk.documents, desk.watching).work(lease)
     await desk.leases.record([(lease, result)])
@@ -496,7 +496,7 @@ async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
     pauses = []
     for _ in range(3):
         document = await desk.attempt()
-        pauses.append((document[WATCH]["dueAt"] - utc_now()).total_seconds())
+        pauses.append((document[CHANNEL_JOB]["dueAt"] - utc_now()).total_seconds())
         await desk.look_now()
     assert 0 < pauses[0] < 2 < pauses[2] < 8
     assert desk.outside.open() == {}
@@ -513,9 +513,9 @@ async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Des
         document = await desk.attempt()
     await MongoChannelReader(desk.documents).measure()
     assert desk.accounts.account is not None
-    assert document["state"] == SyncPhase.OPEN
-    assert document[PULL]["dueAt"] <= utc_now(), "it is polled all the same"
-    assert document[WATCH]["dueAt"] > utc_now(), "and the channel is tried again"
+    assert document["phase"] == SyncPhase.OPEN
+    assert document[SYNC_JOB]["dueAt"] <= utc_now(), "it is polled all the same"
+    assert document[CHANNEL_JOB]["dueAt"] > utc_now(), "and the channel is tried again"
     assert refused._value.get() == before + 1
     assert metrics.CHANNELS_MISSING.labels(desk.outside.provider.value)._value.get() == 1
     (warning,) = log.warning.call_args_list
@@ -525,15 +525,15 @@ async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Des
 async def test_channels_that_are_over_at_once_are_not_opened_all_the_time(desk: Desk) -> None:
     desk.outside.bell = Hasty(desk.outside.bell, desk)
     document = await desk.attempt()
-    assert document[WATCH]["dueAt"] > utc_now() + timedelta(seconds=0.5)
-    assert document[WATCH]["attempts"] == 1
+    assert document[CHANNEL_JOB]["dueAt"] > utc_now() + timedelta(seconds=0.5)
+    assert document[CHANNEL_JOB]["attempts"] == 1
     assert "watchedUntil" not in document
 
 
 async def test_retry_after_is_honoured(desk: Desk) -> None:
     desk.outside.fault("error", status=429, retryAfter=60, times=1)
     document = await desk.attempt()
-    assert document[WATCH]["dueAt"] > utc_now() + timedelta(seconds=55)
+    assert document[CHANNEL_JOB]["dueAt"] > utc_now() + timedelta(seconds=55)
 
 
 async def test_a_life_that_the_provider_cuts_short_is_told(at_google: AtGoogle, documents: Collection) -> None:
@@ -555,8 +555,8 @@ async def test_a_mailbox_that_two_users_connected_keeps_its_one_subscription(
     await second.connect()
     document = await second.attempt()
     assert list(at_microsoft.open()) == [(await first.channel()).remote_id]
-    assert document[WATCH]["attempts"] == 1
-    assert PULL in document
+    assert document[CHANNEL_JOB]["attempts"] == 1
+    assert SYNC_JOB in document
 
 
 async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:

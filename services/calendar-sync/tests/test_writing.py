@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from calendar_sync.outbound.model import MirroredEvent
-from calendar_sync.providers.authorized_calls import retry_in
-from calendar_sync.providers.errors import PreconditionFailedError, unavailable
+from calendar_sync.providers.authorized_calls import retry_delay
+from calendar_sync.providers.errors import PreconditionFailedError, unavailable_failure
 from calendar_sync.providers.ports import EventRef, Marker
 from chassis.jobs.queue import LeaseLostError
 from contracts.messages.calendar_events import MirroredEventChanged
@@ -20,14 +20,14 @@ from tests.support.outward import content
 
 async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:
     desk = office.desk()
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.CREATE)
     (shown,) = office.shown()
-    assert (shown.meeting_uuid, shown.title) == (desk.link.meeting_uuid, "Review")
+    assert (shown.meeting_uuid, shown.title) == (desk.mirror.meeting_uuid, "Review")
 
-    desk.want(title="Moved", start_date_time="2038-06-02T10:00:00", end_date_time="2038-06-02T12:00:00")
-    told = (await desk.settle()).told
+    desk.want(title="Moved", start_date_time="2027-06-02T10:00:00", end_date_time="2027-06-02T12:00:00")
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.UPDATE)
     assert office.shown() == [
@@ -35,7 +35,7 @@ async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:
     ]
 
     desk.want(status=MeetingStatus.CANCELED)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.DELETE)
     assert office.shown() == []
@@ -50,11 +50,11 @@ async def test_what_is_written_comes_back_as_our_own(office: Office) -> None:
     desk = office.desk()
     desk.want(description="One\n\nTwo  \nThree", location_detail="Room 5")
     await desk.settle()
-    remote = await office.calendar.read(office.access, desk.copy.event_id or "")
-    assert remote.content.fingerprint == desk.copy.base_fingerprint
-    assert remote.held.etag == desk.copy.etag
-    assert desk.copy.last_written is not None
-    assert remote.content.differs_from(desk.copy.last_written) == frozenset()
+    remote = await office.calendar.read(office.access, desk.event.event_id or "")
+    assert remote.content.fingerprint == desk.event.base_fingerprint
+    assert remote.ref.etag == desk.event.etag
+    assert desk.event.last_written is not None
+    assert remote.content.differs_from(desk.event.last_written) == frozenset()
 
 
 @pytest.mark.parametrize("all_day", [True, False])
@@ -74,7 +74,7 @@ async def test_what_is_wanted_already_makes_no_call(office: Office) -> None:
     await desk.settle()
     office.fault("error", status=500, operation="events.*")
     attempt = await desk.attempt()
-    assert (attempt.told, attempt.retry_in) == (None, None)
+    assert (attempt.status_report, attempt.retry_in) == (None, None)
 
 
 @pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
@@ -93,7 +93,7 @@ async def test_a_create_whose_worker_died_is_found_again(office: Office) -> None
     desk.want(title="Newer")
     await desk.settle()
     assert office.titles() == ["Newer"]
-    assert desk.copy.number == 1
+    assert desk.event.incarnation == 1
 
 
 async def test_a_create_whose_worker_died_is_removed_when_the_meeting_was_canceled(office: Office) -> None:
@@ -124,7 +124,7 @@ async def test_a_removal_that_was_done_without_an_answer_is_done(office: Office)
     office.fault("commit_then_error", status=503, times=1, operation="events.*")
     await desk.attempt()
     await desk.settle()
-    assert (office.titles(), desk.copy.removed) == ([], True)
+    assert (office.titles(), desk.event.deleted) == ([], True)
 
 
 async def test_what_the_owner_changed_stays_when_something_else_is_written(office: Office) -> None:
@@ -150,13 +150,13 @@ async def test_where_both_changed_a_field_the_platform_counts(office: Office) ->
 async def test_a_copy_that_its_owner_deleted_is_made_anew_when_the_meeting_changes(office: Office) -> None:
     desk = office.desk()
     await desk.settle()
-    first = desk.copy.event_id
+    first = desk.event.event_id
     office.by_hand("DELETE")
     desk.want(title="Still on")
     await desk.settle()
     assert office.titles() == ["Still on"]
-    assert desk.copy.number == 2
-    assert desk.copy.event_id != first
+    assert desk.event.incarnation == 2
+    assert desk.event.event_id != first
 
 
 async def test_a_canceled_copy_that_its_owner_deleted_is_gone_already(office: Office) -> None:
@@ -164,7 +164,7 @@ async def test_a_canceled_copy_that_its_owner_deleted_is_gone_already(office: Of
     await desk.settle()
     office.by_hand("DELETE")
     desk.want(status=MeetingStatus.CANCELED)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert told.status is ExternalSyncStatus.SYNCED
 
@@ -173,7 +173,7 @@ async def test_an_account_that_comes_back_keeps_its_copies(office: Office) -> No
     """The link is new, as if the platform had forgotten; the event bears our marker."""
     desk = office.desk()
     await desk.settle()
-    desk.link.events.clear()
+    desk.mirror.events.clear()
     desk.want(title="Known again")
     first = await desk.attempt()
     if first.retry_in is not None:
@@ -183,7 +183,7 @@ async def test_an_account_that_comes_back_keeps_its_copies(office: Office) -> No
 
 async def test_an_event_with_another_deployments_marker_is_left_alone(office: Office) -> None:
     desk = office.desk()
-    marker = Marker(desk.link.meeting_uuid, "another deployment", "account", 1)
+    marker = Marker(desk.mirror.meeting_uuid, "another deployment", "account", 1)
     await office.calendar.create(office.access, marker, content(title="Theirs"))
     await desk.settle()
     assert sorted(office.titles()) == ["Review", "Theirs"]
@@ -192,7 +192,7 @@ async def test_an_event_with_another_deployments_marker_is_left_alone(office: Of
 async def test_a_stale_entity_tag_is_refused_by_the_provider_itself(office: Office) -> None:
     desk = office.desk()
     await desk.settle()
-    held = EventRef(desk.copy.event_id or "", desk.copy.etag or "")
+    held = EventRef(desk.event.event_id or "", desk.event.etag or "")
     await office.calendar.change(office.access, held, content(title="Once"), frozenset({"title"}))
     with pytest.raises(PreconditionFailedError):
         await office.calendar.change(office.access, held, content(title="Twice"), frozenset({"title"}))
@@ -205,12 +205,14 @@ async def test_a_stale_entity_tag_is_refused_by_the_provider_itself(office: Offi
 async def test_what_passes_is_pending_then_told_as_failed_and_tried_on(office: Office) -> None:
     desk = office.desk(attempts=3)
     office.fault("error", status=503, operation="events.*", times=4)
-    statuses = [attempt.told.status if (attempt := await desk.attempt()).told else None for _ in range(4)]
+    statuses = [
+        attempt.status_report.status if (attempt := await desk.attempt()).status_report else None for _ in range(4)
+    ]
     pending, failed = ExternalSyncStatus.PENDING, ExternalSyncStatus.FAILED
     assert statuses == [pending, None, failed, None]
-    assert desk.link.told is not None
-    assert desk.link.told.failure_code is SyncFailureCode.PROVIDER_UNAVAILABLE
-    told = (await desk.settle()).told
+    assert desk.mirror.reported_status is not None
+    assert desk.mirror.reported_status.failure_code is SyncFailureCode.PROVIDER_UNAVAILABLE
+    told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, told.failure_code) == (ExternalSyncStatus.SYNCED, None)
     assert office.titles() == ["Review"]
@@ -237,11 +239,11 @@ async def test_what_a_provider_asks_for_counts_however_often_it_did(office: Offi
 
 
 def test_pauses_grow_where_no_provider_says_how_long() -> None:
-    failure = unavailable("503")
-    pauses = [retry_in(failure, attempt, first=1, most=300) for attempt in (1, 4, 20)]
+    failure = unavailable_failure("503")
+    pauses = [retry_delay(failure, attempt, initial=1, maximum=300) for attempt in (1, 4, 20)]
     assert 0.5 <= pauses[0] <= 1 < pauses[1] <= 8 < pauses[2] <= 300
-    asked = unavailable("503", retry_after=7)
-    assert all(7 < retry_in(asked, attempt, first=1, most=300) <= 12 for attempt in range(1, 40))
+    asked = unavailable_failure("503", retry_after=7)
+    assert all(7 < retry_delay(asked, attempt, initial=1, maximum=300) <= 12 for attempt in range(1, 40))
 
 
 async def test_a_zone_that_google_refuses_is_written_as_the_same_instants(google_office: Office) -> None:
@@ -249,19 +251,19 @@ async def test_a_zone_that_google_refuses_is_written_as_the_same_instants(google
     desk.want(timezone="America/Coyhaique")
     google_office.fault("error", status=400, reason="invalid", operation="events.insert", times=1)
     google_office.fault("error", status=400, reason="invalid", operation="events.patch", times=1)
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert told.status is ExternalSyncStatus.SYNCED
     event = google_office.event()
     assert (event["start"]["timeZone"], event["end"]["timeZone"]) == ("UTC", "UTC")
-    assert datetime.fromisoformat(event["start"]["dateTime"]) == desk.link.desired.starts_at
+    assert datetime.fromisoformat(event["start"]["dateTime"]) == desk.mirror.desired.starts_at
     before = google_office.event()
     desk.want(timezone="America/Coyhaique", meeting_information="More")
     await desk.settle()
     assert google_office.event()["start"] == before["start"]
     google_office.move("2038-06-02T12:00:00", "2038-06-02T13:00:00", "UTC")
     desk.look()
-    change = (await desk.attempt()).change
+    change = (await desk.attempt()).host_edit
     assert isinstance(change, MirroredEventChanged)
     assert change.timezone == "America/Coyhaique", "the host chose no other"
 
@@ -270,7 +272,7 @@ async def test_what_google_refuses_in_utc_too_cannot_pass(google_office: Office)
     google_office.fault("error", status=400, reason="invalid", operation="events.*")
     desk = google_office.desk()
     desk.want(timezone="America/Coyhaique")
-    told = (await desk.attempt()).told
+    told = (await desk.attempt()).status_report
     assert told is not None
     assert told.failure_code is SyncFailureCode.INVALID_REQUEST
 
@@ -280,8 +282,8 @@ async def test_what_cannot_pass_is_told_at_once_and_left(office: Office) -> None
     office.fault("error", status=400, operation="events.*", times=1)
     attempt = await desk.attempt()
     assert attempt.retry_in is None
-    assert attempt.told is not None
-    assert (attempt.told.status, attempt.told.failure_code) == (
+    assert attempt.status_report is not None
+    assert (attempt.status_report.status, attempt.status_report.failure_code) == (
         ExternalSyncStatus.FAILED,
         SyncFailureCode.INVALID_REQUEST,
     )
@@ -290,8 +292,8 @@ async def test_what_cannot_pass_is_told_at_once_and_left(office: Office) -> None
 async def test_a_calendar_that_may_not_be_written_is_the_connections_trouble_too(office: Office) -> None:
     office.fault("error", status=403, reason="ErrorAccessDenied", operation="events.*", times=1)
     attempt = await office.desk().attempt()
-    assert attempt.told is not None
-    assert attempt.told.failure_code is SyncFailureCode.PERMISSION_DENIED
+    assert attempt.status_report is not None
+    assert attempt.status_report.failure_code is SyncFailureCode.PERMISSION_DENIED
     assert office.accounts.troubles == [SyncFailureCode.PERMISSION_DENIED]
 
 
@@ -306,7 +308,7 @@ async def test_a_token_that_stays_refused_is_tried_again_and_the_connection_stay
 async def test_without_a_connection_nothing_is_written(office: Office) -> None:
     desk = office.desk()
     office.accounts.account = None
-    told = (await desk.settle()).told
+    told = (await desk.settle()).status_report
     assert told is not None
     assert told.status is ExternalSyncStatus.NOT_APPLICABLE
     assert office.titles() == []
@@ -319,7 +321,7 @@ async def test_whoever_lost_the_lease_writes_nothing(office: Office) -> None:
 
     desk = office.desk()
     with pytest.raises(LeaseLostError):
-        await desk.writing.attempt(desk.link, number=1, intentions=Lost())
+        await desk.reconciler.reconcile(desk.mirror, attempt_number=1, intent_log=Lost())
     assert office.titles() == []
 
 
@@ -334,7 +336,7 @@ async def test_no_token_is_in_what_is_logged_kept_or_told(
     caplog.set_level(0)
     with capture_logs() as logs:
         attempt = await desk.attempt()
-    said = f"{logs} {caplog.text} {attempt} {desk.link.model_dump_json()}"
-    assert attempt.told is not None
+    said = f"{logs} {caplog.text} {attempt} {desk.mirror.model_dump_json()}"
+    assert attempt.status_report is not None
     assert "could not be written" in said
     assert office.accounts.token() not in said

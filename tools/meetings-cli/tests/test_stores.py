@@ -43,8 +43,8 @@ def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
         (guests.WORK, (INVITATIONS, "guests")),
         (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
         (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
-        (feeds.PULL, (CALENDAR_SYNC, "inbound_sync_states")),
-        (feeds.WATCH, (CALENDAR_SYNC, "inbound_sync_states")),
+        (feeds.SYNC_JOB, (CALENDAR_SYNC, "inbound_sync_states")),
+        (feeds.CHANNEL_JOB, (CALENDAR_SYNC, "inbound_sync_states")),
         (connections.REVOCATION, (CALENDAR_SYNC, "connections")),
     }
 
@@ -113,10 +113,10 @@ async def test_calendars_are_counted_by_how_they_stand(apart: Settings) -> None:
         for name, state, expires_at, synced_as_of in (
             ("a", "OPEN", soon, now),
             ("b", "OPEN", past, past),
-            ("c", "CLOSED", soon, past - timedelta(days=9)),
+            ("c", "ENDED", soon, past - timedelta(days=9)),
         ):
             channels = [{"state": "OPEN", "expiresAt": expires_at}]
-            await calendars.insert_one({"_id": name, "state": state, "syncedAsOf": synced_as_of, "channels": channels})
+            await calendars.insert_one({"_id": name, "phase": state, "syncedAsOf": synced_as_of, "channels": channels})
         found = await stores.calendars()
         assert found.connections == {"CONNECTED": 2, "DISCONNECTED": 1, "NONE": 0}
         assert (found.feeds, found.watched, found.oldest_pull) == (2, 1, past)

@@ -43,25 +43,25 @@ from calendar_sync.inbound.channels import ChannelManager
 from calendar_sync.inbound.on_demand import OnDemandSync
 from calendar_sync.inbound.republication import StateRepublisher
 from calendar_sync.inbound.scheduler import SyncScheduler
-from calendar_sync.inbound.state_repository import INDEXES as FEED_INDEXES
+from calendar_sync.inbound.state_repository import INDEXES as SYNC_STATE_INDEXES
 from calendar_sync.inbound.state_repository import MongoSyncStateRepository, measured
 from calendar_sync.inbound.sync import InboundSync
 from calendar_sync.inbound.wiring import (
     channel_workers,
     imported_event_repository,
     inbound_sync_workers,
-    pace,
     republisher,
+    sync_policy,
 )
 from calendar_sync.outbound.event_lookup import MirroredEventLookup
 from calendar_sync.outbound.projector import DesiredStateProjector
 from calendar_sync.outbound.reconciler import OutboundReconciler
-from calendar_sync.outbound.repository import INDEXES as LINK_INDEXES
+from calendar_sync.outbound.repository import INDEXES as MIRRORED_MEETING_INDEXES
 from calendar_sync.outbound.repository import MirroredMeetingRepository
-from calendar_sync.outbound.wiring import outbound_workers, patience
+from calendar_sync.outbound.wiring import outbound_workers, retry_policy
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.rate_limit import RateLimiter
-from calendar_sync.providers.registry import bells, calendar_clients, calendars, changes, oauth_clients
+from calendar_sync.providers.registry import calendar_clients, calendars, changes, notification_channels, oauth_clients
 from calendar_sync.settings import Settings
 
 
@@ -83,29 +83,29 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             vault = AesGcmTokenVault.parse(settings.token_encryption_keys.get_secret_value())
             providers = await oauth_clients(settings, started)
             accounts = AccessTokenProvider(connections, providers, vault)
-            await started.enter_async_context(accounts.ending_well())
+            await started.enter_async_context(accounts.draining())
             clients = await calendar_clients(settings, started)
             calls = AuthorizedCalls(accounts, RateLimiter())
 
             # Watching
-            feed_documents = database.collection("inbound_sync_states")
-            await feed_documents.create_indexes([*FEED_INDEXES, *CHANNEL_INDEXES])
-            channels = MongoChannelReader(feed_documents)
-            watching = ChannelManager(
-                bells(settings, clients),
+            sync_state_documents = database.collection("inbound_sync_states")
+            await sync_state_documents.create_indexes([*SYNC_STATE_INDEXES, *CHANNEL_INDEXES])
+            channels = MongoChannelReader(sync_state_documents)
+            channel_manager = ChannelManager(
+                notification_channels(settings, clients),
                 channels,
                 accounts,
                 calls,
                 publisher,
                 lifetime=timedelta(seconds=settings.channel_lifetime),
             )
-            watches = channel_workers(settings, feed_documents, watching)
-            await started.enter_async_context(watches.running())
+            channel_pool = channel_workers(settings, sync_state_documents, channel_manager)
+            await started.enter_async_context(channel_pool.running())
 
             # Connecting
             leaving = WorkerPool(
                 JobQueue(documents, REVOCATION, seconds=settings.revocation_lease),
-                GrantRevoker(connections, providers, vault, watching, to_connection).work,
+                GrantRevoker(connections, providers, vault, channel_manager, to_connection).work,
                 concurrency=4,
                 drain=settings.drain_timeout / 2,
             )
@@ -119,71 +119,75 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
 
             # Writing outwards
-            links = database.collection("mirrored_meetings")
-            await links.create_indexes(LINK_INDEXES)
-            link_outbox = Outbox(links, publisher, relay_delay=settings.outbox_relay_delay)
-            await started.enter_async_context(link_outbox.relay())
-            desks = {
+            mirrored_meetings = database.collection("mirrored_meetings")
+            await mirrored_meetings.create_indexes(MIRRORED_MEETING_INDEXES)
+            mirrored_meetings_outbox = Outbox(mirrored_meetings, publisher, relay_delay=settings.outbox_relay_delay)
+            await started.enter_async_context(mirrored_meetings_outbox.relay())
+            outbound = {
                 provider: outbound_workers(
                     settings,
-                    links,
-                    link_outbox,
+                    mirrored_meetings,
+                    mirrored_meetings_outbox,
                     OutboundReconciler(
                         provider,
                         calendar,
                         accounts,
                         calls,
                         deployment=settings.deployment,
-                        patience=patience(settings),
+                        retry_policy=retry_policy(settings),
                     ),
                 )
                 for provider, calendar in calendars(clients).items()
             }
-            for workers in desks.values():
+            for workers in outbound.values():
                 await started.enter_async_context(workers.running())
-            noting = DesiredStateProjector(
-                MirroredMeetingRepository(links, link_outbox),
+            projector = DesiredStateProjector(
+                MirroredMeetingRepository(mirrored_meetings, mirrored_meetings_outbox),
                 connections,
                 accounts,
-                wake=lambda provider: desks[provider].wake(),
+                wake=lambda provider: outbound[provider].wake(),
             )
 
             # Reading inwards
-            feeds = MongoSyncStateRepository(feed_documents, rest=settings.inbound_min_interval)
-            await started.enter_async_context(measured(feeds.measure, channels.measure))
-            pulls = inbound_sync_workers(
+            sync_states = MongoSyncStateRepository(sync_state_documents, min_interval=settings.inbound_min_interval)
+            await started.enter_async_context(measured(sync_states.measure, channels.measure))
+            inbound_workers = inbound_sync_workers(
                 settings,
-                feed_documents,
+                sync_state_documents,
                 InboundSync(
                     changes(settings, clients),
-                    copies=MirroredEventLookup(links, wake=lambda provider: desks[provider].wake()),
-                    sightings=await imported_event_repository(settings, database, publisher, started),
+                    mirrored_events=MirroredEventLookup(
+                        mirrored_meetings, wake=lambda provider: outbound[provider].wake()
+                    ),
+                    imported_events=await imported_event_repository(settings, database, publisher, started),
                     accounts=accounts,
                     calls=calls,
-                    pace=pace(settings),
+                    policy=sync_policy(settings),
                 ),
             )
-            await started.enter_async_context(pulls.running())
-            feeding = SyncScheduler(feeds, accounts, wake_pulls=pulls.wake, wake_watch=watches.wake)
-            topics = republisher(settings, database, StateRepublisher(connections, feeds, publisher))
+            await started.enter_async_context(inbound_workers.running())
+            scheduler = SyncScheduler(
+                sync_states, accounts, wake_sync=inbound_workers.wake, wake_channels=channel_pool.wake
+            )
+            topics = republisher(settings, database, StateRepublisher(connections, sync_states, publisher))
             await started.enter_async_context(topics.running())
-            syncing = OnDemandSync(accounts, feeding)
-            await started.enter_async_context(syncing.running())
+            on_demand = OnDemandSync(accounts, scheduler)
+            await started.enter_async_context(on_demand.running())
             app.router.routes.extend(
                 query_routes(
                     settings,
                     {
                         GetConnection: connecting.get,
-                        StartAuthorization: connecting.begin,
+                        StartAuthorization: connecting.start,
                         CompleteAuthorization: connecting.complete,
                         ConfirmAuthorization: connecting.confirm,
-                        ReencryptSecrets: KeyRotation(connections, vault).reencrypt_page,
-                        ResyncCalendar: syncing.start_over,
+                        ReencryptSecrets: KeyRotation(connections, vault).reencrypt,
+                        ResyncCalendar: on_demand.resync,
                     },
                 )
             )
 
-            dispatching = MessageRouter([CalendarCommands(connecting, syncing, publisher), noting, feeding])
+            dispatching = MessageRouter([CalendarCommands(connecting, on_demand, publisher), projector, scheduler])
             consumer = Consumer(
                 settings,
                 publisher,

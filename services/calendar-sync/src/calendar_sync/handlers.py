@@ -57,9 +57,9 @@ class CalendarCommands:
                 answer = partial(self._reply, received.envelope)
                 match received.body:
                     case DisconnectCalendar() | SetModalPreference() as command:
-                        await answer(await self._connecting.carry_out(command))
+                        await answer(await self._connecting.execute(command))
                     case SyncCalendar() as command:
-                        await self._syncing.carry_out(command, answer)
+                        await self._syncing.sync(command, answer)
 
     async def _reply(self, command: Envelope, reply: Reply) -> None:
         if command.reply_to is None:

@@ -50,11 +50,16 @@ JOB_KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
         JobKind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
-        JobKind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "told")),
-        JobKind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "told")),
-        JobKind("pull", "reading calendars", _FEEDS, ("provider", "state", "syncedAsOf", "notBefore")),
-        JobKind("watch", "push channels", _FEEDS, ("provider", "state", "channels.state", "channels.expiresAt")),
-        JobKind("farewell", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
+        JobKind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
+        JobKind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
+        JobKind("inboundSync", "reading calendars", _FEEDS, ("provider", "phase", "syncedAsOf", "notBefore")),
+        JobKind(
+            "channelMaintenance",
+            "notification channels",
+            _FEEDS,
+            ("provider", "phase", "channels.state", "channels.expiresAt"),
+        ),
+        JobKind("revocation", "giving grants back", _CONNECTIONS, ("status", "lastErrorCode", "lastErrorReason")),
     )
 }
 
@@ -129,7 +134,7 @@ class Stores:
 
     async def calendars(self) -> CalendarStats:
         connections, feeds = self._collection(_CONNECTIONS), self._collection(_FEEDS)
-        is_open = {"state": "OPEN"}
+        is_open = {"phase": "OPEN"}
         watched = {"channels": {"$elemMatch": {"state": "OPEN", "expiresAt": {"$gt": utc_now()}}}}
         oldest = await feeds.find_one(is_open, projection=["syncedAsOf"], sort={"syncedAsOf": 1})
         return CalendarStats(

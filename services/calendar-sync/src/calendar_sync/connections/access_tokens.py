@@ -22,7 +22,7 @@ log = structlog.get_logger()
 _POLL = 0.05
 
 
-_RENEWAL = timedelta(seconds=30)
+_REFRESH_TIMEOUT = timedelta(seconds=30)
 """How long one renewal may take before another process may try."""
 
 
@@ -40,36 +40,36 @@ class AccessTokenProvider:
         self._connections = connections
         self._providers = providers
         self._vault = vault
-        self._renewals: dict[tuple[str, str | None], asyncio.Task[TokenSet]] = {}
+        self._refreshes: dict[tuple[str, str | None], asyncio.Task[TokenSet]] = {}
 
     @asynccontextmanager
-    async def ending_well(self) -> AsyncIterator[None]:
+    async def draining(self) -> AsyncIterator[None]:
         """On leaving, renewals that are under way end first: what they got must be kept."""
         try:
             yield
         finally:
-            if self._renewals:
-                await asyncio.wait(self._renewals.values(), timeout=_RENEWAL.total_seconds())
+            if self._refreshes:
+                await asyncio.wait(self._refreshes.values(), timeout=_REFRESH_TIMEOUT.total_seconds())
 
     async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
         connection = await self._connections.find(tenant_uuid, user_id)
         return None if connection is None else _account(connection)
 
     async def access_token(self, account: Account, *, refused: str | None = None) -> str:
-        grant = self._grant(await self._current(account))
-        if not grant.serves(utc_now(), refused=refused):
-            grant = await self._renewed(account, refused)
-        return grant.access_token
+        tokens = self._tokens(await self._current(account))
+        if not tokens.is_usable(utc_now(), refused=refused):
+            tokens = await self._refreshed(account, refused)
+        return tokens.access_token
 
-    async def synced(self, account: Account, at: datetime, window: Window) -> None:
-        if not await self._connections.note_synced(account.connection_id, account.generation, at, window):
-            await self._change(account, lambda connection: connection.synced(at, window))
+    async def record_synced(self, account: Account, at: datetime, window: Window) -> None:
+        if not await self._connections.record_synced_at(account.connection_id, account.generation, at, window):
+            await self._change(account, lambda connection: connection.record_synced(at, window))
 
-    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
-        await self._change(account, lambda connection: connection.trouble(code, reason))
+    async def record_error(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        await self._change(account, lambda connection: connection.record_error(code, reason))
 
-    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
-        await self._change(account, lambda connection: connection.unreadable(code, reason))
+    async def record_unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        await self._change(account, lambda connection: connection.record_unreadable(code, reason))
 
     async def _change(self, account: Account, change: Callable[[Connection], CalendarCoverageChanged | None]) -> None:
         """Change the connection, if it is still that of the account."""
@@ -81,52 +81,52 @@ class AccessTokenProvider:
 
     # --- renewing -----------------------------------------------------------------------------------------------
 
-    async def _renewed(self, account: Account, refused: str | None) -> TokenSet:
+    async def _refreshed(self, account: Account, refused: str | None) -> TokenSet:
         """One renewal for all who wait; it goes on when they give up, because what it gets must be kept."""
         key = (account.connection_id, refused)
-        renewal = self._renewals.get(key)
-        if renewal is None:
-            renewal = self._renewals[key] = asyncio.create_task(self._renew(account, refused))
-            renewal.add_done_callback(lambda ended: self._forget(key, ended))
-        return await asyncio.shield(renewal)
+        refresh = self._refreshes.get(key)
+        if refresh is None:
+            refresh = self._refreshes[key] = asyncio.create_task(self._refresh(account, refused))
+            refresh.add_done_callback(lambda ended: self._forget(key, ended))
+        return await asyncio.shield(refresh)
 
-    def _forget(self, key: tuple[str, str | None], renewal: asyncio.Task[TokenSet]) -> None:
-        del self._renewals[key]
-        if not renewal.cancelled():
-            renewal.exception()  # everybody who waited has it, or had given up
+    def _forget(self, key: tuple[str, str | None], refresh: asyncio.Task[TokenSet]) -> None:
+        del self._refreshes[key]
+        if not refresh.cancelled():
+            refresh.exception()  # everybody who waited has it, or had given up
 
-    async def _renew(self, account: Account, refused: str | None) -> TokenSet:
-        until = utc_now() + _RENEWAL
+    async def _refresh(self, account: Account, refused: str | None) -> TokenSet:
+        until = utc_now() + _REFRESH_TIMEOUT
         while True:
             connection = await self._current(account)
-            grant = self._grant(connection)
-            if grant.serves(utc_now(), refused=refused):
-                return grant  # another one was faster
-            if await self._connections.claim_renewal(connection, utc_now() + _RENEWAL):
-                return await self._renew_claimed(account, connection, grant)
+            tokens = self._tokens(connection)
+            if tokens.is_usable(utc_now(), refused=refused):
+                return tokens  # another one was faster
+            if await self._connections.claim_refresh(connection, utc_now() + _REFRESH_TIMEOUT):
+                return await self._refresh_claimed(account, connection, tokens)
             if utc_now() > until:
                 raise ProviderUnavailableError("another process is still renewing the grant")
             await asyncio.sleep(_POLL)
 
-    async def _renew_claimed(self, account: Account, connection: Connection, grant: TokenSet) -> TokenSet:
+    async def _refresh_claimed(self, account: Account, connection: Connection, tokens: TokenSet) -> TokenSet:
         try:
-            renewed = await self._provider(account).renew(grant)
+            refreshed = await self._provider(account).refresh(tokens)
         except GrantRevokedError as error:
-            await self._end(account, connection.grant_version, str(error))
+            await self._invalidate(account, connection.token_version, str(error))
             raise
         except ProviderUnavailableError:
-            await self._connections.release_renewal(connection)
+            await self._connections.release_refresh(connection)
             raise
-        encrypted = self._vault.encrypt_token_set(renewed, connection.connection_id)
-        if await self._connections.keep_renewed(connection, encrypted):
-            return renewed
-        return self._grant(await self._current(account))
+        encrypted = self._vault.encrypt_tokens(refreshed, connection.connection_id)
+        if await self._connections.store_refreshed(connection, encrypted):
+            return refreshed
+        return self._tokens(await self._current(account))
 
-    async def _end(self, account: Account, grant_version: int, reason: str) -> None:
+    async def _invalidate(self, account: Account, token_version: int, reason: str) -> None:
         def change(connection: Connection) -> ConnectionUpdate | None:
-            if not _is_of(connection, account) or connection.grant_version != grant_version:
+            if not _is_of(connection, account) or connection.token_version != token_version:
                 return None
-            event = connection.lose(reason, utc_now())
+            event = connection.invalidate(reason, utc_now())
             return None if event is None else ConnectionUpdate(event)
 
         await self._connections.change(account.tenant_uuid, account.user_id, change)
@@ -139,11 +139,11 @@ class AccessTokenProvider:
             raise GrantRevokedError(_NOT_CONNECTED)
         return connection
 
-    def _grant(self, connection: Connection) -> TokenSet:
-        if connection.grant is None:
+    def _tokens(self, connection: Connection) -> TokenSet:
+        if connection.encrypted_tokens is None:
             raise GrantRevokedError(_NOT_CONNECTED)
         try:
-            return self._vault.decrypt_token_set(connection.grant, connection.connection_id)
+            return self._vault.decrypt_tokens(connection.encrypted_tokens, connection.connection_id)
         except VaultError as error:
             # Ours to put right, so the connection stands and its work waits.
             log.exception("a grant cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")

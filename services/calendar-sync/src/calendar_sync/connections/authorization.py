@@ -47,10 +47,10 @@ _STATE_BYTES = 32
 _POLL = 0.05
 
 
-_HOLD = timedelta(minutes=2)
+_REVOCATION_HOLD = timedelta(minutes=2)
 
 
-_MAX_WAIT_TO_BEGIN = timedelta(seconds=3)
+_MAX_WAIT_TO_START = timedelta(seconds=3)
 
 
 _MAX_WAIT_TO_CONNECT = timedelta(seconds=10)
@@ -60,7 +60,7 @@ _CONFIRMATION = timedelta(minutes=10)
 """How long a user may take to confirm; the access token that is kept meanwhile lasts longer."""
 
 
-_TROUBLE = {
+_ERRORS = {
     AuthorizationResult.DECLINED: (SyncFailureCode.PERMISSION_DENIED, "Access to the calendar was declined."),
     AuthorizationResult.INCOMPLETE: (
         SyncFailureCode.PERMISSION_DENIED,
@@ -80,7 +80,7 @@ class _ClaimedAuthorization:
     """A consent that came back: nobody else gets it."""
 
     connection: Connection
-    consent: PendingAuthorization
+    authorization: PendingAuthorization
 
 
 class AuthorizationService:
@@ -99,8 +99,8 @@ class AuthorizationService:
         self._connections = connections
         self._providers = providers
         self._vault = vault
-        self._consent_lifetime = authorization_lifetime
-        self._wake_leaving = wake_revocation
+        self._authorization_lifetime = authorization_lifetime
+        self._wake_revocation = wake_revocation
 
     async def get(self, query: GetConnection) -> Reply:
         """The connection, which is there for everybody: one that was never made is NONE."""
@@ -110,7 +110,7 @@ class AuthorizationService:
 
     # --- consent ------------------------------------------------------------------------------------------------
 
-    async def begin(self, query: StartAuthorization) -> Reply:
+    async def start(self, query: StartAuthorization) -> Reply:
         """Where the user's browser goes to consent.
 
         Raises:
@@ -120,64 +120,64 @@ class AuthorizationService:
         connection = await self._connections.find(actor.tenant_uuid, actor.user_id)
         if connection is not None:
             connection.may_connect()
-            before = connection.begun(query.request_id, utc_now())
-            if before is not None and (begun := self._begun_before(before, connection)) is not None:
-                return _ok(Authorization(authorization_url=begun.authorization_url))
-            if connection.leaving and not await self._revocation_held(
-                connection, self._consent_lifetime + _HOLD, patience=_MAX_WAIT_TO_BEGIN
+            before = connection.started_by(query.request_id, utc_now())
+            if before is not None and (request := self._started_before(before, connection)) is not None:
+                return _ok(Authorization(authorization_url=request.authorization_url))
+            if connection.pending_revocations and not await self._revocation_held(
+                connection, self._authorization_lifetime + _REVOCATION_HOLD, patience=_MAX_WAIT_TO_START
             ):
                 raise ApiError(ErrorCode.SERVICE_UNAVAILABLE)
         state = secrets.token_urlsafe(_STATE_BYTES)
         try:
-            begun = await self._providers[query.provider].begin(state=state, login_hint=actor.email)
+            request = await self._providers[query.provider].start_authorization(state=state, login_hint=actor.email)
         except ProviderUnavailableError as error:
             raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
 
         def change(connection: Connection) -> ConnectionUpdate:
             now = utc_now()
-            encrypted = json.dumps([begun.authorization_url, begun.flow_state])
-            consent = PendingAuthorization(
+            encrypted = json.dumps([request.authorization_url, request.flow_state])
+            authorization = PendingAuthorization(
                 request_id=query.request_id,
                 provider=query.provider,
                 state_hash=_hashed(state),
-                encrypted=self._vault.seal(encrypted, connection.connection_id),
-                expires_at=now + self._consent_lifetime,
+                encrypted=self._vault.encrypt(encrypted, connection.connection_id),
+                expires_at=now + self._authorization_lifetime,
                 user_email=actor.email,
                 firm=query.firm or actor.tenant_uuid,
             )
-            connection.begin(consent, actor, now)
+            connection.start(authorization, actor, now)
             return ConnectionUpdate()
 
         await self._connections.change(actor.tenant_uuid, actor.user_id, change)
-        return _ok(Authorization(authorization_url=begun.authorization_url))
+        return _ok(Authorization(authorization_url=request.authorization_url))
 
-    async def complete(self, question: CompleteAuthorization) -> Reply:
+    async def complete(self, query: CompleteAuthorization) -> Reply:
         """The browser came back: redeem its code, once, and be connected."""
-        claimed = await self._claim(_hashed(question.state), question.provider)
+        claimed = await self._claim(_hashed(query.state), query.provider)
         if claimed is None:
             return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
 
         async def complete() -> AuthorizationOutcome:
-            granted = await self._redeemed(question, claimed)
-            if not question.same_browser:
-                return await self._unconfirmed(claimed, granted)
-            return await self._connected(claimed, granted)
+            grant = await self._exchange_code(query, claimed)
+            if not query.same_browser:
+                return await self._unconfirmed(claimed, grant)
+            return await self._connected(claimed, grant)
 
         return _ok(await self._outcome(claimed, complete))
 
-    async def confirm(self, question: ConfirmAuthorization) -> Reply:
+    async def confirm(self, query: ConfirmAuthorization) -> Reply:
         """The user was asked whether they meant to connect, and answers: connect, or give the grant back."""
-        claimed = await self._claim(_hashed_confirmation(question.token), question.provider)
+        claimed = await self._claim(_hashed_confirmation(query.token), query.provider)
         if claimed is None:
             return _ok(AuthorizationOutcome(result=AuthorizationResult.EXPIRED))
 
         async def confirm() -> AuthorizationOutcome:
-            granted = self._granted_before(claimed)
-            if not question.allowed:
-                await self._give_back(claimed, granted)
+            grant = self._granted_before(claimed)
+            if not query.allowed:
+                await self._schedule_revocation(claimed, grant)
                 raise AuthorizationFailedError(AuthorizationResult.DECLINED)
-            await self._settle(claimed.connection)
-            return await self._connected(claimed, granted)
+            await self._wait_for_revocations(claimed.connection)
+            return await self._connected(claimed, grant)
 
         return _ok(await self._outcome(claimed, confirm))
 
@@ -191,23 +191,23 @@ class AuthorizationService:
             except AuthorizationFailedError as failed:
                 outcome = AuthorizationOutcome(result=failed.result)
                 await self._not_connected(connection, failed.result)
-            log.info("consent ended", provider=claimed.consent.provider, result=outcome.result.value)
+            log.info("consent ended", provider=claimed.authorization.provider, result=outcome.result.value)
         return outcome
 
-    async def _unconfirmed(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> AuthorizationOutcome:
+    async def _unconfirmed(self, claimed: _ClaimedAuthorization, grant: TokenGrant) -> AuthorizationOutcome:
         """Keep what was granted, sealed, until the user has said whether they meant it."""
         token = secrets.token_urlsafe(_STATE_BYTES)
 
         def change(connection: Connection) -> ConnectionUpdate:
             now = utc_now()
-            encrypted = self._vault.seal(_written(granted), connection.connection_id)
+            encrypted = self._vault.encrypt(_serialize(grant), connection.connection_id)
             confirmation = {
                 "request_id": "",  # no repeat of the request finds it
                 "state_hash": _hashed_confirmation(token),
                 "encrypted": encrypted,
                 "expires_at": now + _CONFIRMATION,
             }
-            connection.await_confirmation(claimed.consent.model_copy(update=confirmation), now)
+            connection.await_confirmation(claimed.authorization.model_copy(update=confirmation), now)
             return ConnectionUpdate()
 
         connection = claimed.connection
@@ -215,28 +215,33 @@ class AuthorizationService:
         asked = Confirmation(
             token=token,
             user_name=connection.owner_name,
-            user_email=claimed.consent.user_email,
-            firm=claimed.consent.firm,
-            calendar_email=granted.email,
+            user_email=claimed.authorization.user_email,
+            firm=claimed.authorization.firm,
+            calendar_email=grant.email,
         )
         return AuthorizationOutcome(result=AuthorizationResult.UNCONFIRMED, confirmation=asked)
 
     def _granted_before(self, claimed: _ClaimedAuthorization) -> TokenGrant:
         """Raises AuthorizationFailedError when the key that it was sealed with is gone."""
         try:
-            return _read_granted(self._vault.open(claimed.consent.encrypted, claimed.connection.connection_id))
+            return _deserialize(self._vault.decrypt(claimed.authorization.encrypted, claimed.connection.connection_id))
         except VaultError as error:
             raise AuthorizationFailedError(AuthorizationResult.EXPIRED) from error
 
-    async def _give_back(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> None:
+    async def _schedule_revocation(self, claimed: _ClaimedAuthorization, grant: TokenGrant) -> None:
         def change(connection: Connection) -> ConnectionUpdate:
-            grant = self._vault.encrypt_token_set(granted.grant, connection.connection_id)
-            connection.give_back(claimed.consent.provider, subject=granted.subject, email=granted.email, grant=grant)
-            return ConnectionUpdate(leave=True)
+            encrypted_tokens = self._vault.encrypt_tokens(grant.token_set, connection.connection_id)
+            connection.schedule_revocation(
+                claimed.authorization.provider,
+                subject=grant.subject,
+                email=grant.email,
+                encrypted_tokens=encrypted_tokens,
+            )
+            return ConnectionUpdate(revoke=True)
 
         connection = claimed.connection
         await self._connections.change(connection.tenant_uuid, connection.user_id, change)
-        self._wake_leaving()
+        self._wake_revocation()
 
     async def _claim(self, state_hash: str, provider: CalendarProvider) -> _ClaimedAuthorization | None:
         found = await self._connections.find_by_state(state_hash)
@@ -245,33 +250,33 @@ class AuthorizationService:
         claimed: list[PendingAuthorization] = []
 
         def change(connection: Connection) -> ConnectionUpdate:
-            consent = connection.claim(state_hash, provider, utc_now())
-            claimed[:] = [] if consent is None else [consent]
+            authorization = connection.claim(state_hash, provider, utc_now())
+            claimed[:] = [] if authorization is None else [authorization]
             return ConnectionUpdate()
 
         connection = await self._connections.change(found.tenant_uuid, found.user_id, change)
         return _ClaimedAuthorization(connection, claimed[0]) if claimed else None
 
-    async def _redeemed(self, question: CompleteAuthorization, claimed: _ClaimedAuthorization) -> TokenGrant:
+    async def _exchange_code(self, query: CompleteAuthorization, claimed: _ClaimedAuthorization) -> TokenGrant:
         """Raises AuthorizationFailedError."""
         if claimed.connection.is_connected:
             raise AuthorizationFailedError(AuthorizationResult.ALREADY_CONNECTED)
-        if question.code is None or question.error is not None:
-            declined = question.error == "access_denied"  # RFC 6749 section 4.1.2.1
+        if query.code is None or query.error is not None:
+            declined = query.error == "access_denied"  # RFC 6749 section 4.1.2.1
             raise AuthorizationFailedError(AuthorizationResult.DECLINED if declined else AuthorizationResult.REFUSED)
-        begun = self._begun_before(claimed.consent, claimed.connection)
-        if begun is None:
+        request = self._started_before(claimed.authorization, claimed.connection)
+        if request is None:
             raise AuthorizationFailedError(AuthorizationResult.EXPIRED)
-        await self._settle(claimed.connection)
-        provider = self._providers[question.provider]
+        await self._wait_for_revocations(claimed.connection)
+        provider = self._providers[query.provider]
         try:
-            return await provider.exchange_code(code=question.code, flow_state=begun.flow_state)
+            return await provider.exchange_code(code=query.code, flow_state=request.flow_state)
         except ProviderUnavailableError as error:
             raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE) from error
 
-    async def _settle(self, connection: Connection) -> None:
+    async def _wait_for_revocations(self, connection: Connection) -> None:
         """Raises AuthorizationFailedError when something of this user's is being revoked for too long."""
-        if not await self._revocation_held(connection, _HOLD, patience=_MAX_WAIT_TO_CONNECT):
+        if not await self._revocation_held(connection, _REVOCATION_HOLD, patience=_MAX_WAIT_TO_CONNECT):
             raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE)
 
     async def _revocation_held(self, connection: Connection, hold: timedelta, *, patience: timedelta) -> bool:
@@ -286,75 +291,79 @@ class AuthorizationService:
             await asyncio.sleep(_POLL)
         return True
 
-    async def _connected(self, claimed: _ClaimedAuthorization, granted: TokenGrant) -> AuthorizationOutcome:
+    async def _connected(self, claimed: _ClaimedAuthorization, grant: TokenGrant) -> AuthorizationOutcome:
         """Raises AuthorizationFailedError when another consent was faster."""
 
         def change(connection: Connection) -> ConnectionUpdate:
             event = connection.connect(
-                claimed.consent.provider,
-                subject=granted.subject,
-                email=granted.email,
-                scopes=granted.scopes,
-                grant=self._vault.encrypt_token_set(granted.grant, connection.connection_id),
+                claimed.authorization.provider,
+                subject=grant.subject,
+                email=grant.email,
+                scopes=grant.scopes,
+                encrypted_tokens=self._vault.encrypt_tokens(grant.token_set, connection.connection_id),
                 now=utc_now(),
             )
-            return ConnectionUpdate(event, leave=bool(connection.leaving))
+            return ConnectionUpdate(event, revoke=bool(connection.pending_revocations))
 
         connection = claimed.connection
         try:
             await self._connections.change(connection.tenant_uuid, connection.user_id, change)
         except ApiError as refusal:
             raise AuthorizationFailedError(AuthorizationResult.ALREADY_CONNECTED) from refusal
-        self._wake_leaving()
-        return AuthorizationOutcome(result=AuthorizationResult.CONNECTED, calendar_email=granted.email)
+        self._wake_revocation()
+        return AuthorizationOutcome(result=AuthorizationResult.CONNECTED, calendar_email=grant.email)
 
     async def _not_connected(self, connection: Connection, result: AuthorizationResult) -> None:
-        trouble = _TROUBLE.get(result)
+        error = _ERRORS.get(result)
 
         def change(connection: Connection) -> ConnectionUpdate | None:
-            if trouble is None or connection.is_connected:
+            if error is None or connection.is_connected:
                 return None
-            connection.trouble(*trouble)
-            return ConnectionUpdate(leave=bool(connection.leaving))
+            connection.record_error(*error)
+            return ConnectionUpdate(revoke=bool(connection.pending_revocations))
 
         await self._connections.change(connection.tenant_uuid, connection.user_id, change)
 
-    def _begun_before(self, consent: PendingAuthorization, connection: Connection) -> AuthorizationRequest | None:
+    def _started_before(
+        self, authorization: PendingAuthorization, connection: Connection
+    ) -> AuthorizationRequest | None:
         """What was kept of a consent; None when the key it was sealed with is gone."""
         try:
-            return AuthorizationRequest(*json.loads(self._vault.open(consent.encrypted, connection.connection_id)))
+            return AuthorizationRequest(
+                *json.loads(self._vault.decrypt(authorization.encrypted, connection.connection_id))
+            )
         except VaultError:
             log.exception("a consent cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")
             return None
 
     # --- commands -----------------------------------------------------------------------------------------------
 
-    async def carry_out(self, command: DisconnectCalendar | SetModalPreference) -> Reply:
+    async def execute(self, command: DisconnectCalendar | SetModalPreference) -> Reply:
         """Idempotent: what was decided before is only answered again."""
         refused: list[ApiError] = []
 
         def change(connection: Connection) -> ConnectionUpdate | None:
             refused.clear()
             try:
-                if connection.has_decided(command):
+                if connection.has_processed(command):
                     return None
             except ApiError as refusal:
                 refused.append(refusal)
                 return None
-            effects = ConnectionUpdate()
+            update = ConnectionUpdate()
             try:
                 if isinstance(command, SetModalPreference):
                     connection.first_time_modal_pref = command.action
                 else:
-                    effects = ConnectionUpdate(connection.disconnect(utc_now()), leave=True)
+                    update = ConnectionUpdate(connection.disconnect(utc_now()), revoke=True)
             except ApiError as refusal:
                 refused.append(refusal)
-            connection.remember(command, refused[0] if refused else None, utc_now())
-            return effects
+            connection.record_processed(command, refused[0] if refused else None, utc_now())
+            return update
 
         actor = command.actor
         connection = await self._connections.change(actor.tenant_uuid, actor.user_id, change)
-        self._wake_leaving()
+        self._wake_revocation()
         if refused:
             return Reply(outcome=Outcome.REJECTED, error=ReplyError.of(refused[0]))
         return _ok(connection.view())
@@ -373,12 +382,14 @@ def _hashed_confirmation(token: str) -> str:
     return _hashed(f"confirmation {token}")
 
 
-def _written(granted: TokenGrant) -> str:
-    grant = granted.grant
-    secrets_of_it = grant.access_token, grant.expires_at.isoformat(), grant.renewal
-    return json.dumps([granted.subject, granted.email, granted.scopes, *secrets_of_it])
+def _serialize(grant: TokenGrant) -> str:
+    token_set = grant.token_set
+    secrets_of_it = token_set.access_token, token_set.expires_at.isoformat(), token_set.refresh_credential
+    return json.dumps([grant.subject, grant.email, grant.scopes, *secrets_of_it])
 
 
-def _read_granted(text: str) -> TokenGrant:
-    subject, email, scopes, access_token, expires_at, renewal = json.loads(text)
-    return TokenGrant(TokenSet(access_token, datetime.fromisoformat(expires_at), renewal), subject, email, scopes)
+def _deserialize(text: str) -> TokenGrant:
+    subject, email, scopes, access_token, expires_at, refresh_credential = json.loads(text)
+    return TokenGrant(
+        TokenSet(access_token, datetime.fromisoformat(expires_at), refresh_credential), subject, email, scopes
+    )

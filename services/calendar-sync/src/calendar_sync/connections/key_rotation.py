@@ -22,26 +22,26 @@ class KeyRotation:
         self._connections = connections
         self._vault = vault
 
-    async def reencrypt_page(self, question: ReencryptSecrets) -> Reply:
+    async def reencrypt(self, query: ReencryptSecrets) -> Reply:
         """Seal the secrets of one page with the first key. No secret is lost that somebody renews meanwhile."""
-        page = await self._connections.page(question.after, question.limit)
+        page = await self._connections.page(query.after, query.limit)
         reencrypted = unreadable = 0
         for connection in page:
-            anew = _ReencryptPage(self._vault, connection.connection_id)
-            await self._connections.change(connection.tenant_uuid, connection.user_id, anew.change)
-            reencrypted += anew.reencrypted
-            unreadable += anew.unreadable
+            reencryption = _Reencryption(self._vault, connection.connection_id)
+            await self._connections.change(connection.tenant_uuid, connection.user_id, reencryption.change)
+            reencrypted += reencryption.reencrypted
+            unreadable += reencryption.unreadable
         answer = ReencryptedPage(
             total=await self._connections.count(),
             seen=len(page),
             reencrypted=reencrypted,
             unreadable=unreadable,
-            last=page[-1].connection_id if len(page) == question.limit else None,
+            last=page[-1].connection_id if len(page) == query.limit else None,
         )
         return Reply(outcome=Outcome.OK, data=answer)
 
 
-class _ReencryptPage:
+class _Reencryption:
     """The change of one connection, and what it came to."""
 
     def __init__(self, vault: TokenVault, owner: str) -> None:
@@ -51,15 +51,15 @@ class _ReencryptPage:
 
     def change(self, connection: Connection) -> ConnectionUpdate | None:
         self.reencrypted = self.unreadable = 0  # this may be another try
-        connection.reencrypt_page(self._seal, utc_now())
+        connection.reencrypt(self._reencrypt, utc_now())
         return ConnectionUpdate() if self.reencrypted else None
 
-    def _seal(self, encrypted: str) -> str:
+    def _reencrypt(self, encrypted: str) -> str:
         try:
-            anew = self._vault.renewed(encrypted, self._owner)
+            reencrypted = self._vault.reencrypt(encrypted, self._owner)
         except VaultError as error:
             log.warning("a secret cannot be sealed anew", connection=self._owner, error=describe_error(error))
             self.unreadable += 1
             return encrypted
-        self.reencrypted += anew != encrypted
-        return anew
+        self.reencrypted += reencrypted != encrypted
+        return reencrypted

@@ -64,7 +64,7 @@ class PendingRevocation(BaseModel):
     calendar_email: str
     subject: str
     generation: int
-    grant: str
+    encrypted_tokens: str
 
 
 class Connection(BaseModel):
@@ -86,8 +86,8 @@ class Connection(BaseModel):
     generation: int = 0
     """How often the user has connected; what was written in one generation may be in another calendar than now."""
     scopes: list[str] = Field(default_factory=list)
-    grant: str | None = None
-    grant_version: int = 0
+    encrypted_tokens: str | None = None
+    token_version: int = 0
     """Rises whenever the grant is replaced, by whomever."""
     connected_at: Instant | None = None
     last_synced_at: Instant | None = None
@@ -99,8 +99,8 @@ class Connection(BaseModel):
     last_error_code: SyncFailureCode | None = None
     last_error_reason: str | None = None
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
-    consents: list[PendingAuthorization] = Field(default_factory=list)
-    leaving: list[PendingRevocation] = Field(default_factory=list)
+    pending_authorizations: list[PendingAuthorization] = Field(default_factory=list)
+    pending_revocations: list[PendingRevocation] = Field(default_factory=list)
     processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
 
     @property
@@ -118,59 +118,78 @@ class Connection(BaseModel):
         if self.is_connected:
             raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
 
-    def begun(self, request_id: str, now: datetime) -> PendingAuthorization | None:
+    def started_by(self, request_id: str, now: datetime) -> PendingAuthorization | None:
         """The consent that this request began before, while it is good."""
-        return next((one for one in self._open_consents(now) if one.request_id == request_id), None)
+        return next((pending for pending in self._open_authorizations(now) if pending.request_id == request_id), None)
 
-    def begin(self, consent: PendingAuthorization, actor: Actor, now: datetime) -> None:
+    def start(self, authorization: PendingAuthorization, actor: Actor, now: datetime) -> None:
         """Let the user consent; the latest few attempts stay open, for a user with several windows."""
         self.may_connect()
         self.owner_type, self.owner_name = actor.user_type, actor.name
-        self.consents = [*self._open_consents(now), consent][-MAX_PENDING_AUTHORIZATIONS:]
+        self.pending_authorizations = [*self._open_authorizations(now), authorization][-MAX_PENDING_AUTHORIZATIONS:]
 
-    def await_confirmation(self, consent: PendingAuthorization, now: datetime) -> None:
+    def await_confirmation(self, authorization: PendingAuthorization, now: datetime) -> None:
         """Keep what was granted until the user has confirmed it."""
-        self.consents = [*self._open_consents(now), consent][-MAX_PENDING_AUTHORIZATIONS:]
+        self.pending_authorizations = [*self._open_authorizations(now), authorization][-MAX_PENDING_AUTHORIZATIONS:]
 
-    def give_back(self, provider: CalendarProvider, *, subject: str, email: str, grant: str) -> None:
+    def schedule_revocation(
+        self, provider: CalendarProvider, *, subject: str, email: str, encrypted_tokens: str
+    ) -> None:
         """Put a sealed ``grant`` that is not wanted aside, to be revoked."""
-        leaving = PendingRevocation(
-            provider=provider, calendar_email=email, subject=subject, generation=self.generation, grant=grant
+        revocation = PendingRevocation(
+            provider=provider,
+            calendar_email=email,
+            subject=subject,
+            generation=self.generation,
+            encrypted_tokens=encrypted_tokens,
         )
-        self.leaving = [*self.leaving, leaving]
+        self.pending_revocations = [*self.pending_revocations, revocation]
 
     def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> PendingAuthorization | None:
         """The consent of this state, which nobody can claim again; None when it is not open, or another provider's."""
-        claimed = [one for one in self._open_consents(now) if one.state_hash == state_hash]
-        self.consents = [one for one in self.consents if one.state_hash != state_hash]
-        return next((one for one in claimed if one.provider is provider), None)
+        claimed = [pending for pending in self._open_authorizations(now) if pending.state_hash == state_hash]
+        self.pending_authorizations = [
+            pending for pending in self.pending_authorizations if pending.state_hash != state_hash
+        ]
+        return next((pending for pending in claimed if pending.provider is provider), None)
 
     def connect(
-        self, provider: CalendarProvider, *, subject: str, email: str, scopes: list[str], grant: str, now: datetime
+        self,
+        provider: CalendarProvider,
+        *,
+        subject: str,
+        email: str,
+        scopes: list[str],
+        encrypted_tokens: str,
+        now: datetime,
     ) -> ConnectionChanged:
         """The provider gave us a sealed ``grant`` for the calendar of ``email``."""
         self.may_connect()
         self.status = ConnectionStatus.CONNECTED
         self.provider, self.subject, self.calendar_email, self.scopes = provider, subject, email, scopes
         self.generation += 1
-        self.replace_grant(grant)
+        self.replace_tokens(encrypted_tokens)
         self.connected_at, self.last_synced_at, self.ended_because = now, None, None
         self.known_from = self.known_until = None
-        self.consents = []
+        self.pending_authorizations = []
         # Revoking an old grant of the same account now would take the new one with it.
-        self.leaving = [one for one in self.leaving if (one.provider, one.subject) != (provider, subject)]
-        self.trouble(None, None)
+        self.pending_revocations = [
+            pending
+            for pending in self.pending_revocations
+            if (pending.provider, pending.subject) != (provider, subject)
+        ]
+        self.record_error(None, None)
         return self._changed(provider, now)
 
-    def synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
+    def record_synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
         """All of the calendar's window is known as it was at ``at``, and nothing stands in the way."""
         self.last_synced_at, self.known_from, self.known_until = at, window.begins, window.ends
-        self.trouble(None, None)
+        self.record_error(None, None)
         return self.coverage()
 
-    def unreadable(self, code: SyncFailureCode, reason: str) -> CalendarCoverageChanged | None:
+    def record_unreadable(self, code: SyncFailureCode, reason: str) -> CalendarCoverageChanged | None:
         """The calendar cannot be read, so nothing is known of it; None when that was so before."""
-        self.trouble(code, reason)
+        self.record_error(code, reason)
         if self.known_from is None:
             return None
         self.known_from = self.known_until = None
@@ -186,25 +205,31 @@ class Connection(BaseModel):
             known_until=self.known_until,
         )
 
-    def trouble(self, code: SyncFailureCode | None, reason: str | None) -> None:
+    def record_error(self, code: SyncFailureCode | None, reason: str | None) -> None:
         """What stands in the way now, if anything."""
         self.last_error_code, self.last_error_reason = code, reason
 
-    def reencrypt_page(self, anew: Callable[[str], str], now: datetime) -> None:
+    def reencrypt(self, reencrypt: Callable[[str], str], now: datetime) -> None:
         """Replace every seal by another one of the same secret.
 
         The grant's version stays, for it is the same grant: who is just renewing it still replaces it.
         """
-        self.grant = self.grant and anew(self.grant)
-        self.leaving = [one.model_copy(update={"grant": anew(one.grant)}) for one in self.leaving]
-        self.consents = [one.model_copy(update={"encrypted": anew(one.encrypted)}) for one in self._open_consents(now)]
+        self.encrypted_tokens = self.encrypted_tokens and reencrypt(self.encrypted_tokens)
+        self.pending_revocations = [
+            pending.model_copy(update={"encrypted_tokens": reencrypt(pending.encrypted_tokens)})
+            for pending in self.pending_revocations
+        ]
+        self.pending_authorizations = [
+            pending.model_copy(update={"encrypted": reencrypt(pending.encrypted)})
+            for pending in self._open_authorizations(now)
+        ]
 
-    def replace_grant(self, grant: str | None) -> None:
-        self.grant = grant
-        self.grant_version += 1
+    def replace_tokens(self, encrypted_tokens: str | None) -> None:
+        self.encrypted_tokens = encrypted_tokens
+        self.token_version += 1
 
-    def _open_consents(self, now: datetime) -> list[PendingAuthorization]:
-        return [one for one in self.consents if one.expires_at > now]
+    def _open_authorizations(self, now: datetime) -> list[PendingAuthorization]:
+        return [pending for pending in self.pending_authorizations if pending.expires_at > now]
 
     # --- ending it ----------------------------------------------------------------------------------------------
 
@@ -216,33 +241,33 @@ class Connection(BaseModel):
         """
         if self.ended_because is not None and self.provider is not None:
             self.ended_because = None
-            self.trouble(None, None)
+            self.record_error(None, None)
             return self._changed(self.provider, now)
-        if not self.is_connected or self.provider is None or self.subject is None or self.grant is None:
+        if not self.is_connected or self.provider is None or self.subject is None or self.encrypted_tokens is None:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
-        leaving = PendingRevocation(
+        revocation = PendingRevocation(
             provider=self.provider,
             calendar_email=self.calendar_email or "",
             subject=self.subject,
             generation=self.generation,
-            grant=self.grant,
+            encrypted_tokens=self.encrypted_tokens,
         )
-        self.leaving = [*self.leaving, leaving]
-        self.trouble(None, None)
+        self.pending_revocations = [*self.pending_revocations, revocation]
+        self.record_error(None, None)
         return self._end(self.provider, now)
 
-    def lose(self, reason: str, now: datetime) -> ConnectionChanged | None:
+    def invalidate(self, reason: str, now: datetime) -> ConnectionChanged | None:
         """The provider has ended it, for a ``reason`` that is shown to the user; None when it was over before."""
         if not self.is_connected or self.provider is None:
             return None
         self.ended_because = SyncFailureCode.TOKEN_REVOKED
-        self.trouble(self.ended_because, reason)
+        self.record_error(self.ended_because, reason)
         return self._end(self.provider, now)
 
     def _end(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
         self.status = ConnectionStatus.DISCONNECTED
         self.scopes = []
-        self.replace_grant(None)
+        self.replace_tokens(None)
         return self._changed(provider, now)
 
     def current_event(self, now: datetime) -> ConnectionChanged | None:
@@ -262,7 +287,7 @@ class Connection(BaseModel):
 
     # --- repeats ------------------------------------------------------------------------------------------------
 
-    def has_decided(self, command: CalendarCommand) -> bool:
+    def has_processed(self, command: CalendarCommand) -> bool:
         """Whether this very command was carried out here before.
 
         Raises:
@@ -270,7 +295,7 @@ class Connection(BaseModel):
         """
         return self.processed_commands.has(command)
 
-    def remember(self, command: CalendarCommand, refusal: ApiError | None, now: datetime) -> None:
+    def record_processed(self, command: CalendarCommand, refusal: ApiError | None, now: datetime) -> None:
         """Keep what was decided, under an ``Idempotency-Key`` for a day."""
         record = CommandRecord.of(command, refusal, at=now)
         self.processed_commands.add(record)

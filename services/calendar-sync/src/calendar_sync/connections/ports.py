@@ -27,17 +27,17 @@ class ChannelStopper(Protocol):
 class TokenVault(Protocol):
     """Seals secrets before they are stored. ``owner`` is whose they are: only for the same one they open again."""
 
-    def seal(self, secret: str, owner: str) -> str: ...
+    def encrypt(self, secret: str, owner: str) -> str: ...
 
-    def open(self, encrypted: str, owner: str) -> str:
+    def decrypt(self, encrypted: str, owner: str) -> str:
         """Raises VaultError: the seal is broken, another owner's, or made with a key that is not known here."""
 
-    def renewed(self, encrypted: str, owner: str) -> str:
+    def reencrypt(self, encrypted: str, owner: str) -> str:
         """The same secret sealed with the first key; unchanged if it is already. Raises VaultError, as ``open``."""
 
-    def encrypt_token_set(self, grant: TokenSet, owner: str) -> str: ...
+    def encrypt_tokens(self, token_set: TokenSet, owner: str) -> str: ...
 
-    def decrypt_token_set(self, encrypted: str, owner: str) -> TokenSet:
+    def decrypt_tokens(self, encrypted: str, owner: str) -> TokenSet:
         """Raises VaultError, as ``open``."""
 
 
@@ -53,7 +53,7 @@ class ConnectionUpdate:
     """What follows from a change: the event that tells of it, and whether there is a grant to take leave of."""
 
     event: ConnectionEvent | None = None
-    leave: bool = False
+    revoke: bool = False
 
 
 Change = Callable[[Connection], ConnectionUpdate | None]
@@ -82,22 +82,22 @@ class ConnectionRepository(Protocol):
     async def defer_revocation(self, connection_id: str, until: datetime) -> bool:
         """Revoke nothing of this user's before the UTC instant ``until``; False: that is being done just now."""
 
-    async def others_use(self, connection: Connection, leaving: PendingRevocation) -> bool:
+    async def is_used_by_others(self, connection: Connection, revocation: PendingRevocation) -> bool:
         """Whether another user is connected with the account that is left, to whom a revocation would do harm."""
 
-    async def claim_renewal(self, connection: Connection, until: datetime) -> bool:
+    async def claim_refresh(self, connection: Connection, until: datetime) -> bool:
         """Be the one that renews this connection's grant until the UTC instant ``until``; False: another one is."""
 
-    async def release_renewal(self, connection: Connection) -> None:
+    async def release_refresh(self, connection: Connection) -> None:
         """Let others try."""
 
-    async def keep_renewed(self, connection: Connection, grant: str) -> bool:
+    async def store_refreshed(self, connection: Connection, encrypted_tokens: str) -> bool:
         """Replace the grant that ``connection`` had; False: it was replaced or ended meanwhile.
 
         The old one may have ended with the new one's beginning: tries for half a minute while the database is away.
         """
 
-    async def note_synced(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
+    async def record_synced_at(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
         """The connection was pulled up to the UTC instant ``at``, and nothing stands in its way.
 
         False, and nothing is written: that so much of it is known is news.

@@ -34,7 +34,7 @@ from calendar_sync.providers.external_event import Window
 log = structlog.get_logger()
 
 
-REVOCATION = "farewell"
+REVOCATION = "revocation"
 """The field of the leased work that takes leave of disconnected accounts."""
 
 
@@ -42,19 +42,19 @@ INDEXES = [
     OUTBOX_INDEX,
     *job_indexes(REVOCATION),
     IndexModel(
-        [("consents.stateHash", ASCENDING)],
-        name="consents",
-        partialFilterExpression={"consents.stateHash": {"$exists": True}},
+        [("pendingAuthorizations.stateHash", ASCENDING)],
+        name="pending authorizations",
+        partialFilterExpression={"pendingAuthorizations.stateHash": {"$exists": True}},
     ),
     IndexModel([("subject", ASCENDING), ("provider", ASCENDING)], name="account"),
 ]
 """The shard key of a sharded cluster is {_id: 1}: every write names it."""
 
 
-_MOST_CONFLICTS = 20
+_MAX_CONFLICTS = 20
 
 
-_PATIENCE = timedelta(seconds=30)
+_STORE_TIMEOUT = timedelta(seconds=30)
 
 
 class MongoConnectionRepository:
@@ -69,7 +69,7 @@ class MongoConnectionRepository:
         return None if document is None else to_connection(document)
 
     async def find_by_state(self, state_hash: str) -> Connection | None:
-        document = await self._collection.find_one({"consents.stateHash": state_hash})
+        document = await self._collection.find_one({"pendingAuthorizations.stateHash": state_hash})
         return None if document is None else to_connection(document)
 
     async def page(self, after: str, limit: int) -> list[Connection]:
@@ -87,34 +87,34 @@ class MongoConnectionRepository:
         return {keys[document["_id"]]: CalendarProvider(document["provider"]) for document in found}
 
     async def change(self, tenant_uuid: str, user_id: str, change: Change) -> Connection:
-        for attempt in range(1, _MOST_CONFLICTS + 1):
+        for attempt in range(1, _MAX_CONFLICTS + 1):
             found = await self.find(tenant_uuid, user_id)
             connection = found or Connection(tenant_uuid=tenant_uuid, user_id=user_id)
-            effects = change(connection)
-            if effects is None:
+            update_made = change(connection)
+            if update_made is None:
                 return connection
-            written = await self._write(connection, effects)
+            written = await self._write(connection, update_made)
             if written is not None:
-                await self.tell(written)
+                await self.publish(written)
                 return to_connection(written)
             await asyncio.sleep(backoff(attempt, initial=0.005, maximum=0.1))
         raise ConflictError([connection_id(tenant_uuid, user_id)])
 
-    async def tell(self, document: Document) -> None:
+    async def publish(self, document: Document) -> None:
         """Publish what the document has to say; while the bus is away, the sweeper does it later."""
         try:
             await self._outbox.flush([document])
         except KafkaError as error:
             log.warning("written but not told yet", error=type(error).__name__)
 
-    async def _write(self, connection: Connection, effects: ConnectionUpdate) -> Document | None:
+    async def _write(self, connection: Connection, update_made: ConnectionUpdate) -> Document | None:
         """The document after that; None when another writer was faster."""
         version = connection.version + 1
         fields = connection.model_dump(by_alias=True) | {"version": version}
-        said = [] if effects.event is None else [self._entry(connection, effects.event, version)]
+        entries = [] if update_made.event is None else [self._outbox_entry(connection, update_made.event, version)]
         if connection.version == 0:
-            document: Document = {"_id": connection.connection_id, **fields, "outbox": said}
-            if said:
+            document: Document = {"_id": connection.connection_id, **fields, "outbox": entries}
+            if entries:
                 document["outboxDueAt"] = self._outbox.due_at(utc_now())
             try:
                 await self._collection.insert_one(document)
@@ -122,12 +122,12 @@ class MongoConnectionRepository:
                 return None
             return document
         update: dict[str, Any] = {"$set": fields}
-        if said:
+        if entries:
             fields["outboxDueAt"] = self._outbox.due_at(utc_now())
-            update["$push"] = {"outbox": {"$each": said}}
-        if isinstance(effects.event, ConnectionChanged):
-            update["$unset"] = {"renewalUntil": ""}
-        if effects.leave:
+            update["$push"] = {"outbox": {"$each": entries}}
+        if isinstance(update_made.event, ConnectionChanged):
+            update["$unset"] = {"refreshClaimedUntil": ""}
+        if update_made.revoke:
             update |= schedule(REVOCATION, utc_now())
         return await self._collection.find_one_and_update(
             {"_id": connection.connection_id, "version": connection.version},
@@ -135,7 +135,7 @@ class MongoConnectionRepository:
             return_document=ReturnDocument.AFTER,
         )
 
-    def _entry(self, connection: Connection, event: ConnectionEvent, version: int) -> dict[str, Any]:
+    def _outbox_entry(self, connection: Connection, event: ConnectionEvent, version: int) -> dict[str, Any]:
         envelope = envelope_for(
             event,
             source=CALENDAR_SYNC,
@@ -151,11 +151,11 @@ class MongoConnectionRepository:
         )
         return held.matched_count == 1
 
-    async def others_use(self, connection: Connection, leaving: PendingRevocation) -> bool:
+    async def is_used_by_others(self, connection: Connection, revocation: PendingRevocation) -> bool:
         found = await self._collection.find_one(
             {
-                "subject": leaving.subject,
-                "provider": leaving.provider,
+                "subject": revocation.subject,
+                "provider": revocation.provider,
                 "status": ConnectionStatus.CONNECTED,
                 "_id": {"$ne": connection.connection_id},
             },
@@ -165,25 +165,26 @@ class MongoConnectionRepository:
 
     # --- renewing a grant ---------------------------------------------------------------------------------------
 
-    async def claim_renewal(self, connection: Connection, until: datetime) -> bool:
+    async def claim_refresh(self, connection: Connection, until: datetime) -> bool:
         claimed = await self._collection.update_one(
-            _grant_of(connection) | {"renewalUntil": {"$not": {"$gt": utc_now()}}}, {"$set": {"renewalUntil": until}}
+            _holding_tokens(connection) | {"refreshClaimedUntil": {"$not": {"$gt": utc_now()}}},
+            {"$set": {"refreshClaimedUntil": until}},
         )
         return claimed.matched_count == 1
 
-    async def release_renewal(self, connection: Connection) -> None:
-        await self._collection.update_one(_grant_of(connection), {"$unset": {"renewalUntil": ""}})
+    async def release_refresh(self, connection: Connection) -> None:
+        await self._collection.update_one(_holding_tokens(connection), {"$unset": {"refreshClaimedUntil": ""}})
 
-    async def keep_renewed(self, connection: Connection, grant: str) -> bool:
-        until = utc_now() + _PATIENCE
+    async def store_refreshed(self, connection: Connection, encrypted_tokens: str) -> bool:
+        until = utc_now() + _STORE_TIMEOUT
         for attempt in itertools.count(1):
             try:
-                flow_state = await self._collection.update_one(
-                    _grant_of(connection),
+                updated = await self._collection.update_one(
+                    _holding_tokens(connection),
                     {
-                        "$set": {"grant": grant},
-                        "$inc": {"version": 1, "grantVersion": 1},
-                        "$unset": {"renewalUntil": ""},
+                        "$set": {"encryptedTokens": encrypted_tokens},
+                        "$inc": {"version": 1, "tokenVersion": 1},
+                        "$unset": {"refreshClaimedUntil": ""},
                     },
                 )
             except PyMongoError as error:
@@ -192,10 +193,10 @@ class MongoConnectionRepository:
                 log.warning("a renewed grant waits to be kept", error=type(error).__name__)
                 await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))
             else:
-                return flow_state.matched_count == 1
+                return updated.matched_count == 1
         return False
 
-    async def note_synced(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
+    async def record_synced_at(self, connection_id: str, generation: int, at: datetime, window: Window) -> bool:
         known = {"knownFrom": window.begins, "knownUntil": window.ends}
         noted = await self._collection.update_one(
             {"_id": connection_id, "generation": generation, "status": ConnectionStatus.CONNECTED, **known},
@@ -213,6 +214,6 @@ def to_connection(document: Document) -> Connection:
     return Connection.model_validate(document)
 
 
-def _grant_of(connection: Connection) -> dict[str, Any]:
+def _holding_tokens(connection: Connection) -> dict[str, Any]:
     """The connection while it has the grant that it had when it was read."""
-    return {"_id": connection.connection_id, "grantVersion": connection.grant_version, "status": "CONNECTED"}
+    return {"_id": connection.connection_id, "tokenVersion": connection.token_version, "status": "CONNECTED"}

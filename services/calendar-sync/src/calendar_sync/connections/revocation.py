@@ -33,65 +33,69 @@ class GrantRevoker:
         connections: ConnectionRepository,
         providers: OAuthClients,
         vault: TokenVault,
-        watches: ChannelStopper | None,
+        channels: ChannelStopper | None,
         read: ReadConnection,
     ) -> None:
         """``read``: the connection that a leased document holds."""
         self._connections = connections
         self._providers = providers
         self._vault = vault
-        self._watches = watches
+        self._channels = channels
         self._read = read
 
     async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at all that this user has left; what was given up is forgotten too."""
         connection = self._read(lease.document)
-        left: list[int] = []
+        finished: list[int] = []
         retry_after = 0.0
-        for leaving in connection.leaving:
+        for pending in connection.pending_revocations:
             try:
-                await self._leave(connection, leaving)
+                await self._revoke(connection, pending)
             except ProviderUnavailableError as error:
                 retry_after = max(retry_after, error.retry_after or 0)
                 if lease.attempt < MAX_ATTEMPTS:
                     continue
                 log.warning("a grant is forgotten without having been revoked", connection=connection.connection_id)
-            left.append(leaving.generation)
+            finished.append(pending.generation)
         forgotten: Update = (
-            {"$pull": {"leaving": {"generation": {"$in": left}}}, "$inc": {"version": 1}} if left else {}
+            {"$pull": {"pendingRevocations": {"generation": {"$in": finished}}}, "$inc": {"version": 1}}
+            if finished
+            else {}
         )
-        if len(left) == len(connection.leaving):
+        if len(finished) == len(connection.pending_revocations):
             return JobResult(forgotten)
         return JobResult(forgotten, retry_in=max(retry_after, backoff(lease.attempt, initial=1, maximum=60)))
 
-    async def _leave(self, connection: Connection, leaving: PendingRevocation) -> None:
+    async def _revoke(self, connection: Connection, pending: PendingRevocation) -> None:
         """Raises ProviderUnavailableError when it is to be tried again."""
         try:
-            grant = self._vault.decrypt_token_set(leaving.grant, connection.connection_id)
+            token_set = self._vault.decrypt_tokens(pending.encrypted_tokens, connection.connection_id)
         except VaultError:
             log.exception("a grant cannot be opened, so it is not revoked")
             return
         try:
-            if self._watches is not None:
-                grant = await self._fresh(leaving, grant)
-                await self._watches.stop(_account(connection, leaving), grant.access_token)
-            if not await self._connections.others_use(connection, leaving):
-                await self._providers[leaving.provider].revoke(grant)
+            if self._channels is not None:
+                token_set = await self._fresh(pending, token_set)
+                await self._channels.stop(_account(connection, pending), token_set.access_token)
+            if not await self._connections.is_used_by_others(connection, pending):
+                await self._providers[pending.provider].revoke(token_set)
         except GrantRevokedError:
             return
 
-    async def _fresh(self, leaving: PendingRevocation, grant: TokenSet) -> TokenSet:
-        return grant if grant.serves(utc_now()) else await self._providers[leaving.provider].renew(grant)
+    async def _fresh(self, pending: PendingRevocation, token_set: TokenSet) -> TokenSet:
+        return (
+            token_set if token_set.is_usable(utc_now()) else await self._providers[pending.provider].refresh(token_set)
+        )
 
 
-def _account(connection: Connection, leaving: PendingRevocation) -> Account:
+def _account(connection: Connection, pending: PendingRevocation) -> Account:
     return Account(
         connection_id=connection.connection_id,
         tenant_uuid=connection.tenant_uuid,
         user_id=connection.user_id,
-        provider=leaving.provider,
+        provider=pending.provider,
         calendar_id=PRIMARY,
-        calendar_email=leaving.calendar_email,
-        generation=leaving.generation,
-        subject=leaving.subject,
+        calendar_email=pending.calendar_email,
+        generation=pending.generation,
+        subject=pending.subject,
     )

@@ -30,10 +30,10 @@ class AesGcmTokenVault:
     To rotate, put a new key in front; once every replica has it, have everything sealed anew (application/rotating).
     """
 
-    def __init__(self, keys: dict[bytes, AESGCM], sealing: bytes) -> None:
+    def __init__(self, keys: dict[bytes, AESGCM], encrypting: bytes) -> None:
         """``keys`` by their ids; ``sealing`` is the id of the one that seals. Use ``parse``."""
         self._keys = keys
-        self._sealing = sealing
+        self._encrypting = encrypting
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -47,13 +47,13 @@ class AesGcmTokenVault:
             raise ValueError("TOKEN_ENCRYPTION_KEYS: at least one key is needed")
         return cls(keys, next(iter(keys)))
 
-    def seal(self, secret: str, owner: str) -> str:
+    def encrypt(self, secret: str, owner: str) -> str:
         nonce = os.urandom(_NONCE)
-        head = _FORMAT + self._sealing
-        ciphertext = self._keys[self._sealing].encrypt(nonce, secret.encode(), head + owner.encode())
+        head = _FORMAT + self._encrypting
+        ciphertext = self._keys[self._encrypting].encrypt(nonce, secret.encode(), head + owner.encode())
         return base64.urlsafe_b64encode(head + nonce + ciphertext).decode()
 
-    def open(self, encrypted: str, owner: str) -> str:
+    def decrypt(self, encrypted: str, owner: str) -> str:
         try:
             raw = base64.urlsafe_b64decode(encrypted)
         except (binascii.Error, ValueError) as error:
@@ -67,17 +67,19 @@ class AesGcmTokenVault:
         except (InvalidTag, ValueError) as error:
             raise VaultError("the seal is broken, or another owner's") from error
 
-    def renewed(self, encrypted: str, owner: str) -> str:
-        secret = self.open(encrypted, owner)
-        is_first = base64.urlsafe_b64decode(encrypted).startswith(_FORMAT + self._sealing)
-        return encrypted if is_first else self.seal(secret, owner)
+    def reencrypt(self, encrypted: str, owner: str) -> str:
+        secret = self.decrypt(encrypted, owner)
+        is_first = base64.urlsafe_b64decode(encrypted).startswith(_FORMAT + self._encrypting)
+        return encrypted if is_first else self.encrypt(secret, owner)
 
-    def encrypt_token_set(self, grant: TokenSet, owner: str) -> str:
-        return self.seal(json.dumps([grant.access_token, grant.expires_at.isoformat(), grant.renewal]), owner)
+    def encrypt_tokens(self, token_set: TokenSet, owner: str) -> str:
+        return self.encrypt(
+            json.dumps([token_set.access_token, token_set.expires_at.isoformat(), token_set.refresh_credential]), owner
+        )
 
-    def decrypt_token_set(self, encrypted: str, owner: str) -> TokenSet:
-        access_token, expires_at, renewal = json.loads(self.open(encrypted, owner))
-        return TokenSet(access_token, datetime.fromisoformat(expires_at), renewal)
+    def decrypt_tokens(self, encrypted: str, owner: str) -> TokenSet:
+        access_token, expires_at, refresh_credential = json.loads(self.decrypt(encrypted, owner))
+        return TokenSet(access_token, datetime.fromisoformat(expires_at), refresh_credential)
 
 
 def _read_key(text: str) -> bytes:

@@ -20,7 +20,7 @@ _REMOTE, WATCHED_UNTIL = "channels.remoteId", "watchedUntil"
 
 INDEXES = [
     IndexModel([(_REMOTE, ASCENDING)], name="remote", partialFilterExpression={_REMOTE: {"$exists": True}}),
-    IndexModel([("provider", ASCENDING), ("state", ASCENDING), (WATCHED_UNTIL, ASCENDING)], name="watched"),
+    IndexModel([("provider", ASCENDING), ("phase", ASCENDING), (WATCHED_UNTIL, ASCENDING)], name="watched"),
 ]
 
 
@@ -36,23 +36,25 @@ class MongoChannelReader:
 
     async def known(self, remote_ids: Sequence[str]) -> set[str]:
         found = await self._collection.find({_REMOTE: {"$in": list(remote_ids)}}, projection=[_REMOTE])
-        return {channel["remoteId"] for one in found for channel in one["channels"] if channel.get("remoteId")}
+        return {
+            channel["remoteId"] for document in found for channel in document["channels"] if channel.get("remoteId")
+        }
 
     async def measure(self) -> None:
         """How many calendars are watched now and how many are not; in how many seconds the first channel ends."""
         now = utc_now()
         for provider in CalendarProvider:
-            is_open = {"provider": provider, "state": SyncPhase.OPEN}
+            is_open = {"provider": provider, "phase": SyncPhase.OPEN}
             watched, unwatched = (
                 is_open | {WATCHED_UNTIL: {"$gt": now}},
                 is_open | {WATCHED_UNTIL: {"$not": {"$gt": now}}},
             )
-            first = await self._collection.find_one(
+            next_to_end = await self._collection.find_one(
                 watched, projection=[WATCHED_UNTIL], sort={WATCHED_UNTIL: ASCENDING}
             )
             metrics.CHANNELS_OPEN.labels(provider.value).set(await self._collection.count(watched, hint="watched"))
-            missing = await self._collection.count(unwatched, hint="watched")
-            metrics.CHANNELS_MISSING.labels(provider.value).set(missing)
+            unwatched_count = await self._collection.count(unwatched, hint="watched")
+            metrics.CHANNELS_MISSING.labels(provider.value).set(unwatched_count)
             metrics.CHANNEL_EXPIRES_IN.labels(provider.value).set(
-                (first[WATCHED_UNTIL] - now).total_seconds() if first else 0
+                (next_to_end[WATCHED_UNTIL] - now).total_seconds() if next_to_end else 0
             )

@@ -15,7 +15,7 @@ from calendar_sync import metrics
 from calendar_sync.inbound.channel_repository import WATCHED_UNTIL
 from calendar_sync.inbound.channels import ChannelMaintenance, ChannelManager
 from calendar_sync.inbound.model import Channel, ChannelState
-from calendar_sync.inbound.state_repository import PULL, WATCH, to_sync_state
+from calendar_sync.inbound.state_repository import CHANNEL_JOB, SYNC_JOB, to_sync_state
 
 log = structlog.get_logger()
 
@@ -23,24 +23,24 @@ log = structlog.get_logger()
 class ChannelWorker:
     """Does the leased work of keeping channels."""
 
-    def __init__(self, collection: Collection, watching: ChannelManager) -> None:
+    def __init__(self, collection: Collection, channel_manager: ChannelManager) -> None:
         self._collection = collection
-        self._watching = watching
+        self._channel_manager = channel_manager
 
     async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at the channels of the feed that a leased document is about."""
-        feed = to_sync_state(lease.document)
-        with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
+        sync_state = to_sync_state(lease.document)
+        with use_context(Context(correlation_id=uuid7_hex(), tenant=sync_state.tenant_uuid)):
             try:
-                watched = await self._watching.attempt(
-                    feed, number=lease.attempt, rows=_LeasedChannelStore(self._collection, lease)
+                maintenance = await self._channel_manager.maintain(
+                    sync_state, attempt_number=lease.attempt, store=_LeasedChannelStore(self._collection, lease)
                 )
             except LeaseLostError:
                 log.warning("a lease ran out before a calendar was watched")
                 return JobResult()
-        outcome = "watched" if watched.failure is None else watched.failure.code.value
-        metrics.CHANNEL_MAINTENANCE.labels(feed.provider, outcome).inc()
-        return JobResult(_written(watched), retry_in=None if watched.failure is None else watched.retry_in)
+        outcome = "maintained" if maintenance.failure is None else maintenance.failure.code.value
+        metrics.CHANNEL_MAINTENANCE.labels(sync_state.provider, outcome).inc()
+        return JobResult(_update(maintenance), retry_in=None if maintenance.failure is None else maintenance.retry_in)
 
 
 class _LeasedChannelStore:
@@ -52,22 +52,26 @@ class _LeasedChannelStore:
 
     async def save(self, channels: Sequence[Channel]) -> None:
         saved = await self._collection.update_one(
-            {"_id": self._lease.key, f"{WATCH}.lease.token": self._lease.token},
-            {"$set": {"channels": [one.model_dump() for one in channels]}},
+            {"_id": self._lease.key, f"{CHANNEL_JOB}.lease.token": self._lease.token},
+            {"$set": {"channels": [channel.model_dump() for channel in channels]}},
         )
         if saved.matched_count == 0:
             raise LeaseLostError
 
 
-def _written(watched: ChannelMaintenance) -> dict[str, Any]:
+def _update(maintenance: ChannelMaintenance) -> dict[str, Any]:
     now = utc_now()
-    update: dict[str, Any] = {"$set": {"channels": [one.model_dump() for one in watched.channels]}}
-    until = [one.expires_at for one in watched.channels if one.state is ChannelState.OPEN]
-    if until:
-        update["$set"][WATCHED_UNTIL] = max(until)
+    update: dict[str, Any] = {"$set": {"channels": [channel.model_dump() for channel in maintenance.channels]}}
+    expirations = [channel.expires_at for channel in maintenance.channels if channel.state is ChannelState.OPEN]
+    if expirations:
+        update["$set"][WATCHED_UNTIL] = max(expirations)
     else:
         update["$unset"] = {WATCHED_UNTIL: ""}
-    due = {f"{WATCH}.dueAt": now + timedelta(seconds=watched.look_in)} if watched.look_in is not None else {}
-    if watched.missed:
-        due[f"{PULL}.dueAt"] = now
+    due = (
+        {f"{CHANNEL_JOB}.dueAt": now + timedelta(seconds=maintenance.next_check_in)}
+        if maintenance.next_check_in is not None
+        else {}
+    )
+    if maintenance.has_gap:
+        due[f"{SYNC_JOB}.dueAt"] = now
     return update | ({"$min": due} if due else {})

@@ -25,7 +25,7 @@ from contracts.values.times import utc_now
 from calendar_sync.inbound.model import Channel, ChannelState, InboundSyncState, SyncPhase
 from calendar_sync.inbound.ports import ChannelReader, ChannelStore
 from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.authorized_calls import Answer, AuthorizedCalls, retry_in
+from calendar_sync.providers.authorized_calls import Answer, AuthorizedCalls, retry_delay
 from calendar_sync.providers.errors import (
     AlreadyExistsError,
     CallFailedError,
@@ -33,7 +33,7 @@ from calendar_sync.providers.errors import (
     NotFoundError,
     PreconditionFailedError,
     UnauthorizedError,
-    unavailable,
+    unavailable_failure,
 )
 from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, NotificationChannels
 
@@ -52,11 +52,11 @@ class ChannelMaintenance:
     """What came of an attempt: the channels as they are now, and when to look at them again, in seconds."""
 
     channels: list[Channel]
-    look_in: float | None = None
+    next_check_in: float | None = None
     """From now, while all is well; None: not before somebody wants it."""
     failure: Failure | None = None
     retry_in: float = 0
-    missed: bool = False
+    has_gap: bool = False
     """There was a while without a channel: what happened in it must be read."""
 
 
@@ -65,7 +65,7 @@ class ChannelManager:
 
     def __init__(
         self,
-        bells: Mapping[CalendarProvider, NotificationChannels],
+        providers: Mapping[CalendarProvider, NotificationChannels],
         channels: ChannelReader,
         accounts: Accounts,
         calls: AuthorizedCalls,
@@ -76,7 +76,7 @@ class ChannelManager:
         retry_max: float = 600,
     ) -> None:
         """``lifetime`` that is asked for. ``retry_initial``, ``retry_max``: pauses in seconds after failures."""
-        self._bells = bells
+        self._providers = providers
         self._channels = channels
         self._accounts = accounts
         self._calls = calls
@@ -85,33 +85,37 @@ class ChannelManager:
         self._retry_initial = retry_initial
         self._retry_max = retry_max
 
-    async def attempt(self, feed: InboundSyncState, *, number: int, rows: ChannelStore) -> ChannelMaintenance:
+    async def maintain(
+        self, sync_state: InboundSyncState, *, attempt_number: int, store: ChannelStore
+    ) -> ChannelMaintenance:
         """One attempt at one feed's channels; ``number`` counts them from 1 since the last success.
 
         Raises:
             LeaseLostError: nothing more was done.
         """
-        watched = ChannelMaintenance(list(feed.channels))
-        if feed.state is not SyncPhase.OPEN:
-            await self._disbelieve(watched.channels)
-            return watched
-        account = await self._accounts.connected(feed.tenant_uuid, feed.user_id)
-        if account is None or account.generation != feed.generation:
-            return watched  # the event that tells so is on its way
-        line = _AuthorizedChannels(self._bells[feed.provider], self._calls, account)
+        maintenance = ChannelMaintenance(list(sync_state.channels))
+        if sync_state.phase is not SyncPhase.OPEN:
+            await self._deactivate(maintenance.channels)
+            return maintenance
+        account = await self._accounts.connected(sync_state.tenant_uuid, sync_state.user_id)
+        if account is None or account.generation != sync_state.generation:
+            return maintenance  # the event that tells so is on its way
+        authorized = _AuthorizedChannels(self._providers[sync_state.provider], self._calls, account)
         try:
-            await self._keep_open(watched, line, rows)
+            await self._ensure_open(maintenance, authorized, store)
         except GrantRevokedError:
-            return watched  # so is the event that tells of this
+            return maintenance  # so is the event that tells of this
         except ProviderUnavailableError as error:
-            self._failed(watched, number, unavailable(str(error), error.retry_after))
+            self._failed(maintenance, attempt_number, unavailable_failure(str(error), error.retry_after))
         except CallFailedError as error:
-            self._failed(watched, number, error.failure)
+            self._failed(maintenance, attempt_number, error.failure)
         except (NotFoundError, PreconditionFailedError, AlreadyExistsError) as error:
-            self._failed(watched, number, unavailable(f"it does not let us watch: {type(error).__name__}"))
+            self._failed(
+                maintenance, attempt_number, unavailable_failure(f"it does not let us watch: {type(error).__name__}")
+            )
         else:
-            watched.look_in = _seconds_until_next_check(watched.channels)
-        return watched
+            maintenance.next_check_in = _seconds_until_next_check(maintenance.channels)
+        return maintenance
 
     async def stop(self, account: Account, access_token: str) -> None:
         """Have the provider stop all channels of this account in this generation.
@@ -121,146 +125,160 @@ class ChannelManager:
         Raises:
             ProviderUnavailableError: not all are stopped yet.
         """
-        bell, access = self._bells[account.provider], CalendarAccess(access_token, account.calendar_id)
-        rows = await self._channels.of(account.connection_id)
-        calendar = _calendar(rows, account, bell)
+        provider, access = self._providers[account.provider], CalendarAccess(access_token, account.calendar_id)
+        store = await self._channels.of(account.connection_id)
+        calendar = _calendar_id(store, account, provider)
         stoppable = [
-            (one.channel_id, one.remote_id or calendar) for one in rows if one.generation == account.generation
+            (channel.channel_id, channel.remote_id or calendar)
+            for channel in store
+            if channel.generation == account.generation
         ]
         try:
-            stoppable += [("", stray) for stray in await self._strays(await bell.ours(access))]
+            stoppable += [("", orphan) for orphan in await self._orphans(await provider.list_own(access))]
             for channel_id, remote_id in stoppable:
                 if remote_id is not None:
                     with suppress(NotFoundError):
-                        await bell.close(access, channel_id, remote_id)
+                        await provider.stop(access, channel_id, remote_id)
         except UnauthorizedError:
             return  # the grant ended already, and with it what was opened by it
         except CallFailedError as error:
-            if error.failure.passing:
+            if error.failure.retryable:
                 raise ProviderUnavailableError(error.failure.reason, retry_after=error.failure.retry_after) from None
             log.warning("channels cannot be stopped, so they run out", reason=error.failure.reason)
 
     # --- keeping one open ---------------------------------------------------------------------------------------
 
-    async def _keep_open(self, watched: ChannelMaintenance, line: "_AuthorizedChannels", rows: ChannelStore) -> None:
+    async def _ensure_open(
+        self, maintenance: ChannelMaintenance, authorized: "_AuthorizedChannels", store: ChannelStore
+    ) -> None:
         """Afterwards one fresh channel is open, and no other. Raises as ``NotificationChannels`` does."""
         now = utc_now()
-        await self._disbelieve([one for one in watched.channels if not one.serves(line.account.generation, now)])
+        await self._deactivate(
+            [channel for channel in maintenance.channels if not channel.is_usable(authorized.account.generation, now)]
+        )
         # Before opening, because Graph allows only one; the one that a new one replaces is closed after it.
-        await self._close_disbelieved(watched, line)
-        current = next((one for one in watched.channels if one.state is ChannelState.OPEN), None)
-        if current is not None and await self._renew(current, line):
+        await self._stop_deactivated(maintenance, authorized)
+        current = next((channel for channel in maintenance.channels if channel.state is ChannelState.OPEN), None)
+        if current is not None and await self._renew(current, authorized):
             return
-        await self._open(watched, line, rows)
-        watched.missed = current is None or current.state is ChannelState.CLOSING
-        await self._disbelieve([one for one in watched.channels[1:] if one.state is ChannelState.OPEN])
-        await self._close_disbelieved(watched, line)
+        await self._create(maintenance, authorized, store)
+        maintenance.has_gap = current is None or current.state is ChannelState.CLOSING
+        await self._deactivate([channel for channel in maintenance.channels[1:] if channel.state is ChannelState.OPEN])
+        await self._stop_deactivated(maintenance, authorized)
 
-    async def _renew(self, channel: Channel, line: "_AuthorizedChannels") -> bool:
+    async def _renew(self, channel: Channel, authorized: "_AuthorizedChannels") -> bool:
         """Whether the channel needs no successor. A provider that can renew is asked each time: it may have lost it."""
         now = utc_now()
         try:
-            renewed = await line.renew(channel, now + self._lifetime)
+            renewed = await authorized.renew(channel, now + self._lifetime)
         except NotFoundError:
             log.info("a channel was lost by its provider", channel=channel.channel_id)
-            await self._disbelieve([channel])
+            await self._deactivate([channel])
             return False
         if renewed is None:
-            return now < channel.after(_RENEWED_FROM)
+            return now < channel.at_lifetime_fraction(_RENEWED_FROM)
         channel.since, channel.expires_at = now, renewed.expires_at
-        await self._say_opened(channel, line.account)
+        await self._publish_activated(channel, authorized.account)
         return True
 
-    async def _open(self, watched: ChannelMaintenance, line: "_AuthorizedChannels", rows: ChannelStore) -> None:
-        for stray in await self._strays(await line.ours()):
+    async def _create(
+        self, maintenance: ChannelMaintenance, authorized: "_AuthorizedChannels", store: ChannelStore
+    ) -> None:
+        for orphan in await self._orphans(await authorized.list_own()):
             with suppress(NotFoundError):
-                await line.close("", stray)
+                await authorized.stop("", orphan)
         now, secret = utc_now(), secrets.token_urlsafe(_SECRET_BYTES)
         channel = Channel(
             channel_id=uuid7_hex(),
             secret_hash=secret_hash(secret),
-            generation=line.account.generation,
+            generation=authorized.account.generation,
             since=now,
             expires_at=now + self._lifetime,
         )
-        watched.channels.insert(0, channel)
-        await rows.save(watched.channels)
-        await self._say_opened(channel, line.account)
-        opened = await line.open(channel, secret)
+        maintenance.channels.insert(0, channel)
+        await store.save(maintenance.channels)
+        await self._publish_activated(channel, authorized.account)
+        opened = await authorized.create(channel, secret)
         if opened.expires_at <= utc_now():
-            raise CallFailedError(unavailable("a channel that is over at once"))
+            raise CallFailedError(unavailable_failure("a channel that is over at once"))
         channel.remote_id, channel.state = opened.remote_id, ChannelState.OPEN
         if channel.expires_at != opened.expires_at:
             channel.expires_at = opened.expires_at
-            await self._say_opened(channel, line.account)
+            await self._publish_activated(channel, authorized.account)
 
-    async def _strays(self, remote_ids: Sequence[str]) -> set[str]:
+    async def _orphans(self, remote_ids: Sequence[str]) -> set[str]:
         """Those that no feed knows: somebody died between asking for them and writing down what was answered."""
         return set(remote_ids) - await self._channels.known(remote_ids) if remote_ids else set()
 
     # --- closing ------------------------------------------------------------------------------------------------
 
-    async def _disbelieve(self, channels: Sequence[Channel]) -> None:
+    async def _deactivate(self, channels: Sequence[Channel]) -> None:
         """From now on nobody believes what these say; they are still to be stopped."""
         for channel in channels:
             if channel.state is not ChannelState.CLOSING:
-                await self._say(channel.channel_id, ChannelDeactivated(channel_id=channel.channel_id))
+                await self._publish(channel.channel_id, ChannelDeactivated(channel_id=channel.channel_id))
                 channel.state = ChannelState.CLOSING
 
-    async def _close_disbelieved(self, watched: ChannelMaintenance, line: "_AuthorizedChannels") -> None:
+    async def _stop_deactivated(self, maintenance: ChannelMaintenance, authorized: "_AuthorizedChannels") -> None:
         """Stop those that nobody believes any more; what cannot be stopped runs out."""
-        calendar = _calendar(watched.channels, line.account, line.bell)
-        for channel in [one for one in watched.channels if one.state is ChannelState.CLOSING]:
+        calendar = _calendar_id(maintenance.channels, authorized.account, authorized.provider)
+        for channel in [channel for channel in maintenance.channels if channel.state is ChannelState.CLOSING]:
             remote_id = channel.remote_id or calendar
-            if remote_id is None and line.bell.names_calendar and channel.expires_at > utc_now():
+            if remote_id is None and authorized.provider.is_remote_id_of_calendar and channel.expires_at > utc_now():
                 continue  # as soon as it is known
             try:
                 if remote_id is not None and channel.expires_at > utc_now():
-                    await line.close(channel.channel_id, remote_id)
+                    await authorized.stop(channel.channel_id, remote_id)
             except NotFoundError:
                 pass
             except CallFailedError as error:
-                if error.failure.passing:
+                if error.failure.retryable:
                     raise
                 log.info("a channel cannot be stopped, so it runs out", reason=error.failure.reason)
-            watched.channels.remove(channel)
+            maintenance.channels.remove(channel)
 
     # --- telling ------------------------------------------------------------------------------------------------
 
-    async def _say_opened(self, channel: Channel, account: Account) -> None:
+    async def _publish_activated(self, channel: Channel, account: Account) -> None:
         opened = channel.activated(account.provider, account.connection_id)
-        await self._say(channel.channel_id, opened)
+        await self._publish(channel.channel_id, opened)
 
-    async def _say(self, channel_id: str, body: ChannelActivated | ChannelDeactivated) -> None:
+    async def _publish(self, channel_id: str, body: ChannelActivated | ChannelDeactivated) -> None:
         """Raises a KafkaError when it was not acknowledged: then nothing that follows from it is done."""
         envelope = envelope_for(body, source=CALENDAR_SYNC, subject=channel_id)
         await self._publisher.publish(encode(Message(envelope, body), key=channel_id))
 
-    def _failed(self, watched: ChannelMaintenance, number: int, failure: Failure) -> None:
-        log.warning("a calendar cannot be watched", code=failure.code.value, reason=failure.reason, attempt=number)
-        watched.failure = failure
-        watched.retry_in = retry_in(failure, number, first=self._retry_initial, most=self._retry_max)
+    def _failed(self, maintenance: ChannelMaintenance, attempt_number: int, failure: Failure) -> None:
+        log.warning(
+            "a calendar cannot be watched", code=failure.code.value, reason=failure.reason, attempt=attempt_number
+        )
+        maintenance.failure = failure
+        maintenance.retry_in = retry_delay(
+            failure, attempt_number, initial=self._retry_initial, maximum=self._retry_max
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _AuthorizedChannels:
     """One account at its provider, called politely and with a token that holds."""
 
-    bell: NotificationChannels
+    provider: NotificationChannels
     calls: AuthorizedCalls
     account: Account
 
-    async def open(self, channel: Channel, secret: str) -> CreatedChannel:
-        return await self._call(lambda access: self.bell.open(access, channel.channel_id, secret, channel.expires_at))
+    async def create(self, channel: Channel, secret: str) -> CreatedChannel:
+        return await self._call(
+            lambda access: self.provider.create(access, channel.channel_id, secret, channel.expires_at)
+        )
 
     async def renew(self, channel: Channel, expires_at: datetime) -> CreatedChannel | None:
-        return await self._call(lambda access: self.bell.renew(access, channel.remote_id or "", expires_at))
+        return await self._call(lambda access: self.provider.renew(access, channel.remote_id or "", expires_at))
 
-    async def close(self, channel_id: str, remote_id: str) -> None:
-        await self._call(lambda access: self.bell.close(access, channel_id, remote_id))
+    async def stop(self, channel_id: str, remote_id: str) -> None:
+        await self._call(lambda access: self.provider.stop(access, channel_id, remote_id))
 
-    async def ours(self) -> Sequence[str]:
-        return await self._call(self.bell.ours)
+    async def list_own(self) -> Sequence[str]:
+        return await self._call(self.provider.list_own)
 
     async def _call(self, call: Callable[[CalendarAccess], Awaitable[Answer]]) -> Answer:
         return await self.calls.execute(
@@ -268,13 +286,13 @@ class _AuthorizedChannels:
         )
 
 
-def _calendar(channels: Sequence[Channel], account: Account, bell: NotificationChannels) -> str | None:
+def _calendar_id(channels: Sequence[Channel], account: Account, provider: NotificationChannels) -> str | None:
     """The remote id of the account's calendar, where there is such a thing and a channel was answered with it."""
-    answered = [one.remote_id for one in channels if one.generation == account.generation]
-    return next(filter(None, answered), None) if bell.names_calendar else None
+    answered = [channel.remote_id for channel in channels if channel.generation == account.generation]
+    return next(filter(None, answered), None) if provider.is_remote_id_of_calendar else None
 
 
 def _seconds_until_next_check(channels: Sequence[Channel]) -> float:
-    share = random.uniform(_RENEWED_FROM, _RENEWED_BY)  # noqa: S311 spreads load, guards nothing
-    channel = next(one for one in channels if one.state is ChannelState.OPEN)
-    return max(1.0, (channel.after(share) - utc_now()).total_seconds())
+    fraction = random.uniform(_RENEWED_FROM, _RENEWED_BY)  # noqa: S311 spreads load, guards nothing
+    channel = next(channel for channel in channels if channel.state is ChannelState.OPEN)
+    return max(1.0, (channel.at_lifetime_fraction(fraction) - utc_now()).total_seconds())

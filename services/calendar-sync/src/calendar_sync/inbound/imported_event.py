@@ -27,7 +27,7 @@ from calendar_sync.providers.external_event import Attendee, ExternalEvent, Wind
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 
-_MOST_GUESTS = 500
+_MAX_GUESTS = 500
 
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,88 +72,90 @@ class ImportedEvent(BaseModel):
     """Whether it is our own mailed invitation to a meeting of the platform: only its owner's answer is news."""
     digest: str = ""
     """Of what was last said."""
-    gone: bool = True
+    deleted: bool = True
     starts_at: Instant = _NEVER
     ends_at: Instant = _NEVER
     sequence: int = 0
     version: int = 0
 
     @classmethod
-    def new(cls, viewpoint: CalendarContext, meeting_uuid: str) -> "ImportedEvent":
+    def new(cls, context: CalendarContext, meeting_uuid: str) -> "ImportedEvent":
         """Of an event of which nothing was said yet."""
         return cls(
-            connection_id=viewpoint.connection_id,
+            connection_id=context.connection_id,
             meeting_uuid=meeting_uuid,
-            tenant_uuid=viewpoint.tenant_uuid,
-            user_id=viewpoint.owner.user_id,
-            account=viewpoint.account,
+            tenant_uuid=context.tenant_uuid,
+            user_id=context.owner.user_id,
+            account=context.account,
         )
 
     @property
-    def sighting_id(self) -> str:
+    def imported_event_id(self) -> str:
         return f"{self.connection_id}:{self.meeting_uuid}"
 
     @classmethod
-    def of_invitation(cls, viewpoint: CalendarContext, meeting_uuid: str) -> "ImportedEvent":
+    def of_invitation(cls, context: CalendarContext, meeting_uuid: str) -> "ImportedEvent":
         """Of an invitation of ours that was not seen yet."""
-        return cls.new(viewpoint, meeting_uuid).model_copy(update={"invitation": True})
+        return cls.new(context, meeting_uuid).model_copy(update={"invitation": True})
 
-    def see_answer(self, viewpoint: CalendarContext, event: ExternalEvent, now: datetime) -> InvitationAnswered | None:
+    def record_answer(self, context: CalendarContext, event: ExternalEvent, now: datetime) -> InvitationAnswered | None:
         """The invitation is there, and answered so; None when that was said before."""
         when, digest = event.content.when, f"{event.answered}:{event.answer}"
-        known = digest == self.digest
-        self.event_id, self.account, self.gone, self.digest = event.event_id, viewpoint.account, False, digest
+        is_known = digest == self.digest
+        self.event_id, self.account, self.deleted, self.digest = event.event_id, context.account, False, digest
         self.starts_at, self.ends_at = when.starts_at, when.ends_at
-        return None if known else self._answered(event.answer, now, answered=event.answered)
+        return None if is_known else self._answered(event.answer, now, answered=event.answered)
 
-    def decline(self, now: datetime) -> InvitationAnswered | None:
+    def record_declined(self, now: datetime) -> InvitationAnswered | None:
         """Its owner took the invitation off their calendar, which is how calendars decline."""
         declined = f"{True}:{RsvpStatus.DECLINED}"
-        known, self.digest, self.gone = self.digest == declined, declined, True
-        return None if known else self._answered(RsvpStatus.DECLINED, now, answered=True)
+        is_known, self.digest, self.deleted = self.digest == declined, declined, True
+        return None if is_known else self._answered(RsvpStatus.DECLINED, now, answered=True)
 
     def _answered(self, answer: RsvpStatus, now: datetime, *, answered: bool) -> InvitationAnswered:
         return InvitationAnswered(
             tenant_uuid=self.tenant_uuid,
             meeting_uuid=self.meeting_uuid,
             user_id=self.user_id,
-            sequence=self._next(now),
+            sequence=self._next_sequence(now),
             at=now,
             answered=answered,
             answer=answer,
         )
 
-    def see(self, viewpoint: CalendarContext, event: ExternalEvent, now: datetime) -> ExternalEventUpserted | None:
+    def record_seen(
+        self, context: CalendarContext, event: ExternalEvent, now: datetime
+    ) -> ExternalEventUpserted | None:
         """The event is there, and says this; None when that was said before.
 
         Raises:
             ValueError: it has no times that a meeting could have.
         """
         when = event.content.when
-        seen = _said(viewpoint, self.meeting_uuid, event)
-        digest = hashlib.sha256(seen.model_dump_json().encode()).hexdigest()
-        known = not self.gone and digest == self.digest
-        self.event_id, self.account, self.gone, self.digest = event.event_id, viewpoint.account, False, digest
+        message = _upserted_message(context, self.meeting_uuid, event)
+        digest = hashlib.sha256(message.model_dump_json().encode()).hexdigest()
+        is_known = not self.deleted and digest == self.digest
+        self.event_id, self.account, self.deleted, self.digest = event.event_id, context.account, False, digest
         self.series_id = event.series_id
         self.starts_at, self.ends_at = when.starts_at, when.ends_at
-        return None if known else seen.model_copy(update={"sequence": self._next(now), "at": now})
+        return None if is_known else message.model_copy(update={"sequence": self._next_sequence(now), "at": now})
 
-    def vanish(self, now: datetime) -> ExternalEventDeleted | None:
+    def record_deleted(self, now: datetime) -> ExternalEventDeleted | None:
         """The event is not there any more; None when that was said before, or is nothing to say."""
-        if self.gone:
+        if self.deleted:
             return None
-        self.gone = True
+        self.deleted = True
         if self.invitation:
             return None
         return ExternalEventDeleted(
             tenant_uuid=self.tenant_uuid,
             meeting_uuid=self.meeting_uuid,
             user_id=self.user_id,
-            sequence=self._next(now),
+            sequence=self._next_sequence(now),
             at=now,
         )
 
-    def _next(self, now: datetime) -> int:
+    def _next_sequence(self, now: datetime) -> int:
         self.sequence = max(int(now.timestamp() * 1000), self.sequence + 1)
         return self.sequence
 
@@ -169,35 +171,35 @@ def meeting_uuid_of_our_invitation(event: ExternalEvent) -> str | None:
     return match[1] if match and not event.original_start else None
 
 
-def _said(viewpoint: CalendarContext, meeting_uuid: str, event: ExternalEvent) -> ExternalEventUpserted:
+def _upserted_message(context: CalendarContext, meeting_uuid: str, event: ExternalEvent) -> ExternalEventUpserted:
     """What there is to say, without when it is said. Raises ValueError."""
     return ExternalEventUpserted(
-        tenant_uuid=viewpoint.tenant_uuid,
+        tenant_uuid=context.tenant_uuid,
         meeting_uuid=meeting_uuid,
-        owner=viewpoint.owner,
+        owner=context.owner,
         sequence=0,
         at=_NEVER,
-        provider=viewpoint.provider,
-        event=_texts(event),
+        provider=context.provider,
+        event=_details(event),
         private=event.private,
         busy=event.opaque and event.answer is not RsvpStatus.DECLINED,
         answer=event.answer,
         organized_by_owner=event.organized_by_owner,
         organizer_email=None if event.private else event.organizer_email,
         organizer_name=None if event.private else event.organizer_name,
-        guests=[] if event.private else _guests(viewpoint.owner, event.attendees),
+        guests=[] if event.private else _guests(context.owner, event.attendees),
         guests_hidden=event.guests_hidden,
     )
 
 
-def _texts(event: ExternalEvent) -> EventDetails:
+def _details(event: ExternalEvent) -> EventDetails:
     """Raises ValueError for times that cannot be said."""
     start, end, zone = _local(event.content.when)
-    texts = EventDetails(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
+    details = EventDetails(start_date_time=start, end_date_time=end, timezone=zone, all_day=event.content.when.all_day)
     if event.private:
-        return texts.model_copy(update={"title": PRIVATE_TITLE})
+        return details.model_copy(update={"title": PRIVATE_TITLE})
     content = event.content
-    return texts.model_copy(
+    return details.model_copy(
         update={
             "title": content.title or None,
             "location": content.location or None,
@@ -223,9 +225,9 @@ def _local(when: EventTime) -> tuple[datetime, datetime, str]:
 
 def _guests(owner: CalendarOwner, attendees: tuple[Attendee, ...]) -> list[EventAttendee]:
     guests = {
-        email_key(one.email): EventAttendee(email=one.email, name=one.name, rsvp_status=one.answer)
-        for one in attendees
-        if not one.is_owner and not one.is_organizer
+        email_key(attendee.email): EventAttendee(email=attendee.email, name=attendee.name, rsvp_status=attendee.answer)
+        for attendee in attendees
+        if not attendee.is_owner and not attendee.is_organizer
     }
     guests.pop(email_key(owner.email), None)
-    return sorted(guests.values(), key=lambda guest: guest.email)[:_MOST_GUESTS]
+    return sorted(guests.values(), key=lambda guest: guest.email)[:_MAX_GUESTS]

@@ -42,45 +42,45 @@ class MongoImportedEventRepository:
         self._collection = collection
         self._outbox = outbox
 
-    async def known(
+    async def find(
         self, connection_id: str, *, event_ids: Sequence[str], meeting_uuids: Sequence[str]
     ) -> list[ImportedEvent]:
         by_event = {"connectionId": connection_id, "eventId": {"$in": list(event_ids)}}
-        by_meeting = {"_id": {"$in": [f"{connection_id}:{one}" for one in meeting_uuids]}}
+        by_meeting = {"_id": {"$in": [f"{connection_id}:{meeting_uuid}" for meeting_uuid in meeting_uuids]}}
         found = await self._collection.find({"$or": [by_event, by_meeting]}, projection={"outbox": 0})
-        return [_to_sighting(document) for document in found]
+        return [_to_imported_event(document) for document in found]
 
     async def of_series(self, connection_id: str, series_ids: Sequence[str]) -> list[ImportedEvent]:
         found = await self._collection.find(
-            {"connectionId": connection_id, "seriesId": {"$gt": "", "$in": list(series_ids)}, "gone": False},
+            {"connectionId": connection_id, "seriesId": {"$gt": "", "$in": list(series_ids)}, "deleted": False},
             projection={"outbox": 0},
         )
-        return [_to_sighting(document) for document in found]
+        return [_to_imported_event(document) for document in found]
 
-    async def held(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
+    async def iterate(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
         after, end = f"{connection_id}:", f"{connection_id};"  # the character that follows the colon
         while True:
             page = await self._collection.find(
-                {"_id": {"$gt": after, "$lt": end}, "gone": False},
+                {"_id": {"$gt": after, "$lt": end}, "deleted": False},
                 projection={"outbox": 0},
                 sort={"_id": ASCENDING},
                 limit=_PAGE,
             )
             if not page:
                 return
-            yield [_to_sighting(document) for document in page]
+            yield [_to_imported_event(document) for document in page]
             after = page[-1]["_id"]
 
-    async def save(self, said: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
-        if not said:
+    async def save(self, changes: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
+        if not changes:
             return
         try:
-            written = await self._collection.bulk_write([self._write(*one) for one in said])
+            written = await self._collection.bulk_write([self._write(*change) for change in changes])
         except ConflictError as error:
             raise LeaseLostError from error
-        if written.matched_count + written.upserted_count < len(said):
+        if written.matched_count + written.upserted_count < len(changes):
             raise LeaseLostError
-        ids = [sighting.sighting_id for sighting, _ in said]
+        ids = [imported_event.imported_event_id for imported_event, _ in changes]
         try:
             await self._outbox.flush(
                 await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
@@ -88,25 +88,25 @@ class MongoImportedEventRepository:
         except KafkaError as error:
             log.warning("written but not told yet", error=type(error).__name__)
 
-    def _write(self, sighting: ImportedEvent, news: Sequence[ImportedEventMessage]) -> UpdateOne:
-        fields: dict[str, Any] = sighting.model_dump(exclude={"version"})
-        if news:
+    def _write(self, imported_event: ImportedEvent, messages: Sequence[ImportedEventMessage]) -> UpdateOne:
+        fields: dict[str, Any] = imported_event.model_dump(exclude={"version"})
+        if messages:
             fields["outboxDueAt"] = self._outbox.due_at(utc_now())
         return UpdateOne(
-            {"_id": sighting.sighting_id, "version": sighting.version},
+            {"_id": imported_event.imported_event_id, "version": imported_event.version},
             {
                 "$set": fields,
                 "$inc": {"version": 1},
-                "$push": {"outbox": {"$each": [_entry(one) for one in news]}},
+                "$push": {"outbox": {"$each": [_outbox_entry(message) for message in messages]}},
             },
-            upsert=sighting.version == 0,
+            upsert=imported_event.version == 0,
         )
 
 
-def _entry(news: ImportedEventMessage) -> dict[str, Any]:
-    envelope = envelope_for(news, source=CALENDAR_SYNC, subject=news.meeting_uuid, tenant=news.tenant_uuid)
-    return outbox_entry(encode(Message(envelope, news), news.meeting_uuid))
+def _outbox_entry(messages: ImportedEventMessage) -> dict[str, Any]:
+    envelope = envelope_for(messages, source=CALENDAR_SYNC, subject=messages.meeting_uuid, tenant=messages.tenant_uuid)
+    return outbox_entry(encode(Message(envelope, messages), messages.meeting_uuid))
 
 
-def _to_sighting(document: Document) -> ImportedEvent:
+def _to_imported_event(document: Document) -> ImportedEvent:
     return ImportedEvent.model_validate(document)

@@ -14,21 +14,21 @@ from calendar_sync.providers.external_event import Window
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 
-_ROLLS_BY = timedelta(days=1)
+_WINDOW_STEP = timedelta(days=1)
 
 
-_RECENT = timedelta(minutes=10)
+_DELETION_WINDOW = timedelta(minutes=10)
 
 
-_MOST_DELETIONS = 200
+_MAX_RECORDED_DELETIONS = 200
 
 
 class SyncPhase(StrEnum):
-    """``PARKED``: the grant was lost, and what was read stays. ``CLOSED``: the user ended it, and nothing stays."""
+    """``SUSPENDED``: authorization lost, imported events are kept. ``ENDED``: disconnected, they are deleted."""
 
     OPEN = "OPEN"
-    PARKED = "PARKED"
-    CLOSED = "CLOSED"
+    SUSPENDED = "SUSPENDED"
+    ENDED = "ENDED"
 
 
 class ChannelState(StrEnum):
@@ -56,7 +56,7 @@ class Channel(BaseModel):
     expires_at: Instant
     state: ChannelState = ChannelState.OPENING
 
-    def serves(self, generation: int, now: datetime) -> bool:
+    def is_usable(self, generation: int, now: datetime) -> bool:
         """Whether it may be good. One whose opening was not answered is not: it can be neither renewed nor stopped."""
         return self.state is ChannelState.OPEN and self.generation == generation and self.expires_at > now
 
@@ -70,9 +70,9 @@ class Channel(BaseModel):
             expires_at=self.expires_at,
         )
 
-    def after(self, share: float) -> datetime:
+    def at_lifetime_fraction(self, fraction: float) -> datetime:
         """When this share of its life is over."""
-        return self.since + share * (self.expires_at - self.since)
+        return self.since + fraction * (self.expires_at - self.since)
 
 
 class SyncToken(BaseModel):
@@ -85,9 +85,9 @@ class SyncToken(BaseModel):
     ends: Instant
     generation: int
 
-    def serves(self, generation: int, window: Window) -> bool:
+    def is_valid_for(self, generation: int, window: Window) -> bool:
         """Whether a round may go on from here: the same connection, and a window that has not moved by a day."""
-        return self.generation == generation and abs(window.begins - self.begins) < _ROLLS_BY
+        return self.generation == generation and abs(window.begins - self.begins) < _WINDOW_STEP
 
 
 class Counts(BaseModel):
@@ -116,22 +116,22 @@ class InboundSyncState(BaseModel):
     account: str
     """The ``account_key`` of the calendar's owner at the provider."""
     generation: int
-    state: SyncPhase = SyncPhase.OPEN
-    cursor: SyncToken | None = None
+    phase: SyncPhase = SyncPhase.OPEN
+    sync_token: SyncToken | None = None
     channels: list[Channel] = Field(default_factory=list)
     not_before: Instant | None = None
     """Before that, the provider is not asked again."""
-    asked: int = 0
+    requested_runs: int = 0
     """How often users have asked for a pull."""
-    answered: int = 0
+    completed_run: int = 0
     """What ``asked`` was when the last pull that succeeded began."""
     outcome: Counts = Field(default_factory=Counts)
     """Of that pull."""
     synced_as_of: Instant
     """What is known of the calendar is from then: when the last pull that succeeded began, or the user connected."""
-    deletions: list[Instant] = Field(default_factory=list)
+    recorded_deletions: list[Instant] = Field(default_factory=list)
     """When copies of ours were last found deleted, the latest ones."""
 
-    def recent_deletions(self, now: datetime) -> list[datetime]:
+    def deletions_in_window(self, now: datetime) -> list[datetime]:
         """Those that count for the mass-deletion brake."""
-        return [at for at in self.deletions if now - at < _RECENT][-_MOST_DELETIONS:]
+        return [at for at in self.recorded_deletions if now - at < _DELETION_WINDOW][-_MAX_RECORDED_DELETIONS:]

@@ -27,9 +27,9 @@ Answer = Callable[[Reply], Awaitable[None]]
 class OnDemandSync:
     """Pulls a user's calendar when they ask for it."""
 
-    def __init__(self, accounts: Accounts, pulls: SyncRequests) -> None:
+    def __init__(self, accounts: Accounts, sync_requests: SyncRequests) -> None:
         self._accounts = accounts
-        self._pulls = pulls
+        self._sync_requests = sync_requests
         self._waiting: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -40,51 +40,51 @@ class OnDemandSync:
         finally:
             await cancel_and_wait(*self._waiting)
 
-    async def carry_out(self, command: SyncCalendar, answer: Answer) -> None:
+    async def sync(self, command: SyncCalendar, answer: Answer) -> None:
         """Have the user's calendar pulled, and ``answer`` when that is done."""
         actor = command.actor
         account = await self._accounts.connected(actor.tenant_uuid, actor.user_id)
         if account is None:
             await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
             return
-        task = asyncio.create_task(self._answer(await self._pulls.want(account), answer))
+        task = asyncio.create_task(self._answer(await self._sync_requests.request_run(account), answer))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
-    async def start_over(self, question: ResyncCalendar) -> Reply:
+    async def resync(self, query: ResyncCalendar) -> Reply:
         """Have all of a user's calendar read anew, and answer when that is done or takes long.
 
         Raises:
             ApiError: 409 when none is connected, 503 when it could not be begun.
         """
-        account = await self._accounts.connected(question.tenant_uuid, question.user_id)
+        account = await self._accounts.connected(query.tenant_uuid, query.user_id)
         if account is None:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
         try:
-            pull = await self._pulls.start_over(account)
+            run = await self._sync_requests.request_full_run(account)
         except ProviderUnavailableError as error:
             raise ApiError(ErrorCode.SERVICE_UNAVAILABLE) from error
         try:
-            return _done(await pull)
+            return _done(await run)
         except GrantRevokedError as error:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED) from error
         except ProviderUnavailableError:
             return Reply(outcome=Outcome.OK, data=CalendarSyncResult(status=SyncRunStatus.IN_PROGRESS))
 
-    async def _answer(self, pull: Awaitable[SyncOutcome], answer: Answer) -> None:
+    async def _answer(self, run: Awaitable[SyncOutcome], answer: Answer) -> None:
         try:
-            pulled = await pull
+            outcome = await run
         except GrantRevokedError:
             await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
         except ProviderUnavailableError:
             log.info("a pull waits for the provider")  # it goes on, so its caller hears that it is in progress
         else:
-            await answer(_done(pulled))
+            await answer(_done(outcome))
 
 
-def _done(pulled: SyncOutcome) -> Reply:
+def _done(outcome: SyncOutcome) -> Reply:
     done = CalendarSyncResult(
-        status=SyncRunStatus.COMPLETED, imported=pulled.imported, updated=pulled.updated, removed=pulled.removed
+        status=SyncRunStatus.COMPLETED, imported=outcome.imported, updated=outcome.updated, removed=outcome.removed
     )
     return Reply(outcome=Outcome.OK, data=done)
 

@@ -43,7 +43,7 @@ class RecheckRequest:
 
     meeting_uuid: str
     key: str
-    doubted: bool = False
+    is_mass_deletion: bool = False
 
 
 class MirroredEvents(Protocol):
@@ -61,7 +61,7 @@ class MirroredEvents(Protocol):
     async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
         """Those of these that are meetings made on the platform, whoever hosts them."""
 
-    async def look(self, looks: Sequence[RecheckRequest]) -> None:
+    async def request_rechecks(self, requests: Sequence[RecheckRequest]) -> None:
         """Have these copies compared with their events, and taken over what their hosts did."""
 
 
@@ -71,7 +71,7 @@ ImportedEventMessage = ExternalEventUpserted | ExternalEventDeleted | Invitation
 class ImportedEvents(Protocol):
     """Where sightings are kept. Only who leases a connection's pull writes them."""
 
-    async def known(
+    async def find(
         self, connection_id: str, *, event_ids: Sequence[str], meeting_uuids: Sequence[str]
     ) -> Sequence[ImportedEvent]:
         """Those of these events, or of these meetings, in this connection's calendar."""
@@ -79,10 +79,10 @@ class ImportedEvents(Protocol):
     async def of_series(self, connection_id: str, series_ids: Sequence[str]) -> Sequence[ImportedEvent]:
         """Those of instances of these series that are not gone."""
 
-    def held(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
+    def iterate(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
         """Pages of the sightings of this connection that are not gone."""
 
-    async def save(self, said: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
+    async def save(self, changes: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
         """Keep these sightings and tell the news.
 
         Raises:
@@ -119,13 +119,13 @@ class SyncOutcome:
 class SyncRequests(Protocol):
     """Pulling changes out of an account's calendar."""
 
-    async def want(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """Write down that a pull is wanted now; it happens even if this process ends.
 
         What is returned ends with the pull, whichever process carries it out.
         """
 
-    async def start_over(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_full_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """The same, but all of the calendar is read anew, not only what changed.
 
         Raises:
@@ -136,22 +136,22 @@ class SyncRequests(Protocol):
 class SyncStates(Protocol):
     """Where feeds are kept."""
 
-    async def open(self, account: Account) -> None:
+    async def start(self, account: Account) -> None:
         """There is a feed of this account in this generation; it is read and watched now."""
 
     async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
         """The feed is ``CLOSED`` or ``PARKED``; what that takes is due now."""
 
-    async def want(self, connection_ids: Iterable[str]) -> None:
+    async def request_sync(self, connection_ids: Iterable[str]) -> None:
         """Have these calendars read now, or when they have rested; those that are not open are not."""
 
     async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
         """Have the channels of these calendars looked after now."""
 
-    async def ask(self, account: Account) -> int | None:
+    async def request_run(self, account: Account) -> int | None:
         """Have the calendar read, and count the wish: its number. None: the account has no feed yet."""
 
-    async def start_over(self, account: Account) -> int | None:
+    async def request_full_run(self, account: Account) -> int | None:
         """Forget how far the calendar has been read, and ask as above. None: it is being read just now, or not open."""
 
     async def find(self, connection_id: str) -> InboundSyncState | None: ...

@@ -16,7 +16,7 @@ from calendar_sync.inbound.model import Channel, ChannelState, InboundSyncState
 _PAGE = 500
 
 
-class OpenFeeds(Protocol):
+class ActiveSyncStates(Protocol):
     """The feeds of connected calendars."""
 
     def pages(self) -> AsyncIterator[Sequence[InboundSyncState]]:
@@ -26,39 +26,41 @@ class OpenFeeds(Protocol):
 class StateRepublisher:
     """Publishes what the database knows; receivers ignore what they know already."""
 
-    def __init__(self, connections: ConnectionRepository, feeds: OpenFeeds, publisher: Publisher) -> None:
+    def __init__(self, connections: ConnectionRepository, sync_states: ActiveSyncStates, publisher: Publisher) -> None:
         self._connections = connections
-        self._feeds = feeds
+        self._sync_states = sync_states
         self._publisher = publisher
 
     async def republish_connections(self) -> None:
         """Every connection that was ever made, also those that ended. Raises a KafkaError."""
         after = ""
         while page := await self._connections.page(after, _PAGE):
-            await self._publisher.publish_together([record for one in page for record in _connection_records(one)])
+            await self._publisher.publish_together(
+                [record for connection in page for record in _connection_records(connection)]
+            )
             after = page[-1].connection_id
 
     async def republish_channels(self) -> None:
         """Every channel whose notifications may still come. Raises a KafkaError."""
-        async for page in self._feeds.pages():
+        async for page in self._sync_states.pages():
             await self._publisher.publish_together(
-                [_channel_record(feed, channel) for feed in page for channel in _usable(feed)]
+                [_channel_record(sync_state, channel) for sync_state in page for channel in _usable(sync_state)]
             )
 
 
-def _channel_record(feed: InboundSyncState, channel: Channel) -> OutgoingRecord:
-    body = channel.activated(feed.provider, feed.connection_id)
+def _channel_record(sync_state: InboundSyncState, channel: Channel) -> OutgoingRecord:
+    body = channel.activated(sync_state.provider, sync_state.connection_id)
     envelope = envelope_for(body, source=CALENDAR_SYNC, subject=channel.channel_id)
     return encode(Message(envelope, body), key=channel.channel_id)
 
 
-def _usable(feed: InboundSyncState) -> list[Channel]:
+def _usable(sync_state: InboundSyncState) -> list[Channel]:
     now = utc_now()
     return [
         channel
-        for channel in feed.channels
+        for channel in sync_state.channels
         if channel.state is not ChannelState.CLOSING
-        and channel.generation == feed.generation
+        and channel.generation == sync_state.generation
         and channel.expires_at > now
     ]
 

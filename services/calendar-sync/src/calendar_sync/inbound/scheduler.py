@@ -17,13 +17,13 @@ from calendar_sync.inbound.model import SyncPhase
 from calendar_sync.inbound.ports import SyncOutcome, SyncStates
 from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 
-_POLL, _LONGEST_POLL = 0.05, 0.5
+_POLL, _MAX_POLL = 0.05, 0.5
 
 
-_LONGEST_WAIT = timedelta(seconds=60)
+_MAX_WAIT = timedelta(seconds=60)
 
 
-_WATCHED = (NotificationKind.RENEW, NotificationKind.REMOVED)
+_CHANNEL_KINDS = (NotificationKind.RENEW, NotificationKind.REMOVED)
 
 
 class SyncScheduler:
@@ -32,86 +32,101 @@ class SyncScheduler:
     kinds = (ConnectionChanged, CalendarNotificationReceived)
 
     def __init__(
-        self, feeds: SyncStates, accounts: Accounts, *, wake_pulls: Callable[[], None], wake_watch: Callable[[], None]
+        self,
+        sync_states: SyncStates,
+        accounts: Accounts,
+        *,
+        wake_sync: Callable[[], None],
+        wake_channels: Callable[[], None],
     ) -> None:
-        """``wake_pulls``, ``wake_watch``: called when there is such work."""
-        self._feeds = feeds
+        """``wake_sync``, ``wake_channels``: called when there is such work."""
+        self._sync_states = sync_states
         self._accounts = accounts
-        self._wake_pulls = wake_pulls
-        self._wake_watch = wake_watch
+        self._wake_sync = wake_sync
+        self._wake_channels = wake_channels
 
     async def handle(self, batch: Batch) -> None:
-        hinted = [received.body for received in batch if isinstance(received.body, CalendarNotificationReceived)]
+        notifications = [received.body for received in batch if isinstance(received.body, CalendarNotificationReceived)]
         for received in batch:
             if isinstance(received.body, ConnectionChanged):
-                await self._note_connection(received.body)
-        await self._note_hints(hinted)
+                await self._apply_connection(received.body)
+        await self._apply_notifications(notifications)
 
     # --- connections --------------------------------------------------------------------------------------------
 
-    async def _note_connection(self, change: ConnectionChanged) -> None:
+    async def _apply_connection(self, change: ConnectionChanged) -> None:
         """What counts is how the connection stands now: if that is newer, another event tells of it."""
         account = await self._accounts.connected(change.tenant_uuid, change.user_id)
         if change.status is ConnectionStatus.CONNECTED:
             if account is not None and account.generation == change.generation:
-                await self._feeds.open(account)
+                await self._sync_states.start(account)
         elif account is None:
-            state = SyncPhase.CLOSED if change.error_code is None else SyncPhase.PARKED
-            await self._feeds.end(change.tenant_uuid, change.user_id, state)
-        self._wake_pulls()
-        self._wake_watch()
+            phase = SyncPhase.ENDED if change.error_code is None else SyncPhase.SUSPENDED
+            await self._sync_states.end(change.tenant_uuid, change.user_id, phase)
+        self._wake_sync()
+        self._wake_channels()
 
     # --- hints --------------------------------------------------------------------------------------------------
 
-    async def _note_hints(self, hints: list[CalendarNotificationReceived]) -> None:
-        changed = {hint.connection_id for hint in hints if hint.kind is not NotificationKind.RENEW}
-        unwatched = {hint.connection_id for hint in hints if hint.kind in _WATCHED}
-        if changed:
-            await self._feeds.want(changed)
-            self._wake_pulls()
-        if unwatched:
-            await self._feeds.request_channel_check(unwatched)
-            self._wake_watch()
+    async def _apply_notifications(self, notifications: list[CalendarNotificationReceived]) -> None:
+        changed_calendars = {
+            notification.connection_id
+            for notification in notifications
+            if notification.kind is not NotificationKind.RENEW
+        }
+        channels_to_check = {
+            notification.connection_id for notification in notifications if notification.kind in _CHANNEL_KINDS
+        }
+        if changed_calendars:
+            await self._sync_states.request_sync(changed_calendars)
+            self._wake_sync()
+        if channels_to_check:
+            await self._sync_states.request_channel_check(channels_to_check)
+            self._wake_channels()
 
     # --- wishes -------------------------------------------------------------------------------------------------
 
-    async def want(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """Write down that a pull is wanted now; it happens even if this process ends.
 
         What is returned ends with the pull, whichever process carries it out. It raises GrantRevokedError when the
         connection ends first, and ProviderUnavailableError when the pull takes very long.
         """
-        number = await self._feeds.ask(account)
-        if number is None:  # connected just now: the event that tells so is on its way
-            await self._feeds.open(account)
-            number = await self._feeds.ask(account)
-        self._wake_pulls()
-        return self._answer(account, number or 0)
+        run = await self._sync_states.request_run(account)
+        if run is None:  # connected just now: the event that tells so is on its way
+            await self._sync_states.start(account)
+            run = await self._sync_states.request_run(account)
+        self._wake_sync()
+        return self._outcome(account, run or 0)
 
-    async def start_over(self, account: Account) -> Awaitable[SyncOutcome]:
+    async def request_full_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """As ``want``, but all of the calendar is read anew.
 
         Raises:
             ProviderUnavailableError: it is being read all the time, so nothing was written down.
         """
-        until = utc_now() + _LONGEST_WAIT / 2
-        if await self._feeds.find(account.connection_id) is None:
-            await self._feeds.open(account)
-        while (number := await self._feeds.start_over(account)) is None:
+        until = utc_now() + _MAX_WAIT / 2
+        if await self._sync_states.find(account.connection_id) is None:
+            await self._sync_states.start(account)
+        while (run := await self._sync_states.request_full_run(account)) is None:
             if utc_now() > until:
                 raise ProviderUnavailableError("the calendar is being read just now")
             await asyncio.sleep(_POLL)
-        self._wake_pulls()
-        return self._answer(account, number)
+        self._wake_sync()
+        return self._outcome(account, run)
 
-    async def _answer(self, account: Account, number: int) -> SyncOutcome:
-        until, pause = utc_now() + _LONGEST_WAIT, _POLL
+    async def _outcome(self, account: Account, run: int) -> SyncOutcome:
+        until, pause = utc_now() + _MAX_WAIT, _POLL
         while utc_now() < until:
-            feed = await self._feeds.find(account.connection_id)
-            if feed is None or feed.state is not SyncPhase.OPEN or feed.generation != account.generation:
+            sync_state = await self._sync_states.find(account.connection_id)
+            if (
+                sync_state is None
+                or sync_state.phase is not SyncPhase.OPEN
+                or sync_state.generation != account.generation
+            ):
                 raise GrantRevokedError("the account is not connected any more")
-            if feed.answered >= number:
-                return SyncOutcome(feed.outcome.imported, feed.outcome.updated, feed.outcome.removed)
+            if sync_state.completed_run >= run:
+                return SyncOutcome(sync_state.outcome.imported, sync_state.outcome.updated, sync_state.outcome.removed)
             await asyncio.sleep(pause)
-            pause = min(1.5 * pause, _LONGEST_POLL)
+            pause = min(1.5 * pause, _MAX_POLL)
         raise ProviderUnavailableError("the calendar could not be read yet")

@@ -27,11 +27,11 @@ from calendar_sync.providers.accounts import Account
 log = structlog.get_logger()
 
 
-PULL = "pull"
+SYNC_JOB = "inboundSync"
 """The field of the leased work that reads the calendar."""
 
 
-WATCH = "watch"
+CHANNEL_JOB = "channelMaintenance"
 """The field of the leased work that keeps a push channel open. It is due whenever the feed's state or generation
 changes: for a feed that is not open, all that is left to do is to close its channels."""
 
@@ -40,9 +40,9 @@ CONCURRENCY_KEY = "provider"
 
 
 INDEXES = [
-    *job_indexes(PULL, concurrency_key=CONCURRENCY_KEY),
-    *job_indexes(WATCH, concurrency_key=CONCURRENCY_KEY),
-    IndexModel([("state", ASCENDING), ("syncedAsOf", ASCENDING)], name="oldest"),
+    *job_indexes(SYNC_JOB, concurrency_key=CONCURRENCY_KEY),
+    *job_indexes(CHANNEL_JOB, concurrency_key=CONCURRENCY_KEY),
+    IndexModel([("phase", ASCENDING), ("syncedAsOf", ASCENDING)], name="oldest"),
 ]
 """The shard key of a sharded cluster is {_id: 1}, the connection's id: every write names it."""
 
@@ -56,12 +56,12 @@ _PAGE = 200
 class MongoSyncStateRepository:
     """Reads and writes feeds, but for what their leased work writes."""
 
-    def __init__(self, collection: Collection, *, rest: float) -> None:
+    def __init__(self, collection: Collection, *, min_interval: float) -> None:
         """``rest``: seconds between the beginnings of two pulls at least."""
         self._collection = collection
-        self._rest = timedelta(seconds=rest)
+        self._min_interval = timedelta(seconds=min_interval)
 
-    async def open(self, account: Account) -> None:
+    async def start(self, account: Account) -> None:
         now = utc_now()
         fields = {
             "connectionId": account.connection_id,
@@ -70,7 +70,7 @@ class MongoSyncStateRepository:
             "provider": account.provider,
             "account": account.key,
             "generation": account.generation,
-            "state": SyncPhase.OPEN,
+            "phase": SyncPhase.OPEN,
             "syncedAsOf": now,
         }
         try:
@@ -79,65 +79,66 @@ class MongoSyncStateRepository:
                 {
                     "$set": fields,
                     "$unset": {"notBefore": ""},
-                    "$setOnInsert": {"channels": [], "asked": 0, "answered": 0, "deletions": []},
-                    "$min": {f"{PULL}.dueAt": now, f"{WATCH}.dueAt": now},
+                    "$setOnInsert": {"channels": [], "requestedRuns": 0, "completedRun": 0, "recordedDeletions": []},
+                    "$min": {f"{SYNC_JOB}.dueAt": now, f"{CHANNEL_JOB}.dueAt": now},
                 },
                 upsert=True,
             )
         except ConflictError:
             log.info("a feed of a newer connection is there")
 
-    async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
+    async def end(self, tenant_uuid: str, user_id: str, phase: SyncPhase) -> None:
         now = utc_now()
-        left: dict[str, Any] = {"$min": {f"{WATCH}.dueAt": now}}
-        if state is SyncPhase.CLOSED:
-            left["$min"][f"{PULL}.dueAt"] = now  # to say that all that was seen is gone
+        left: dict[str, Any] = {"$min": {f"{CHANNEL_JOB}.dueAt": now}}
+        if phase is SyncPhase.ENDED:
+            left["$min"][f"{SYNC_JOB}.dueAt"] = now  # to say that all that was seen is gone
         else:
-            left["$unset"] = {f"{PULL}.dueAt": ""}
+            left["$unset"] = {f"{SYNC_JOB}.dueAt": ""}
         await self._collection.update_one(
-            {"_id": connection_id(tenant_uuid, user_id)}, {"$set": {"state": state}, **left}
+            {"_id": connection_id(tenant_uuid, user_id)}, {"$set": {"phase": phase}, **left}
         )
 
-    async def want(self, connection_ids: Iterable[str]) -> None:
+    async def request_sync(self, connection_ids: Iterable[str]) -> None:
         found = await self._collection.find(
-            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN},
-            projection=["notBefore", f"{PULL}.lease.token"],
+            {"_id": {"$in": list(connection_ids)}, "phase": SyncPhase.OPEN},
+            projection=["notBefore", f"{SYNC_JOB}.lease.token"],
         )
         writes = [
-            UpdateOne({"_id": one["_id"], "state": SyncPhase.OPEN}, schedule(PULL, self._rested(one))) for one in found
+            UpdateOne({"_id": document["_id"], "phase": SyncPhase.OPEN}, schedule(SYNC_JOB, self._due_at(document)))
+            for document in found
         ]
         if writes:
             await self._collection.bulk_write(writes)
 
-    def _rested(self, document: Document) -> datetime:
+    def _due_at(self, document: Document) -> datetime:
         now = utc_now()
-        if "lease" in document.get(PULL, {}):  # being read just now: it rests afterwards
-            return now + self._rest
+        if "lease" in document.get(SYNC_JOB, {}):  # being read just now: it rests afterwards
+            return now + self._min_interval
         return max(now, document.get("notBefore") or now)
 
     async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
         await self._collection.update_many(
-            {"_id": {"$in": list(connection_ids)}, "state": SyncPhase.OPEN}, schedule(WATCH, utc_now())
+            {"_id": {"$in": list(connection_ids)}, "phase": SyncPhase.OPEN}, schedule(CHANNEL_JOB, utc_now())
         )
 
-    async def ask(self, account: Account) -> int | None:
-        asked = await self._collection.find_one_and_update(
-            {"_id": account.connection_id, "generation": account.generation, "state": SyncPhase.OPEN},
-            {"$inc": {"asked": 1}, **schedule(PULL, utc_now())},
-            projection=["asked"],
+    async def request_run(self, account: Account) -> int | None:
+        counted = await self._collection.find_one_and_update(
+            {"_id": account.connection_id, "generation": account.generation, "phase": SyncPhase.OPEN},
+            {"$inc": {"requestedRuns": 1}, **schedule(SYNC_JOB, utc_now())},
+            projection=["requestedRuns"],
             return_document=ReturnDocument.AFTER,
         )
-        return None if asked is None else int(asked["asked"])
+        return None if counted is None else int(counted["requestedRuns"])
 
-    async def start_over(self, account: Account) -> int | None:
-        idle = {"generation": account.generation, "state": SyncPhase.OPEN, f"{PULL}.lease": {"$exists": False}}
-        asked = await self._collection.find_one_and_update(
+    async def request_full_run(self, account: Account) -> int | None:
+        idle = {"generation": account.generation, "phase": SyncPhase.OPEN, f"{SYNC_JOB}.lease": {"$exists": False}}
+        counted = await self._collection.find_one_and_update(
             {"_id": account.connection_id} | idle,
-            {"$unset": {"cursor": ""}, "$inc": {"asked": 1}, **schedule(PULL, utc_now())},
-            projection=["asked"],
+            {"$unset": {"syncToken": ""}, "$inc": {"requestedRuns": 1}, **schedule(SYNC_JOB, utc_now())},
+            projection=["requestedRuns"],
             return_document=ReturnDocument.AFTER,
         )
-        return None if asked is None else int(asked["asked"])
+        return None if counted is None else int(counted["requestedRuns"])
 
     async def find(self, connection_id: str) -> InboundSyncState | None:
         document = await self._collection.find_one({"_id": connection_id})
@@ -147,7 +148,7 @@ class MongoSyncStateRepository:
         """Pages of the feeds that are open."""
         after = ""
         while found := await self._collection.find(
-            {"_id": {"$gt": after}, "state": SyncPhase.OPEN}, sort={"_id": ASCENDING}, limit=_PAGE
+            {"_id": {"$gt": after}, "phase": SyncPhase.OPEN}, sort={"_id": ASCENDING}, limit=_PAGE
         ):
             yield [to_sync_state(document) for document in found]
             after = found[-1]["_id"]
@@ -155,7 +156,7 @@ class MongoSyncStateRepository:
     async def measure(self) -> None:
         """The age of what is known of the calendar that was not read for longest."""
         oldest = await self._collection.find_one(
-            {"state": SyncPhase.OPEN}, projection=["syncedAsOf"], sort={"syncedAsOf": ASCENDING}
+            {"phase": SyncPhase.OPEN}, projection=["syncedAsOf"], sort={"syncedAsOf": ASCENDING}
         )
         metrics.SYNC_AGE.set((utc_now() - oldest["syncedAsOf"]).total_seconds() if oldest else 0)
 

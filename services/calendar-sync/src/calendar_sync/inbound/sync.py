@@ -19,7 +19,7 @@ from calendar_sync.inbound.model import Counts, InboundSyncState, SyncPhase, Syn
 from calendar_sync.inbound.ports import ImportedEvents, MirroredEvents
 from calendar_sync.inbound.sync_run import SyncRun, as_list
 from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.authorized_calls import AuthorizedCalls, retry_in
+from calendar_sync.providers.authorized_calls import AuthorizedCalls, retry_delay
 from calendar_sync.providers.errors import (
     NO_CALENDAR,
     AlreadyExistsError,
@@ -27,7 +27,7 @@ from calendar_sync.providers.errors import (
     Failure,
     NotFoundError,
     PreconditionFailedError,
-    unavailable,
+    unavailable_failure,
 )
 from calendar_sync.providers.external_event import (
     ChangesPage,
@@ -39,7 +39,7 @@ from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
 log = structlog.get_logger()
 
 
-_MOST_PAGES = 2_000
+_MAX_PAGES = 2_000
 
 
 _FAILING = (CallFailedError, NotFoundError, PreconditionFailedError, AlreadyExistsError, SyncTokenExpiredError)
@@ -50,9 +50,9 @@ _FAILING = (CallFailedError, NotFoundError, PreconditionFailedError, AlreadyExis
 class SyncPolicy:
     """How often and how far calendars are read; seconds, days and counts."""
 
-    rest: float = 0.5
+    min_interval: float = 0.5
     """At least so much is between the beginnings of two pulls."""
-    interval: float = 300
+    poll_interval: float = 300
     """The catch-up poll; a quarter more or less, so that not all come at once."""
     retry_initial: float = 1
     retry_max: float = 60
@@ -60,7 +60,7 @@ class SyncPolicy:
     """Failed attempts after which the connection says what stands in the way."""
     days_back: int = 30
     days_ahead: int = 180
-    brake: int = 10
+    max_deletions: int = 10
     """More copies that are found deleted within ten minutes are not believed to be deleted on purpose."""
 
     def window(self, now: datetime) -> Window:
@@ -71,9 +71,9 @@ class SyncPolicy:
 class Synced:
     """A round that was read to its end: everything is written, and the feed may go on from ``cursor``."""
 
-    cursor: SyncToken
+    sync_token: SyncToken
     counts: Counts
-    deletions: Sequence[datetime]
+    recorded_deletions: Sequence[datetime]
     began: datetime
 
 
@@ -82,7 +82,7 @@ class Deferred:
     """Nothing, or not everything, was read: again in so many seconds, and not before."""
 
     seconds: float
-    because: SyncFailureCode | None = None
+    failure_code: SyncFailureCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,110 +97,114 @@ class InboundSync:
         self,
         changes: Mapping[CalendarProvider, EventChangesSource],
         *,
-        copies: MirroredEvents,
-        sightings: ImportedEvents,
+        mirrored_events: MirroredEvents,
+        imported_events: ImportedEvents,
         accounts: Accounts,
         calls: AuthorizedCalls,
-        pace: SyncPolicy,
+        policy: SyncPolicy,
     ) -> None:
         self._changes = changes
-        self._copies = copies
-        self._sightings = sightings
+        self._mirrored_events = mirrored_events
+        self._imported_events = imported_events
         self._accounts = accounts
         self._calls = calls
-        self._pace = pace
+        self._policy = policy
 
-    async def attempt(self, feed: InboundSyncState, *, number: int) -> Synced | Deferred | ConnectionEnded:
+    async def run(self, sync_state: InboundSyncState, *, attempt_number: int) -> Synced | Deferred | ConnectionEnded:
         """One attempt at reading what is new; ``number`` counts them from 1 since the last success.
 
         Raises:
             LeaseLostError: another worker is at this feed.
         """
         now = utc_now()
-        if feed.state is SyncPhase.CLOSED:
-            await self._forget(feed, now)
+        if sync_state.phase is SyncPhase.ENDED:
+            await self._forget(sync_state, now)
             return ConnectionEnded()
-        account = await self._accounts.connected(feed.tenant_uuid, feed.user_id)
-        if account is None or account.generation != feed.generation:
+        account = await self._accounts.connected(sync_state.tenant_uuid, sync_state.user_id)
+        if account is None or account.generation != sync_state.generation:
             return ConnectionEnded()  # an event that tells of the change is on its way
-        if feed.not_before is not None and feed.not_before > now:
-            return Deferred(seconds=(feed.not_before - now).total_seconds())
+        if sync_state.not_before is not None and sync_state.not_before > now:
+            return Deferred(seconds=(sync_state.not_before - now).total_seconds())
         try:
-            pulled = await self._pull(feed, account, now)
-            await self._accounts.synced(account, now, Window(pulled.cursor.begins, pulled.cursor.ends))
+            synced = await self._sync(sync_state, account, now)
+            await self._accounts.record_synced(account, now, Window(synced.sync_token.begins, synced.sync_token.ends))
         except GrantRevokedError:
             return ConnectionEnded()
         except (*_FAILING, ProviderUnavailableError) as error:
-            return await self._failed(account, _failure(error), number)
-        return pulled
+            return await self._failed(account, _failure(error), attempt_number)
+        return synced
 
-    async def _failed(self, account: Account, failure: Failure, number: int) -> Deferred:
+    async def _failed(self, account: Account, failure: Failure, attempt_number: int) -> Deferred:
         """What may pass is tried again soon, and told when it does not; what will not is told and tried rarely."""
-        log.info("a calendar could not be read", code=failure.code.value, reason=failure.reason, attempt=number)
-        if not failure.passing or number >= self._pace.report_after:
-            await self._accounts.unreadable(account, failure.code, failure.reason)
-        pause = retry_in(failure, number, first=self._pace.retry_initial, most=self._pace.retry_max)
-        seconds = pause if failure.passing else self._pace.interval
-        return Deferred(seconds=seconds, because=failure.code)
+        log.info("a calendar could not be read", code=failure.code.value, reason=failure.reason, attempt=attempt_number)
+        if not failure.retryable or attempt_number >= self._policy.report_after:
+            await self._accounts.record_unreadable(account, failure.code, failure.reason)
+        pause = retry_delay(failure, attempt_number, initial=self._policy.retry_initial, maximum=self._policy.retry_max)
+        seconds = pause if failure.retryable else self._policy.poll_interval
+        return Deferred(seconds=seconds, failure_code=failure.code)
 
-    async def _forget(self, feed: InboundSyncState, now: datetime) -> None:
+    async def _forget(self, sync_state: InboundSyncState, now: datetime) -> None:
         """The user ended the connection: what was seen by it is not known any more."""
-        async for page in self._sightings.held(feed.connection_id):
-            await self._sightings.save([(one, as_list(one.vanish(now))) for one in page])
+        async for page in self._imported_events.iterate(sync_state.connection_id):
+            await self._imported_events.save([(event, as_list(event.record_deleted(now))) for event in page])
 
-    async def _pull(self, feed: InboundSyncState, account: Account, now: datetime) -> Synced:
+    async def _sync(self, sync_state: InboundSyncState, account: Account, now: datetime) -> Synced:
         """Go on from the feed's cursor, if it serves; else read everything."""
-        window = self._pace.window(now)
-        round_ = SyncRun(self._copies, self._sightings, _viewpoint(feed, account), window, now)
-        if feed.cursor is not None and feed.cursor.serves(feed.generation, window):
-            round_.window = Window(feed.cursor.begins, feed.cursor.ends)
+        window = self._policy.window(now)
+        sync_run = SyncRun(self._mirrored_events, self._imported_events, _context(sync_state, account), window, now)
+        if sync_state.sync_token is not None and sync_state.sync_token.is_valid_for(sync_state.generation, window):
+            sync_run.window = Window(sync_state.sync_token.begins, sync_state.sync_token.ends)
             try:
-                return await self._carry_out(round_, feed, account, cursor=feed.cursor.token)
+                return await self._apply_changes(sync_run, sync_state, account, sync_token=sync_state.sync_token.token)
             except SyncTokenExpiredError:
                 log.info("a cursor does not serve any more, so everything is read again")
-                round_ = round_.anew(window)
-        return await self._carry_out(round_, feed, account, cursor=None)
+                sync_run = sync_run.restart(window)
+        return await self._apply_changes(sync_run, sync_state, account, sync_token=None)
 
-    async def _carry_out(
-        self, round_: "SyncRun", feed: InboundSyncState, account: Account, *, cursor: str | None
+    async def _apply_changes(
+        self, sync_run: "SyncRun", sync_state: InboundSyncState, account: Account, *, sync_token: str | None
     ) -> Synced:
         """Read all pages, write what they bring, and only then say where the next round begins."""
-        window, now = round_.window, round_.now
-        async for page in self._pages(account, window, cursor=cursor):
-            await round_.take_in(page)
-        await round_.note_declined(lambda event_id: self._has(account, event_id))
-        if cursor is None:
-            await round_.reconcile()
-        elif await round_.has_missing_instances():
+        window, now = sync_run.window, sync_run.now
+        async for page in self._pages(account, window, sync_token=sync_token):
+            await sync_run.apply_page(page)
+        await sync_run.record_declined_invitations(lambda event_id: self._exists(account, event_id))
+        if sync_token is None:
+            await sync_run.reconcile()
+        elif await sync_run.has_missing_instances():
             raise SyncTokenExpiredError
-        deletions = await round_.look(feed.recent_deletions(now), brake=self._pace.brake)
-        reached = SyncToken(token=round_.reached, begins=window.begins, ends=window.ends, generation=feed.generation)
-        return Synced(cursor=reached, counts=round_.counts, deletions=deletions, began=now)
+        recorded_deletions = await sync_run.request_rechecks(
+            sync_state.deletions_in_window(now), max_deletions=self._policy.max_deletions
+        )
+        reached = SyncToken(
+            token=sync_run.sync_token, begins=window.begins, ends=window.ends, generation=sync_state.generation
+        )
+        return Synced(sync_token=reached, counts=sync_run.counts, recorded_deletions=recorded_deletions, began=now)
 
-    async def _has(self, account: Account, event_id: str) -> bool:
+    async def _exists(self, account: Account, event_id: str) -> bool:
         changes = self._changes[account.provider]
         return await self._calls.execute(
-            account, lambda token: changes.has(CalendarAccess(token, account.calendar_id), event_id)
+            account, lambda token: changes.exists(CalendarAccess(token, account.calendar_id), event_id)
         )
 
-    async def _pages(self, account: Account, window: Window, *, cursor: str | None) -> AsyncIterator[ChangesPage]:
+    async def _pages(self, account: Account, window: Window, *, sync_token: str | None) -> AsyncIterator[ChangesPage]:
         """All pages of a round; the last one has a cursor."""
         changes, page = self._changes[account.provider], None
-        for _ in range(_MOST_PAGES):
-            asked = page
+        for _ in range(_MAX_PAGES):
+            current = page
 
-            async def call(token: str, asked: str | None = asked) -> ChangesPage:
+            async def call(token: str, current: str | None = current) -> ChangesPage:
                 access = CalendarAccess(token, account.calendar_id)
-                return await changes.page(access, cursor=cursor, page=asked, window=window)
+                return await changes.fetch_page(access, sync_token=sync_token, page=current, window=window)
 
             answer = await self._calls.execute(account, call)
             yield answer
-            if answer.cursor is not None:
+            if answer.sync_token is not None:
                 return
             if answer.next_page is None:
                 break
             page = answer.next_page
-        raise CallFailedError(unavailable("its list of changes has no end"))
+        raise CallFailedError(unavailable_failure("its list of changes has no end"))
 
 
 def _failure(error: Exception) -> Failure:
@@ -208,15 +212,15 @@ def _failure(error: Exception) -> Failure:
         case CallFailedError():
             return error.failure
         case ProviderUnavailableError():
-            return unavailable(str(error), error.retry_after)
+            return unavailable_failure(str(error), error.retry_after)
         case NotFoundError():
             return NO_CALENDAR
         case _:
-            return unavailable("it lost what it gave us just now")
+            return unavailable_failure("it lost what it gave us just now")
 
 
-def _viewpoint(feed: InboundSyncState, account: Account) -> CalendarContext:
+def _context(sync_state: InboundSyncState, account: Account) -> CalendarContext:
     owner = CalendarOwner(
         user_id=account.user_id, user_type=account.owner_type, name=account.owner_name, email=account.calendar_email
     )
-    return CalendarContext(account.connection_id, account.tenant_uuid, owner, account.provider, feed.account)
+    return CalendarContext(account.connection_id, account.tenant_uuid, owner, account.provider, sync_state.account)

@@ -37,75 +37,75 @@ _EDGE = timedelta(days=1)
 class SyncRun:
     """One round in hand."""
 
-    copies: MirroredEvents
-    sightings: ImportedEvents
-    viewpoint: CalendarContext
+    mirrored_events: MirroredEvents
+    imported_events: ImportedEvents
+    context: CalendarContext
     window: Window
     now: datetime
     counts: Counts = field(default_factory=Counts)
-    reached: str = ""
+    sync_token: str = ""
     """The cursor that the last page gave."""
     shown_meetings: set[str] = field(default_factory=set)
-    shown_copies: set[str] = field(default_factory=set)
-    met_series: set[str] = field(default_factory=set)
+    shown_mirrored: set[str] = field(default_factory=set)
+    matched_series: set[str] = field(default_factory=set)
     """Series that hosts made of copies, of which the instance that is the copy was shown."""
     series: set[str] = field(default_factory=set)
     """Series that changed."""
-    unread: set[str] = field(default_factory=set)
+    unparsable_ids: set[str] = field(default_factory=set)
     """Events that are there, and of which nothing else is known."""
     changed: set[str] = field(default_factory=set)
     """Our meetings whose copies say something that we do not know."""
-    removed: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
     """Our meetings whose copies are missing."""
-    left: dict[str, ImportedEvent] = field(default_factory=dict)
+    absent_invitations: dict[str, ImportedEvent] = field(default_factory=dict)
     """Our invitations that seem to have been taken off the calendar, by meeting."""
-    deleted: set[str] = field(default_factory=set)
+    deleted_meetings: set[str] = field(default_factory=set)
     """Those of them whose hosts seem to have deleted the copy."""
 
     @property
     def key(self) -> str:
-        return self.viewpoint.account
+        return self.context.account
 
-    def anew(self, window: Window) -> "SyncRun":
+    def restart(self, window: Window) -> "SyncRun":
         """A round of everything after this one: what it found still counts, but what it was shown may be gone since."""
-        nothing_yet = SyncRun(self.copies, self.sightings, self.viewpoint, window, self.now)
+        nothing_yet = SyncRun(self.mirrored_events, self.imported_events, self.context, window, self.now)
         return replace(
             nothing_yet,
             counts=self.counts,
             changed=self.changed,
-            removed=self.removed,
-            deleted=self.deleted,
-            left=self.left,
+            missing=self.missing,
+            deleted_meetings=self.deleted_meetings,
+            absent_invitations=self.absent_invitations,
         )
 
-    async def take_in(self, page: ChangesPage) -> None:
+    async def apply_page(self, page: ChangesPage) -> None:
         """Write what a page brings; where it tells of an event twice, the later counts."""
-        self.reached = page.cursor or ""
-        self.unread |= set(page.unread)
+        self.sync_token = page.sync_token or ""
+        self.unparsable_ids |= set(page.unparsable_ids)
         self.series |= set(page.series)
-        latest = {one.event_id: one for one in page.found}
+        latest = {change.event_id: change for change in page.found}
         # Asked first: whatever is settled by now is known by its event. The other way round, a copy that is settled
         # between the two questions would be neither, and a stranger's event.
         unsettled = await self._unsettled(latest)
-        copies = await self.copies.of_events(self.key, list(latest)) if latest else {}
-        for event_id, copy in copies.items():
-            self._meet(copy, latest.pop(event_id))
+        mirrored_events = await self.mirrored_events.of_events(self.key, list(latest)) if latest else {}
+        for event_id, mirrored_event in mirrored_events.items():
+            self._match_mirrored(mirrored_event, latest.pop(event_id))
         for event_id in unsettled.keys() & latest.keys():
             self.changed.add(unsettled[event_id])
             del latest[event_id]
-        await self._meet_series(latest)
-        await self._see(latest)
+        await self._match_series(latest)
+        await self._import(latest)
 
-    def _meet(self, copy: MirroredEventRef, found: EventChange) -> None:
+    def _match_mirrored(self, mirrored_event: MirroredEventRef, found: EventChange) -> None:
         """An event of ours: our own writes that come back say nothing new. One that was removed may be restored."""
         if isinstance(found, ExternalEvent):
-            self.shown_copies.add(copy.event_id)
-            if found.content.fingerprint != copy.base_fingerprint:
-                self.changed.add(copy.meeting_uuid)
-        elif copy.expected:
-            self._miss(copy)
+            self.shown_mirrored.add(mirrored_event.event_id)
+            if found.content.fingerprint != mirrored_event.base_fingerprint:
+                self.changed.add(mirrored_event.meeting_uuid)
+        elif mirrored_event.expected:
+            self._record_missing(mirrored_event)
 
-    async def _meet_series(self, latest: dict[str, EventChange]) -> None:
+    async def _match_series(self, latest: dict[str, EventChange]) -> None:
         """Of a series that a host made of a copy, one instance is the copy still: who writes it finds out which.
 
         The others are events like any other.
@@ -114,132 +114,139 @@ class SyncRun:
         for found in latest.values():
             if isinstance(found, ExternalEvent) and found.series_id:
                 series.setdefault(found.series_id, []).append(found)
-        copies = await self.copies.of_events(self.key, list(series)) if series else {}
-        for series_id, copy in copies.items():
-            moved = copy.meeting_uuid in self.removed
-            if series_id in self.met_series or (copy.base_fingerprint is None and not moved):
+        mirrored_events = await self.mirrored_events.of_events(self.key, list(series)) if series else {}
+        for series_id, mirrored_event in mirrored_events.items():
+            moved = mirrored_event.meeting_uuid in self.missing
+            if series_id in self.matched_series or (mirrored_event.base_fingerprint is None and not moved):
                 continue  # it is known which instance is the copy
             instances = sorted(series[series_id], key=lambda event: event.original_start)
-            at_its_time = (one for one in instances if copy.when and one.content.when.is_equivalent_to(copy.when))
+            at_its_time = (
+                event
+                for event in instances
+                if mirrored_event.when and event.content.when.is_equivalent_to(mirrored_event.when)
+            )
             own = next(at_its_time, instances[0] if moved else None)
-            self.shown_copies.add(series_id)
-            self.changed.add(copy.meeting_uuid)
+            self.shown_mirrored.add(series_id)
+            self.changed.add(mirrored_event.meeting_uuid)
             if own is not None:
-                self.met_series.add(series_id)
+                self.matched_series.add(series_id)
                 del latest[own.event_id]
 
-    def _miss(self, copy: MirroredEventRef) -> None:
+    def _record_missing(self, mirrored_event: MirroredEventRef) -> None:
         """A copy is missing: deleted, unless it left the window, or was written while the round was read."""
-        self.removed.add(copy.meeting_uuid)
-        belongs = copy.when is not None and is_within(copy.when, self._sure)
-        if belongs and (copy.written_at is None or copy.written_at < self.now):
-            self.deleted.add(copy.meeting_uuid)
+        self.missing.add(mirrored_event.meeting_uuid)
+        was_in_window = mirrored_event.when is not None and is_within(mirrored_event.when, self._confirmed_window)
+        if was_in_window and (mirrored_event.written_at is None or mirrored_event.written_at < self.now):
+            self.deleted_meetings.add(mirrored_event.meeting_uuid)
 
     async def _unsettled(self, latest: Mapping[str, EventChange]) -> dict[str, str]:
-        """Meetings whose copies are being made just now, by event id: whoever makes them looks at them afterwards."""
+        """Meetings whose copies are being made just now, by event id: their worker looks at them afterwards."""
         marked = {
             event_id: found.marked_meeting
             for event_id, found in latest.items()
             if isinstance(found, ExternalEvent) and found.marked_meeting is not None
         }
-        unsettled = await self.copies.unsettled(self.key, list(marked.values())) if marked else set()
+        unsettled = await self.mirrored_events.unsettled(self.key, list(marked.values())) if marked else set()
         return {event_id: meeting_uuid for event_id, meeting_uuid in marked.items() if meeting_uuid in unsettled}
 
     # --- external events ----------------------------------------------------------------------------------------
 
-    async def _see(self, latest: Mapping[str, EventChange]) -> None:
+    async def _import(self, latest: Mapping[str, EventChange]) -> None:
         if not latest:
             return
-        wanted, invitations = await self._wanted(latest.values())
-        known = await self.sightings.known(
-            self.viewpoint.connection_id, event_ids=list(latest), meeting_uuids=list(wanted.values())
+        meetings, invitations = await self._meetings_of(latest.values())
+        known = await self.imported_events.find(
+            self.context.connection_id, event_ids=list(latest), meeting_uuids=list(meetings.values())
         )
-        before = {one.meeting_uuid: one for one in known}
-        held = {one.meeting_uuid: one.model_copy() for one in known}
-        news: dict[str, list[ImportedEventMessage]] = {}
+        before = {event.meeting_uuid: event for event in known}
+        by_meeting = {event.meeting_uuid: event.model_copy() for event in known}
+        messages: dict[str, list[ImportedEventMessage]] = {}
         for event_id, found in latest.items():
-            meeting_uuid = wanted.get(event_id)
-            for other in held.values():
+            meeting_uuid = meetings.get(event_id)
+            for other in by_meeting.values():
                 if other.event_id == event_id and other.meeting_uuid != meeting_uuid:
-                    self._leave(news, other)
+                    self._record_absent(messages, other)
             if isinstance(found, ExternalEvent) and meeting_uuid is not None:
                 self.shown_meetings.add(meeting_uuid)
                 new = ImportedEvent.of_invitation if meeting_uuid in invitations else ImportedEvent.new
-                sighting = held.get(meeting_uuid) or new(self.viewpoint, meeting_uuid)
-                self.left.pop(meeting_uuid, None)
-                if not sighting.gone or is_within(found.content.when, self.window):
-                    self._note(news, sighting, self._seen(sighting, found))
-                    held[meeting_uuid] = sighting
+                imported_event = by_meeting.get(meeting_uuid) or new(self.context, meeting_uuid)
+                self.absent_invitations.pop(meeting_uuid, None)
+                if not imported_event.deleted or is_within(found.content.when, self.window):
+                    self._append_message(messages, imported_event, self._record_seen(imported_event, found))
+                    by_meeting[meeting_uuid] = imported_event
         changed = [
-            one
-            for one in held.values()
-            if one != before.get(one.meeting_uuid, ImportedEvent.new(self.viewpoint, one.meeting_uuid))
+            event
+            for event in by_meeting.values()
+            if event != before.get(event.meeting_uuid, ImportedEvent.new(self.context, event.meeting_uuid))
         ]
-        await self.sightings.save([(one, news.get(one.meeting_uuid, [])) for one in changed])
+        await self.imported_events.save([(event, messages.get(event.meeting_uuid, [])) for event in changed])
 
-    async def _wanted(self, found: Iterable[EventChange]) -> tuple[dict[str, str], set[str]]:
+    async def _meetings_of(self, found: Iterable[EventChange]) -> tuple[dict[str, str], set[str]]:
         """The meetings of those events that belong on the platform, by event id, and to which of them we invited."""
-        seen = [one for one in found if isinstance(one, ExternalEvent) and one.imported]
+        seen = [event for event in found if isinstance(event, ExternalEvent) and event.imported]
         invitations = {
-            one.event_id: meeting for one in seen if (meeting := meeting_uuid_of_our_invitation(one)) is not None
+            event.event_id: meeting for event in seen if (meeting := meeting_uuid_of_our_invitation(event)) is not None
         }
-        ours = await self.copies.meetings(list(invitations.values())) if invitations else set()
+        ours = await self.mirrored_events.meetings(list(invitations.values())) if invitations else set()
         return {
-            one.event_id: invitation
-            if (invitation := invitations.get(one.event_id)) in ours
-            else self.viewpoint.meeting_of(one)
-            for one in seen
+            event.event_id: invitation
+            if (invitation := invitations.get(event.event_id)) in ours
+            else self.context.meeting_of(event)
+            for event in seen
         }, ours
 
-    def _seen(self, sighting: ImportedEvent, event: ExternalEvent) -> ImportedEventMessage | None:
-        if sighting.invitation:
-            return sighting.see_answer(self.viewpoint, event, self.now)
-        was_gone = sighting.gone
+    def _record_seen(self, imported_event: ImportedEvent, event: ExternalEvent) -> ImportedEventMessage | None:
+        if imported_event.invitation:
+            return imported_event.record_answer(self.context, event, self.now)
+        was_gone = imported_event.deleted
         try:
-            news = sighting.see(self.viewpoint, event, self.now)
+            messages = imported_event.record_seen(self.context, event, self.now)
         except ValueError:
             log.warning("an event that no meeting could be was passed over")
             return None
-        if news is not None:
+        if messages is not None:
             self.counts.imported += was_gone
             self.counts.updated += not was_gone
-        return news
+        return messages
 
-    def _leave(self, news: dict[str, list[ImportedEventMessage]], sighting: ImportedEvent) -> None:
+    def _record_absent(self, messages: dict[str, list[ImportedEventMessage]], imported_event: ImportedEvent) -> None:
         """An event is not there any more; of an invitation that is no answer until it is sure."""
-        if sighting.invitation and not sighting.gone and sighting.ends_at > self.now:
-            self.left[sighting.meeting_uuid] = sighting.model_copy()
+        if imported_event.invitation and not imported_event.deleted and imported_event.ends_at > self.now:
+            self.absent_invitations[imported_event.meeting_uuid] = imported_event.model_copy()
         else:
-            self._note(news, sighting, sighting.vanish(self.now))
+            self._append_message(messages, imported_event, imported_event.record_deleted(self.now))
 
-    def _note(
-        self, news: dict[str, list[ImportedEventMessage]], sighting: ImportedEvent, said: ImportedEventMessage | None
+    def _append_message(
+        self,
+        messages: dict[str, list[ImportedEventMessage]],
+        imported_event: ImportedEvent,
+        message: ImportedEventMessage | None,
     ) -> None:
-        if said is not None:
-            self.counts.removed += isinstance(said, ExternalEventDeleted)
-            news.setdefault(sighting.meeting_uuid, []).append(said)
+        if message is not None:
+            self.counts.removed += isinstance(message, ExternalEventDeleted)
+            messages.setdefault(imported_event.meeting_uuid, []).append(message)
 
     # --- the end of a round -------------------------------------------------------------------------------------
 
     async def reconcile(self) -> None:
         """Everything was read, so what is known and was not shown is gone, or to be looked at if it is ours."""
-        sure = self._sure
-        async for page in self.sightings.held(self.viewpoint.connection_id):
-            gone = [one for one in page if self._ought(one, sure) and not self._is_shown(one)]
-            self.counts.removed += sum(not one.invitation for one in gone)
-            await self.sightings.save([(one, as_list(one.vanish(self.now))) for one in gone])
-        async for copies in self.copies.of_window(self.key, sure):
-            there = self.shown_copies | self.unread
-            for copy in copies:
-                if copy.event_id not in there:
-                    self._miss(copy)
+        confirmed = self._confirmed_window
+        async for page in self.imported_events.iterate(self.context.connection_id):
+            deleted = [event for event in page if self._should_exist(event, confirmed) and not self._is_shown(event)]
+            self.counts.removed += sum(not event.invitation for event in deleted)
+            await self.imported_events.save([(event, as_list(event.record_deleted(self.now))) for event in deleted])
+        async for mirrored_events in self.mirrored_events.of_window(self.key, confirmed):
+            shown = self.shown_mirrored | self.unparsable_ids
+            for mirrored_event in mirrored_events:
+                if mirrored_event.event_id not in shown:
+                    self._record_missing(mirrored_event)
 
-    async def note_declined(self, has: Callable[[str], Awaitable[bool]]) -> None:
+    async def record_declined_invitations(self, exists: Callable[[str], Awaitable[bool]]) -> None:
         """Who took our invitation off their calendar declined; not who moved it, or whose window it left."""
-        for sighting in self.left.values():
-            when = EventTime(starts_at=sighting.starts_at, ends_at=sighting.ends_at)
-            if is_within(when, self._sure) and not await has(sighting.event_id):
-                await self.sightings.save([(sighting, as_list(sighting.decline(self.now)))])
+        for imported_event in self.absent_invitations.values():
+            when = EventTime(starts_at=imported_event.starts_at, ends_at=imported_event.ends_at)
+            if is_within(when, self._confirmed_window) and not await exists(imported_event.event_id):
+                await self.imported_events.save([(imported_event, as_list(imported_event.record_declined(self.now)))])
 
     async def has_missing_instances(self) -> bool:
         """Whether a series changed and an instance of it that we know was not shown. Only a full round says for sure.
@@ -249,33 +256,36 @@ class SyncRun:
         """
         if not self.series:
             return False
-        sure = self._sure
-        known = await self.sightings.of_series(self.viewpoint.connection_id, sorted(self.series))
-        return any(self._ought(one, sure) and not self._is_shown(one) for one in known)
+        confirmed = self._confirmed_window
+        known = await self.imported_events.of_series(self.context.connection_id, sorted(self.series))
+        return any(self._should_exist(event, confirmed) and not self._is_shown(event) for event in known)
 
     @property
-    def _sure(self) -> Window:
+    def _confirmed_window(self) -> Window:
         return Window(self.window.begins + _EDGE, self.window.ends - _EDGE)
 
-    def _is_shown(self, sighting: ImportedEvent) -> bool:
-        return sighting.meeting_uuid in self.shown_meetings or sighting.event_id in self.unread
+    def _is_shown(self, imported_event: ImportedEvent) -> bool:
+        return imported_event.meeting_uuid in self.shown_meetings or imported_event.event_id in self.unparsable_ids
 
-    def _ought(self, sighting: ImportedEvent, sure: Window) -> bool:
+    def _should_exist(self, imported_event: ImportedEvent, confirmed: Window) -> bool:
         """Whether a full round must have shown it: it is in the window, or was in another account."""
-        within = sighting.starts_at < sure.ends and sighting.ends_at >= sure.begins
-        return within or sighting.account != self.key
+        within = imported_event.starts_at < confirmed.ends and imported_event.ends_at >= confirmed.begins
+        return within or imported_event.account != self.key
 
-    async def look(self, recent: Sequence[datetime], *, brake: int) -> Sequence[datetime]:
-        """Have our copies looked at; ``recent`` is when others were deleted. Gives all deletions, these included."""
-        doubted = len(recent) + len(self.deleted) > brake
-        if doubted and self.deleted:
-            log.warning("too many copies are missing at once to be believed", copies=len(self.deleted))
-        looks = [RecheckRequest(one, self.key, doubted=doubted) for one in sorted(self.removed)]
-        looks += [RecheckRequest(one, self.key) for one in sorted(self.changed - self.removed)]
-        if looks:
-            await self.copies.look(looks)
-        return [*recent, *(self.now for _ in self.deleted)]
+    async def request_rechecks(self, earlier: Sequence[datetime], *, max_deletions: int) -> Sequence[datetime]:
+        """Have our copies looked at; ``earlier`` is when others were deleted. Gives all deletions, these included."""
+        is_mass_deletion = len(earlier) + len(self.deleted_meetings) > max_deletions
+        if is_mass_deletion and self.deleted_meetings:
+            log.warning("mass deletion limit exceeded; deletions ignored", mirrored_events=len(self.deleted_meetings))
+        requests = [
+            RecheckRequest(meeting_uuid, self.key, is_mass_deletion=is_mass_deletion)
+            for meeting_uuid in sorted(self.missing)
+        ]
+        requests += [RecheckRequest(meeting_uuid, self.key) for meeting_uuid in sorted(self.changed - self.missing)]
+        if requests:
+            await self.mirrored_events.request_rechecks(requests)
+        return [*earlier, *(self.now for _ in self.deleted_meetings)]
 
 
-def as_list(news: ImportedEventMessage | None) -> Sequence[ImportedEventMessage]:
-    return [] if news is None else [news]
+def as_list(messages: ImportedEventMessage | None) -> Sequence[ImportedEventMessage]:
+    return [] if messages is None else [messages]

@@ -12,7 +12,7 @@ from contracts.values.times import utc_now
 
 from calendar_sync import metrics
 from calendar_sync.inbound.model import InboundSyncState
-from calendar_sync.inbound.state_repository import PULL, to_sync_state
+from calendar_sync.inbound.state_repository import SYNC_JOB, to_sync_state
 from calendar_sync.inbound.sync import ConnectionEnded, Deferred, InboundSync, Synced, SyncPolicy
 
 log = structlog.get_logger()
@@ -21,44 +21,44 @@ log = structlog.get_logger()
 class InboundSyncWorker:
     """Between leases and pulling: feeds out of documents, what came of them into these."""
 
-    def __init__(self, pulling: InboundSync, pace: SyncPolicy) -> None:
-        self._pulling = pulling
-        self._pace = pace
+    def __init__(self, inbound_sync: InboundSync, policy: SyncPolicy) -> None:
+        self._inbound_sync = inbound_sync
+        self._policy = policy
 
     async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at reading the calendar that a leased document is about."""
-        feed = to_sync_state(lease.document)
-        with use_context(Context(correlation_id=uuid7_hex(), tenant=feed.tenant_uuid)):
+        sync_state = to_sync_state(lease.document)
+        with use_context(Context(correlation_id=uuid7_hex(), tenant=sync_state.tenant_uuid)):
             try:
-                ended = await self._pulling.attempt(feed, number=lease.attempt)
+                result = await self._inbound_sync.run(sync_state, attempt_number=lease.attempt)
             except LeaseLostError:
                 log.warning("a lease ran out before a calendar was read")
-                metrics.SYNCS.labels(feed.provider, "lost").inc()
-                return JobResult(retry_in=self._pace.retry_initial)
-        match ended:
+                metrics.SYNCS.labels(sync_state.provider, "lost").inc()
+                return JobResult(retry_in=self._policy.retry_initial)
+        match result:
             case Synced():
-                metrics.SYNCS.labels(feed.provider, "read").inc()
-                return JobResult(self._read(feed, ended))
+                metrics.SYNCS.labels(sync_state.provider, "read").inc()
+                return JobResult(self._update(sync_state, result))
             case Deferred():
-                if ended.because is None:
-                    return JobResult(retry_in=ended.seconds)
-                metrics.SYNCS.labels(feed.provider, ended.because.value).inc()
-                return JobResult({"$set": {"notBefore": _in(ended.seconds)}}, retry_in=ended.seconds)
+                if result.failure_code is None:
+                    return JobResult(retry_in=result.seconds)
+                metrics.SYNCS.labels(sync_state.provider, result.failure_code.value).inc()
+                return JobResult({"$set": {"notBefore": _in(result.seconds)}}, retry_in=result.seconds)
             case ConnectionEnded():
                 return JobResult()
 
-    def _read(self, feed: InboundSyncState, pulled: Synced) -> dict[str, Any]:
-        share = random.uniform(0.75, 1.25)  # noqa: S311 spreads load, guards nothing
+    def _update(self, sync_state: InboundSyncState, synced: Synced) -> dict[str, Any]:
+        fraction = random.uniform(0.75, 1.25)  # noqa: S311 spreads load, guards nothing
         return {
             "$set": {
-                "cursor": pulled.cursor.model_dump(),
-                "outcome": pulled.counts.model_dump(),
-                "answered": feed.asked,
-                "syncedAsOf": pulled.began,
-                "deletions": list(pulled.deletions),
-                "notBefore": pulled.began + timedelta(seconds=self._pace.rest),
+                "syncToken": synced.sync_token.model_dump(),
+                "outcome": synced.counts.model_dump(),
+                "completedRun": sync_state.requested_runs,
+                "syncedAsOf": synced.began,
+                "recordedDeletions": list(synced.recorded_deletions),
+                "notBefore": synced.began + timedelta(seconds=self._policy.min_interval),
             },
-            **schedule(PULL, _in(share * self._pace.interval)),
+            **schedule(SYNC_JOB, _in(fraction * self._policy.poll_interval)),
         }
 
 

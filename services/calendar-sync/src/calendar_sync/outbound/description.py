@@ -73,7 +73,7 @@ class _Ours:
         lines = [line for block in blocks for line in block.split("\n")]
         self._links = sorted({_key(link) for line in lines if (link := _joined(line))}, key=len, reverse=True)
         self._lines = {_key(line) for line in lines if not _joined(line)} - {""}
-        self.mirrored_event_update = Counter(map(self._name, own.split("\n")))
+        self._own_lines = Counter(map(self._name, own.split("\n")))
 
     def without(self, lines: list[str]) -> Iterator[str]:
         """The lines that are not ours; a label is left out with the link that follows it."""
@@ -92,8 +92,8 @@ class _Ours:
             yield label
 
     def _is_kept(self, name: str) -> bool:
-        if name == "" or self.mirrored_event_update[name] > 0:
-            self.mirrored_event_update[name] -= 1
+        if name == "" or self._own_lines[name] > 0:
+            self._own_lines[name] -= 1
             return True
         return False
 

@@ -18,74 +18,74 @@ from calendar_sync.providers.text import normalised
 
 
 def detect_host_edit(
-    link: MirroredMeeting, copy: MirroredEvent, theirs: EventContent, now: datetime, until: datetime
+    mirror: MirroredMeeting, event: MirroredEvent, observed: EventContent, now: datetime, expires_at: datetime
 ) -> MirroredEventChanged | None:
     """What the host changed in the event, which was just read as ``theirs``; None when there is nothing to tell.
 
     ``copy`` stands as after the telling, waiting for an answer ``until`` then. A time that no meeting can have is not
     told, and so written over soon; a change of nothing but our own lines is not told either, and stays.
     """
-    meeting, wanted = link.desired, event_for(link.desired)
-    if wanted is None or copy.base is None:
+    meeting, desired = mirror.desired, event_for(mirror.desired)
+    if desired is None or event.base is None:
         return None
-    changed = copy.fields_changed_by_host(theirs, _without_news_of_lines(copy, wanted, meeting), now)
-    told: dict[str, Any] = {name: getattr(theirs, name) for name in changed & {"title", "location"}}
+    changed = event.fields_changed_by_host(observed, _ignoring_our_lines(event, desired, meeting), now)
+    changes: dict[str, Any] = {name: getattr(observed, name) for name in changed & {"title", "location"}}
     if "description" in changed:
-        texts = (theirs.description, copy.base.description)
-        words, known = (host_description(text, meeting, copy.blocks) for text in texts)
+        texts = (observed.description, event.base.description)
+        words, known = (host_description(text, meeting, event.blocks) for text in texts)
         if words == known:
-            copy.record_known_content(theirs, {"description"})
+            event.record_known_content(observed, {"description"})
         else:
-            told["description"] = words
+            changes["description"] = words
     if "when" in changed:
-        times = _times(theirs.when, meeting, known=copy.base.when.zone)
+        times = _times(observed.when, meeting, known=event.base.when.zone)
         if times is None:
-            copy.adopt_fields(theirs, {"when"})
+            event.adopt_fields(observed, {"when"})
         else:
-            told |= times
-    pending_host_edit = changed & ({*told} | ({"when"} if "start_date_time" in told else set()))
+            changes |= times
+    pending_host_edit = changed & ({*changes} | ({"when"} if "start_date_time" in changes else set()))
     if not pending_host_edit:
         return None
-    copy.hold_host_edit(theirs, pending_host_edit, wanted, now, until)
+    event.hold_host_edit(observed, pending_host_edit, desired, now, expires_at)
     return MirroredEventChanged(
-        change_id=_id(link, copy, copy.etag or ""),
-        tenant_uuid=link.tenant_uuid,
-        meeting_uuid=link.meeting_uuid,
-        user_id=link.host_uuid,
-        provider=copy.provider,
+        change_id=_change_id(mirror, event, event.etag or ""),
+        tenant_uuid=mirror.tenant_uuid,
+        meeting_uuid=mirror.meeting_uuid,
+        user_id=mirror.host_uuid,
+        provider=event.provider,
         at=now,
-        **told,
+        **changes,
     )
 
 
 def detect_host_deletion(
-    link: MirroredMeeting, copy: MirroredEvent, now: datetime, until: datetime
+    mirror: MirroredMeeting, event: MirroredEvent, now: datetime, expires_at: datetime
 ) -> MirroredEventDeleted:
     """The host removed the event; ``copy`` stands as after the telling."""
-    removed = MirroredEventDeleted(
-        change_id=_id(link, copy, "removed"),
-        tenant_uuid=link.tenant_uuid,
-        meeting_uuid=link.meeting_uuid,
-        user_id=link.host_uuid,
-        provider=copy.provider,
+    deletion = MirroredEventDeleted(
+        change_id=_change_id(mirror, event, "removed"),
+        tenant_uuid=mirror.tenant_uuid,
+        meeting_uuid=mirror.meeting_uuid,
+        user_id=mirror.host_uuid,
+        provider=event.provider,
         at=now,
     )
-    copy.mark_deleted_by_host(until)
-    return removed
+    event.mark_deleted_by_host(expires_at)
+    return deletion
 
 
-def _id(link: MirroredMeeting, copy: MirroredEvent, state: str) -> str:
-    return uuid8_hex("change of a copy", link.meeting_uuid, copy.provider, copy.event_id or "", state)
+def _change_id(mirror: MirroredMeeting, event: MirroredEvent, state: str) -> str:
+    return uuid8_hex("change of a copy", mirror.meeting_uuid, event.provider, event.event_id or "", state)
 
 
-def _without_news_of_lines(copy: MirroredEvent, wanted: EventContent, meeting: MeetingState) -> EventContent:
+def _ignoring_our_lines(event: MirroredEvent, desired: EventContent, meeting: MeetingState) -> EventContent:
     """What is wanted; but news in nothing but our own lines, such as another link, takes no words from the host."""
-    if copy.last_written is None:
-        return wanted
-    asked = host_description(copy.last_written.description, meeting, copy.blocks)
-    if asked != normalised(meeting.description or ""):
-        return wanted
-    return wanted.with_those_of(copy.last_written, {"description"})
+    if event.last_written is None:
+        return desired
+    written = host_description(event.last_written.description, meeting, event.blocks)
+    if written != normalised(meeting.description or ""):
+        return desired
+    return desired.with_those_of(event.last_written, {"description"})
 
 
 def _times(when: EventTime, meeting: MeetingState, *, known: str | None) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from calendar_sync.providers.event_content import EventContent
 _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 
-_MOST_ASKED = 20
+_MAX_REMEMBERED = 20
 
 
 _MAX_BLOCKS = 5
@@ -41,7 +41,7 @@ class PendingHostEdit(BaseModel):
     fields: list[str]
     previous_contents: list[EventContent]
     """What the meeting has said until then: as long as it says one of these, it has not answered."""
-    until: Instant
+    expires_at: Instant
     """When we stop waiting for an answer, and what the meeting says is written."""
 
 
@@ -52,7 +52,7 @@ class MirroredEvent(BaseModel):
 
     provider: CalendarProvider
     calendar_email: str
-    number: int = 1
+    incarnation: int = 1
     """Rises when an event has to be made anew: an id that was deleted can never be used again."""
     event_id: str | None = None
     """The provider's id; None until a create is known to have succeeded."""
@@ -74,11 +74,11 @@ class MirroredEvent(BaseModel):
     pending_host_edit: PendingHostEdit | None = None
     last_recheck_id: str = ""
     """The token of the last ``Recheck`` that was taken."""
-    removed: bool = False
+    deleted: bool = False
 
     def record_location(self, event_id: str, etag: str, calendar_id: str | None = None) -> None:
         """The event was seen there. What it says is not known to the platform by that."""
-        self.event_id, self.etag, self.removed = event_id, etag, False
+        self.event_id, self.etag, self.deleted = event_id, etag, False
         self.calendar_id = calendar_id or self.calendar_id
 
     def record_known_content(self, content: EventContent, fields: Collection[str] = _EVERYTHING) -> None:
@@ -86,41 +86,41 @@ class MirroredEvent(BaseModel):
         self.base = content if self.base is None else self.base.with_those_of(content, fields)
         self.base_fingerprint = self.base.fingerprint
 
-    def remember_block(self, block: str) -> None:
+    def record_block(self, block: str) -> None:
         """These lines are about to be written."""
         if block and block not in self.blocks[-1:]:
             self.blocks = [*(known for known in self.blocks if known != block), block][-_MAX_BLOCKS:]
 
     def record_intent(self, content: EventContent, fields: Collection[str], now: datetime) -> None:
         """These fields are about to be asked for. After very many unanswered wishes, nothing is known of the event."""
-        asking = content if self.last_written is None else self.last_written.with_those_of(content, fields)
-        if asking not in self.unconfirmed_writes:
-            self.unconfirmed_writes.append(asking)
-        if len(self.unconfirmed_writes) > _MOST_ASKED:
+        intended = content if self.last_written is None else self.last_written.with_those_of(content, fields)
+        if intended not in self.unconfirmed_writes:
+            self.unconfirmed_writes.append(intended)
+        if len(self.unconfirmed_writes) > _MAX_REMEMBERED:
             self.last_written, self.unconfirmed_writes = None, [content]
         self.attempted_at = now
 
-    def record_synced(self, content: EventContent, theirs: EventContent | None, now: datetime) -> None:
+    def record_synced(self, content: EventContent, observed: EventContent | None, now: datetime) -> None:
         """The event says what was wanted, except where its owner's change is still to be answered.
 
         Where ``theirs``, the event as it was just read, says the same, its owner may have made it so: it is known now.
         """
         awaited = self.fields_awaiting_meeting(content, now)
-        if theirs is not None:
-            self.record_known_content(theirs, _EVERYTHING - content.differs_from(theirs) - awaited)
+        if observed is not None:
+            self.record_known_content(observed, _EVERYTHING - content.differs_from(observed) - awaited)
         self.last_written = content if self.last_written is None else content.with_those_of(self.last_written, awaited)
         self.unconfirmed_writes = []
 
     def start_new_incarnation(self) -> None:
         """The event is gone for good; the next one gets another id."""
-        self.number += 1
+        self.incarnation += 1
         self._forget()
-        self.event_id, self.removed = None, False
+        self.event_id, self.deleted = None, False
 
     def mark_deleted(self) -> None:
         """The event is not there any more; its id is kept, to know its tombstone by."""
         self._forget()
-        self.removed = True
+        self.deleted = True
 
     def _forget(self) -> None:
         self.etag = self.calendar_id = self.last_written = self.base = self.base_fingerprint = (
@@ -128,48 +128,48 @@ class MirroredEvent(BaseModel):
         ) = None
         self.unconfirmed_writes = []
 
-    def fields_to_write(self, content: EventContent, theirs: EventContent | None, now: datetime) -> frozenset[str]:
+    def fields_to_write(self, content: EventContent, observed: EventContent | None, now: datetime) -> frozenset[str]:
         """The fields to write so that the event says what is wanted, and keeps what only its owner changed.
 
         A three-way merge: what is wanted counts where it differs from anything that we have written or tried to;
         elsewhere ``theirs``, the event as it was just read, stays.
         """
-        known = theirs or (None if self.unconfirmed_writes else self.base)
+        known = observed or (None if self.unconfirmed_writes else self.base)
         differing = content.differs_from(known) if known is not None else _EVERYTHING
         if (
             self.last_written is None
         ):  # whatever is there was not known to us, so nothing says that its owner changed it
             return differing
-        return (differing & self._unlike_asked(content)) - self.fields_awaiting_meeting(content, now)
+        return (differing & self._unlike_written(content)) - self.fields_awaiting_meeting(content, now)
 
     # --- what its owner does ------------------------------------------------------------------------------------
 
-    def fields_changed_by_host(self, content: EventContent, wanted: EventContent, now: datetime) -> frozenset[str]:
+    def fields_changed_by_host(self, content: EventContent, desired: EventContent, now: datetime) -> frozenset[str]:
         """The fields of the event as it was just read that its owner changed, and the platform did not meanwhile."""
         if self.last_written is None or self.base is None:
             return frozenset()
         unanswered = frozenset().union(*(_EVERYTHING - content.differs_from(ours) for ours in self.unconfirmed_writes))
-        written_soon = self._unlike_asked(wanted) - self.fields_awaiting_meeting(wanted, now)
+        written_soon = self._unlike_written(desired) - self.fields_awaiting_meeting(desired, now)
         return content.differs_from(self.base) - unanswered - written_soon
 
     def hold_host_edit(
-        self, content: EventContent, fields: Collection[str], wanted: EventContent, now: datetime, until: datetime
+        self, content: EventContent, fields: Collection[str], desired: EventContent, now: datetime, expires_at: datetime
     ) -> None:
         """Its owner's change of these fields is told, and until the meeting answers, or that instant, it stays."""
         before = (
             self.pending_host_edit
-            if self.pending_host_edit is not None and now < self.pending_host_edit.until
+            if self.pending_host_edit is not None and now < self.pending_host_edit.expires_at
             else None
         )
-        said = [
+        contents = [
             *(before.previous_contents if before else []),
-            wanted,
+            desired,
             *([self.last_written] if self.last_written else []),
         ]
         self.pending_host_edit = PendingHostEdit(
             fields=sorted({*fields, *(before.fields if before else [])}),
-            previous_contents=said[-_MOST_ASKED:],
-            until=until,
+            previous_contents=contents[-_MAX_REMEMBERED:],
+            expires_at=expires_at,
         )
         self.adopt_fields(content, fields)
 
@@ -177,30 +177,32 @@ class MirroredEvent(BaseModel):
         """These fields are as if we had asked for what they say."""
         self.record_known_content(content, fields)
         self.last_written = self.last_written.with_those_of(content, fields) if self.last_written else None
-        self.unconfirmed_writes = [one.with_those_of(content, fields) for one in self.unconfirmed_writes]
+        self.unconfirmed_writes = [write.with_those_of(content, fields) for write in self.unconfirmed_writes]
 
-    def mark_deleted_by_host(self, until: datetime) -> None:
+    def mark_deleted_by_host(self, expires_at: datetime) -> None:
         """The event is gone and that is told; it is not made anew before the meeting answers, or that instant."""
         self.mark_deleted()
-        self.pending_host_edit = PendingHostEdit(fields=sorted(_EVERYTHING), previous_contents=[], until=until)
+        self.pending_host_edit = PendingHostEdit(
+            fields=sorted(_EVERYTHING), previous_contents=[], expires_at=expires_at
+        )
 
-    def fields_awaiting_meeting(self, wanted: EventContent, now: datetime) -> frozenset[str]:
+    def fields_awaiting_meeting(self, desired: EventContent, now: datetime) -> frozenset[str]:
         """The fields that its owner changed, and about which the meeting still says what it said before."""
         pending_host_edit = self.pending_host_edit
-        if pending_host_edit is None or self.last_written is None or now >= pending_host_edit.until:
+        if pending_host_edit is None or self.last_written is None or now >= pending_host_edit.expires_at:
             return frozenset()
-        said = frozenset().union(
-            *(_EVERYTHING - wanted.differs_from(before) for before in pending_host_edit.previous_contents)
+        contents = frozenset().union(
+            *(_EVERYTHING - desired.differs_from(before) for before in pending_host_edit.previous_contents)
         )
-        return wanted.differs_from(self.last_written) & said & frozenset(pending_host_edit.fields)
+        return desired.differs_from(self.last_written) & contents & frozenset(pending_host_edit.fields)
 
-    def remaining_hold(self, wanted: EventContent, now: datetime) -> timedelta:
+    def remaining_hold(self, desired: EventContent, now: datetime) -> timedelta:
         """How long an answer to what its owner did is still waited for; zero when none is."""
-        if self.pending_host_edit is None or not (self.removed or self.fields_awaiting_meeting(wanted, now)):
+        if self.pending_host_edit is None or not (self.deleted or self.fields_awaiting_meeting(desired, now)):
             return timedelta(0)
-        return max(timedelta(0), self.pending_host_edit.until - now)
+        return max(timedelta(0), self.pending_host_edit.expires_at - now)
 
-    def _unlike_asked(self, content: EventContent) -> frozenset[str]:
+    def _unlike_written(self, content: EventContent) -> frozenset[str]:
         bases = [self.last_written] if self.last_written else []
         return frozenset().union(*(content.differs_from(base) for base in (*bases, *self.unconfirmed_writes)))
 
@@ -210,8 +212,8 @@ class Recheck(BaseModel):
 
     model_config = _STORED
 
-    token: str
-    doubted: bool = False
+    recheck_id: str
+    is_mass_deletion: bool = False
     """So many are missing at once that a removal is not to be believed."""
 
 
@@ -248,16 +250,16 @@ class MirroredMeeting(BaseModel):
     """By ``account_key``."""
     rechecks: dict[str, Recheck] = Field(default_factory=dict)
     """The newest look at the copy of each account."""
-    told: ReportedStatus | None = None
+    reported_status: ReportedStatus | None = None
 
-    def is_ahead(self, now: datetime) -> bool:
+    def is_upcoming(self, now: datetime) -> bool:
         """Whether the meeting takes place and is not over."""
         return self.desired.status is MeetingStatus.ACTIVE and self.desired.ends_at > now
 
     @property
     def is_status_reported(self) -> bool:
         """Whether anybody believes that the meeting has to do with a calendar."""
-        return self.told is not None and self.told.status is not ExternalSyncStatus.NOT_APPLICABLE
+        return self.reported_status is not None and self.reported_status.status is not ExternalSyncStatus.NOT_APPLICABLE
 
     def status_to_report(
         self,
@@ -268,8 +270,8 @@ class MirroredMeeting(BaseModel):
         failure: Failure | None = None,
     ) -> ReportedStatus | None:
         """What is to be told now; None when it was told before."""
-        before = self.told
-        told = ReportedStatus(
+        before = self.reported_status
+        reported_status = ReportedStatus(
             status=status,
             operation=operation,
             failure_code=failure.code if failure else None,
@@ -278,5 +280,7 @@ class MirroredMeeting(BaseModel):
             meeting_version=self.sequence,
             at=now,
         )
-        same = before is not None and before == told.model_copy(update={"sequence": before.sequence, "at": before.at})
-        return None if same else told
+        same = before is not None and before == reported_status.model_copy(
+            update={"sequence": before.sequence, "at": before.at}
+        )
+        return None if same else reported_status

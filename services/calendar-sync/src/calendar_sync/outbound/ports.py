@@ -13,7 +13,7 @@ from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, Reporte
 class WriteIntentLog(Protocol):
     """Where a worker writes down what it is about to do, while its lease holds."""
 
-    async def save(self, key: str, copy: MirroredEvent) -> bool:
+    async def save(self, key: str, event: MirroredEvent) -> bool:
         """Keep the copy under its account's ``key``. False: the lease ran out, and another worker may be at it."""
 
 
@@ -28,23 +28,23 @@ class MeetingUpdate:
     sequence: int
     correlation_id: str
     traceparent: str | None
-    asks: bool
+    needs_sync: bool
 
 
 class MirroredMeetings(Protocol):
     """Where links are kept."""
 
-    async def save(self, news: Sequence[MeetingUpdate]) -> None:
+    async def save(self, updates: Sequence[MeetingUpdate]) -> None:
         """Write what is wanted, where it is news."""
 
-    async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
+    async def request_sync(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
         """Have the copies of these meetings looked after now."""
 
-    async def links_of(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
+    async def list_by_host(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
         """A page of a host's links, in order of meetingUuid; empty after the last."""
 
-    async def tell(
-        self, told: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, want: CalendarProvider | None
+    async def report_status(
+        self, reports: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, request_sync: CalendarProvider | None
     ) -> None:
         """Tell what is given, and with ``want`` have all these copies looked after now."""
 

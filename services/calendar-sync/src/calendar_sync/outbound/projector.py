@@ -25,7 +25,7 @@ from calendar_sync.outbound.model import MirroredMeeting
 from calendar_sync.outbound.ports import ConnectedHosts, Host, MeetingUpdate, MirroredMeetings
 from calendar_sync.providers.accounts import Account, Accounts
 
-_ASKING = (MeetingCreated, MeetingUpdated, MeetingCanceled, SyncRetryRequested)
+_SYNC_TRIGGERS = (MeetingCreated, MeetingUpdated, MeetingCanceled, SyncRetryRequested)
 """What asks for the copy to be looked after; other events only bring a newer version of the meeting."""
 
 
@@ -36,97 +36,100 @@ class DesiredStateProjector:
 
     def __init__(
         self,
-        links: MirroredMeetings,
+        mirrored_meetings: MirroredMeetings,
         hosts: ConnectedHosts,
         accounts: Accounts,
         *,
         wake: Callable[[CalendarProvider], None],
     ) -> None:
         """``wake`` is called when there is work for a provider's workers."""
-        self._links = links
+        self._mirrored_meetings = mirrored_meetings
         self._hosts = hosts
         self._accounts = accounts
         self._wake = wake
 
     async def handle(self, batch: Batch) -> None:
         """Idempotent: what was noted before is only looked after again."""
-        await self._note_meetings(batch)
+        await self._project_meetings(batch)
         for received in batch:
             if isinstance(received.body, ConnectionChanged):
-                await self._note_connection(received.body)
+                await self._apply_connection(received.body)
 
     # --- meetings -----------------------------------------------------------------------------------------------
 
-    async def _note_meetings(self, batch: Batch) -> None:
-        news: dict[str, MeetingUpdate] = {}
+    async def _project_meetings(self, batch: Batch) -> None:
+        updates: dict[str, MeetingUpdate] = {}
         for received in batch:
             event = received.body
             if isinstance(event, MeetingEvent) and event.meeting.source is MeetingSource.INTERNAL:
-                _hear(news, event, received.envelope)
-        if not news:
+                _merge(updates, event, received.envelope)
+        if not updates:
             return
-        await self._links.save(list(news.values()))
-        asking = {uuid: one.meeting for uuid, one in news.items() if one.asks}
-        connected = await self._hosts.providers_of({_host(meeting) for meeting in asking.values()})
-        wanted: dict[CalendarProvider, list[str]] = {}
-        for uuid, meeting in asking.items():
+        await self._mirrored_meetings.save(list(updates.values()))
+        to_sync = {uuid: update.meeting for uuid, update in updates.items() if update.needs_sync}
+        connected = await self._hosts.providers_of({_host(meeting) for meeting in to_sync.values()})
+        by_provider: dict[CalendarProvider, list[str]] = {}
+        for uuid, meeting in to_sync.items():
             provider = connected.get(_host(meeting))
             if provider is None and meeting.external_sync_status is not ExternalSyncStatus.NOT_APPLICABLE:
                 provider = CalendarProvider.GOOGLE  # either's worker can say that there is nothing to do
             if provider is not None:
-                wanted.setdefault(provider, []).append(uuid)
-        for provider, uuids in wanted.items():
-            await self._links.want(uuids, provider)
+                by_provider.setdefault(provider, []).append(uuid)
+        for provider, uuids in by_provider.items():
+            await self._mirrored_meetings.request_sync(uuids, provider)
             self._wake(provider)
 
     # --- connections --------------------------------------------------------------------------------------------
 
-    async def _note_connection(self, change: ConnectionChanged) -> None:
+    async def _apply_connection(self, change: ConnectionChanged) -> None:
         """What counts is how the connection stands now: if that is newer, another event tells of it."""
         account = await self._accounts.connected(change.tenant_uuid, change.user_id)
         if change.status is ConnectionStatus.CONNECTED:
             if account is not None and account.generation == change.generation:
-                await self._begin(account)
+                await self._start_mirroring(account)
         elif account is None:
-            await self._end(change)
+            await self._stop_mirroring(change)
 
-    async def _begin(self, account: Account) -> None:
+    async def _start_mirroring(self, account: Account) -> None:
         """Meetings ahead will be written; so will be put right what was written into this account before."""
         key, now = account.key, utc_now()
         async for page in self._pages(account.tenant_uuid, account.user_id):
-            concerned = [link for link in page if link.is_ahead(now) or key in link.events]
-            told = [
-                (link, None if link.is_status_reported else link.status_to_report(ExternalSyncStatus.PENDING, now))
-                for link in concerned
+            concerned = [mirror for mirror in page if mirror.is_upcoming(now) or key in mirror.events]
+            reports = [
+                (
+                    mirror,
+                    None if mirror.is_status_reported else mirror.status_to_report(ExternalSyncStatus.PENDING, now),
+                )
+                for mirror in concerned
             ]
-            await self._links.tell(told, want=account.provider)
+            await self._mirrored_meetings.report_status(reports, request_sync=account.provider)
             self._wake(account.provider)
 
-    async def _end(self, change: ConnectionChanged) -> None:
+    async def _stop_mirroring(self, change: ConnectionChanged) -> None:
         now = utc_now()
         async for page in self._pages(change.tenant_uuid, change.user_id):
-            told = [
-                (link, link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, now))
-                for link in page
-                if link.is_status_reported
+            reports = [
+                (mirror, mirror.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, now))
+                for mirror in page
+                if mirror.is_status_reported
             ]
-            await self._links.tell(told, want=None)
+            await self._mirrored_meetings.report_status(reports, request_sync=None)
 
     async def _pages(self, tenant_uuid: str, host_uuid: str) -> AsyncIterator[list[MirroredMeeting]]:
         after = ""
-        while page := await self._links.links_of(tenant_uuid, host_uuid, after):
+        while page := await self._mirrored_meetings.list_by_host(tenant_uuid, host_uuid, after):
             yield page
             after = page[-1].meeting_uuid
 
 
-def _hear(news: dict[str, MeetingUpdate], event: MeetingEvent, envelope: Envelope) -> None:
-    uuid, before = event.meeting.meeting_uuid, news.get(event.meeting.meeting_uuid)
-    asks = isinstance(event, _ASKING) or (before is not None and before.asks)
-    heard = MeetingUpdate(
-        event.meeting, envelope.sequence or 0, envelope.correlation_id or "", envelope.traceparent, asks
+def _merge(updates: dict[str, MeetingUpdate], event: MeetingEvent, envelope: Envelope) -> None:
+    uuid, before = event.meeting.meeting_uuid, updates.get(event.meeting.meeting_uuid)
+    needs_sync = isinstance(event, _SYNC_TRIGGERS) or (before is not None and before.needs_sync)
+    update = MeetingUpdate(
+        event.meeting, envelope.sequence or 0, envelope.correlation_id or "", envelope.traceparent, needs_sync
     )
-    newest = heard if before is None or heard.sequence > before.sequence else before
-    news[uuid] = replace(newest, asks=asks)
+    newest = update if before is None or update.sequence > before.sequence else before
+    updates[uuid] = replace(newest, needs_sync=needs_sync)
 
 
 def _host(meeting: MeetingState) -> Host:

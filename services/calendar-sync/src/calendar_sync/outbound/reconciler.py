@@ -15,8 +15,8 @@ from calendar_sync.outbound.meeting_event import event_for
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, ReportedStatus
 from calendar_sync.outbound.ports import WriteIntentLog
 from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.authorized_calls import AuthorizedCalls, retry_in
-from calendar_sync.providers.errors import MANY_REMOVED, CallFailedError, Failure, unavailable
+from calendar_sync.providers.authorized_calls import AuthorizedCalls, retry_delay
+from calendar_sync.providers.errors import MANY_REMOVED, CallFailedError, Failure, unavailable_failure
 from calendar_sync.providers.event_content import EventContent
 from calendar_sync.providers.ports import CalendarWriter
 
@@ -27,16 +27,16 @@ log = structlog.get_logger()
 class ReconcileResult:
     """What came of one attempt at one link."""
 
-    told: ReportedStatus | None = None
+    status_report: ReportedStatus | None = None
     """What is to be told, if that is news."""
     key: str | None = None
-    copy: MirroredEvent | None = None
+    event: MirroredEvent | None = None
     """The copy as it is now, to be kept under ``key``."""
-    change: MirroredEventChanged | MirroredEventDeleted | None = None
+    host_edit: MirroredEventChanged | MirroredEventDeleted | None = None
     """What its host did to it, to be told."""
     retry_in: float | None = None
     pause_account: bool = False
-    elsewhere: CalendarProvider | None = None
+    moved_to_provider: CalendarProvider | None = None
     """The host's calendar is at this provider now."""
 
 
@@ -44,12 +44,12 @@ class ReconcileResult:
 class RetryPolicy:
     """How failed writes are tried again: pauses in seconds, doubling; told as FAILED after so many attempts."""
 
-    first: float = 1
-    most: float = 300
-    attempts: int = 8
-    doubt: timedelta = timedelta(seconds=60)
+    initial_delay: float = 1
+    max_delay: float = 300
+    report_after: int = 8
+    unconfirmed_create_timeout: timedelta = timedelta(seconds=60)
     """How long after a create that nobody answered the event may still appear."""
-    answer: timedelta = timedelta(seconds=15)
+    host_edit_hold: timedelta = timedelta(seconds=15)
     """How long a host's change stays although the meeting has not taken it over yet."""
 
 
@@ -64,7 +64,7 @@ class OutboundReconciler:
         calls: AuthorizedCalls,
         *,
         deployment: str,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> None:
         """``deployment`` tells this platform's events from those of others that write to the same calendars."""
         self.provider = provider
@@ -72,164 +72,178 @@ class OutboundReconciler:
         self._accounts = accounts
         self._calls = calls
         self._deployment = deployment
-        self._patience = patience
+        self._retry_policy = retry_policy
 
-    async def attempt(self, link: MirroredMeeting, *, number: int, intentions: WriteIntentLog) -> ReconcileResult:
+    async def reconcile(
+        self, mirror: MirroredMeeting, *, attempt_number: int, intent_log: WriteIntentLog
+    ) -> ReconcileResult:
         """One attempt at one link; ``number`` counts them from 1 since the last success.
 
         Raises:
             LeaseLostError: nothing more was done.
         """
-        account = await self._accounts.connected(link.tenant_uuid, link.host_uuid)
+        account = await self._accounts.connected(mirror.tenant_uuid, mirror.host_uuid)
         if account is None:
-            return ReconcileResult(told=link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
+            return ReconcileResult(status_report=mirror.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
         if account.provider is not self.provider:
-            return ReconcileResult(elsewhere=account.provider)
+            return ReconcileResult(moved_to_provider=account.provider)
         key = account.key
-        copy = link.events.get(key) or MirroredEvent(provider=account.provider, calendar_email=account.calendar_email)
-        copy.remember_block(block_of(link.desired))
-        work = _Work(link, account, key, copy, event_for(link.desired), number)
-        markers = Markers(link.meeting_uuid, self._deployment, key)
-        gap = EventWriter(self._calls, self._calendar, account, copy, markers, intentions)
-        operation = work.operation
+        event = mirror.events.get(key) or MirroredEvent(
+            provider=account.provider, calendar_email=account.calendar_email
+        )
+        event.record_block(block_of(mirror.desired))
+        task = _Task(mirror, account, key, event, event_for(mirror.desired), attempt_number)
+        markers = Markers(mirror.meeting_uuid, self._deployment, key)
+        writer = EventWriter(self._calls, self._calendar, account, event, markers, intent_log)
+        operation = task.operation
         try:
-            return await self._look(work, gap) or await self._close(work, gap)
+            return await self._recheck(task, writer) or await self._apply_desired(task, writer)
         except GrantRevokedError:
-            return await self._let_go(work)
+            return await self._disconnected(task)
         except ProviderUnavailableError as error:
-            return self._failed(work, operation, unavailable(str(error), error.retry_after))
+            return self._failed(task, operation, unavailable_failure(str(error), error.retry_after))
         except CallFailedError as error:
-            await self._tell_owner(account, error.failure, number)
-            return self._failed(work, operation, error.failure)
+            await self._record_connection_error(account, error.failure, attempt_number)
+            return self._failed(task, operation, error.failure)
 
-    async def _look(self, work: "_Work", gap: "EventWriter") -> ReconcileResult | None:
+    async def _recheck(self, task: "_Task", writer: EventWriter) -> ReconcileResult | None:
         """If somebody saw that its host may have changed the copy: what they did, if that is to be told by itself.
 
         The next attempt, at once, writes what else is to be written.
         """
-        copy, look = work.copy, work.link.rechecks.get(work.key)
-        if look is None or look.token == copy.last_recheck_id:
+        event, recheck = task.event, task.mirror.rechecks.get(task.key)
+        if recheck is None or recheck.recheck_id == event.last_recheck_id:
             return None
-        if copy.event_id is None:  # whatever is found when it is made anew is known to the platform from then on
-            copy.last_recheck_id = look.token
+        if event.event_id is None:  # whatever is found when it is made anew is known to the platform from then on
+            event.last_recheck_id = recheck.recheck_id
             return None
-        was_there = not copy.removed
+        was_there = not event.deleted
         try:
-            theirs = await gap.read()
+            observed = await writer.read()
         except GoneError:
-            copy.last_recheck_id = look.token
-            return self._missing(work, doubted=look.doubted, news=was_there)
-        copy.last_recheck_id = look.token
+            event.last_recheck_id = recheck.recheck_id
+            return self._record_missing(task, is_mass_deletion=recheck.is_mass_deletion, was_there=was_there)
+        event.last_recheck_id = recheck.recheck_id
         now = utc_now()
-        change = detect_host_edit(work.link, copy, theirs, now, now + self._patience.answer)
-        return ReconcileResult(key=work.key, copy=copy, change=change, retry_in=0) if change else None
+        host_edit = detect_host_edit(task.mirror, event, observed, now, now + self._retry_policy.host_edit_hold)
+        return ReconcileResult(key=task.key, event=event, host_edit=host_edit, retry_in=0) if host_edit else None
 
-    def _missing(self, work: "_Work", *, doubted: bool, news: bool) -> ReconcileResult | None:
-        """The event is not there; ``news``: by its host's doing, as far as is known."""
+    def _record_missing(self, task: "_Task", *, is_mass_deletion: bool, was_there: bool) -> ReconcileResult | None:
+        """The event is not there; ``was_there``: by its host's doing, as far as is known."""
         now = utc_now()
-        if work.wanted is None or not news:
+        if task.desired is None or not was_there:
             return None
-        if doubted:
-            work.copy.mark_deleted()
-            told = work.link.status_to_report(
-                ExternalSyncStatus.FAILED, now, operation=work.last_operation, failure=MANY_REMOVED
+        if is_mass_deletion:
+            task.event.mark_deleted()
+            status_report = task.mirror.status_to_report(
+                ExternalSyncStatus.FAILED, now, operation=task.last_operation, failure=MANY_REMOVED
             )
-            return ReconcileResult(key=work.key, copy=work.copy, told=told)
-        removal = detect_host_deletion(work.link, work.copy, now, now + self._patience.answer)
+            return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
+        deletion = detect_host_deletion(task.mirror, task.event, now, now + self._retry_policy.host_edit_hold)
         return ReconcileResult(
-            key=work.key, copy=work.copy, change=removal, retry_in=self._patience.answer.total_seconds()
+            key=task.key,
+            event=task.event,
+            host_edit=deletion,
+            retry_in=self._retry_policy.host_edit_hold.total_seconds(),
         )
 
-    async def _close(self, work: "_Work", gap: "EventWriter") -> ReconcileResult:
-        link, operation = work.link, work.operation
-        if work.wanted is not None:
-            if work.copy.removed and not link.is_ahead(utc_now()):  # its host tidied up
-                told = link.status_to_report(ExternalSyncStatus.SYNCED, utc_now(), operation=work.last_operation)
-                return ReconcileResult(key=work.key, copy=work.copy, told=told)
-            if work.waits and work.copy.removed:
-                return ReconcileResult(retry_in=work.waits)
-            await gap.put(work.wanted)
-            told = link.status_to_report(
-                ExternalSyncStatus.SYNCED, utc_now(), operation=operation or work.last_operation
+    async def _apply_desired(self, task: "_Task", writer: EventWriter) -> ReconcileResult:
+        mirror, operation = task.mirror, task.operation
+        if task.desired is not None:
+            if task.event.deleted and not mirror.is_upcoming(utc_now()):  # its host tidied up
+                status_report = mirror.status_to_report(
+                    ExternalSyncStatus.SYNCED, utc_now(), operation=task.last_operation
+                )
+                return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
+            if task.hold_left and task.event.deleted:
+                return ReconcileResult(retry_in=task.hold_left)
+            await writer.upsert(task.desired)
+            status_report = mirror.status_to_report(
+                ExternalSyncStatus.SYNCED, utc_now(), operation=operation or task.last_operation
             )
-            return ReconcileResult(key=work.key, copy=work.copy, told=told, retry_in=work.waits)
-        doubt = await gap.remove(self._patience.doubt)
-        if doubt > 0:
-            return ReconcileResult(key=work.key, copy=work.copy, retry_in=doubt)
-        if operation is None and link.desired.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE:
-            return ReconcileResult(told=link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
-        told = link.status_to_report(ExternalSyncStatus.SYNCED, utc_now(), operation=SyncOperation.DELETE)
-        return ReconcileResult(key=work.key, copy=work.copy, told=told)
+            return ReconcileResult(key=task.key, event=task.event, status_report=status_report, retry_in=task.hold_left)
+        unconfirmed_for = await writer.remove(self._retry_policy.unconfirmed_create_timeout)
+        if unconfirmed_for > 0:
+            return ReconcileResult(key=task.key, event=task.event, retry_in=unconfirmed_for)
+        if operation is None and mirror.desired.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE:
+            return ReconcileResult(status_report=mirror.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now()))
+        status_report = mirror.status_to_report(ExternalSyncStatus.SYNCED, utc_now(), operation=SyncOperation.DELETE)
+        return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
 
-    async def _let_go(self, work: "_Work") -> ReconcileResult:
+    async def _disconnected(self, task: "_Task") -> ReconcileResult:
         """The connection ended while we were at it; what was found out is kept for when it comes back."""
-        link = work.link
-        if await self._accounts.connected(link.tenant_uuid, link.host_uuid) is not None:  # connected anew meanwhile
-            return ReconcileResult(key=work.key, copy=work.copy, retry_in=0)
-        told = link.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now())
-        return ReconcileResult(key=work.key, copy=work.copy, told=told)
+        mirror = task.mirror
+        if await self._accounts.connected(mirror.tenant_uuid, mirror.host_uuid) is not None:  # connected anew meanwhile
+            return ReconcileResult(key=task.key, event=task.event, retry_in=0)
+        status_report = mirror.status_to_report(ExternalSyncStatus.NOT_APPLICABLE, utc_now())
+        return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
 
-    async def _tell_owner(self, account: Account, failure: Failure, number: int) -> None:
+    async def _record_connection_error(self, account: Account, failure: Failure, attempt_number: int) -> None:
         """What stands in the way of every write is the connection's trouble, too; a 404 may pass."""
-        lost = failure.code is SyncFailureCode.CALENDAR_NOT_FOUND and number >= self._patience.attempts
+        lost = failure.code is SyncFailureCode.CALENDAR_NOT_FOUND and attempt_number >= self._retry_policy.report_after
         if lost or failure.code is SyncFailureCode.PERMISSION_DENIED:
-            await self._accounts.trouble(account, failure.code, failure.reason)
+            await self._accounts.record_error(account, failure.code, failure.reason)
 
-    def _failed(self, work: "_Work", operation: SyncOperation | None, failure: Failure) -> ReconcileResult:
+    def _failed(self, task: "_Task", operation: SyncOperation | None, failure: Failure) -> ReconcileResult:
         """What can pass is tried again for ever, and after a while told; what cannot is told and left."""
-        log.info("a copy could not be written", code=failure.code.value, reason=failure.reason, attempt=work.number)
-        failed = not failure.passing or work.number >= self._patience.attempts
-        told = work.link.status_to_report(
+        log.info(
+            "a copy could not be written", code=failure.code.value, reason=failure.reason, attempt=task.attempt_number
+        )
+        failed = not failure.retryable or task.attempt_number >= self._retry_policy.report_after
+        status_report = task.mirror.status_to_report(
             ExternalSyncStatus.FAILED if failed else ExternalSyncStatus.PENDING,
             utc_now(),
-            operation=operation or work.last_operation,
+            operation=operation or task.last_operation,
             failure=failure if failed else None,
         )
-        if not failure.passing:
-            return ReconcileResult(key=work.key, copy=work.copy, told=told)
-        patience = self._patience
+        if not failure.retryable:
+            return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
+        retry_policy = self._retry_policy
         return ReconcileResult(
-            key=work.key,
-            copy=work.copy,
-            told=told,
-            retry_in=retry_in(failure, work.number, first=patience.first, most=patience.most),
+            key=task.key,
+            event=task.event,
+            status_report=status_report,
+            retry_in=retry_delay(
+                failure, task.attempt_number, initial=retry_policy.initial_delay, maximum=retry_policy.max_delay
+            ),
             pause_account=failure.retry_after is not None,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Task:
     """One attempt at one link's copy in one account."""
 
-    link: MirroredMeeting
+    mirror: MirroredMeeting
     account: Account
     key: str
-    copy: MirroredEvent
-    wanted: EventContent | None
-    number: int
+    event: MirroredEvent
+    desired: EventContent | None
+    attempt_number: int
 
     @property
     def operation(self) -> SyncOperation | None:
         """What the host will read of it; None: nothing has to be done."""
-        wanted, copy = self.wanted, self.copy
-        there = copy.event_id is not None and not copy.removed
-        if wanted is None:
-            return SyncOperation.DELETE if there or copy.unconfirmed_writes or copy.removed else None
+        desired, event = self.desired, self.event
+        there = event.event_id is not None and not event.deleted
+        if desired is None:
+            return SyncOperation.DELETE if there or event.unconfirmed_writes or event.deleted else None
         if not there:
             return SyncOperation.CREATE
         done = (
-            not copy.unconfirmed_writes
-            and copy.last_written is not None
-            and not copy.fields_to_write(wanted, None, utc_now())
+            not event.unconfirmed_writes
+            and event.last_written is not None
+            and not event.fields_to_write(desired, None, utc_now())
         )
         return None if done else SyncOperation.UPDATE
 
     @property
-    def waits(self) -> float | None:
+    def hold_left(self) -> float | None:
         """For so many seconds, at most, an answer to what the host did is waited for; None when it is not."""
-        left = self.copy.remaining_hold(self.wanted, utc_now()).total_seconds() if self.wanted else 0
+        left = self.event.remaining_hold(self.desired, utc_now()).total_seconds() if self.desired else 0
         return left if left > 0 else None
 
     @property
     def last_operation(self) -> SyncOperation | None:
-        return self.link.told.operation if self.link.told else None
+        reported = self.mirror.reported_status
+        return reported.operation if reported else None

@@ -59,14 +59,14 @@ class MirroredMeetingRepository:
         self._collection = collection
         self._outbox = outbox
 
-    async def save(self, news: Sequence[MeetingUpdate]) -> None:
+    async def save(self, updates: Sequence[MeetingUpdate]) -> None:
         with suppress(ConflictError):  # newer news is known: its document does not match, and the upsert meets it
-            await self._collection.bulk_write([_noted(one) for one in news])
+            await self._collection.bulk_write([_desired_state_write(update) for update in updates])
 
-    async def want(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
+    async def request_sync(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
         await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, schedule(WORK[provider], utc_now()))
 
-    async def links_of(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
+    async def list_by_host(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
         documents = await self._collection.find(
             {CONCURRENCY_KEY: connection_id(tenant_uuid, host_uuid), "_id": {"$gt": after}},
             sort={"_id": ASCENDING},
@@ -74,21 +74,27 @@ class MirroredMeetingRepository:
         )
         return [to_mirrored_meeting(document) for document in documents]
 
-    async def tell(
-        self, told: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, want: CalendarProvider | None
+    async def report_status(
+        self, reports: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, request_sync: CalendarProvider | None
     ) -> None:
         writes = []
-        for link, news in told:
-            update: dict[str, Any] = {} if news is None else said(link, news, self._outbox.due_at(utc_now()))
-            if want is not None:
-                update |= schedule(WORK[want], utc_now())
-            known = {} if news is None or link.told is None else {"told.sequence": {"$lt": news.sequence}}
+        for mirror, status in reports:
+            update: dict[str, Any] = (
+                {} if status is None else status_update(mirror, status, self._outbox.due_at(utc_now()))
+            )
+            if request_sync is not None:
+                update |= schedule(WORK[request_sync], utc_now())
+            known = (
+                {}
+                if status is None or mirror.reported_status is None
+                else {"reportedStatus.sequence": {"$lt": status.sequence}}
+            )
             if update:
-                writes.append(UpdateOne({"_id": link.meeting_uuid} | known, update))
+                writes.append(UpdateOne({"_id": mirror.meeting_uuid} | known, update))
         if not writes:
             return
         await self._collection.bulk_write(writes)
-        ids = [link.meeting_uuid for link, news in told if news is not None]
+        ids = [mirror.meeting_uuid for mirror, status in reports if status is not None]
         try:
             await self._outbox.flush(
                 await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
@@ -97,21 +103,21 @@ class MirroredMeetingRepository:
             log.warning("written but not told yet", error=type(error).__name__)
 
 
-def _noted(news: MeetingUpdate) -> UpdateOne:
-    meeting = news.meeting
-    ought = {
+def _desired_state_write(update: MeetingUpdate) -> UpdateOne:
+    meeting = update.meeting
+    fields = {
         "meetingUuid": meeting.meeting_uuid,
         "tenantUuid": meeting.tenant_uuid,
         "hostUuid": meeting.host_uuid,
-        "sequence": news.sequence,
+        "sequence": update.sequence,
         "desired": meeting.model_dump(),
-        "correlationId": news.correlation_id,
-        "traceparent": news.traceparent,
+        "correlationId": update.correlation_id,
+        "traceparent": update.traceparent,
         CONCURRENCY_KEY: connection_id(meeting.tenant_uuid, meeting.host_uuid),
     }
     return UpdateOne(
-        {"_id": meeting.meeting_uuid, "sequence": {"$lt": news.sequence}},
-        {"$set": ought, "$setOnInsert": {"events": {}, "told": None, "version": 1, "outbox": []}},
+        {"_id": meeting.meeting_uuid, "sequence": {"$lt": update.sequence}},
+        {"$set": fields, "$setOnInsert": {"events": {}, "reportedStatus": None, "version": 1, "outbox": []}},
         upsert=True,
     )
 
@@ -121,45 +127,49 @@ def to_mirrored_meeting(document: Document) -> MirroredMeeting:
     return MirroredMeeting.model_validate(document)
 
 
-def said(link: MirroredMeeting, told: ReportedStatus, outbox_due_at: datetime) -> dict[str, Any]:
+def status_update(mirror: MirroredMeeting, status: ReportedStatus, outbox_due_at: datetime) -> dict[str, Any]:
     """The update that takes what is told into a link's document, and the event that tells it into its outbox."""
     event = MirrorStatusChanged(
-        tenant_uuid=link.tenant_uuid,
-        meeting_uuid=link.meeting_uuid,
-        sequence=told.sequence,
-        meeting_version=told.meeting_version,
-        status=told.status,
-        operation=told.operation,
-        at=told.at,
-        failure_code=told.failure_code,
-        failure_reason=told.failure_reason,
+        tenant_uuid=mirror.tenant_uuid,
+        meeting_uuid=mirror.meeting_uuid,
+        sequence=status.sequence,
+        meeting_version=status.meeting_version,
+        status=status.status,
+        operation=status.operation,
+        at=status.at,
+        failure_code=status.failure_code,
+        failure_reason=status.failure_reason,
     )
     return event_update(
-        event, link, link.correlation_id or link.meeting_uuid, {"told": told.model_dump()}, outbox_due_at
+        event,
+        mirror,
+        mirror.correlation_id or mirror.meeting_uuid,
+        {"reportedStatus": status.model_dump()},
+        outbox_due_at,
     )
 
 
 def event_update(
     event: MirrorStatusChanged | MirroredEventChanged | MirroredEventDeleted,
-    link: MirroredMeeting,
+    mirror: MirroredMeeting,
     correlation_id: str,
     fields: Document,
     outbox_due_at: datetime,
 ) -> dict[str, Any]:
-    with use_context(Context(correlation_id=correlation_id, tenant=link.tenant_uuid)):
-        envelope = envelope_for(event, source=CALENDAR_SYNC, subject=link.meeting_uuid)
+    with use_context(Context(correlation_id=correlation_id, tenant=mirror.tenant_uuid)):
+        envelope = envelope_for(event, source=CALENDAR_SYNC, subject=mirror.meeting_uuid)
     return {
         "$set": fields | {"outboxDueAt": outbox_due_at},
-        "$push": {"outbox": outbox_entry(encode(Message(envelope, event), link.meeting_uuid))},
+        "$push": {"outbox": outbox_entry(encode(Message(envelope, event), mirror.meeting_uuid))},
         "$inc": {"version": 1},
     }
 
 
-def mirrored_event_update(key: str, copy: MirroredEvent) -> dict[str, Any]:
+def mirrored_event_update(key: str, event: MirroredEvent) -> dict[str, Any]:
     """The update that keeps a copy, and lets its event be found."""
-    update: dict[str, Any] = {"$set": {f"events.{key}": copy.model_dump()}}
-    if copy.event_id is not None:
-        update["$addToSet"] = {"eventKeys": event_key(key, copy.event_id)}
+    update: dict[str, Any] = {"$set": {f"events.{key}": event.model_dump()}}
+    if event.event_id is not None:
+        update["$addToSet"] = {"eventKeys": event_key(key, event.event_id)}
     return update
 
 

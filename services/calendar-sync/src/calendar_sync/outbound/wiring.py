@@ -14,24 +14,31 @@ from calendar_sync.providers.rate_limit import RATE_LIMITS
 from calendar_sync.settings import Settings
 
 
-def outbound_workers(settings: Settings, links: Collection, outbox: Outbox, writing: OutboundReconciler) -> WorkerPool:
+def outbound_workers(
+    settings: Settings, mirrored_meetings: Collection, outbox: Outbox, reconciler: OutboundReconciler
+) -> WorkerPool:
     """The workers that write into one provider's calendars, so that the other never waits for it."""
-    desk = OutboundWorker(links, outbox, writing)
+    worker = OutboundWorker(mirrored_meetings, outbox, reconciler)
     return WorkerPool(
-        JobQueue(links, WORK[writing.provider], seconds=settings.outbound_lease, concurrency_key=CONCURRENCY_KEY),
-        desk.work,
-        after_commit=desk.told,
+        JobQueue(
+            mirrored_meetings,
+            WORK[reconciler.provider],
+            seconds=settings.outbound_lease,
+            concurrency_key=CONCURRENCY_KEY,
+        ),
+        worker.work,
+        after_commit=worker.flush_outbox,
         concurrency=settings.outbound_concurrency,
-        per_key=RATE_LIMITS[writing.provider].at_once,
+        per_key=RATE_LIMITS[reconciler.provider].concurrency,
         drain=settings.drain_timeout / 2,
     )
 
 
-def patience(settings: Settings) -> RetryPolicy:
+def retry_policy(settings: Settings) -> RetryPolicy:
     """How failed calendar writes are tried again."""
     return RetryPolicy(
-        first=settings.outbound_retry_initial,
-        most=settings.outbound_retry_max,
-        attempts=settings.outbound_failed_after_attempts,
-        doubt=timedelta(seconds=2 * settings.calendar_timeout),
+        initial_delay=settings.outbound_retry_initial,
+        max_delay=settings.outbound_retry_max,
+        report_after=settings.outbound_failed_after_attempts,
+        unconfirmed_create_timeout=timedelta(seconds=2 * settings.calendar_timeout),
     )

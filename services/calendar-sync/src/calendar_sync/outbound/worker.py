@@ -13,7 +13,13 @@ from contracts.values.times import utc_now
 
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
 from calendar_sync.outbound.reconciler import OutboundReconciler, ReconcileResult
-from calendar_sync.outbound.repository import WORK, event_update, mirrored_event_update, said, to_mirrored_meeting
+from calendar_sync.outbound.repository import (
+    WORK,
+    event_update,
+    mirrored_event_update,
+    status_update,
+    to_mirrored_meeting,
+)
 
 log = structlog.get_logger()
 
@@ -21,43 +27,43 @@ log = structlog.get_logger()
 class OutboundWorker:
     """Between leases and the writing side of one provider: links out of documents, what came of them into these."""
 
-    def __init__(self, collection: Collection, outbox: Outbox, writing: OutboundReconciler) -> None:
+    def __init__(self, collection: Collection, outbox: Outbox, reconciler: OutboundReconciler) -> None:
         self._collection = collection
         self._outbox = outbox
-        self._work = WORK[writing.provider]
-        self._writing = writing
+        self._work = WORK[reconciler.provider]
+        self._reconciler = reconciler
 
     async def work(self, lease: LeasedJob) -> JobResult:
         """One attempt at the copy that a leased document is about."""
-        link = to_mirrored_meeting(lease.document)
-        asked_for = link.correlation_id or link.meeting_uuid
-        context = Context(asked_for, tenant=link.tenant_uuid, traceparent=link.traceparent)
+        mirror = to_mirrored_meeting(lease.document)
+        correlation_id = mirror.correlation_id or mirror.meeting_uuid
+        context = Context(correlation_id, tenant=mirror.tenant_uuid, traceparent=mirror.traceparent)
         with use_context(context), span("write to calendar", attempt=lease.attempt):
-            intentions = _LeasedIntentLog(self._collection, self._work, lease)
+            intent_log = _LeasedIntentLog(self._collection, self._work, lease)
             try:
-                attempt = await self._writing.attempt(link, number=lease.attempt, intentions=intentions)
+                result = await self._reconciler.reconcile(mirror, attempt_number=lease.attempt, intent_log=intent_log)
             except LeaseLostError:
                 log.warning("a lease ran out before a copy was written")
                 return JobResult()
-            if attempt.elsewhere is not None:
-                return JobResult(schedule(WORK[attempt.elsewhere], utc_now()))
-            return JobResult(self._update(link, attempt), retry_in=attempt.retry_in, pause_key=attempt.pause_account)
+            if result.moved_to_provider is not None:
+                return JobResult(schedule(WORK[result.moved_to_provider], utc_now()))
+            return JobResult(self._update(mirror, result), retry_in=result.retry_in, pause_key=result.pause_account)
 
-    async def told(self, documents: Sequence[Document]) -> None:
+    async def flush_outbox(self, documents: Sequence[Document]) -> None:
         """Publish what these documents have to say."""
         await self._outbox.flush(documents)
 
-    def _update(self, link: MirroredMeeting, attempt: ReconcileResult) -> dict[str, Any]:
+    def _update(self, mirror: MirroredMeeting, result: ReconcileResult) -> dict[str, Any]:
         update: dict[str, Any] = {}
-        if attempt.change is not None:
+        if result.host_edit is not None:
             # Nobody on the platform asked for it: whatever follows from it begins here.
-            began = attempt.change.change_id
-            update = event_update(attempt.change, link, began, {}, self._outbox.due_at(utc_now()))
-        elif attempt.told is not None:
-            update = said(link, attempt.told, self._outbox.due_at(utc_now()))
-        if attempt.key is not None and attempt.copy is not None:
-            flow_state = mirrored_event_update(attempt.key, attempt.copy)
-            update |= flow_state | {"$set": update.get("$set", {}) | flow_state["$set"]}
+            change_id = result.host_edit.change_id
+            update = event_update(result.host_edit, mirror, change_id, {}, self._outbox.due_at(utc_now()))
+        elif result.status_report is not None:
+            update = status_update(mirror, result.status_report, self._outbox.due_at(utc_now()))
+        if result.key is not None and result.event is not None:
+            stored = mirrored_event_update(result.key, result.event)
+            update |= stored | {"$set": update.get("$set", {}) | stored["$set"]}
         return update
 
 
@@ -69,8 +75,8 @@ class _LeasedIntentLog:
         self._work = work
         self._lease = lease
 
-    async def save(self, key: str, copy: MirroredEvent) -> bool:
+    async def save(self, key: str, event: MirroredEvent) -> bool:
         saved = await self._collection.update_one(
-            {"_id": self._lease.key, f"{self._work}.lease.token": self._lease.token}, mirrored_event_update(key, copy)
+            {"_id": self._lease.key, f"{self._work}.lease.token": self._lease.token}, mirrored_event_update(key, event)
         )
         return saved.matched_count == 1

@@ -68,13 +68,13 @@ class Accounts(Protocol):
             ProviderUnavailableError: the token endpoint is away; the connection stands.
         """
 
-    async def synced(self, account: Account, at: datetime, window: Window) -> None:
+    async def record_synced(self, account: Account, at: datetime, window: Window) -> None:
         """All that is in the window was pulled as it was at the UTC instant ``at``; earlier trouble is over."""
 
-    async def unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
-        """As ``trouble``, and what is in the calendar is not known while it lasts."""
+    async def record_unreadable(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+        """As ``record_error``, and what is in the calendar is not known while it lasts."""
 
-    async def trouble(self, account: Account, code: SyncFailureCode, reason: str) -> None:
+    async def record_error(self, account: Account, code: SyncFailureCode, reason: str) -> None:
         """Tell the user what stands in the way; the connection stays."""
 
 

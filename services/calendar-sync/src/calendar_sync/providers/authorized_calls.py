@@ -17,23 +17,23 @@ _MAX_AFTER_ASKED = 5.0
 """Seconds: what is added at most to a pause that a provider asks for, so that not everybody comes back at once."""
 
 
-def retry_in(failure: Failure, attempt: int, *, first: float, most: float) -> float:
+def retry_delay(failure: Failure, attempt: int, *, initial: float, maximum: float) -> float:
     """Seconds until the next attempt after the ``attempt``-th failure (from 1) in a row.
 
     Where the provider said when (``Retry-After``), that counts, give or take a few seconds, however many attempts there
-    were; otherwise pauses double from ``first`` up to ``most``.
+    were; otherwise pauses double from ``initial`` up to ``maximum``.
     """
     if failure.retry_after is None:
-        return backoff(attempt, initial=first, maximum=most)
-    return failure.retry_after + backoff(attempt, initial=first, maximum=min(most, _MAX_AFTER_ASKED))
+        return backoff(attempt, initial=initial, maximum=maximum)
+    return failure.retry_after + backoff(attempt, initial=initial, maximum=min(maximum, _MAX_AFTER_ASKED))
 
 
 class AuthorizedCalls:
     """Makes calls that need an access token."""
 
-    def __init__(self, accounts: Accounts, politeness: RateLimiter) -> None:
+    def __init__(self, accounts: Accounts, rate_limiter: RateLimiter) -> None:
         self._accounts = accounts
-        self._politeness = politeness
+        self._rate_limiter = rate_limiter
 
     async def execute(self, account: Account, call: Callable[[str], Awaitable[Answer]]) -> Answer:
         """``call`` gets an access token. One that is refused is renewed once.
@@ -57,6 +57,6 @@ class AuthorizedCalls:
             raise CallFailedError(TOKEN_REFUSED) from None
 
     async def _call(self, account: Account, call: Callable[[str], Awaitable[Answer]], token: str) -> Answer:
-        async with self._politeness.turn(account):
+        async with self._rate_limiter.acquire(account):
             with span(f"call {account.provider}", SpanKind.CLIENT):
                 return await call(token)

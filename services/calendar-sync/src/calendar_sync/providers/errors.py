@@ -16,7 +16,7 @@ class Failure:
 
     code: SyncFailureCode
     reason: str
-    passing: bool
+    retryable: bool
     retry_after: float | None = None
 
 
@@ -44,7 +44,7 @@ class AlreadyExistsError(Exception):
     """An event with this id is or was there."""
 
 
-def problem(
+def error_for_status(
     status: int, reason: str, *, retry_after: float | None = None
 ) -> CallFailedError | UnauthorizedError | PreconditionFailedError | NotFoundError | AlreadyExistsError:
     """What an answer with this HTTP status and the provider's error code means."""
@@ -62,21 +62,21 @@ def problem(
 
 
 def _failure(status: int, reason: str, retry_after: float | None) -> Failure:
-    said = f"{status} {reason if _ERROR_CODE.fullmatch(reason) else ''}".strip()
+    detail = f"{status} {reason if _ERROR_CODE.fullmatch(reason) else ''}".strip()
     if status == 429 or (status == 403 and reason in _RATE_REASONS):
         return Failure(
-            SyncFailureCode.RATE_LIMITED, f"The calendar provider wants fewer requests ({said}).", True, retry_after
+            SyncFailureCode.RATE_LIMITED, f"The calendar provider wants fewer requests ({detail}).", True, retry_after
         )
     if status >= 500 or status == 408:
-        return unavailable(said, retry_after)
+        return unavailable_failure(detail, retry_after)
     if status == 403:
-        return Failure(SyncFailureCode.PERMISSION_DENIED, f"The calendar may not be used ({said}).", False)
-    return Failure(SyncFailureCode.INVALID_REQUEST, f"The calendar provider refuses the request ({said}).", False)
+        return Failure(SyncFailureCode.PERMISSION_DENIED, f"The calendar may not be used ({detail}).", False)
+    return Failure(SyncFailureCode.INVALID_REQUEST, f"The calendar provider refuses the request ({detail}).", False)
 
 
-def unavailable(said: str, retry_after: float | None = None) -> Failure:
+def unavailable_failure(detail: str, retry_after: float | None = None) -> Failure:
     """The provider is away or unwell."""
-    reason = f"The calendar provider is not available ({said})."
+    reason = f"The calendar provider is not available ({detail})."
     return Failure(SyncFailureCode.PROVIDER_UNAVAILABLE, reason, True, retry_after)
 
 

@@ -81,10 +81,10 @@ class ChangesPage:
 
     found: list[EventChange] = field(default_factory=list)
     next_page: str | None = None
-    cursor: str | None = None
+    sync_token: str | None = None
     series: list[str] = field(default_factory=list)
     """The ids of series that changed, so that an instance of one that is not shown in this round may be gone."""
-    unread: list[str] = field(default_factory=list)
+    unparsable_ids: list[str] = field(default_factory=list)
     """The ids of events that are there but could not be read: what is known of them stays."""
 
 

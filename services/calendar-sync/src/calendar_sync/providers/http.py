@@ -23,8 +23,8 @@ _LONGEST_WAIT = 86_400.0
 class ThreadPool:
     """The threads of one provider's blocking library, so that one that hangs takes none from another."""
 
-    def __init__(self, name: str, most: int = 4) -> None:
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix=name)
+    def __init__(self, name: str, size: int = 4) -> None:
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, call: Callable[Params, Answer], *args: Params.args, **kwargs: Params.kwargs) -> Answer:
         loop = asyncio.get_running_loop()
@@ -34,7 +34,7 @@ class ThreadPool:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def check_available(status: int, headers: Mapping[str, str]) -> None:
+def raise_if_unavailable(status: int, headers: Mapping[str, str]) -> None:
     """Raises ProviderUnavailableError for an answer that says nothing about the request: 429 and 5xx."""
     if status == 429 or status >= 500:
         raise ProviderUnavailableError(f"the provider answered {status}", retry_after=retry_after(headers))
@@ -54,7 +54,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, wait), _LONGEST_WAIT)
 
 
-async def ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
+async def request(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
     """One request.
 
     Raises:
@@ -64,5 +64,5 @@ async def ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) ->
         answer = await http.request(method, url, **options)
     except httpx.HTTPError as error:
         raise ProviderUnavailableError(type(error).__name__) from None  # its request carries a token
-    check_available(answer.status_code, answer.headers)
+    raise_if_unavailable(answer.status_code, answer.headers)
     return answer

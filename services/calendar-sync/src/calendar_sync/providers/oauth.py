@@ -17,10 +17,10 @@ class TokenSet:
 
     access_token: str = field(repr=False)
     expires_at: datetime
-    renewal: str = field(repr=False)
+    refresh_credential: str = field(repr=False)
     """What gets the next access token: Google's refresh token, or MSAL's serialized token cache."""
 
-    def serves(self, now: datetime, *, refused: str | None = None) -> bool:
+    def is_usable(self, now: datetime, *, refused: str | None = None) -> bool:
         """Whether the access token is good for another minute, and is not the one that was refused."""
         return self.expires_at - now > _MARGIN and self.access_token != refused
 
@@ -37,7 +37,7 @@ class AuthorizationRequest:
 class TokenGrant:
     """What a user has granted us."""
 
-    grant: TokenSet
+    token_set: TokenSet
     subject: str
     """The provider's id of the account."""
     email: str
@@ -59,7 +59,7 @@ class OAuthClient(Protocol):
     carries a token, a code or a secret.
     """
 
-    async def begin(self, *, state: str, login_hint: str) -> AuthorizationRequest:
+    async def start_authorization(self, *, state: str, login_hint: str) -> AuthorizationRequest:
         """Prepare a consent. ``state`` comes back with the browser; ``login_hint`` is the account to suggest."""
 
     async def exchange_code(self, *, code: str, flow_state: str) -> TokenGrant:
@@ -69,14 +69,14 @@ class OAuthClient(Protocol):
             AuthorizationFailedError: the code does not hold, or not everything that is needed was granted.
         """
 
-    async def renew(self, grant: TokenSet) -> TokenSet:
+    async def refresh(self, token_set: TokenSet) -> TokenSet:
         """A grant with a fresh access token.
 
         Raises:
             GrantRevokedError: there is none any more; the message says why, in words for the user.
         """
 
-    async def revoke(self, grant: TokenSet) -> None:
+    async def revoke(self, token_set: TokenSet) -> None:
         """Give the grant back, if this provider knows how; one that is gone already is fine."""
 
 

@@ -17,7 +17,7 @@ from calendar_sync.providers.errors import (
     CallFailedError,
     NotFoundError,
     PreconditionFailedError,
-    unavailable,
+    unavailable_failure,
 )
 from calendar_sync.providers.event_content import EventContent
 from calendar_sync.providers.external_event import ChangesPage, EventChange, SyncTokenExpiredError
@@ -38,13 +38,13 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @contextmanager
-def going_on(cursor: str | None, page: str | None) -> Iterator[None]:
+def full_sync_on_expired_token(sync_token: str | None, page: str | None) -> Iterator[None]:
     """A refusal, while a round goes on from somewhere, is taken for the cursor's fault: a full round needs none.
 
     Documented are 410 and, of Graph, several 40x with codes of their own (delta-query-overview, "Synchronization
     reset"); both have been seen without any reason.
     """
-    begun = cursor is not None or page is not None
+    begun = sync_token is not None or page is not None
     try:
         yield
     except NotFoundError:
@@ -52,7 +52,7 @@ def going_on(cursor: str | None, page: str | None) -> Iterator[None]:
             raise
     except (PreconditionFailedError, AlreadyExistsError):
         if not begun:
-            raise unreadable() from None
+            raise malformed_response_error() from None
     except CallFailedError as error:
         if not begun or error.failure.code is not SyncFailureCode.INVALID_REQUEST:
             raise
@@ -79,33 +79,33 @@ def read_items(provider: CalendarProvider, answer: Json, read: Callable[[Json], 
             metrics.EVENTS_UNREADABLE.labels(provider.value).inc()
             log.warning("an external event cannot be read", provider=provider.value, error=type(error).__name__)
             if isinstance(event_id, str) and event_id:
-                page.unread.append(event_id)
+                page.unparsable_ids.append(event_id)
             continue
         if found is not None:
             page.found.append(found)
     return page
 
 
-def ending(page: ChangesPage, next_page: object, cursor: object) -> ChangesPage:
+def with_continuation(page: ChangesPage, next_page: object, sync_token: object) -> ChangesPage:
     """The page with where to go on. Raises CallFailedError when the provider says neither way."""
     if isinstance(next_page, str) and next_page:
         return replace(page, next_page=next_page)
-    if isinstance(cursor, str) and cursor:
-        return replace(page, cursor=cursor)
-    raise unreadable()
+    if isinstance(sync_token, str) and sync_token:
+        return replace(page, sync_token=sync_token)
+    raise malformed_response_error()
 
 
 def items_of(answer: Json) -> list[Any]:
     """Raises CallFailedError when there are none in the answer, not even an empty list."""
     items = answer.get("items", answer.get("value"))
     if not isinstance(items, list):
-        raise unreadable()
+        raise malformed_response_error()
     return items
 
 
-def unreadable() -> CallFailedError:
+def malformed_response_error() -> CallFailedError:
     """The provider answered something else than it documents."""
-    return CallFailedError(unavailable("unreadable answer"))
+    return CallFailedError(unavailable_failure("unreadable answer"))
 
 
 def in_zone(content: EventContent, zone: str | None) -> EventContent:
@@ -113,12 +113,12 @@ def in_zone(content: EventContent, zone: str | None) -> EventContent:
     return content.model_copy(update={"when": content.when.model_copy(update={"zone": zone})})
 
 
-def takes_time(content: EventContent) -> bool:
+def has_duration(content: EventContent) -> bool:
     """False for an event without length, such as a reminder."""
     return content.when.ends_at > content.when.starts_at
 
 
-def address(value: object) -> str | None:
+def email_or_none(value: object) -> str | None:
     """A mail address, or None for what is none: Exchange also gives directory names, Google ids of profiles."""
     try:
         return email_address(value) if isinstance(value, str) else None
@@ -126,27 +126,27 @@ def address(value: object) -> str | None:
         return None
 
 
-def name(value: object) -> str | None:
+def person_name(value: object) -> str | None:
     """What somebody is called."""
     return (sanitize_line(value, max_length=MAX_NAME) or None) if isinstance(value, str) else None
 
 
-def uid(value: object) -> str | None:
+def ical_uid(value: object) -> str | None:
     """An iCalendar UID; None for one that is missing, or so long that it is none."""
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_UID else None
 
 
-def answer(known: dict[str, RsvpStatus], value: object) -> RsvpStatus:
+def rsvp_status(known: dict[str, RsvpStatus], value: object) -> RsvpStatus:
     """What somebody answered, in the provider's words; tentatively, or not yet, is UNKNOWN."""
     return known.get(value, RsvpStatus.UNKNOWN) if isinstance(value, str) else RsvpStatus.UNKNOWN
 
 
-def instance(original_start: datetime) -> str:
+def recurrence_id(original_start: datetime) -> str:
     """Names an instance of a series by the UTC instant at which it was to begin, ``2026-06-15T10:30:00Z``."""
     return original_start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def url(*values: object) -> str | None:
+def first_web_link(*values: object) -> str | None:
     """The first of these that is a web address."""
     for value in values:
         try:
@@ -156,12 +156,12 @@ def url(*values: object) -> str | None:
     return None
 
 
-def objects(value: object) -> Iterable[Json]:
+def dicts_in(value: object) -> Iterable[Json]:
     """The objects in what ought to be a list of them."""
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
 
 
-def part(event: Json, field: str) -> Json:
+def dict_at(event: Json, field: str) -> Json:
     """The object in this field, empty when there is none."""
     found = event.get(field)
     return found if isinstance(found, dict) else {}

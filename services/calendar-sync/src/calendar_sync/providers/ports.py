@@ -18,12 +18,14 @@ class Marker:
     meeting_uuid: str
     deployment: str
     account: str
-    number: int
+    incarnation: int
 
     @property
     def event_id(self) -> str:
         """The same for the same copy, another for another: 32 hex digits, which Google takes for an event id."""
-        return uuid8_hex("calendar event", self.deployment, self.account, self.meeting_uuid, str(self.number)).lower()
+        return uuid8_hex(
+            "calendar event", self.deployment, self.account, self.meeting_uuid, str(self.incarnation)
+        ).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class EventRef:
 class RemoteEvent:
     """An event as the provider showed it. ``canceled``: only a tombstone of it is left."""
 
-    held: EventRef
+    ref: EventRef
     content: EventContent
     ours: bool
     canceled: bool = False
@@ -73,19 +75,19 @@ class CalendarWriter(Protocol):
         """
 
     async def change(
-        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+        self, access: CalendarAccess, ref: EventRef, content: EventContent, fields: frozenset[str]
     ) -> RemoteEvent:
         """Write these fields of the event, if it is still as it was. Raises PreconditionFailedError, NotFoundError."""
 
-    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
+    async def remove(self, access: CalendarAccess, ref: EventRef) -> None:
         """Delete the event, if it is still as it was. Raises PreconditionFailedError, NotFoundError."""
 
 
 class EventChangesSource(Protocol):
     """What is new in one provider's calendars. May raise CallFailedError and UnauthorizedError."""
 
-    async def page(
-        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    async def fetch_page(
+        self, access: CalendarAccess, *, sync_token: str | None, page: str | None, window: Window
     ) -> ChangesPage:
         """One page of what is new since ``cursor``, or without one of everything in the ``window``.
 
@@ -96,7 +98,7 @@ class EventChangesSource(Protocol):
             NotFoundError: the calendar is not there.
         """
 
-    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+    async def exists(self, access: CalendarAccess, event_id: str) -> bool:
         """Whether the event may still be there, perhaps in another calendar of the account."""
 
 
@@ -111,10 +113,10 @@ class CreatedChannel:
 class NotificationChannels(Protocol):
     """One provider's push channels. Every method may raise CallFailedError and UnauthorizedError."""
 
-    names_calendar: bool
+    is_remote_id_of_calendar: bool
     """Whether a remote id is that of the watched calendar, the same for all its channels."""
 
-    async def open(
+    async def create(
         self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
     ) -> CreatedChannel:
         """Ask to be told of changes until ``expires_at``, or for as long as the provider likes.
@@ -127,8 +129,8 @@ class NotificationChannels(Protocol):
     async def renew(self, access: CalendarAccess, remote_id: str, expires_at: datetime, /) -> CreatedChannel | None:
         """Prolong a channel; None: this provider cannot, a new one is needed. Raises NotFoundError: it is gone."""
 
-    async def close(self, access: CalendarAccess, channel_id: str, remote_id: str, /) -> None:
+    async def stop(self, access: CalendarAccess, channel_id: str, remote_id: str, /) -> None:
         """Stop a channel. Raises NotFoundError: it is gone already."""
 
-    async def ours(self, access: CalendarAccess, /) -> Sequence[str]:
+    async def list_own(self, access: CalendarAccess, /) -> Sequence[str]:
         """The remote ids of all channels that the account has open for us, if the provider tells: Google does not."""

@@ -23,12 +23,12 @@ class RateLimit:
 
     burst: float
     per_second: float
-    at_once: int
+    concurrency: int
 
 
 RATE_LIMITS = {
-    CalendarProvider.GOOGLE: RateLimit(burst=200, per_second=6, at_once=4),  # at most 560 in any minute
-    CalendarProvider.OUTLOOK: RateLimit(burst=2_000, per_second=12, at_once=4),  # at most 9,200 in any ten minutes
+    CalendarProvider.GOOGLE: RateLimit(burst=200, per_second=6, concurrency=4),  # at most 560 in any minute
+    CalendarProvider.OUTLOOK: RateLimit(burst=2_000, per_second=12, concurrency=4),  # at most 9,200 in any ten minutes
 }
 
 
@@ -39,19 +39,19 @@ _MOST_ACCOUNTS = 10_000
 class TokenBucket:
     """What one account may still be asked for. ``level`` falls below zero by what is promised to those who wait."""
 
-    manners: RateLimit
+    limit: RateLimit
     level: float
     filled_at: float
-    room: asyncio.Semaphore = field(init=False)
+    semaphore: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.room = asyncio.Semaphore(self.manners.at_once)
+        self.semaphore = asyncio.Semaphore(self.limit.concurrency)
 
     def take(self, now: float) -> float:
         """Take one; the seconds to wait until it is there."""
-        gained = (now - self.filled_at) * self.manners.per_second
-        self.level, self.filled_at = min(self.manners.burst, self.level + gained) - 1, now
-        return max(0.0, -self.level / self.manners.per_second)
+        gained = (now - self.filled_at) * self.limit.per_second
+        self.level, self.filled_at = min(self.limit.burst, self.level + gained) - 1, now
+        return max(0.0, -self.level / self.limit.per_second)
 
 
 class RateLimiter:
@@ -61,10 +61,10 @@ class RateLimiter:
         self._buckets: OrderedDict[tuple[CalendarProvider, str], TokenBucket] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, account: Account) -> AsyncIterator[None]:
+    async def acquire(self, account: Account) -> AsyncIterator[None]:
         """Waits until one more call of this account is polite; the call is made inside."""
         bucket = self._bucket(account)
-        async with bucket.room:
+        async with bucket.semaphore:
             wait = bucket.take(_now())
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -74,8 +74,8 @@ class RateLimiter:
         key = (account.provider, account.subject)
         bucket = self._buckets.get(key)
         if bucket is None:
-            manners = RATE_LIMITS[account.provider]
-            bucket = self._buckets[key] = TokenBucket(manners, manners.burst, _now())
+            limit = RATE_LIMITS[account.provider]
+            bucket = self._buckets[key] = TokenBucket(limit, limit.burst, _now())
             if len(self._buckets) > _MOST_ACCOUNTS:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)

@@ -58,7 +58,7 @@ def changes(settings: Settings, clients: Clients) -> dict[CalendarProvider, Even
     }
 
 
-def bells(settings: Settings, clients: Clients) -> dict[CalendarProvider, NotificationChannels]:
+def notification_channels(settings: Settings, clients: Clients) -> dict[CalendarProvider, NotificationChannels]:
     """How the providers tell of changes."""
     return {
         CalendarProvider.GOOGLE: GoogleChannels(

@@ -10,7 +10,7 @@ changes outside of it come all the same. Deleted events come by themselves with 
 from contracts.values.enums import CalendarProvider, RsvpStatus
 from contracts.values.times import parse_instant
 
-from calendar_sync.providers import parsing as reading
+from calendar_sync.providers import parsing
 from calendar_sync.providers.errors import NotFoundError
 from calendar_sync.providers.external_event import (
     Attendee,
@@ -46,15 +46,15 @@ class GoogleChanges:
         self._client = client
         self._deployment = deployment
 
-    async def page(
-        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    async def fetch_page(
+        self, access: CalendarAccess, *, sync_token: str | None, page: str | None, window: Window
     ) -> ChangesPage:
         where = {"timeMin": window.begins.isoformat(), "timeMax": window.ends.isoformat()}
-        if cursor is not None:
-            where = {"syncToken": cursor}
+        if sync_token is not None:
+            where = {"syncToken": sync_token}
         if page is not None:
             where["pageToken"] = page
-        with reading.going_on(cursor, page):
+        with parsing.full_sync_on_expired_token(sync_token, page):
             answer = await self._client.call(
                 "events.list",
                 access.token,
@@ -64,10 +64,10 @@ class GoogleChanges:
                 **where,
             )
         zone = iana_zone_name(answer.get("timeZone"))
-        found = reading.read_items(CalendarProvider.GOOGLE, answer, lambda event: self._read(event, zone))
-        return reading.ending(found, answer.get("nextPageToken"), answer.get("nextSyncToken"))
+        found = parsing.read_items(CalendarProvider.GOOGLE, answer, lambda event: self._read(event, zone))
+        return parsing.with_continuation(found, answer.get("nextPageToken"), answer.get("nextSyncToken"))
 
-    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+    async def exists(self, access: CalendarAccess, event_id: str) -> bool:
         try:
             event = await self._client.call("events.get", access.token, calendarId=access.calendar_id, eventId=event_id)
         except NotFoundError:
@@ -78,24 +78,24 @@ class GoogleChanges:
         if event.get("status") == "cancelled":
             return DeletedEvent(event["id"])
         content = read_content(event)
-        zone = iana_zone_name(reading.part(event, "start").get("timeZone")) or calendar_zone
+        zone = iana_zone_name(parsing.dict_at(event, "start").get("timeZone")) or calendar_zone
         attendees = tuple(_attendees(event))
-        organizer = reading.part(event, "organizer")
+        organizer = parsing.dict_at(event, "organizer")
         by_owner = not organizer or bool(organizer.get("self"))
-        own = next((one.answer for one in attendees if one.is_owner), RsvpStatus.UNKNOWN)
+        own = next((attendee.answer for attendee in attendees if attendee.is_owner), RsvpStatus.UNKNOWN)
         return ExternalEvent(
             event_id=event["id"],
             etag=str(event.get("etag") or ""),
-            ical_uid=reading.uid(event.get("iCalUID")),
+            ical_uid=parsing.ical_uid(event.get("iCalUID")),
             original_start=_original_start(event),
             series_id=str(event.get("recurringEventId") or ""),
-            content=reading.in_zone(content, zone),
-            meeting_link=reading.url(event.get("hangoutLink"), *_video(event)),
+            content=parsing.in_zone(content, zone),
+            meeting_link=parsing.first_web_link(event.get("hangoutLink"), *_video(event)),
             private=event.get("visibility") in _PRIVATE,
             opaque=event.get("transparency") != "transparent",
-            imported=reading.takes_time(content) and event.get("eventType") not in _UNWANTED,
-            organizer_email=reading.address(organizer.get("email")),
-            organizer_name=reading.name(organizer.get("displayName")),
+            imported=parsing.has_duration(content) and event.get("eventType") not in _UNWANTED,
+            organizer_email=parsing.email_or_none(organizer.get("email")),
+            organizer_name=parsing.person_name(organizer.get("displayName")),
             organized_by_owner=by_owner,
             answer=RsvpStatus.UNKNOWN if by_owner else own,
             answered=not by_owner and _has_answered(event),
@@ -105,29 +105,29 @@ class GoogleChanges:
         )
 
     def _marked(self, event: Json) -> str | None:
-        marks = reading.part(reading.part(event, "extendedProperties"), "private")
-        return reading.name(marks.get(MEETING)) if marks.get(DEPLOYMENT) == self._deployment else None
+        marks = parsing.dict_at(parsing.dict_at(event, "extendedProperties"), "private")
+        return parsing.person_name(marks.get(MEETING)) if marks.get(DEPLOYMENT) == self._deployment else None
 
 
 def _attendees(event: Json) -> list[Attendee]:
-    listed = list(reading.objects(event.get("attendees")))[: reading.MOST_ATTENDEES]
+    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MOST_ATTENDEES]
     return [
         Attendee(
             email=email,
-            name=reading.name(one.get("displayName")),
-            answer=reading.answer(_ANSWERS, one.get("responseStatus")),
-            is_owner=bool(one.get("self")),
-            is_organizer=bool(one.get("organizer")),
+            name=parsing.person_name(attendee.get("displayName")),
+            answer=parsing.rsvp_status(_ANSWERS, attendee.get("responseStatus")),
+            is_owner=bool(attendee.get("self")),
+            is_organizer=bool(attendee.get("organizer")),
         )
-        for one in listed
-        if not one.get("resource") and (email := reading.address(one.get("email"))) is not None
+        for attendee in listed
+        if not attendee.get("resource") and (email := parsing.email_or_none(attendee.get("email"))) is not None
     ]
 
 
 def _has_answered(event: Json) -> bool:
     return any(
-        one.get("self") and one.get("responseStatus") in (*_ANSWERS, "tentative")
-        for one in reading.objects(event.get("attendees"))
+        attendee.get("self") and attendee.get("responseStatus") in (*_ANSWERS, "tentative")
+        for attendee in parsing.dicts_in(event.get("attendees"))
     )
 
 
@@ -135,9 +135,9 @@ def _original_start(event: Json) -> str:
     if not event.get("recurringEventId"):
         return ""
     original = event["originalStartTime"]
-    return str(original["date"]) if original.get("date") else reading.instance(parse_instant(original["dateTime"]))
+    return str(original["date"]) if original.get("date") else parsing.recurrence_id(parse_instant(original["dateTime"]))
 
 
 def _video(event: Json) -> list[object]:
-    points = reading.objects(reading.part(event, "conferenceData").get("entryPoints"))
+    points = parsing.dicts_in(parsing.dict_at(event, "conferenceData").get("entryPoints"))
     return [point.get("uri") for point in points if point.get("entryPointType") == "video"]

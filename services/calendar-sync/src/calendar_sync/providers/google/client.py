@@ -10,7 +10,7 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from calendar_sync.providers.errors import CallFailedError, problem, unavailable
+from calendar_sync.providers.errors import CallFailedError, error_for_status, unavailable_failure
 from calendar_sync.providers.http import ThreadPool, retry_after
 
 Json = dict[str, Any]
@@ -54,15 +54,15 @@ class GoogleClient:
         try:
             answer = self._execute(request) or {}
         except HttpError as error:
-            raise problem(
+            raise error_for_status(
                 int(error.resp.status), _reason(error.content), retry_after=retry_after(error.resp)
             ) from None  # it carries the request
         except (OSError, HttpLib2Error) as error:
-            raise CallFailedError(unavailable(type(error).__name__)) from None
+            raise CallFailedError(unavailable_failure(type(error).__name__)) from None
         except ValueError:
-            raise CallFailedError(unavailable("unreadable answer")) from None
+            raise CallFailedError(unavailable_failure("unreadable answer")) from None
         if not isinstance(answer, dict):
-            raise CallFailedError(unavailable("unreadable answer"))
+            raise CallFailedError(unavailable_failure("unreadable answer"))
         return answer
 
     def _execute(self, request: Any) -> Any:

@@ -16,7 +16,7 @@ from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 from calendar_sync.providers.accounts import GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.http import ThreadPool, ask, check_available
+from calendar_sync.providers.http import ThreadPool, raise_if_unavailable, request
 from calendar_sync.providers.oauth import AuthorizationFailedError, AuthorizationRequest, TokenGrant, TokenSet
 
 log = structlog.get_logger()
@@ -70,8 +70,8 @@ class GoogleOAuth:
         """Let the threads go."""
         self._threads.close()
 
-    async def begin(self, *, state: str, login_hint: str) -> AuthorizationRequest:
-        return await self._threads.run(self._begin, state, login_hint)
+    async def start_authorization(self, *, state: str, login_hint: str) -> AuthorizationRequest:
+        return await self._threads.run(self._start_authorization, state, login_hint)
 
     async def exchange_code(self, *, code: str, flow_state: str) -> TokenGrant:
         token = await self._threads.run(self._fetch_token, code, flow_state)
@@ -80,15 +80,15 @@ class GoogleOAuth:
             raise AuthorizationFailedError(AuthorizationResult.INCOMPLETE)
         if "refresh_token" not in token:
             raise AuthorizationFailedError(AuthorizationResult.REFUSED)
-        grant = TokenSet(token["access_token"], _ends(token["expires_in"]), token["refresh_token"])
-        return TokenGrant(grant, *await self._identity(grant.access_token), scopes)
+        token_set = TokenSet(token["access_token"], _ends(token["expires_in"]), token["refresh_token"])
+        return TokenGrant(token_set, *await self._identity(token_set.access_token), scopes)
 
-    async def renew(self, grant: TokenSet) -> TokenSet:
-        return await self._threads.run(self._renew, grant)
+    async def refresh(self, token_set: TokenSet) -> TokenSet:
+        return await self._threads.run(self._refresh, token_set)
 
-    async def revoke(self, grant: TokenSet) -> None:
+    async def revoke(self, token_set: TokenSet) -> None:
         # 400 means that it is gone already; either token ends the whole grant.
-        await ask(self._http, "POST", self._revoke_url, data={"token": grant.renewal})
+        await request(self._http, "POST", self._revoke_url, data={"token": token_set.refresh_credential})
 
     def _flow(self, **options: Any) -> Any:
         from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]  # noqa: PLC0415 slow to load
@@ -101,7 +101,7 @@ class GoogleOAuth:
         }
         return Flow.from_client_config({"web": client}, redirect_uri=self._redirect_uri, **options)
 
-    def _begin(self, state: str, login_hint: str) -> AuthorizationRequest:
+    def _start_authorization(self, state: str, login_hint: str) -> AuthorizationRequest:
         """``access_type`` and ``prompt``: only so does a repeated consent bring a refresh token, too."""
         flow = self._flow(scopes=SCOPES)
         with flow.oauth2session:
@@ -129,7 +129,7 @@ class GoogleOAuth:
                 raise ProviderUnavailableError(type(error).__name__) from None
         return token
 
-    def _renew(self, grant: TokenSet) -> TokenSet:
+    def _refresh(self, token_set: TokenSet) -> TokenSet:
         from google.auth.exceptions import GoogleAuthError, RefreshError  # noqa: PLC0415 slow to load
         from google.auth.transport.requests import Request  # noqa: PLC0415
         from google.oauth2.credentials import Credentials  # noqa: PLC0415
@@ -137,7 +137,7 @@ class GoogleOAuth:
 
         credentials: Any = Credentials(  # type: ignore[no-untyped-call]
             None,
-            refresh_token=grant.renewal,
+            refresh_token=token_set.refresh_credential,
             token_uri=self._token_url,
             client_id=self._client_id,
             client_secret=self._client_secret.get_secret_value(),
@@ -147,7 +147,7 @@ class GoogleOAuth:
 
             def request(url: str, method: str = "GET", **options: Any) -> Any:
                 answer = send(url, method, **options | {"timeout": self._timeout})
-                check_available(answer.status, answer.headers)
+                raise_if_unavailable(answer.status, answer.headers)
                 return answer
 
             try:
@@ -169,7 +169,9 @@ class GoogleOAuth:
 
     async def _identity(self, access_token: str) -> tuple[str, str]:
         """The account's id, and its address."""
-        answer = await ask(self._http, "GET", self._userinfo_url, headers={"Authorization": f"Bearer {access_token}"})
+        answer = await request(
+            self._http, "GET", self._userinfo_url, headers={"Authorization": f"Bearer {access_token}"}
+        )
         person = answer.json() if answer.status_code == 200 else {}
         subject, email = person.get("sub"), person.get("email")
         if not isinstance(subject, str) or not isinstance(email, str):
@@ -178,7 +180,7 @@ class GoogleOAuth:
 
 
 def _available(answer: Any) -> Any:
-    check_available(answer.status_code, answer.headers)
+    raise_if_unavailable(answer.status_code, answer.headers)
     return answer
 
 

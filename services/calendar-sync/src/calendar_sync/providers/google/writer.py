@@ -10,11 +10,11 @@ from typing import Any
 
 from contracts.values.enums import SyncFailureCode
 
-from calendar_sync.providers.errors import CallFailedError, NotFoundError, unavailable
+from calendar_sync.providers.errors import CallFailedError, NotFoundError, unavailable_failure
 from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.google.client import GoogleClient
 from calendar_sync.providers.html_text import html_of_text, text_of_html
-from calendar_sync.providers.parsing import objects, part
+from calendar_sync.providers.parsing import dict_at, dicts_in
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ class GoogleCalendarWriter:
                 "private": {
                     MEETING: marker.meeting_uuid,
                     DEPLOYMENT: marker.deployment,
-                    NUMBER: str(marker.number),
+                    NUMBER: str(marker.incarnation),
                 }
             },
         }
@@ -60,33 +60,35 @@ class GoogleCalendarWriter:
             answer = await self._call("get", access, eventId=marker.event_id)
         except NotFoundError:
             return []
-        return [_remote(await self._own(access, answer), ours=_bears(answer, marker))]
+        return [_remote(await self._meeting_instance(access, answer), ours=_has_marker(answer, marker))]
 
     async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
-        return _remote(await self._own(access, await self._call("get", access, eventId=event_id)), ours=True)
+        return _remote(
+            await self._meeting_instance(access, await self._call("get", access, eventId=event_id)), ours=True
+        )
 
-    async def _own(self, access: CalendarAccess, event: Json) -> Json:
+    async def _meeting_instance(self, access: CalendarAccess, event: Json) -> Json:
         """Of a series that its owner has made of the event, the first instance is still the meeting's."""
-        start = part(event, "start")
+        start = dict_at(event, "start")
         original = start.get("dateTime") or start.get("date")
         if event.get("status") == "cancelled" or not event.get("recurrence") or not original:
             return event
         answer = await self._call(
             "instances", access, eventId=event["id"], originalStart=original, showDeleted=True, maxResults=1
         )
-        return next(iter(objects(answer.get("items"))), event | {"status": "cancelled"})
+        return next(iter(dicts_in(answer.get("items"))), event | {"status": "cancelled"})
 
     async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         """An event keeps its id when it is moved, which leaves a tombstone with the new organizer: the calendar."""
         marks = [f"{MEETING}={marker.meeting_uuid}", f"{DEPLOYMENT}={marker.deployment}"]
         listed = await self._call("list", access, privateExtendedProperty=marks, showDeleted=True)
-        here = [event for event in objects(listed.get("items")) if _is_or_has(event, event_id)]
+        here = [event for event in dicts_in(listed.get("items")) if _is_or_has(event, event_id)]
         for event in here:
             if event.get("status") != "cancelled":
-                return _remote(await self._own(access, event), ours=True)
+                return _remote(await self._meeting_instance(access, event), ours=True)
         for calendar_id in await self._others(access, here):
             event = await self._shown_in(CalendarAccess(access.token, calendar_id), event_id)
-            if event and event.get("status") != "cancelled" and _bears(event, marker):
+            if event and event.get("status") != "cancelled" and _has_marker(event, marker):
                 return replace(_remote(event, ours=True), calendar_id=calendar_id)
         return None
 
@@ -97,30 +99,30 @@ class GoogleCalendarWriter:
         except NotFoundError:
             return {}
         except CallFailedError as error:
-            if error.failure.passing:
+            if error.failure.retryable:
                 raise
             return {}
 
     async def _others(self, access: CalendarAccess, tombstones: list[Json]) -> list[str]:
         """The calendars that a removed event may have been moved to, as far as this grant shows them."""
-        organizers = [part(event, "organizer").get("email") for event in tombstones]
+        organizers = [dict_at(event, "organizer").get("email") for event in tombstones]
         try:
             answer = await self._client.call(
                 "calendarList.list", access.token, minAccessRole="writer", maxResults=_MAX_CALENDARS
             )
         except CallFailedError as error:
-            if error.failure.passing:
+            if error.failure.retryable:
                 raise
             answer = {}  # the user did not allow it
-        listed = [calendar.get("id") for calendar in objects(answer.get("items"))]
-        found = [one for one in (*organizers, *listed) if isinstance(one, str) and one != access.calendar_id]
-        return list(dict.fromkeys(found))[:_MAX_CALENDARS]
+        listed = [calendar.get("id") for calendar in dicts_in(answer.get("items"))]
+        others = [found for found in (*organizers, *listed) if isinstance(found, str) and found != access.calendar_id]
+        return list(dict.fromkeys(others))[:_MAX_CALENDARS]
 
     async def change(
-        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+        self, access: CalendarAccess, ref: EventRef, content: EventContent, fields: frozenset[str]
     ) -> RemoteEvent:
         def patch(body: Json) -> Awaitable[Json]:
-            return self._call("patch", access, etag=held.etag, eventId=held.event_id, body=body)
+            return self._call("patch", access, etag=ref.etag, eventId=ref.event_id, body=body)
 
         return await self._write(content, fields, patch)
 
@@ -129,17 +131,17 @@ class GoogleCalendarWriter:
     ) -> RemoteEvent:
         """Google does not know every zone of IANA's: the same instants are written in UTC where it refuses one."""
         try:
-            return _remote(await write(written(content, fields)), ours=True)
+            return _remote(await write(to_provider_event(content, fields)), ours=True)
         except CallFailedError as error:
             when = content.when
             zoned = "when" in fields and not when.all_day and when.zone not in (None, "UTC")
             if not zoned or error.failure.code is not SyncFailureCode.INVALID_REQUEST:
                 raise
         in_utc = content.model_copy(update={"when": when.model_copy(update={"zone": "UTC"})})
-        return _remote(await write(written(in_utc, fields)), ours=True)
+        return _remote(await write(to_provider_event(in_utc, fields)), ours=True)
 
-    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
-        await self._call("delete", access, etag=held.etag, eventId=held.event_id)
+    async def remove(self, access: CalendarAccess, ref: EventRef) -> None:
+        await self._call("delete", access, etag=ref.etag, eventId=ref.event_id)
 
     async def _call(self, method: str, access: CalendarAccess, *, etag: str | None = None, **parameters: Any) -> Json:
         return await self._client.call(
@@ -147,7 +149,7 @@ class GoogleCalendarWriter:
         )
 
 
-def written(content: EventContent, fields: frozenset[str]) -> Json:
+def to_provider_event(content: EventContent, fields: frozenset[str]) -> Json:
     """These fields as Google takes them; the other form of a time is null, so that a patch can change between both."""
     body: Json = {name: getattr(content, field) for field, name in _TEXTS.items() if field in fields}
     if "description" in fields:
@@ -178,13 +180,13 @@ def _remote(event: Json, *, ours: bool) -> RemoteEvent:
     """Raises CallFailedError when the answer is not what the provider documents."""
     try:
         return RemoteEvent(
-            held=EventRef(event["id"], event["etag"]),
+            ref=EventRef(event["id"], event["etag"]),
             content=read_content(event),
             ours=ours,
             canceled=event.get("status") == "cancelled",
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise CallFailedError(unavailable("unreadable answer")) from None
+        raise CallFailedError(unavailable_failure("unreadable answer")) from None
 
 
 def read_content(event: Json) -> EventContent:
@@ -211,7 +213,7 @@ def _midnight(date: str) -> datetime:
     return datetime.fromisoformat(date).replace(tzinfo=UTC)
 
 
-def _bears(event: Json, marker: Marker) -> bool:
+def _has_marker(event: Json, marker: Marker) -> bool:
     private = (event.get("extendedProperties") or {}).get("private") or {}
     return (private.get(MEETING), private.get(DEPLOYMENT)) == (marker.meeting_uuid, marker.deployment)
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from contracts.values.enums import CalendarProvider, RsvpStatus
 from contracts.values.times import parse_instant, utc_now
 
-from calendar_sync.providers import parsing as reading
+from calendar_sync.providers import parsing
 from calendar_sync.providers.errors import CallFailedError, NotFoundError
 from calendar_sync.providers.event_content import EventContent
 from calendar_sync.providers.external_event import (
@@ -31,7 +31,7 @@ from calendar_sync.providers.external_event import (
 )
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id
-from calendar_sync.providers.microsoft.writer import DEPLOYMENT, MARKER, calendar_path, marker_of, read_content
+from calendar_sync.providers.microsoft.writer import DEPLOYMENT, MARKER, calendar_path, read_content, read_marker
 from calendar_sync.providers.parsing import Json
 from calendar_sync.providers.ports import CalendarAccess
 from calendar_sync.providers.time_zones import iana_zone_name
@@ -78,21 +78,21 @@ class MicrosoftChanges:
         self._client = client
         self._deployment = deployment
 
-    async def page(
-        self, access: CalendarAccess, *, cursor: str | None, page: str | None, window: Window
+    async def fetch_page(
+        self, access: CalendarAccess, *, sync_token: str | None, page: str | None, window: Window
     ) -> ChangesPage:
-        with reading.going_on(cursor, page):
-            answer = await self._answer(access, page or cursor, window)
-        items = [item for item in reading.items_of(answer) if isinstance(item, dict)]
+        with parsing.full_sync_on_expired_token(sync_token, page):
+            answer = await self._answer(access, page or sync_token, window)
+        items = [item for item in parsing.items_of(answer) if isinstance(item, dict)]
         masters = await self._masters(access, items)
         marks = await self._marks(access, items)
         whole = [*masters.values(), *(item for item in items if not _is_bare(item) and not _is_removed(item))]
         own_zone = await self._mailbox_zone(access) if any(map(_lacks_zone, whole)) else None
-        found = reading.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
+        found = parsing.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
         found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
-        return reading.ending(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
+        return parsing.with_continuation(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
 
-    async def has(self, access: CalendarAccess, event_id: str) -> bool:
+    async def exists(self, access: CalendarAccess, event_id: str) -> bool:
         try:
             path = f"/me/events/{quote(event_id, safe='=')}"
             await self._client.call("GET", path, access.token, params={"$select": "id"})
@@ -138,7 +138,7 @@ class MicrosoftChanges:
         except NotFoundError:
             return None
         except CallFailedError as error:
-            if error.failure.passing:
+            if error.failure.retryable:
                 raise
             return None
         return iana_zone_name(settings.get("timeZone"))
@@ -150,7 +150,7 @@ class MicrosoftChanges:
         except NotFoundError:
             return None
         except CallFailedError as error:
-            if error.failure.passing:
+            if error.failure.retryable:
                 raise
             return None
 
@@ -160,7 +160,7 @@ class MicrosoftChanges:
         answer = await self._client.call("GET", "/me/events", access.token, params=options)
         marks: dict[str, str] = {}
         while True:
-            for event in reading.objects(answer.get("value")):
+            for event in parsing.dicts_in(answer.get("value")):
                 marks |= self._mark(event)
             link = answer.get("@odata.nextLink")
             if not link:
@@ -168,7 +168,7 @@ class MicrosoftChanges:
             answer = await self._client.follow(link, access.token)
 
     def _mark(self, event: Json) -> dict[str, str]:
-        meeting_uuid, deployment = marker_of(event)
+        meeting_uuid, deployment = read_marker(event)
         return {event["id"]: meeting_uuid} if meeting_uuid and deployment == self._deployment else {}
 
 
@@ -183,26 +183,28 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone:
         return DeletedEvent(event["id"])
     content = read_content(event)
     zone = (own_zone if _lacks_zone(event) else None) or _zone(event)
-    organizer = reading.part(reading.part(event, "organizer"), "emailAddress")
+    organizer = parsing.dict_at(parsing.dict_at(event, "organizer"), "emailAddress")
     by_owner = bool(event.get("isOrganizer")) or not organizer
-    uid = reading.uid(event.get("iCalUId"))
+    uid = parsing.ical_uid(event.get("iCalUId"))
     return ExternalEvent(
         event_id=event["id"],
         etag=str(event.get("@odata.etag") or ""),
         ical_uid=None if uid is None else ical_uid_from_global_object_id(uid),
         original_start=_original_start(event, content, zone),
         series_id=str(event.get("seriesMasterId") or ""),
-        content=reading.in_zone(content, zone),
-        meeting_link=reading.url(reading.part(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")),
+        content=parsing.in_zone(content, zone),
+        meeting_link=parsing.first_web_link(
+            parsing.dict_at(event, "onlineMeeting").get("joinUrl"), event.get("onlineMeetingUrl")
+        ),
         private=event.get("sensitivity") in _PRIVATE,
         opaque=event.get("showAs") not in _NOT_BUSY,
-        imported=reading.takes_time(content),
-        organizer_email=reading.address(organizer.get("address")),
-        organizer_name=reading.name(organizer.get("name")),
+        imported=parsing.has_duration(content),
+        organizer_email=parsing.email_or_none(organizer.get("address")),
+        organizer_name=parsing.person_name(organizer.get("name")),
         organized_by_owner=by_owner,
         answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
-        answered=not by_owner and reading.part(event, "responseStatus").get("response") in (*_ANSWERS, _TENTATIVELY),
-        attendees=tuple(_attendees(event, reading.address(organizer.get("address")) or "")),
+        answered=not by_owner and parsing.dict_at(event, "responseStatus").get("response") in (*_ANSWERS, _TENTATIVELY),
+        attendees=tuple(_attendees(event, parsing.email_or_none(organizer.get("address")) or "")),
         guests_hidden=event.get("hideAttendees") is True,
         marked_meeting=marks.get(event["id"]),
     )
@@ -266,25 +268,29 @@ def _original_start(event: Json, content: EventContent, zone: str | None) -> str
     original = event.get("originalStart")
     begins = content.when.starts_at if original is None else parse_instant(original)
     if not content.when.all_day:
-        return reading.instance(begins)
+        return parsing.recurrence_id(begins)
     # The instant is midnight where the event was made; an all-day time as such stands for its day in UTC.
     return (begins if original is None or zone is None else begins.astimezone(ZoneInfo(zone))).date().isoformat()
 
 
 def _attendees(event: Json, organizer: str) -> list[Attendee]:
-    listed = list(reading.objects(event.get("attendees")))[: reading.MOST_ATTENDEES]
-    found = [(one, reading.part(one, "emailAddress")) for one in listed if one.get("type") != "resource"]
+    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MOST_ATTENDEES]
+    found = [
+        (attendee, parsing.dict_at(attendee, "emailAddress"))
+        for attendee in listed
+        if attendee.get("type") != "resource"
+    ]
     return [
         Attendee(
             email=email,
-            name=reading.name(who.get("name")),
-            answer=_answer(one.get("status")),
+            name=parsing.person_name(who.get("name")),
+            answer=_answer(attendee.get("status")),
             is_organizer=email.casefold() == organizer.casefold(),
         )
-        for one, who in found
-        if (email := reading.address(who.get("address"))) is not None
+        for attendee, who in found
+        if (email := parsing.email_or_none(who.get("address"))) is not None
     ]
 
 
 def _answer(status: object) -> RsvpStatus:
-    return reading.answer(_ANSWERS, status.get("response")) if isinstance(status, dict) else RsvpStatus.UNKNOWN
+    return parsing.rsvp_status(_ANSWERS, status.get("response")) if isinstance(status, dict) else RsvpStatus.UNKNOWN

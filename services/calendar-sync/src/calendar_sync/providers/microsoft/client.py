@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from calendar_sync.providers.errors import CallFailedError, problem, unavailable
+from calendar_sync.providers.errors import CallFailedError, error_for_status, unavailable_failure
 from calendar_sync.providers.http import retry_after
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ class GraphClient:
     async def follow(self, link: str, token: str, *, prefer: str = "") -> Json:
         """Follow a link that Graph gave; raises as ``call`` does. The token goes to Graph's own host only."""
         if not self._is_graphs(link):
-            raise CallFailedError(unavailable("a link that leads elsewhere"))
+            raise CallFailedError(unavailable_failure("a link that leads elsewhere"))
         return await self._call("GET", link, token, prefer=prefer)
 
     def _is_graphs(self, link: str) -> bool:
@@ -59,15 +59,15 @@ class GraphClient:
         try:
             answer = await self._http.request(method, url, headers=headers, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise CallFailedError(unavailable(type(error).__name__)) from None  # its request carries the token
+            raise CallFailedError(unavailable_failure(type(error).__name__)) from None  # its request carries the token
         if answer.status_code >= 400:
-            raise problem(answer.status_code, _code(answer), retry_after=retry_after(answer.headers))
+            raise error_for_status(answer.status_code, _code(answer), retry_after=retry_after(answer.headers))
         try:
             body = answer.json() if answer.content else {}
         except ValueError:
-            raise CallFailedError(unavailable("unreadable answer")) from None
+            raise CallFailedError(unavailable_failure("unreadable answer")) from None
         if not isinstance(body, dict):
-            raise CallFailedError(unavailable("unreadable answer"))
+            raise CallFailedError(unavailable_failure("unreadable answer"))
         return body
 
 

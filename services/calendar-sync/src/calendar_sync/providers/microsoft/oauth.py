@@ -19,7 +19,7 @@ from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 from calendar_sync.providers.accounts import GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.http import ThreadPool, ask, check_available
+from calendar_sync.providers.http import ThreadPool, raise_if_unavailable, request
 from calendar_sync.providers.oauth import AuthorizationFailedError, AuthorizationRequest, TokenGrant, TokenSet
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ class LoginClient:
             answer = self._http.request(method, url.replace(LOGIN_HOST, self._login_url, 1), **options)
         except httpx.HTTPError as error:
             raise ProviderUnavailableError(type(error).__name__) from None  # its request carries secrets
-        check_available(answer.status_code, answer.headers)
+        raise_if_unavailable(answer.status_code, answer.headers)
         return answer
 
 
@@ -104,21 +104,21 @@ class MicrosoftOAuth:
         self._threads.close()
         self._login.close_for_good()
 
-    async def begin(self, *, state: str, login_hint: str) -> AuthorizationRequest:
-        return await self._threads.run(self._begin, state, login_hint)
+    async def start_authorization(self, *, state: str, login_hint: str) -> AuthorizationRequest:
+        return await self._threads.run(self._start_authorization, state, login_hint)
 
     async def exchange_code(self, *, code: str, flow_state: str) -> TokenGrant:
         result, cache = await self._threads.run(self._redeem, code, json.loads(flow_state))
         granted = str(result.get("scope", "")).split()
         if not set(map(_bare, NEEDED)) <= set(map(_bare, granted)):
             raise AuthorizationFailedError(AuthorizationResult.INCOMPLETE)
-        grant = _grant(result, cache)
-        return TokenGrant(grant, *await self._identity(grant.access_token), granted)
+        token_set = _token_set(result, cache)
+        return TokenGrant(token_set, *await self._identity(token_set.access_token), granted)
 
-    async def renew(self, grant: TokenSet) -> TokenSet:
-        return await self._threads.run(self._renew, grant)
+    async def refresh(self, token_set: TokenSet) -> TokenSet:
+        return await self._threads.run(self._refresh, token_set)
 
-    async def revoke(self, grant: TokenSet) -> None:
+    async def revoke(self, token_set: TokenSet) -> None:
         """Forgetting it is all there is."""
 
     def _application(self, cache: Any) -> Any:
@@ -141,7 +141,7 @@ class MicrosoftOAuth:
         cache.deserialize(serialized)
         return cache
 
-    def _begin(self, state: str, login_hint: str) -> AuthorizationRequest:
+    def _start_authorization(self, state: str, login_hint: str) -> AuthorizationRequest:
         application = self._application(self._cache())
         with warnings.catch_warnings():
             # The platform's callback is a GET; what it brings is good once, and only together with the PKCE verifier.
@@ -164,8 +164,8 @@ class MicrosoftOAuth:
             raise AuthorizationFailedError(AuthorizationResult.EXPIRED if expired else AuthorizationResult.REFUSED)
         return result, cache.serialize()
 
-    def _renew(self, grant: TokenSet) -> TokenSet:
-        cache = self._cache(grant.renewal)
+    def _refresh(self, token_set: TokenSet) -> TokenSet:
+        cache = self._cache(token_set.refresh_credential)
         application = self._application(cache)
         accounts = application.get_accounts()
         result = application.acquire_token_silent_with_error(
@@ -174,7 +174,7 @@ class MicrosoftOAuth:
         if result is None:
             raise GrantRevokedError(_REVOKED)
         if "error" not in result:
-            return _grant(result, cache.serialize())
+            return _token_set(result, cache.serialize())
         log.warning("microsoft refuses to renew a grant", error=result["error"], codes=result.get("error_codes"))
         if result["error"] in _NEEDS_THE_USER:
             raise GrantRevokedError(_REVOKED)
@@ -183,7 +183,7 @@ class MicrosoftOAuth:
     async def _identity(self, access_token: str) -> tuple[str, str]:
         """The account's id, and its address."""
         headers = {"Authorization": f"Bearer {access_token}"}
-        answer = await ask(
+        answer = await request(
             self._http, "GET", self._me_url, params={"$select": "id,mail,userPrincipalName"}, headers=headers
         )
         person = answer.json() if answer.status_code == 200 else {}
@@ -194,7 +194,7 @@ class MicrosoftOAuth:
         return subject, email.lower()
 
 
-def _grant(result: dict[str, Any], cache: str) -> TokenSet:
+def _token_set(result: dict[str, Any], cache: str) -> TokenSet:
     return TokenSet(result["access_token"], utc_now() + timedelta(seconds=int(result["expires_in"])), cache)
 
 

@@ -12,11 +12,11 @@ from contracts.values.enums import SyncFailureCode
 from contracts.values.times import parse_instant
 
 from calendar_sync.providers.accounts import PRIMARY
-from calendar_sync.providers.errors import CallFailedError, unavailable
+from calendar_sync.providers.errors import CallFailedError, unavailable_failure
 from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.html_text import text_of_html, tidied
 from calendar_sync.providers.microsoft.client import GraphClient
-from calendar_sync.providers.parsing import objects
+from calendar_sync.providers.parsing import dicts_in
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
 
 Json = dict[str, Any]
@@ -44,13 +44,13 @@ class MicrosoftCalendarWriter:
         self._client = client
 
     async def create(self, access: CalendarAccess, marker: Marker, content: EventContent) -> RemoteEvent:
-        body = written(content, frozenset(EventContent.model_fields)) | {
+        body = to_provider_event(content, frozenset(EventContent.model_fields)) | {
             # For as long as Graph remembers it, a repeat gets the event that the first one made.
             "transactionId": marker.event_id,
             "singleValueExtendedProperties": [
                 {"id": MEETING, "value": marker.meeting_uuid},
                 {"id": DEPLOYMENT, "value": marker.deployment},
-                {"id": NUMBER, "value": str(marker.number)},
+                {"id": NUMBER, "value": str(marker.incarnation)},
             ],
         }
         return _remote(await self._call("POST", f"{calendar_path(access)}/events", access, json=body), ours=True)
@@ -60,14 +60,16 @@ class MicrosoftCalendarWriter:
         bears = f"ep/id eq '{MEETING}' and ep/value eq '{marker.meeting_uuid}'"
         parameters = {"$filter": f"singleValueExtendedProperties/Any(ep: {bears})", "$expand": MARKER}
         answer = await self._call("GET", "/events", access, params=parameters)
-        events = [event for event in answer.get("value", []) if marker_of(event)[1] == marker.deployment]
+        events = [event for event in answer.get("value", []) if read_marker(event)[1] == marker.deployment]
         events.sort(key=lambda event: str(event.get("createdDateTime")))
-        return [_remote(await self._own(access, event), ours=True) for event in events]
+        return [_remote(await self._meeting_instance(access, event), ours=True) for event in events]
 
     async def read(self, access: CalendarAccess, event_id: str) -> RemoteEvent:
-        return _remote(await self._own(access, await self._call("GET", f"/events/{event_id}", access)), ours=True)
+        return _remote(
+            await self._meeting_instance(access, await self._call("GET", f"/events/{event_id}", access)), ours=True
+        )
 
-    async def _own(self, access: CalendarAccess, event: Json) -> Json:
+    async def _meeting_instance(self, access: CalendarAccess, event: Json) -> Json:
         """Of a series that its owner has made of the event, the first occurrence is still the meeting's."""
         if event.get("type") != "seriesMaster":
             return event
@@ -79,36 +81,36 @@ class MicrosoftCalendarWriter:
             "$top": "1000",
         }
         answer = await self._call("GET", f"/events/{event['id']}/instances", access, params=parameters)
-        for occurrence in objects(answer.get("value")):
+        for occurrence in dicts_in(answer.get("value")):
             if occurrence.get("originalStart") and parse_instant(occurrence["originalStart"]) == start:
                 return await self._call("GET", f"/events/{occurrence['id']}", access)
         if "@odata.nextLink" in answer:
-            raise CallFailedError(unavailable("a series that is too long"))
+            raise CallFailedError(unavailable_failure("a series that is too long"))
         return event | {"isCancelled": True}
 
     async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         # Ids stay when an event is moved, if that mailbox can give immutable ones; the marker stays in any case.
         found = await self.find(access, marker)
-        return next((remote for remote in found if remote.held.event_id == event_id), found[0] if found else None)
+        return next((remote for remote in found if remote.ref.event_id == event_id), found[0] if found else None)
 
     async def change(
-        self, access: CalendarAccess, held: EventRef, content: EventContent, fields: frozenset[str]
+        self, access: CalendarAccess, ref: EventRef, content: EventContent, fields: frozenset[str]
     ) -> RemoteEvent:
-        body = written(content, fields)
+        body = to_provider_event(content, fields)
         try:
-            answer = await self._change(access, held, body)
+            answer = await self._change(access, ref, body)
         except CallFailedError as error:
             if error.failure.code is not SyncFailureCode.INVALID_REQUEST or "isAllDay" not in body:
                 raise
             # An occurrence of a series stays all day, or not, as the series is.
-            answer = await self._change(access, held, {name: body[name] for name in body if name != "isAllDay"})
+            answer = await self._change(access, ref, {name: body[name] for name in body if name != "isAllDay"})
         return _remote(answer, ours=True)
 
-    async def _change(self, access: CalendarAccess, held: EventRef, body: Json) -> Json:
-        return await self._call("PATCH", f"/events/{held.event_id}", access, etag=held.etag, json=body)
+    async def _change(self, access: CalendarAccess, ref: EventRef, body: Json) -> Json:
+        return await self._call("PATCH", f"/events/{ref.event_id}", access, etag=ref.etag, json=body)
 
-    async def remove(self, access: CalendarAccess, held: EventRef) -> None:
-        await self._call("DELETE", f"/events/{held.event_id}", access, etag=held.etag)
+    async def remove(self, access: CalendarAccess, ref: EventRef) -> None:
+        await self._call("DELETE", f"/events/{ref.event_id}", access, etag=ref.etag)
 
     async def _call(self, method: str, path: str, access: CalendarAccess, **options: Any) -> Json:
         return await self._client.call(method, f"/me{path}", access.token, **options)
@@ -119,7 +121,7 @@ def calendar_path(access: CalendarAccess) -> str:
     return "" if access.calendar_id == PRIMARY else f"/calendars/{access.calendar_id}"
 
 
-def written(content: EventContent, fields: frozenset[str]) -> Json:
+def to_provider_event(content: EventContent, fields: frozenset[str]) -> Json:
     """These fields as Graph takes them."""
     body: Json = {}
     if "title" in fields:
@@ -140,13 +142,13 @@ def _remote(event: Json, *, ours: bool) -> RemoteEvent:
     """Raises CallFailedError when the answer is not what the provider documents."""
     try:
         return RemoteEvent(
-            held=EventRef(event["id"], event["@odata.etag"]),
+            ref=EventRef(event["id"], event["@odata.etag"]),
             content=read_content(event),
             ours=ours,
             canceled=bool(event.get("isCancelled")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise CallFailedError(unavailable("unreadable answer")) from None
+        raise CallFailedError(unavailable_failure("unreadable answer")) from None
 
 
 def read_content(event: Json) -> EventContent:
@@ -175,9 +177,9 @@ def _instant(value: Json) -> datetime:
     return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
 
 
-def marker_of(event: Json) -> tuple[str | None, str | None]:
+def read_marker(event: Json) -> tuple[str | None, str | None]:
     """The meeting and the deployment that an event read with ``MARKER`` says it is of."""
     found: dict[str, str] = {}
-    for one in event.get("singleValueExtendedProperties") or []:
-        found[str(one.get("id", "")).casefold()] = str(one.get("value"))
+    for stored in event.get("singleValueExtendedProperties") or []:
+        found[str(stored.get("id", "")).casefold()] = str(stored.get("value"))
     return found.get(MEETING.casefold()), found.get(DEPLOYMENT.casefold())
