@@ -38,7 +38,7 @@ run: setup  ## the whole platform on this machine; KAFKA=apache for Apache Kafka
 tour: setup  ## beside make run: a meeting travels through Kafka to mail and calendar and back, step by step
 	@$(BIN)/python -m localrun.tour
 
-.PHONY: test lint unit clocks e2e hostile rehearsal chaos twoway bench profile
+.PHONY: test lint unit clocks e2e hostile rehearsal rehearsal-kubernetes chaos twoway bench profile
 test: setup lint  ## everything a change must pass: lint, types, layers, then all tests on embedded infrastructure
 	@$(BIN)/pytest $(ARGS)
 
@@ -62,6 +62,9 @@ hostile: setup  ## what the OpenAPI descriptions allow and forbid, at length; EX
 
 rehearsal: setup  ## the deployment on a Docker engine of its own, without a registry; ARGS="--yes --folder /var/tmp/rehearsal"
 	@$(BIN)/python -m tests.deployment.rehearsal $(ARGS)
+
+rehearsal-kubernetes: setup  ## the manifests sent to a real API server, which Go builds first: a quarter of an hour, once
+	@$(BIN)/python -m tests.deployment.rehearsal.kubernetes --folder $(or $(FOLDER),.local/kubernetes) $(ARGS)
 
 chaos: setup  ## the failure campaign: make chaos ARGS="--minutes 30 --seed 7 --report docs/chaos/report.md"
 	@$(BIN)/python -m tests.chaos.campaign $(ARGS)

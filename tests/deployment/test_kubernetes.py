@@ -10,6 +10,7 @@ from chassis.provision import ProvisioningSettings
 from contracts.transport.topics import TOPICS
 from docgen import services
 
+from tests.deployment.rehearsal import page
 from tests.support.deployment import (
     FOR_LIBRARIES,
     ROOT,
@@ -118,6 +119,23 @@ def test_secrets_are_references(name: str) -> None:
         assert (variable["name"] in secret) <= ("secretKeyRef" in variable.get("valueFrom", {}))
     shared = {key for one in INSTALLATION if one["kind"] == "ConfigMap" for key in one["data"]}
     assert shared.isdisjoint(secret)
+
+
+def test_the_page_makes_every_secret_that_pods_refer_to() -> None:
+    lines = page.commands("make rehearsal-kubernetes").replace("\\\n", "").splitlines()
+    made = {
+        (line.split()[1], key)
+        for line in lines
+        if line.startswith("secret ")
+        for key in re.findall(r"--from-literal=([\w-]+)=", line)
+    }
+    referred = {
+        (reference["name"], reference["key"])
+        for template in TEMPLATES.values()
+        for variable in template["spec"]["containers"][0].get("env", [])
+        if (reference := variable.get("valueFrom", {}).get("secretKeyRef"))
+    }
+    assert made == referred
 
 
 def test_no_manifest_is_a_secret() -> None:

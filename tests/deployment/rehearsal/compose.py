@@ -18,7 +18,7 @@ from tests.support.deployment import COMPOSE_FILE, ROOT
 
 PROJECT = "meetings"
 _OURS = f"label=com.docker.compose.project={PROJECT}"
-_READY_SECONDS = 240.0
+_READY_SECONDS = 600.0
 _ONCE = frozenset({"topics", "replica-set"})
 """Services that do one thing and end."""
 
@@ -89,7 +89,7 @@ class Stack:
         return self._compose("logs", "--no-color", "--tail", "15", *sorted(set(services)))
 
     def _compose(self, *arguments: str) -> str:
-        return run([*self.command, *arguments], timeout=300, env=self.engine.env | dict(self.variables), cwd=ROOT)
+        return run([*self.command, *arguments], timeout=600, env=self.engine.env | dict(self.variables), cwd=ROOT)
 
     def _states(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for container in self._containers():
@@ -120,6 +120,11 @@ def stack(engine: Engine, *files: str, **variables: str) -> Iterator[Stack]:
         yield demo
     finally:
         demo.take_down()
+
+
+def client_version() -> str:
+    """Which compose it is."""
+    return f"compose {run([*_client(), 'version', '--short']).strip()}"
 
 
 def _client() -> list[str]:

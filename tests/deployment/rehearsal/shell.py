@@ -20,7 +20,7 @@ def run(
     """Run it to its end and return its standard output; ``env`` is added to our own environment.
 
     Raises:
-        RehearsalError: it failed, or took more than ``timeout`` seconds.
+        RehearsalError: it is not there, failed, or took more than ``timeout`` seconds.
     """
     line = " ".join(map(str, command))
     try:
@@ -35,6 +35,8 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise RehearsalError(f"{line}: took more than {timeout:.0f} s") from error
+    except OSError as error:
+        raise RehearsalError(f"{line}: {error}") from error
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-_LINES:])
         raise RehearsalError(f"{line}: exit status {done.returncode}\n{tail}")
