@@ -36,10 +36,11 @@ from contracts.values.ids import new_meeting_uuid, uuid7_hex
 from contracts.values.meeting import Invitee, MeetingContent
 from contracts.values.times import utc_now
 from invitations.adapters.guests import INDEXES, GuestRepository
-from invitations.application.delivery import Mail, MailDelivery
+from invitations.application.delivery import MailDelivery
 from invitations.application.fair_order import FairOrder
 from invitations.application.guest_projector import GuestProjector
-from invitations.bootstrap import delivery_workers, mail_composer, mailbox_limit, retry_policy, smtp_mailer
+from invitations.application.mail_sender import Mail
+from invitations.bootstrap import delivery_workers, mail_composer, mail_sender, smtp_mailer
 from invitations.domain.guest import Guest
 from invitations.domain.guest_changes import guest_changes
 from invitations.settings import Settings, SmtpTls
@@ -102,9 +103,7 @@ async def _ours(settings: Settings, publisher: Publisher, mails: int) -> float:
         guests = database.collection(f"guests-{uuid7_hex()}")
         await guests.create_indexes(INDEXES)
         outbox = Outbox(guests, publisher, relay_delay=60)
-        delivery = MailDelivery(
-            mail_composer(settings), mailer, retry_policy(settings), mailbox_limit(settings), NoPasswords()
-        )
+        delivery = MailDelivery(mail_composer(settings), mail_sender(settings, mailer), NoPasswords())
         workers = delivery_workers(settings, guests, outbox, delivery)
         projector = GuestProjector(GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=timedelta(0))
         batch = _events(mails)

@@ -105,6 +105,8 @@ class Mailbox:
     folder: Path
     mails: dict[tuple[str, int], list[ReadMail]] = field(default_factory=lambda: defaultdict(list))
     """By participant and version that asked for it, as their Message-ID says, oldest first."""
+    to_hosts: set[tuple[str, int, str]] = field(default_factory=set)
+    """Mails to hosts: the participant and version that they are about, and the topic, as their Message-ID says."""
     _read: set[str] = field(default_factory=set)
     _shown: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
@@ -113,8 +115,11 @@ class Mailbox:
             if envelope.name not in self._read:
                 self._read.add(envelope.name)
                 mail = ReadMail.of(envelope.with_suffix(".eml").read_bytes())
-                participant, _, version = mail.header("Message-ID").strip("<>").partition("@")[0].rpartition(".")
-                self.mails[participant, int(version)].append(mail)
+                participant, version, *topic = mail.header("Message-ID").strip("<>").partition("@")[0].split(".")
+                if topic:
+                    self.to_hosts.add((participant, int(version), topic[0]))
+                else:
+                    self.mails[participant, int(version)].append(mail)
 
     def shows(self, participant: str, versions: Sequence[int]) -> list[str]:
         """The titles on the calendar of a participant who obeys the mails that these versions asked for."""
@@ -170,6 +175,7 @@ async def broken_promises(
         *_present(log, meetings),
         *(problem for uuid, events in log.events.items() for problem in _mails(uuid, events, mailbox)),
         *_undue(log, mailbox),
+        *_mails_to_hosts(log, mailbox),
         *(problem for one in copies for problem in one.problems(body for body, _ in meetings.values())),
     ]
 
@@ -374,6 +380,29 @@ def _undue(log: Log, mailbox: Mailbox) -> list[str]:
         for version in versions
     }
     return [f"a mail to {one} is due to nothing" for one in mailbox.mails.keys() - due]
+
+
+_NOTICES = {
+    "meetings.participant.responded.v1": "answer",
+    "meetings.participant.proposed-new-time.v1": "proposal",
+    "meetings.invitation.failed.v1": "failure",
+}
+
+
+def _mails_to_hosts(log: Log, mailbox: Mailbox) -> list[str]:
+    """Hosts are mailed of what happened alone, and of every answer that is a decline in the end."""
+    notices = {
+        (event.body["participantUuid"], event.sequence, _NOTICES[event.type]): event.body.get("rsvpStatus")
+        for events in log.events.values()
+        for event in events
+        if event.type in _NOTICES
+    }
+    answers = {uuid: version for uuid, version, topic in sorted(notices, key=lambda one: one[1]) if topic == "answer"}
+    declines = {key for uuid, version in answers.items() if notices[key := (uuid, version, "answer")] == "DECLINED"}
+    return [
+        *(f"a mail to a host about {one} is due to nothing" for one in mailbox.to_hosts - notices.keys()),
+        *(f"no host was mailed about {one}" for one in declines - mailbox.to_hosts),
+    ]
 
 
 # --- leftovers -------------------------------------------------------------------------------------------------------

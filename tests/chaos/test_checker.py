@@ -90,6 +90,11 @@ class World:
         (self.folder / f"{self.mails}.eml").write_text(head + calendar, newline="")
         (self.folder / f"{self.mails}.json").write_text(json.dumps({"recipients": ["jane.roe@example.com"]}))
 
+    def mail_to_host(self, version: int) -> None:
+        self.mails += 1
+        (self.folder / f"{self.mails}.eml").write_text(f"Message-ID: <{GUEST}.{version}.answer@example.com>\r\n\r\n")
+        (self.folder / f"{self.mails}.json").write_text(json.dumps({"recipients": ["host@example.com"]}))
+
     async def problems(self) -> list[str]:
         def answer(_: httpx.Request) -> httpx.Response:
             return httpx.Response(200, json=self.now, headers={"etag": f'"{self.version}"'})
@@ -153,6 +158,14 @@ def _mail_nobody_asked_for(world: World) -> None:
     world.mail(2, "A")
 
 
+def _mail_to_host_about_nothing(world: World) -> None:
+    world.mail_to_host(4)
+
+
+def _no_mail_to_host(world: World) -> None:
+    world.tell("participant.responded", 5, "k2", meeting("B"), participantUuid=GUEST, rsvpStatus="DECLINED")
+
+
 def _another_mail_under_one_id(world: World) -> None:
     world.mail(3, "C")
 
@@ -204,6 +217,8 @@ async def test_repeats_under_the_same_identity_are_allowed(tmp_path: Path) -> No
         (_other_state, "M1 v4: callers see"),
         (_no_mail, "was mailed [1] of [1, 3], not the last"),
         (_mail_nobody_asked_for, "a mail to ('MP1', 2) is due to nothing"),
+        (_mail_to_host_about_nothing, "a mail to a host about ('MP1', 4, 'answer') is due to nothing"),
+        (_no_mail_to_host, "no host was mailed about ('MP1', 5, 'answer')"),
         (_another_mail_under_one_id, "got two different mails under one Message-ID"),
         (_no_delivery_told, "got [1, 3], and deliveries are told in [2]"),
         (_more_deliveries_told, "got [1, 3], and deliveries are told in [2, 4, 5]"),

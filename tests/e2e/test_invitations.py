@@ -309,3 +309,25 @@ async def test_the_passcode_is_in_mails_and_behind_the_link_and_on_no_topic_or_l
     for service in ("api-gateway", "meeting-core", "invitations", "calendar-sync"):
         text = (platform.state_dir / "logs" / f"{service}.log").read_text(errors="replace")
         assert not any(passcode in text for passcode in (first, second))
+
+
+async def test_the_host_is_mailed_who_declines_and_proposes_in_their_language(valentina: Caller, sink: str) -> None:
+    [guest] = guests("declining")
+    title = f"Review {uuid7_hex()}"
+    meeting = await valentina.creates(title=title, externalAttendees=[guest], **TIME)
+    [mail] = await Inbox(sink, guest["email"]).mails(1)
+
+    async def to_host(count: int) -> list[Json]:
+        async def enough() -> list[Json] | None:
+            listed = (await http.get("/api/messages", params={"to": meeting["hostEmail"]})).json()
+            found = [one for one in listed if title in one["subject"]]
+            return found if len(found) >= count else None
+
+        return await until(enough, what=f"{count} mails to the host")
+
+    async with httpx.AsyncClient(base_url=sink, trust_env=False) as http:
+        for count, action, subject in ((1, "propose", "propone otra hora"), (2, "no", "rechaza"), (2, "no", "rechaza")):
+            await http.post(f"/api/messages/{mail['id']}/reply", json={"program": "outlook", "action": action})
+            mails = await to_host(count)
+            assert len(mails) == count
+            assert max(mails, key=lambda one: one["id"])["subject"] == f"Declining {subject}: {title}"

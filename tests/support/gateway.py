@@ -23,7 +23,7 @@ from chassis.kafka.command_client import CommandClient
 from chassis.telemetry.health import Health
 from contracts.api.queries import InternalQuery
 from contracts.messages.calendar_commands import CalendarCommand
-from contracts.messages.command import Command
+from contracts.messages.command import Actor, Command
 from contracts.messages.replies import Outcome, Reply
 from contracts.model import Contract
 from contracts.rsvp_tokens import RsvpKeys
@@ -95,8 +95,8 @@ class StandInDirectory:
         found = Invitee(participant_type=ParticipantType.TENANT_STAFF, participant_entity_uuid=staff_id)
         return found if staff_id.startswith("TS") else None
 
-    async def name_of(self, caller: Caller) -> str:
-        return "Valentina Rojas"
+    async def actor(self, caller: Caller) -> Actor:
+        return caller.actor("Valentina Rojas")
 
 
 class StandInCore(QueryClient):

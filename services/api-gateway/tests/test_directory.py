@@ -135,9 +135,10 @@ async def test_the_same_person_is_asked_for_once(platform: httpx.AsyncClient, di
 
 
 async def test_callers_are_named_by_the_directory_or_their_address(directory: Directory) -> None:
-    assert await directory.name_of(caller()) == "Valentina Paz Rojas Fuentes"
-    assert await directory.name_of(caller(seed.ANA)) == "Ana María González Pérez"
-    assert await directory.name_of(caller(seed.MARTA)) == seed.MARTA.email  # no longer active
+    assert (await directory.actor(caller())).name == "Valentina Paz Rojas Fuentes"
+    assert (await directory.actor(caller(seed.ANA))).name == "Ana María González Pérez"
+    assert (await directory.actor(caller(seed.MARTA))).name == seed.MARTA.email  # no longer active
+    assert (await directory.actor(caller())).language is Language.SPANISH
 
 
 @pytest.mark.parametrize("fault", [{"kind": "error", "status": 500}, {"kind": "error", "status": 429}])
@@ -166,8 +167,8 @@ async def test_what_fails_for_one_caller_refuses_no_other(platform: httpx.AsyncC
         assert (await refusal(directory.people(caller(), [f"C{number}"], []))).code is ErrorCode.SERVICE_UNAVAILABLE
     await platform.delete("/_control/faults")
     assert (await refusal(directory.people(caller(), [seed.ANA.uuid], []))).code is ErrorCode.SERVICE_UNAVAILABLE
-    assert await directory.name_of(caller(seed.DANIEL)) == "Daniel Price"
-    assert await directory.name_of(caller(seed.INGRID))
+    assert (await directory.actor(caller(seed.DANIEL))).name == "Daniel Price"
+    assert (await directory.actor(caller(seed.INGRID))).name
 
 
 async def test_one_tenants_many_look_ups_do_not_keep_out_anothers_few() -> None:

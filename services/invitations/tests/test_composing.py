@@ -11,7 +11,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 from invitations.adapters.mail.composing import MailComposer
-from invitations.application.delivery import UndeliverableError
+from invitations.application.mail_sender import UndeliverableError
 from invitations.domain.guest import Guest
 
 from tests.support.commands import HOST, answer, at, cancel, contact, create, update

@@ -7,12 +7,12 @@ from chassis.http.rate_limit import RateLimiter
 from contracts.values.enums import DeliveryFailureCode, MailKind
 from contracts.values.times import utc_now
 from invitations.adapters.mail.composing import MailComposer
-from invitations.application.delivery import (
+from invitations.application.delivery import Delivered, MailDelivery
+from invitations.application.mail_sender import (
     Deferred,
     DeferredError,
-    Delivered,
     Mail,
-    MailDelivery,
+    MailSender,
     RetryPolicy,
     UndeliverableError,
 )
@@ -55,7 +55,7 @@ class StandInMailer:
 
 
 def delivery_by(composer: MailComposer, mailer: StandInMailer) -> MailDelivery:
-    return MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, NO_PASSWORDS)
+    return MailDelivery(composer, MailSender(mailer, RETRY_POLICY, UNLIMITED), NO_PASSWORDS)
 
 
 def asked(minutes_ago: float) -> Guest:
@@ -120,7 +120,7 @@ async def test_a_server_that_is_away_is_nobodys_failure(composer: MailComposer) 
 
 
 def limited(composer: MailComposer, mailer: StandInMailer, mails: int) -> MailDelivery:
-    return MailDelivery(composer, mailer, RETRY_POLICY, RateLimiter(mails, window=3600), NO_PASSWORDS)
+    return MailDelivery(composer, MailSender(mailer, RETRY_POLICY, RateLimiter(mails, window=3600)), NO_PASSWORDS)
 
 
 async def test_a_mailbox_gets_so_many_mails_whatever_its_addresses_and_the_rest_waits(composer: MailComposer) -> None:
@@ -152,7 +152,7 @@ async def test_a_cancellation_is_never_held_back_and_waiting_for_the_mailbox_nev
 
 async def test_mails_have_the_passcode_and_cancellations_do_not(composer: MailComposer) -> None:
     mailer = StandInMailer()
-    delivery = MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, StandInPasswords("open sesame"))
+    delivery = MailDelivery(composer, MailSender(mailer, RETRY_POLICY, UNLIMITED), StandInPasswords("open sesame"))
     book = Guestbook(create(jane()))
     await delivery.deliver(book.of(JANE), number=1)
     book.tell()
@@ -169,7 +169,7 @@ async def test_mails_have_the_passcode_and_cancellations_do_not(composer: MailCo
 async def test_a_mail_whose_passcode_cannot_be_had_waits_for_it(composer: MailComposer) -> None:
     mailer = StandInMailer()
     passwords = StandInPasswords(DeferredError("meeting-core is away"))
-    delivery = MailDelivery(composer, mailer, RETRY_POLICY, UNLIMITED, passwords)
+    delivery = MailDelivery(composer, MailSender(mailer, RETRY_POLICY, UNLIMITED), passwords)
     outcome = await delivery.deliver(asked(minutes_ago=0), number=1)
     assert isinstance(outcome, Deferred)
     assert (outcome.may_have_been_sent, mailer.sent) == (False, [])

@@ -9,7 +9,7 @@ from contracts.api.meetings import MeetingPassword
 from contracts.api.queries import GetMeetingPassword
 from contracts.messages.replies import Outcome, Reply, ReplyError
 from invitations.adapters.passwords import PasswordClient
-from invitations.application.delivery import DeferredError
+from invitations.application.mail_sender import DeferredError
 from invitations.domain.guest import Guest
 
 from tests.support.commands import create, update

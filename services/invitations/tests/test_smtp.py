@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from contracts.values.enums import DeliveryFailureCode
 from invitations.adapters.smtp import SmtpMailer, SmtpUnavailableError
-from invitations.application.delivery import DeferredError, Mail, UndeliverableError
+from invitations.application.mail_sender import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls
 from localrun.ports import free_port
 from pydantic import SecretStr

@@ -16,7 +16,7 @@ from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE
 from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
-from invitations.adapters import guests
+from invitations.adapters import guests, host_notices
 from invitations.settings import Settings as InvitationsSettings
 from meeting_core.adapters import mail_budgets, meetings
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
@@ -31,6 +31,7 @@ INDEXES: dict[Place, Any] = {
     (MEETING_CORE, "meetings"): meetings.INDEXES,
     (MEETING_CORE, "mailBudgets"): mail_budgets.INDEXES,
     (INVITATIONS, "guests"): guests.INDEXES,
+    (INVITATIONS, "hostNotices"): host_notices.INDEXES,
     (CALENDAR_SYNC, "connections"): connections.INDEXES,
     (CALENDAR_SYNC, "mirrored_meetings"): links.INDEXES,
     (CALENDAR_SYNC, "imported_events"): sightings.INDEXES,
@@ -41,6 +42,7 @@ INDEXES: dict[Place, Any] = {
 def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
     assert {(kind.name, kind.place) for kind in JOB_KINDS.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
+        (host_notices.HOST_WORK, (INVITATIONS, "hostNotices")),
         (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
         (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
         (feeds.SYNC_JOB, (CALENDAR_SYNC, "inbound_sync_states")),

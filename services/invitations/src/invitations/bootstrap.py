@@ -10,7 +10,7 @@ from chassis.http.internal_queries import open_query_client
 from chassis.http.rate_limit import RateLimiter
 from chassis.jobs.queue import JobQueue
 from chassis.jobs.worker_pool import WorkerPool
-from chassis.kafka.consumer import Consumer
+from chassis.kafka.consumer import Batch, Consumer
 from chassis.kafka.publisher import open_publisher
 from chassis.mongo.database import Collection, open_database
 from chassis.mongo.outbox import Outbox
@@ -19,21 +19,25 @@ from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.topics import INVITATIONS, MEETING_EVENTS
 from fastapi import FastAPI
 
-from invitations.adapters import replies
+from invitations.adapters import host_notices, replies
 from invitations.adapters.guests import CONCURRENCY_KEY, INDEXES, ORDER, WORK, DeliveryWorker, GuestRepository
+from invitations.adapters.host_notices import HOST_CONCURRENCY_KEY, HOST_WORK, HostMailWorker, HostNoticeRepository
 from invitations.adapters.inbound.authentication import AuthenticationResults
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
+from invitations.adapters.mail.host_composer import HostMailComposer
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Mailbox
 from invitations.adapters.mail.translators import load_translators
 from invitations.adapters.passwords import PasswordClient
 from invitations.adapters.replies import ReplyRepository
 from invitations.adapters.smtp import SmtpMailer
-from invitations.application.delivery import MailDelivery, RetryPolicy, UndeliverableError
+from invitations.application.delivery import MailDelivery
 from invitations.application.fair_order import FairOrder
 from invitations.application.guest_projector import GuestProjector
+from invitations.application.host_notices import HostMailDelivery, HostNoticeProjector
 from invitations.application.inbound_mail import InboundMail
+from invitations.application.mail_sender import MailSender, RetryPolicy, UndeliverableError
 from invitations.domain.guest_addresses import GuestAddresses
 from invitations.settings import Settings
 
@@ -52,6 +56,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             database = await started.enter_async_context(open_database(settings))
             guests = database.collection("guests")
             await guests.create_indexes([*INDEXES, *replies.INDEXES])
+            notices = database.collection("hostNotices")
+            await notices.create_indexes(host_notices.INDEXES)
 
             publisher = await started.enter_async_context(open_publisher(settings))
             outbox = Outbox(guests, publisher, relay_delay=settings.outbox_relay_delay)
@@ -61,21 +67,26 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             core = await started.enter_async_context(
                 open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
             )
-            delivery = MailDelivery(
-                composer, mailer, retry_policy(settings), mailbox_limit(settings), PasswordClient(core)
-            )
+            sender = mail_sender(settings, mailer)
+            delivery = MailDelivery(composer, sender, PasswordClient(core))
             workers = delivery_workers(settings, guests, outbox, delivery)
             await started.enter_async_context(workers.running())
+            host_workers = host_mail_workers(settings, notices, sender)
+            await started.enter_async_context(host_workers.running())
 
+            update_window = timedelta(seconds=settings.update_window)
             projector = GuestProjector(
-                GuestRepository(guests),
-                FairOrder(),
-                wake=workers.wake,
-                update_window=timedelta(seconds=settings.update_window),
+                GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=update_window
             )
-            consumer = Consumer(
-                settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], handler=projector.handle
+            host_projector = HostNoticeProjector(
+                HostNoticeRepository(notices), settings.host_mails, wake=host_workers.wake, update_window=update_window
             )
+
+            async def project(batch: Batch) -> None:
+                await projector.handle(batch)
+                await host_projector.handle(batch)
+
+            consumer = Consumer(settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], handler=project)
             await started.enter_async_context(consumer.running())
             if addresses is not None:
                 inbound = inbound_mail(settings, addresses, ReplyRepository(guests, outbox))
@@ -95,6 +106,19 @@ def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, del
         worker.deliver,
         after_commit=worker.publish,
         concurrency=settings.smtp_connections,
+        per_key=settings.smtp_per_domain,
+        poll=settings.delivery_poll,
+        drain=settings.drain_timeout / 2,
+    )
+
+
+def host_mail_workers(settings: Settings, notices: Collection, sender: MailSender) -> WorkerPool:
+    """The workers that mail hosts about their guests."""
+    delivery = HostMailDelivery(host_mail_composer(settings), sender, settings.host_mails)
+    return WorkerPool(
+        JobQueue(notices, HOST_WORK, seconds=settings.delivery_lease, concurrency_key=HOST_CONCURRENCY_KEY),
+        HostMailWorker(delivery.deliver).deliver,
+        concurrency=max(1, settings.smtp_connections // 2),
         per_key=settings.smtp_per_domain,
         poll=settings.delivery_poll,
         drain=settings.drain_timeout / 2,
@@ -121,6 +145,22 @@ def mail_composer(settings: Settings) -> MailComposer:
             _keys(settings),
             grace=timedelta(seconds=settings.rsvp_link_grace),
         ),
+        translators=load_translators(),
+        default_language=settings.default_language,
+    )
+
+
+def host_mail_composer(settings: Settings) -> HostMailComposer:
+    """What writes mails to hosts; what returns of them goes to our own address and ends there.
+
+    Raises:
+        ValueError: MAIL_FROM or RSVP_TOKEN_KEYS is unusable.
+    """
+    addresses = guest_addresses(settings)
+    return HostMailComposer(
+        sender=_sender(settings),
+        return_address=_sender(settings).address if addresses is None else addresses.base,
+        id_domain=_uid_domain(settings),
         translators=load_translators(),
         default_language=settings.default_language,
     )
@@ -162,15 +202,11 @@ def _sender(settings: Settings) -> Mailbox:
         raise ValueError("MAIL_FROM must be `Name <address>`, with an address that mail can be sent from") from error
 
 
-def mailbox_limit(settings: Settings) -> RateLimiter:
-    """How many mails one mailbox gets."""
-    return RateLimiter(settings.mails_per_mailbox, window=3600)
-
-
-def retry_policy(settings: Settings) -> RetryPolicy:
-    """How deferred mails are tried again."""
-    return RetryPolicy(
+def mail_sender(settings: Settings, mailer: SmtpMailer) -> MailSender:
+    """What makes one attempt at a mail."""
+    retry_policy = RetryPolicy(
         initial_delay=settings.delivery_retry_initial,
         max_delay=settings.delivery_retry_max,
         give_up_after=timedelta(seconds=settings.delivery_give_up_after),
     )
+    return MailSender(mailer, retry_policy, RateLimiter(settings.mails_per_mailbox, window=3600))

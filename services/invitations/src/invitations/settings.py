@@ -7,6 +7,8 @@ from chassis.settings import DatabaseSettings
 from contracts.values.enums import Language
 from pydantic import Field, SecretStr
 
+from invitations.domain.host_notice import HostMails
+
 
 class SmtpTls(StrEnum):
     """How the connection to the mail server is encrypted."""
@@ -79,6 +81,11 @@ class Settings(SmtpSettings, InboundSettings):
     rsvp_token_keys: SecretStr = Field(description="shared with the gateway; the first one signs")
     rsvp_link_grace: float = Field(default=7 * 86_400, description="how long after the meeting a link still works")
 
+    host_mails: HostMails = Field(
+        default=HostMails.DECLINES,
+        description="what hosts are mailed about their guests: `none`; `declines`, proposed times and mails that did "
+        "not arrive; `all`: every answer besides",
+    )
     mails_per_mailbox: int = Field(
         default=60,
         ge=0,

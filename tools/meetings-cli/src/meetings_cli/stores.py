@@ -22,6 +22,7 @@ Place = tuple[str, str]
 """A service and a collection of its database."""
 
 _GUESTS: Place = (INVITATIONS, "guests")
+_NOTICES: Place = (INVITATIONS, "hostNotices")
 _MAIL_BUDGETS: Place = (MEETING_CORE, "mailBudgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
 _LINKS: Place = (CALENDAR_SYNC, "mirrored_meetings")
@@ -50,6 +51,7 @@ JOB_KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
         JobKind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
+        JobKind("hostMail", "mails to hosts", _NOTICES, ("tenantUuid", "meetingUuid", "topic", "domain")),
         JobKind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
         JobKind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
         JobKind("inboundSync", "reading calendars", _FEEDS, ("provider", "phase", "syncedAsOf", "notBefore")),

@@ -1,7 +1,7 @@
 """What every command carries: its identity for idempotency, and the caller on whose behalf it is sent."""
 
 from contracts.model import Contract
-from contracts.values.enums import UserType
+from contracts.values.enums import GuestLanguage, UserType
 
 
 class Actor(Contract):
@@ -12,6 +12,7 @@ class Actor(Contract):
     user_type: UserType
     email: str
     name: str | None = None
+    language: GuestLanguage = None
 
 
 class Command(Contract):

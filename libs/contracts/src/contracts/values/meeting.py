@@ -104,6 +104,7 @@ class MeetingState(HostFields, DescriptionFields, ScheduleFields):
     ends_at: Instant
     status: MeetingStatus
     source: MeetingSource
+    host_language: GuestLanguage = Field(default=None, description="in which the host is mailed; null: not known")
     has_meeting_password: bool = Field(default=False, description="participants need a password to join")
     ical_sequence: int = Field(description="iCalendar SEQUENCE (RFC 5545 section 3.8.7.4)")
     created_at: Instant

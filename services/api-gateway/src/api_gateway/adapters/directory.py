@@ -10,6 +10,7 @@ import httpx
 from cachetools import LRUCache, TTLCache
 from chassis.fair_gate import FairGate
 from contracts.api.errors import ApiError, ErrorCode
+from contracts.messages.command import Actor
 from contracts.model import Contract
 from contracts.values.enums import Language, ParticipantType, UserType
 from contracts.values.limits import MAX_NAME
@@ -105,11 +106,13 @@ class Directory:
             raise ApiError(ErrorCode.VALIDATION_FAILED, details=unknown)
         return [person for person in (*contacts, *staff) if person is not None]
 
-    async def name_of(self, caller: Caller) -> str:
-        """The caller's own name, or their address when the directory does not know them."""
+    async def actor(self, caller: Caller) -> Actor:
+        """The caller with name and language; their address is the name of those whom the directory does not know."""
         look_up = self.contact if caller.user_type is UserType.CLIENT else self.staff
         person = await look_up(caller, caller.user_id)
-        return (person.name if person else None) or caller.email
+        if person is None:
+            return caller.actor(caller.email)
+        return caller.actor(person.name or caller.email, person.language)
 
     async def contact(self, caller: Caller, contact_id: str) -> Invitee | None:
         """A client of the firm; None when the caller knows no such contact."""

@@ -40,7 +40,7 @@ class CalendarConnections:
 
     async def begin(self, wish: Wish, provider: CalendarProvider) -> Reply:
         """Where the caller's browser goes to consent. Their name will stand in the meetings of their calendar."""
-        actor = wish.caller.actor(await self._directory.name_of(wish.caller))
+        actor = await self._directory.actor(wish.caller)
         question = StartAuthorization(actor=actor, provider=provider, request_id=wish.command_id, firm=wish.caller.firm)
         return await self._consents.ask(question)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chassis.kafka.command_client import CommandClient
-from contracts.messages.command import Command
+from contracts.messages.command import Actor, Command
 from contracts.messages.meeting_commands import (
     AnswerInvitation,
     CancelMeeting,
@@ -32,7 +32,8 @@ class Directory(Protocol):
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
         """Raises a ApiError that names each unknown id."""
 
-    async def name_of(self, caller: Caller) -> str: ...
+    async def actor(self, caller: Caller) -> Actor:
+        """The caller as the directory knows them."""
 
 
 class MeetingCommands:
@@ -44,9 +45,9 @@ class MeetingCommands:
 
     async def create(self, wish: Wish, body: CreateMeetingBody) -> Sent:
         caller = wish.caller
-        people, name = await asyncio.gather(
+        people, actor = await asyncio.gather(
             self._directory.people(caller, _distinct(body.contact_ids), _colleagues(body.staff_ids, caller)),
-            self._directory.name_of(caller),
+            self._directory.actor(caller),
         )
         command_id = wish.command_id
         content = body.content()
@@ -55,7 +56,7 @@ class MeetingCommands:
                 command_id=command_id,
                 fingerprint=_fingerprint(wish, body),
                 meeting_uuid=new_meeting_uuid() if wish.idempotency_key is None else meeting_uuid_for(command_id),
-                actor=caller.actor(name),
+                actor=actor,
                 content=content.model_copy(update=_unwritable(caller)),
                 invitees=[*people, *map(_as_invitee, body.external_attendees or ())],
             )

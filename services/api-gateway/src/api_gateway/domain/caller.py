@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.command import Actor
-from contracts.values.enums import UserType
+from contracts.values.enums import Language, UserType
 from contracts.values.ids import ForeignId
 from contracts.values.limits import MAX_EMAIL
 from contracts.values.text import email_key, sanitize_line
@@ -41,13 +41,14 @@ class Caller:
     platform_headers: Sequence[tuple[bytes, bytes]]
     """As they came, to be sent on as they are."""
 
-    def actor(self, name: str | None = None) -> Actor:
+    def actor(self, name: str | None = None, language: Language | None = None) -> Actor:
         return Actor(
             tenant_uuid=self.tenant_uuid,
             user_id=self.user_id,
             user_type=self.user_type,
             email=self.email,
             name=name,
+            language=language,
         )
 
 

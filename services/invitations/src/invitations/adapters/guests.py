@@ -24,8 +24,9 @@ from contracts.values.times import utc_now
 from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from invitations.application.delivery import Deferred, Delivered, Outcome
+from invitations.application.delivery import Delivered, Outcome
 from invitations.application.guest_projector import GuestUpdate
+from invitations.application.mail_sender import Deferred
 from invitations.domain.guest import Failure, Guest
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class DeliveryWorker:
                     fields = {"failure": outcome.model_dump(), "mayHaveBeenSent": may_have_been_sent}
                     return JobResult(self._update_with(event, fields))
                 case Deferred():
-                    MAILS.labels(outcome.kind, "held-back" if outcome.held_back else "deferred").inc()
+                    MAILS.labels(guest.pending_mail(), "held-back" if outcome.held_back else "deferred").inc()
                     log.info(
                         "a mail is deferred",
                         participant=guest.participant_uuid,

@@ -6,7 +6,7 @@ from chassis.http.internal_queries import QueryClient, QueryUnavailableError
 from contracts.api.meetings import MeetingPassword
 from contracts.api.queries import GetMeetingPassword
 
-from invitations.application.delivery import DeferredError
+from invitations.application.mail_sender import DeferredError
 from invitations.domain.guest import Guest
 
 _KEPT = 256

@@ -17,7 +17,7 @@ from chassis.tasks import cancel_and_wait
 from contracts.values.enums import DeliveryFailureCode
 from contracts.values.text import sanitize_line
 
-from invitations.application.delivery import DeferredError, Mail, UndeliverableError
+from invitations.application.mail_sender import DeferredError, Mail, UndeliverableError
 from invitations.settings import SmtpSettings, SmtpTls
 
 log = structlog.get_logger()

@@ -27,6 +27,7 @@ from contracts.transport.idempotency import CommandRecord, IdempotentCommand, Pr
 from contracts.values.enums import (
     AnswerWay,
     ExternalSyncStatus,
+    GuestLanguage,
     MeetingSource,
     MeetingStatus,
     RsvpStatus,
@@ -61,6 +62,7 @@ class Meeting(StoredModel):
     """The version of the last change that a person made; later ones only recorded what services reported."""
     content: MeetingContent
     hosted: HostFields
+    host_language: GuestLanguage = None
     status: MeetingStatus = MeetingStatus.ACTIVE
     source: MeetingSource = MeetingSource.INTERNAL
     ical_sequence: int = 0
@@ -101,6 +103,7 @@ class Meeting(StoredModel):
                 created_by_uuid=actor.user_id,
                 created_by_type=actor.user_type,
             ),
+            host_language=actor.language,
             created_at=now,
             updated_at=now,
             participants=_limited(participants),
@@ -223,6 +226,7 @@ class Meeting(StoredModel):
             ends_at=schedule.ends_at,
             status=self.status,
             source=self.source,
+            host_language=self.host_language,
             has_meeting_password=self.content.meeting_password is not None,
             ical_sequence=self.ical_sequence,
             created_at=self.created_at,

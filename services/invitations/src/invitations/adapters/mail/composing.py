@@ -12,7 +12,7 @@ from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.mail_templates import MailTemplates
 from invitations.adapters.mail.message import Mailbox, Parts, assemble
 from invitations.adapters.mail.translators import Translator
-from invitations.application.delivery import Mail, UndeliverableError
+from invitations.application.mail_sender import Mail, UndeliverableError
 from invitations.domain.guest import Guest
 from invitations.domain.guest_addresses import GuestAddresses
 
@@ -54,7 +54,7 @@ class MailComposer:
         content = assemble(
             Parts(
                 sender=Mailbox(name=words.host or self._sender.name, address=self._sender.address),
-                reply_to=_reachable(words.host, guest.meeting.organizer_email or guest.meeting.host_email),
+                reply_to=reachable(words.host, guest.meeting.organizer_email or guest.meeting.host_email),
                 recipient=Mailbox(name=sanitize_line(guest.person.name), address=recipient),
                 subject=words.subject,
                 message_id=message_id,
@@ -73,7 +73,7 @@ class MailComposer:
                 method=method_of(kind),
             )
         )
-        return Mail(recipient, message_id, content, organizer, self._return_address(guest))
+        return Mail(recipient, message_id, content, self._return_address(guest), organizer)
 
     def _organizer(self, guest: Guest) -> str:
         """The guest's own reply address; as in the mails that they have, since it makes the event what it is."""
@@ -100,7 +100,7 @@ def deliverable(address: str | None) -> str:
         raise UndeliverableError(DeliveryFailureCode.ADDRESS_REJECTED, reason) from None
 
 
-def _reachable(name: str, address: str | None) -> Mailbox | None:
+def reachable(name: str, address: str | None) -> Mailbox | None:
     """Whom answers by mail go to, if they can be mailed at all."""
     try:
         return Mailbox(name=name, address=deliverable(address))

@@ -28,6 +28,8 @@ class MailContent:
     """What the last mail said, where it differs: title, when, where."""
     title: str
     when: str
+    rows: tuple[tuple[str, str], ...] = ()
+    """Labels and texts of what else is to be known."""
     where: str
     link: str
     provider: str
@@ -90,7 +92,7 @@ def _facts(meeting: MeetingState | SentContent, host: str, translator: Translato
     return {
         "title": sanitize_line(meeting.title)
         or (translate("Meeting with %(host)s", host=host) if host else translate("Meeting")),
-        "when": translator.when(meeting),
+        "when": translator.when(meeting.schedule),
         "where": sanitize_line(meeting.location_detail, max_length=MAX_LINE)
         or (translate("Online") if meeting.location_type is LocationType.ONLINE else ""),
     }
@@ -133,7 +135,7 @@ def _headline(guest: Guest, kind: MailKind, host: str, translator: Translator) -
 def _note(guest: Guest, kind: MailKind, translator: Translator) -> str:
     if kind is MailKind.CANCELLATION:
         known = guest.last_mail.content if guest.last_mail and guest.last_mail.content else guest.meeting
-        free = translator.translate("You are free again: %(when)s.", when=translator.when(known))
+        free = translator.translate("You are free again: %(when)s.", when=translator.when(known.schedule))
         nothing = translator.translate("You do not need to do anything. Your calendar removes it.")
         return f"{free} {nothing}"
     match guest.person.rsvp_status:

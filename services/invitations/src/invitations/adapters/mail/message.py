@@ -53,25 +53,25 @@ class Parts:
     date: datetime
     plain: str
     html: str
-    calendar: bytes
-    method: str
+    calendar: bytes = b""
+    """Empty: the mail has none."""
+    method: str = ""
 
 
 def assemble(parts: Parts) -> bytes:
     """The mail as ASCII bytes with CRLF line ends."""
-    calendar = base64.encodebytes(parts.calendar).replace(b"\n", b"\r\n").decode()
-    alternative = _multipart(
-        _ALTERNATIVE,
+    readable = (
         _part({"Content-Type": 'text/plain; charset="utf-8"', **_READABLE}, _quoted_printable(parts.plain)),
         _part({"Content-Type": 'text/html; charset="utf-8"', **_READABLE}, _quoted_printable(parts.html)),
-        _part({"Content-Type": _CALENDAR.format(method=parts.method), **_OPAQUE}, calendar),
     )
-    mixed = _multipart(
-        _MIXED,
-        _part({"Content-Type": f'multipart/alternative; boundary="{_ALTERNATIVE}"'}, alternative),
-        _part(_ATTACHMENT, calendar),
-    )
-    return _part(_headers(parts), mixed).encode("ascii")
+    content_type = f'multipart/alternative; boundary="{_ALTERNATIVE}"'
+    if not parts.calendar:
+        return _part(_headers(parts, content_type), _multipart(_ALTERNATIVE, *readable)).encode("ascii")
+    calendar = base64.encodebytes(parts.calendar).replace(b"\n", b"\r\n").decode()
+    invitation = _part({"Content-Type": _CALENDAR.format(method=parts.method), **_OPAQUE}, calendar)
+    alternative = _part({"Content-Type": content_type}, _multipart(_ALTERNATIVE, *readable, invitation))
+    mixed = _multipart(_MIXED, alternative, _part(_ATTACHMENT, calendar))
+    return _part(_headers(parts, f'multipart/mixed; boundary="{_MIXED}"'), mixed).encode("ascii")
 
 
 _READABLE = {"Content-Transfer-Encoding": "quoted-printable"}
@@ -84,7 +84,7 @@ _ATTACHMENT = {
 }
 
 
-def _headers(parts: Parts) -> dict[str, str]:
+def _headers(parts: Parts, content_type: str) -> dict[str, str]:
     follows = list(dict.fromkeys(parts.follows))
     return {
         "From": str(parts.sender),
@@ -96,7 +96,7 @@ def _headers(parts: Parts) -> dict[str, str]:
         **({"In-Reply-To": follows[-1], "References": f"{_CRLF} ".join(follows)} if follows else {}),
         "Auto-Submitted": "auto-generated",  # RFC 3834: no vacation notice comes back
         "MIME-Version": "1.0",
-        "Content-Type": f'multipart/mixed; boundary="{_MIXED}"',
+        "Content-Type": content_type,
     }
 
 

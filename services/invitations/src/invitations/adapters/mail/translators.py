@@ -11,10 +11,7 @@ from pathlib import Path
 
 from chassis.i18n import format_schedule, language_tag, translations
 from contracts.values.enums import Language
-from contracts.values.meeting import MeetingState
 from contracts.values.times import Schedule
-
-from invitations.domain.guest import SentContent
 
 CATALOGUES = Path(__file__).with_name("locales")
 
@@ -36,9 +33,9 @@ class Translator:
         said = self.texts.gettext(text)
         return said % fields if fields else said
 
-    def when(self, meeting: MeetingState | SentContent) -> str:
-        """When the meeting is, in its own zone, which is named."""
-        return _when(meeting.schedule, self.language)
+    def when(self, schedule: Schedule) -> str:
+        """When a meeting is, in its own zone, which is named."""
+        return _when(schedule, self.language)
 
 
 @lru_cache(maxsize=1024)  # the guests of a meeting are mailed one after the other
