@@ -69,7 +69,7 @@ def test_databases_have_the_names_that_the_services_give_them(service: str, own:
 
 
 @pytest.fixture
-def with_gate(settings: Settings) -> Settings:
+def apart(settings: Settings) -> Settings:
     """The same with databases that no other test uses."""
     own = {f"{service}_database": f"{service}_{uuid7_hex()}" for service in ("meeting_core", "invitations")}
     return settings.model_copy(update=own | {"calendar_sync_database": f"calendar_sync_{uuid7_hex()}"})
