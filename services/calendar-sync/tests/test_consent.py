@@ -19,6 +19,7 @@ from contracts.messages.calendar_events import ConnectionChanged
 from contracts.messages.command import Actor
 from contracts.values.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
 from contracts.values.ids import uuid7_hex
+from contracts.values.times import utc_now
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
 from tests.support.connections import EMAIL, House, new_actor
@@ -138,6 +139,16 @@ async def test_a_provider_is_away(house: House, consents: Consents, actor: Actor
     assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PROVIDER_UNAVAILABLE)
 
 
+async def test_an_account_is_asked_for_again_when_the_answer_fails_once(
+    house: House, consents: Consents, actor: Actor
+) -> None:
+    """The code was exchanged by then and works only once: to fail would make the user start again."""
+    operation = "oauth.userinfo" if consents.provider is CalendarProvider.GOOGLE else "me.get"
+    consents.simulator.fault("error", operation=operation, status=503, times=1)
+    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+    assert await house.come_back(consents.provider, query) is AuthorizationResult.CONNECTED
+
+
 async def test_a_repeated_request_is_answered_alike(house: House, consents: Consents, actor: Actor) -> None:
     first = await house.begin(actor, consents.provider, "request 1")
     assert await house.begin(actor, consents.provider, "request 1") == first
@@ -202,9 +213,9 @@ async def test_an_account_that_takes_over_an_address_is_another_account(
 # --- another browser than the one that began --------------------------------------------------------------------------
 
 
-async def asked(house: House, consents: Consents, actor: Actor) -> Confirmation:
-    """What the user is asked who granted access in another browser."""
-    back = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+async def asked(house: House, consents: Consents, actor: Actor, url: str | None = None) -> Confirmation:
+    """What the user is asked who granted access in another browser; ``url``: where they were sent before."""
+    back = consents.agree(url or await house.begin(actor, consents.provider), EMAIL)
     question = CompleteAuthorization(
         provider=consents.provider, state=back["state"], code=back["code"], same_browser=False
     )
@@ -247,6 +258,40 @@ async def test_who_did_not_mean_it_gets_the_grant_back(house: House, consents: C
     grant = house.vault.decrypt_tokens(leaving.encrypted_tokens, connection.connection_id)
     assert grant.access_token not in str(await house.document(actor))
     assert (await answers(house, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
+
+
+async def test_no_revocation_ends_what_is_still_to_be_confirmed(
+    house: House, google: GoogleConsents, actor: Actor
+) -> None:
+    """Google ends with one grant all that the account has granted since."""
+    await house.connect(actor, google)
+    await house.disconnect(actor)
+    url = await house.begin(actor, google.provider)
+    soon = utc_now() + timedelta(minutes=2)  # the user has spent almost all of their time at Google
+    await house.documents.update_one({"userId": actor.user_id}, {"$set": {"revocation.dueAt": soon}})
+    confirmation = await asked(house, google, actor, url)
+    document = await house.document(actor)
+    assert document["revocation"]["dueAt"] >= document["pendingAuthorizations"][0]["expiresAt"]
+    assert (await answers(house, google, confirmation.token, allowed=True)).result is AuthorizationResult.CONNECTED
+
+
+@pytest.mark.parametrize("ending", ["refused", "failed"])
+async def test_one_window_does_not_end_what_is_to_be_confirmed_in_another(
+    house: House, google: GoogleConsents, actor: Actor, ending: str
+) -> None:
+    kept = await asked(house, google, actor)
+    other = await asked(house, google, actor)
+    assert (await answers(house, google, other.token, allowed=False)).result is AuthorizationResult.DECLINED
+    if ending == "failed":
+        back = google.decline(await house.begin(actor, google.provider), EMAIL)
+        assert await house.come_back(google.provider, back) is AuthorizationResult.DECLINED
+    document = await house.document(actor)
+    assert document["revocation"]["dueAt"] >= document["pendingAuthorizations"][0]["expiresAt"]
+    assert (await answers(house, google, kept.token, allowed=True)).result is AuthorizationResult.CONNECTED
+    async with house.leaving().running():
+        account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+        assert account is not None
+        assert google.admits(await house.accounts.access_token(account))
 
 
 async def test_neither_a_state_confirms_nor_a_confirmation_completes(

@@ -195,7 +195,8 @@ class AuthorizationService:
         return outcome
 
     async def _unconfirmed(self, claimed: _ClaimedAuthorization, grant: TokenGrant) -> AuthorizationOutcome:
-        """Keep what was granted, sealed, until the user has said whether they meant it."""
+        """Keep what was granted, encrypted, until the user has said whether they meant it."""
+        await self._wait_for_revocations(claimed.connection, hold=_CONFIRMATION + _REVOCATION_HOLD)
         token = secrets.token_urlsafe(_STATE_BYTES)
 
         def change(connection: Connection) -> ConnectionUpdate:
@@ -274,9 +275,9 @@ class AuthorizationService:
         except ProviderUnavailableError as error:
             raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE) from error
 
-    async def _wait_for_revocations(self, connection: Connection) -> None:
+    async def _wait_for_revocations(self, connection: Connection, *, hold: timedelta = _REVOCATION_HOLD) -> None:
         """Raises AuthorizationFailedError when something of this user's is being revoked for too long."""
-        if not await self._revocation_held(connection, _REVOCATION_HOLD, patience=_MAX_WAIT_TO_CONNECT):
+        if not await self._revocation_held(connection, hold, patience=_MAX_WAIT_TO_CONNECT):
             raise AuthorizationFailedError(AuthorizationResult.UNAVAILABLE)
 
     async def _revocation_held(self, connection: Connection, hold: timedelta, *, patience: timedelta) -> bool:

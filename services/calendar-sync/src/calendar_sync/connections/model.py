@@ -224,6 +224,13 @@ class Connection(BaseModel):
             for pending in self._open_authorizations(now)
         ]
 
+    def revocable_at(self, now: datetime) -> datetime:
+        """The UTC instant from which grants may be revoked: after the last open authorization.
+
+        Google ends with one grant all that the account has granted since, also what is still to be confirmed.
+        """
+        return max((pending.expires_at for pending in self._open_authorizations(now)), default=now)
+
     def replace_tokens(self, encrypted_tokens: str | None) -> None:
         self.encrypted_tokens = encrypted_tokens
         self.token_version += 1

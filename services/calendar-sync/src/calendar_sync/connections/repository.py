@@ -128,7 +128,7 @@ class MongoConnectionRepository:
         if isinstance(update_made.event, ConnectionChanged):
             update["$unset"] = {"refreshClaimedUntil": ""}
         if update_made.revoke:
-            update |= schedule(REVOCATION, utc_now())
+            update |= schedule(REVOCATION, connection.revocable_at(utc_now()))
         return await self._collection.find_one_and_update(
             {"_id": connection.connection_id, "version": connection.version},
             update,

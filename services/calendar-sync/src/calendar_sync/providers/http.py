@@ -20,6 +20,14 @@ Answer = TypeVar("Answer")
 _LONGEST_WAIT = 86_400.0
 
 
+RETRY_PAUSES = (0.1, 1.0)
+"""Seconds before a failed GET is repeated."""
+
+
+ONE_USE = httpx.Limits(max_keepalive_connections=0)
+"""No connection is used twice: one that was idle may be closed just when a code that works only once is sent."""
+
+
 class ThreadPool:
     """The threads of one provider's blocking library, so that one that hangs takes none from another."""
 
@@ -55,11 +63,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 async def request(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
-    """One request.
+    """One request; a GET is repeated twice, because a user waits for it and what led to it may work only once.
 
     Raises:
         ProviderUnavailableError: no answer, or one that says that the provider is away.
     """
+    for pause in RETRY_PAUSES if method == "GET" else ():
+        try:
+            return await _request_once(http, method, url, **options)
+        except ProviderUnavailableError as error:
+            if error.retry_after is not None and error.retry_after > pause:
+                raise
+        await asyncio.sleep(pause)
+    return await _request_once(http, method, url, **options)
+
+
+async def _request_once(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
     try:
         answer = await http.request(method, url, **options)
     except httpx.HTTPError as error:

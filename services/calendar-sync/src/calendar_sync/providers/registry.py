@@ -12,6 +12,7 @@ from calendar_sync.providers.google.channels import GoogleChannels
 from calendar_sync.providers.google.client import GoogleClient
 from calendar_sync.providers.google.oauth import GoogleOAuth
 from calendar_sync.providers.google.writer import GoogleCalendarWriter
+from calendar_sync.providers.http import ONE_USE
 from calendar_sync.providers.microsoft.changes import MicrosoftChanges
 from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
 from calendar_sync.providers.microsoft.client import GraphClient
@@ -72,7 +73,7 @@ def notification_channels(settings: Settings, clients: Clients) -> dict[Calendar
 
 async def oauth_clients(settings: Settings, started: AsyncExitStack) -> OAuthClients:
     """The providers' logins; ``started`` closes them."""
-    http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.oauth_timeout))
+    http = await started.enter_async_context(httpx.AsyncClient(timeout=settings.oauth_timeout, limits=ONE_USE))
     google = GoogleOAuth(
         http,
         client_id=settings.google_client_id,

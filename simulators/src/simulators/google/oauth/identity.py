@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from simulators.common.faults import Fault
 from simulators.google.calendar.errors import ApiError
 from simulators.google.oauth.bearer import authorised
 from simulators.google.oauth.grants import ACCESS_LIFE
@@ -55,6 +56,10 @@ def claims(account: Account, scopes: list[str]) -> dict[str, Any]:
     return told
 
 
+def _retry_after(fault: Fault) -> dict[str, str]:
+    return {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+
+
 def router(world: World, identity: Identity) -> APIRouter:
     """Userinfo (under its old and its new path) and the key set."""
     routes = APIRouter()
@@ -64,6 +69,8 @@ def router(world: World, identity: Identity) -> APIRouter:
     async def userinfo(request: Request) -> Response:
         try:
             account, token = authorised(world, request)
+            if fault := world.faults.draw("error", account=account.email, operation="oauth.userinfo"):
+                return JSONResponse({"error": "internal_failure"}, fault.status, _retry_after(fault))
         except ApiError as error:
             return JSONResponse({"error": "invalid_request", "error_description": error.message}, 401, error.headers)
         return JSONResponse(claims(account, token.scopes))

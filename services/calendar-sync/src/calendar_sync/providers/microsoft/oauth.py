@@ -8,6 +8,7 @@ application is made for each call, around the one user's token cache; what MSAL 
 """
 
 import json
+import time
 import warnings
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from contracts.values.times import utc_now
 from pydantic import SecretStr
 
 from calendar_sync.providers.accounts import GrantRevokedError, ProviderUnavailableError
-from calendar_sync.providers.http import ThreadPool, raise_if_unavailable, request
+from calendar_sync.providers.http import ONE_USE, RETRY_PAUSES, ThreadPool, raise_if_unavailable, request
 from calendar_sync.providers.oauth import AuthorizationFailedError, AuthorizationRequest, TokenGrant, TokenSet
 
 log = structlog.get_logger()
@@ -48,10 +49,15 @@ class LoginClient:
 
     def __init__(self, login_url: str, timeout: float) -> None:
         self._login_url = login_url
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False)
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False, limits=ONE_USE)
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
-        """As ``requests.get``. Raises ProviderUnavailableError."""
+        """As ``requests.get``; repeated twice when it fails. Raises ProviderUnavailableError."""
+        for pause in RETRY_PAUSES:
+            try:
+                return self._send("GET", url, params=params, headers=headers)
+            except ProviderUnavailableError:
+                time.sleep(pause)
         return self._send("GET", url, params=params, headers=headers)
 
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
