@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import httpx
 from api_gateway.adapters.directory import Directory
-from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.services import AppServices
 from api_gateway.application.meetings import MeetingCommands
-from api_gateway.bootstrap import assemble, gatekeeper
+from api_gateway.bootstrap import assemble, authenticator
 from api_gateway.settings import Settings
 from chassis.http.app import serve
 from chassis.kafka.publisher import Publisher
@@ -56,7 +56,7 @@ def _as_answered(reply: Reply) -> Reply:
 
 def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAPI:
     """The gateway's application with everything behind it in the same process."""
-    backend = Backend()
+    services = AppServices()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,12 +73,12 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
             directory = Directory(
                 http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency
             )
-            backend.gatekeeper = gatekeeper(settings, http)
-            backend.meetings = MeetingCommands(here, directory)
-            backend.core = here
+            services.authenticator = authenticator(settings, http)
+            services.meetings = MeetingCommands(here, directory)
+            services.core = here
             yield
 
-    return assemble(settings, health, backend, lifespan)
+    return assemble(settings, health, services, lifespan)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import jwt
-from api_gateway.adapters.http.protection import Gatekeeper
+from api_gateway.adapters.http.authentication import Authenticator
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
 from api_gateway.application.calendar import CalendarConnections
@@ -176,17 +176,17 @@ async def gateway(
     app = _application(other_browser)
     bus, core, directory = StandInBus(), StandInCore(), StandInDirectory()
     verifier = TokenVerifier(secret=SecretStr(SECRET), keys=None, issuer=None, audience=None, leeway=0)
-    backend = app.state.backend
-    backend.gatekeeper = Gatekeeper(verifier, NAMES)
-    backend.core = core
-    backend.meetings = MeetingCommands(bus, directory)
-    backend.availability = AvailabilityChecks(directory, core, clients_may_ask=clients_may_ask)
-    backend.calendar = CalendarConnections(bus, directory, core, core)
+    services = app.state.services
+    services.authenticator = Authenticator(verifier, NAMES)
+    services.core = core
+    services.meetings = MeetingCommands(bus, directory)
+    services.availability = AvailabilityChecks(directory, core, clients_may_ask=clients_may_ask)
+    services.calendar = CalendarConnections(bus, directory, core, core)
     keys = RsvpKeys.parse(RSVP_TOKEN_KEYS)
-    backend.guests = Guests(bus, core, keys, token_required=token_required, throttle=RateLimiter(per_guest))
-    backend.users = RateLimiter(per_user)
-    backend.addresses = RateLimiter(per_address)
-    backend.strangers = RateLimiter(per_address)
+    services.guests = Guests(bus, core, keys, token_required=token_required, limiter=RateLimiter(per_guest))
+    services.user_limiter = RateLimiter(per_user)
+    services.address_limiter = RateLimiter(per_address)
+    services.anonymous_limiter = RateLimiter(per_address)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {signed()}", **HEADERS}
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:

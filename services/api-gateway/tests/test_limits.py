@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from api_gateway.adapters.http.backend import Backend
+from api_gateway.adapters.http.services import AppServices
 from api_gateway.bootstrap import assemble
 from api_gateway.settings import Settings
 from chassis.http.security_headers import HEADERS as SECURITY
@@ -101,7 +101,7 @@ async def test_with_it_pages_of_these_origins_may_and_no_others() -> None:
         rsvp_token_keys=SecretStr(RSVP_TOKEN_KEYS),
         cors_origins="https://app.example.com, https://staff.example.com",
     )
-    app = assemble(settings, Health(), Backend(), lambda _app: pytest.fail("not started"))
+    app = assemble(settings, Health(), AppServices(), lambda _app: pytest.fail("not started"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         asked = await client.options(MEETINGS, headers=PREFLIGHT)
         assert asked.status_code == 200

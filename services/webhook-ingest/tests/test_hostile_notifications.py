@@ -1,4 +1,4 @@
-"""Whatever is posted, only what a known channel's secret proves becomes a hint, and nothing breaks."""
+"""Whatever is posted, only what a known channel's secret proves becomes a notification, and nothing breaks."""
 
 import json
 from datetime import timedelta
@@ -14,8 +14,8 @@ from contracts.values.times import utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from webhook_ingest.adapters.http import Ingest
-from webhook_ingest.application.hinting import Hints
+from webhook_ingest.adapters.http import WebhookState
+from webhook_ingest.application.notification_buffer import NotificationBuffer
 from webhook_ingest.bootstrap import assemble
 from webhook_ingest.settings import Settings
 
@@ -34,21 +34,21 @@ ITEM = JSON | st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(NE
 HEADER_BYTES = st.binary(max_size=200).map(lambda raw: raw.translate(None, b"\r\n\0"))
 
 
-class Taken(Hints):
-    """Keeps the hints."""
+class Taken(NotificationBuffer):
+    """Keeps the notifications."""
 
     def __init__(self) -> None:
-        self.hints: list[CalendarNotificationReceived] = []
+        self.notifications: list[CalendarNotificationReceived] = []
 
-    def take(self, hint: CalendarNotificationReceived) -> None:
-        self.hints.append(hint)
+    def add(self, notification: CalendarNotificationReceived) -> None:
+        self.notifications.append(notification)
 
 
-def ingest() -> tuple[httpx.AsyncClient, Taken]:
+def state() -> tuple[httpx.AsyncClient, Taken]:
     """The webhooks with one open channel of Outlook, without limits."""
-    inside, taken = Ingest(), Taken()
-    inside.hints = taken
-    inside.channels.note(
+    inside, taken = WebhookState(), Taken()
+    inside.notifications = taken
+    inside.channels.apply(
         ChannelActivated(
             channel_id=CHANNEL,
             provider=CalendarProvider.OUTLOOK,
@@ -57,40 +57,40 @@ def ingest() -> tuple[httpx.AsyncClient, Taken]:
             expires_at=utc_now() + timedelta(days=1),
         )
     )
-    made = Settings(internal_token=SecretStr("internal"), refused_per_address=0)
+    made = Settings(internal_token=SecretStr("internal"), rejected_requests_per_address=0)
     app = assemble(made, Health(), inside, lambda _app: pytest.fail("not started"))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest/api/v1/webhooks"), taken
 
 
-HTTP, TAKEN = ingest()
+HTTP, TAKEN = state()
 
 
 @FEWER
 @given(st.binary(max_size=500) | JSON.map(lambda said: json.dumps(said).encode()))
-async def test_a_body_of_any_bytes_is_answered_200_and_hints_at_nothing(body: bytes) -> None:
-    TAKEN.hints.clear()
+async def test_a_body_of_any_bytes_is_answered_200_and_publishes_nothing(body: bytes) -> None:
+    TAKEN.notifications.clear()
     assert (await HTTP.post("/outlook", content=body)).status_code == 200
-    assert TAKEN.hints == []
+    assert TAKEN.notifications == []
 
 
 @FEWER
 @given(before=st.lists(ITEM, max_size=5), after=st.lists(ITEM, max_size=5))
-async def test_a_genuine_item_is_found_among_any_others_and_no_other_is_believed(
+async def test_a_genuine_item_is_found_among_any_others_and_no_other_is_published(
     before: list[Any], after: list[Any]
 ) -> None:
-    TAKEN.hints.clear()
+    TAKEN.notifications.clear()
     content = json.dumps({"value": [*before, GENUINE, *after]}).encode()
     assert (await HTTP.post("/outlook", content=content)).status_code == 200
-    assert [hint.channel_id for hint in TAKEN.hints] == [CHANNEL]
+    assert [notification.channel_id for notification in TAKEN.notifications] == [CHANNEL]
 
 
 @FEWER
 @given(headers=st.dictionaries(st.sampled_from([f"x-goog-channel-{one}" for one in ("id", "token")]), HEADER_BYTES))
 async def test_google_headers_of_any_bytes_are_refused(headers: dict[str, bytes]) -> None:
-    TAKEN.hints.clear()
+    TAKEN.notifications.clear()
     sent = [(name.encode(), value) for name, value in headers.items()]
     assert (await HTTP.post("/google", headers=sent)).status_code in (400, 403)
-    assert TAKEN.hints == []
+    assert TAKEN.notifications == []
 
 
 @FEWER

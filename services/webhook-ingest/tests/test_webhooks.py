@@ -1,4 +1,4 @@
-"""What the webhooks answer, and which notifications are believed. No bus: the hints are looked at as they are taken."""
+"""What the webhooks answer, and which notifications are authentic; without a broker."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from contracts.values.enums import CalendarProvider, NotificationKind
 from contracts.values.times import utc_now
 from fastapi import FastAPI
 from pydantic import SecretStr
-from webhook_ingest.adapters.http import Ingest
+from webhook_ingest.adapters.http import WebhookState
 from webhook_ingest.bootstrap import assemble
 from webhook_ingest.domain.graph import GraphNotifications
 from webhook_ingest.settings import Settings
@@ -27,13 +27,13 @@ GOOGLE, OUTLOOK, OVER = "google-1", "outlook-1", "google-over"
 
 
 class Taken:
-    """Stands where hints are taken."""
+    """Stands where notifications are taken."""
 
     def __init__(self) -> None:
-        self.hints: list[CalendarNotificationReceived] = []
+        self.notifications: list[CalendarNotificationReceived] = []
 
-    def take(self, hint: CalendarNotificationReceived) -> None:
-        self.hints.append(hint)
+    def add(self, notification: CalendarNotificationReceived) -> None:
+        self.notifications.append(notification)
 
 
 def channel(channel_id: str, provider: CalendarProvider, *, lives: timedelta = timedelta(days=7)) -> ChannelActivated:
@@ -52,12 +52,12 @@ def taken() -> Taken:
 
 
 @pytest.fixture
-def ingest(taken: Taken) -> Ingest:
-    made = Ingest()
-    made.hints = taken  # type: ignore[assignment]
-    made.channels.note(channel(GOOGLE, CalendarProvider.GOOGLE))
-    made.channels.note(channel(OUTLOOK, CalendarProvider.OUTLOOK))
-    made.channels.note(channel(OVER, CalendarProvider.GOOGLE, lives=timedelta(seconds=-1)))
+def state(taken: Taken) -> WebhookState:
+    made = WebhookState()
+    made.notifications = taken  # type: ignore[assignment]
+    made.channels.apply(channel(GOOGLE, CalendarProvider.GOOGLE))
+    made.channels.apply(channel(OUTLOOK, CalendarProvider.OUTLOOK))
+    made.channels.apply(channel(OVER, CalendarProvider.GOOGLE, lives=timedelta(seconds=-1)))
     return made
 
 
@@ -67,8 +67,8 @@ async def no_bus(_app: FastAPI) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def http(ingest: Ingest) -> httpx.AsyncClient:
-    app = assemble(Settings(internal_token=SecretStr("internal")), Health(), ingest, no_bus)
+def http(state: WebhookState) -> httpx.AsyncClient:
+    app = assemble(Settings(internal_token=SecretStr("internal")), Health(), state, no_bus)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest/api/v1/webhooks")
 
 
@@ -81,20 +81,20 @@ def item(channel_id: str = OUTLOOK, secret: str = SECRET, **more: Any) -> dict[s
     return {"subscriptionId": "s", "clientState": f"{channel_id}.{secret}", "changeType": "updated"} | more
 
 
-async def test_a_believed_google_notification_becomes_a_hint(http: httpx.AsyncClient, taken: Taken) -> None:
+async def test_an_authentic_google_notification_is_published(http: httpx.AsyncClient, taken: Taken) -> None:
     answer = await http.post("/google", headers=google())
     assert answer.status_code == 200
-    [hint] = taken.hints
-    assert (hint.connection_id, hint.provider, hint.kind) == (
+    [notification] = taken.notifications
+    assert (notification.connection_id, notification.provider, notification.kind) == (
         f"connection of {GOOGLE}",
         CalendarProvider.GOOGLE,
         NotificationKind.CHANGED,
     )
 
 
-async def test_googles_first_message_is_believed_and_hints_at_nothing(http: httpx.AsyncClient, taken: Taken) -> None:
+async def test_googles_first_message_is_accepted_and_publishes_nothing(http: httpx.AsyncClient, taken: Taken) -> None:
     assert (await http.post("/google", headers=google(state="sync"))).status_code == 200
-    assert taken.hints == []
+    assert taken.notifications == []
     assert (await http.post("/google", headers=google(state="sync", token="wrong"))).status_code == 403
 
 
@@ -118,13 +118,13 @@ async def test_what_google_did_not_send_changes_nothing(
     assert answer.status_code == status
     assert answer.json()["status"] == status
     assert answer.json()["path"] == "/api/v1/webhooks/google"
-    assert taken.hints == []
+    assert taken.notifications == []
 
 
-async def test_a_closed_channel_is_not_believed_any_more(http: httpx.AsyncClient, ingest: Ingest, taken: Taken) -> None:
-    ingest.channels.note(ChannelDeactivated(channel_id=GOOGLE))
+async def test_a_deactivated_channel_is_rejected(http: httpx.AsyncClient, state: WebhookState, taken: Taken) -> None:
+    state.channels.apply(ChannelDeactivated(channel_id=GOOGLE))
     assert (await http.post("/google", headers=google())).status_code == 403
-    assert taken.hints == []
+    assert taken.notifications == []
 
 
 async def test_the_handshake_is_echoed_as_text(http: httpx.AsyncClient) -> None:
@@ -151,7 +151,7 @@ async def test_every_item_of_a_post_is_checked_by_itself(http: httpx.AsyncClient
         {},
     ]
     assert (await http.post("/outlook", json={"value": items})).status_code == 200
-    kinds = [hint.kind for hint in taken.hints]
+    kinds = [notification.kind for notification in taken.notifications]
     assert kinds == [
         NotificationKind.CHANGED,
         NotificationKind.RENEW,
@@ -159,13 +159,13 @@ async def test_every_item_of_a_post_is_checked_by_itself(http: httpx.AsyncClient
         NotificationKind.MISSED,
         NotificationKind.CHANGED,
     ]
-    assert {hint.connection_id for hint in taken.hints} == {f"connection of {OUTLOOK}"}
+    assert {notification.connection_id for notification in taken.notifications} == {f"connection of {OUTLOOK}"}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"value": 7}', b"\xff", b'{"value":' + b"[" * 5000])
 async def test_garbage_is_answered_200_and_changes_nothing(http: httpx.AsyncClient, taken: Taken, body: bytes) -> None:
     assert (await http.post("/outlook", content=body)).status_code == 200
-    assert taken.hints == []
+    assert taken.notifications == []
 
 
 @pytest.mark.parametrize("many", [b"{}", b"1", b"[]", b'{"clientState":"x"}'])
@@ -176,7 +176,7 @@ async def test_more_items_than_providers_send_are_not_even_looked_at(
     body = b'{"value":[' + genuine + (b"," + many) * (250_000 // (len(many) + 1)) + b"]}"
     monkeypatch.setattr(GraphNotifications, "model_validate_json", lambda _: pytest.fail("read"))
     assert (await http.post("/outlook", content=body)).status_code == 200
-    assert taken.hints == []
+    assert taken.notifications == []
 
 
 async def test_as_many_items_as_fit_are_taken(http: httpx.AsyncClient, taken: Taken) -> None:
@@ -184,7 +184,7 @@ async def test_as_many_items_as_fit_are_taken(http: httpx.AsyncClient, taken: Ta
     items = [large] * (250_000 // len(json.dumps(large)))
     assert len(items) > 300
     assert (await http.post("/outlook", json={"value": items})).status_code == 200
-    assert len(taken.hints) == len(items)
+    assert len(taken.notifications) == len(items)
 
 
 async def test_other_paths_methods_and_sizes_get_the_standard_body(http: httpx.AsyncClient) -> None:
@@ -202,9 +202,9 @@ def of_outlook(*items: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def few_strangers(http: httpx.AsyncClient, ingest: Ingest) -> httpx.AsyncClient:
+def few_strangers(http: httpx.AsyncClient, state: WebhookState) -> httpx.AsyncClient:
     """Of which one address may send two."""
-    ingest.strangers = RateLimiter(2)
+    state.anonymous_limiter = RateLimiter(2)
     return http
 
 
@@ -234,7 +234,7 @@ async def test_an_address_may_send_so_much_that_is_no_notification_and_its_notif
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert (await few_strangers.post("/google", headers=google())).status_code == 200
     assert (await few_strangers.post("/outlook", **of_outlook(item()))).status_code == 200
-    assert len(taken.hints) == 22
+    assert len(taken.notifications) == 22
 
 
 async def test_every_answer_tells_browsers_to_be_careful_and_names_its_correlation(http: httpx.AsyncClient) -> None:
@@ -259,7 +259,7 @@ async def test_requests_are_measured_by_their_webhook() -> None:
         yield
 
     settings = Settings(internal_token=SecretStr("internal"))
-    transport = httpx.ASGITransport(assemble(settings, Health(), Ingest(), nothing))
+    transport = httpx.ASGITransport(assemble(settings, Health(), WebhookState(), nothing))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
         assert (await client.post("/api/v1/webhooks/google")).status_code == 400
         measured = (await client.get("/metrics")).text

@@ -26,16 +26,16 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.http.authentication import Authenticator, ReadLimits
 from api_gateway.adapters.http.authorization import BrowserCookies
 from api_gateway.adapters.http.availability import availability_routes
-from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.calendar import calendar_routes
 from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_list_routes, meeting_routes
 from api_gateway.adapters.http.openapi import describe, operation_id
-from api_gateway.adapters.http.protection import Gatekeeper, ReadLimits
 from api_gateway.adapters.http.root import root_routes
 from api_gateway.adapters.http.search import reference_routes, search_routes
+from api_gateway.adapters.http.services import AppServices
 from api_gateway.adapters.jwks import JwksCache
 from api_gateway.adapters.tokens import TokenVerifier
 from api_gateway.application.availability import AvailabilityChecks
@@ -48,7 +48,7 @@ from api_gateway.settings import Settings
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
     """The whole service: its routes at once, its connections while its lifespan runs."""
-    backend = Backend()
+    services = AppServices()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -58,7 +58,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             if settings.jwt_jwks_url:
                 keys = await started.enter_async_context(JwksCache(login, settings.jwt_jwks_url).running())
                 health.add_readiness_check("login keys", keys.problem)
-            backend.gatekeeper = gatekeeper(settings, keys)
+            services.authenticator = authenticator(settings, keys)
 
             platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
             directory = Directory(
@@ -66,7 +66,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 cache_seconds=settings.directory_cache_seconds,
                 concurrency=settings.directory_concurrency,
             )
-            backend.core = await started.enter_async_context(
+            services.core = await started.enter_async_context(
                 open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
             )
             publisher = await started.enter_async_context(
@@ -80,16 +80,16 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
             await started.enter_async_context(requests.running())
             health.add_readiness_check("replies", requests.problem)
-            backend.meetings = MeetingCommands(requests, directory)
-            backend.guests = Guests(
+            services.meetings = MeetingCommands(requests, directory)
+            services.guests = Guests(
                 requests,
-                backend.core,
+                services.core,
                 RsvpKeys.parse(settings.rsvp_token_keys.get_secret_value()),
                 token_required=settings.rsvp_token_policy == "required",  # noqa: S105 a policy's name
-                throttle=RateLimiter(settings.public_requests_per_guest),
+                limiter=RateLimiter(settings.public_requests_per_guest),
             )
-            backend.availability = AvailabilityChecks(
-                directory, backend.core, clients_may_ask=settings.availability_for_clients
+            services.availability = AvailabilityChecks(
+                directory, services.core, clients_may_ask=settings.availability_for_clients
             )
             calendar_sync = [
                 await started.enter_async_context(
@@ -97,14 +97,14 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 )
                 for timeout in (settings.query_timeout, settings.authorization_timeout)
             ]
-            backend.calendar = CalendarConnections(requests, directory, *calendar_sync)
+            services.calendar = CalendarConnections(requests, directory, *calendar_sync)
             yield
 
-    return assemble(settings, health, backend, lifespan)
+    return assemble(settings, health, services, lifespan)
 
 
-def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lifespan) -> FastAPI:
-    """The application around a backend that ``lifespan`` sets up: routes, errors, limits, description."""
+def assemble(settings: Settings, health: Health, services: AppServices, lifespan: Lifespan) -> FastAPI:
+    """The application around a services that ``lifespan`` sets up: routes, errors, limits, description."""
     app = FastAPIOffline(
         title="Meetings API",
         version="1.0.0",
@@ -116,20 +116,20 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     )
     if settings.docs_site_url:
         app.openapi_external_docs = {"url": settings.docs_site_url, "description": "First steps, how-to, events"}
-    app.state.backend = backend
-    backend.users = RateLimiter(settings.requests_per_user)
-    backend.addresses = RateLimiter(settings.requests_per_address)
-    backend.read_limits = defaultdict(lambda: ReadLimits(settings.reads_in_flight_per_user))
-    backend.strangers = RateLimiter(settings.public_requests_per_address)
+    app.state.services = services
+    services.user_limiter = RateLimiter(settings.requests_per_user)
+    services.address_limiter = RateLimiter(settings.requests_per_address)
+    services.read_limits = defaultdict(lambda: ReadLimits(settings.reads_in_flight_per_user))
+    services.anonymous_limiter = RateLimiter(settings.public_requests_per_address)
     add_operational_routes(app, health)
     add_error_handlers(app)
-    app.include_router(meeting_routes(backend))
-    app.include_router(meeting_list_routes(backend))
-    app.include_router(guest_routes(backend))
-    app.include_router(search_routes(backend))
-    app.include_router(availability_routes(backend))
+    app.include_router(meeting_routes(services))
+    app.include_router(meeting_list_routes(services))
+    app.include_router(guest_routes(services))
+    app.include_router(search_routes(services))
+    app.include_router(availability_routes(services))
     browsers = BrowserCookies(secure=settings.public_base_url.startswith("https:"))
-    app.include_router(calendar_routes(backend, browsers, other_browser=settings.oauth_other_browser))
+    app.include_router(calendar_routes(services, browsers, other_browser=settings.oauth_other_browser))
     app.include_router(reference_routes())
     app.include_router(root_routes(settings.docs_site_url))
     describe(app)
@@ -147,7 +147,7 @@ def assemble(settings: Settings, health: Health, backend: Backend, lifespan: Lif
     return app
 
 
-def gatekeeper(settings: Settings, keys: JwksCache | None) -> Gatekeeper:
+def authenticator(settings: Settings, keys: JwksCache | None) -> Authenticator:
     """Knows callers by the claim names and the secret of the settings, and by the login's public ``keys``."""
     tokens = TokenVerifier(
         secret=settings.jwt_hs256_secret,
@@ -164,4 +164,4 @@ def gatekeeper(settings: Settings, keys: JwksCache | None) -> Gatekeeper:
         partner=settings.jwt_partner_claim,
         firm=settings.jwt_firm_claim,
     )
-    return Gatekeeper(tokens, names)
+    return Authenticator(tokens, names)

@@ -19,40 +19,44 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from webhook_ingest.adapters.bus import HintPublisher
-from webhook_ingest.adapters.http import Ingest, webhook_routes
+from webhook_ingest.adapters.http import WebhookState, webhook_routes
 from webhook_ingest.adapters.openapi import description
-from webhook_ingest.application.hinting import Hints
+from webhook_ingest.adapters.publisher import KafkaNotificationPublisher
+from webhook_ingest.application.notification_buffer import NotificationBuffer
 from webhook_ingest.settings import Settings
 
 
 def create_app(settings: Settings, health: Health) -> FastAPI:
     """The whole service; it is ready once every known channel has been replayed."""
-    ingest = Ingest()
+    state = WebhookState()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as started:
             publisher = await started.enter_async_context(open_publisher(settings))
-            hints = Hints(HintPublisher(publisher), most=settings.hints_waiting, rest=settings.hints_rest)
-            ingest.hints = await started.enter_async_context(hints.handed_over())
+            buffer = NotificationBuffer(
+                KafkaNotificationPublisher(publisher),
+                max_size=settings.notification_buffer_size,
+                batch_window=settings.notification_batch_window,
+            )
+            state.notifications = await started.enter_async_context(buffer.running())
             channels = BroadcastConsumer(
                 settings,
                 publisher,
                 topic=CALENDAR_CHANNELS,
-                handle=lambda received: ingest.channels.note(received.body),
+                handle=lambda received: state.channels.apply(received.body),
                 replay=True,
             )
             await started.enter_async_context(channels.running())
             health.add_readiness_check("channels", channels.problem)
             yield
 
-    return assemble(settings, health, ingest, lifespan)
+    return assemble(settings, health, state, lifespan)
 
 
-def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifespan) -> FastAPI:
+def assemble(settings: Settings, health: Health, state: WebhookState, lifespan: Lifespan) -> FastAPI:
     """The application around what ``lifespan`` sets up: routes, errors, limits."""
-    ingest.strangers = RateLimiter(settings.refused_per_address)
+    state.anonymous_limiter = RateLimiter(settings.rejected_requests_per_address)
     app = FastAPI(
         title="Meetings webhooks",
         version="1.0.0",
@@ -63,7 +67,7 @@ def assemble(settings: Settings, health: Health, ingest: Ingest, lifespan: Lifes
         servers=[{"url": "/"}],
         telemetry=NO_TELEMETRY,
     )
-    _add_webhooks(app, webhook_routes(ingest))
+    _add_webhooks(app, webhook_routes(state))
     add_operational_routes(app, health)
     add_error_handlers(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)

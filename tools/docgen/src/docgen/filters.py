@@ -1,6 +1,6 @@
 """The page about the filter language, from the same reference as the gateway's own page."""
 
-from api_gateway.domain import filter_reference as reference
+from api_gateway.schemas import filter_reference as reference
 
 from docgen.files import Files
 from docgen.markdown import page, table

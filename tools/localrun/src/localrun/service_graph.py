@@ -108,7 +108,7 @@ class ServiceGraph:
         """The services that the outside calls."""
         ports = self.ports
         return [
-            self._service("webhook-ingest", ports.webhook_ingest, {"REFUSED_PER_ADDRESS": "0"}),
+            self._service("webhook-ingest", ports.webhook_ingest, {"REJECTED_REQUESTS_PER_ADDRESS": "0"}),
             self._service(
                 "api-gateway",
                 ports.api_gateway,

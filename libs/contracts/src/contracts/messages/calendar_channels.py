@@ -26,7 +26,7 @@ class ChannelActivated(Contract):
     secret_hash: str = Field(description="SHA-256 of the secret as hex digits; the secret itself never travels")
     expires_at: Instant
 
-    def admits(self, secret: str) -> bool:
+    def verify_secret(self, secret: str) -> bool:
         """Whether this is the channel's secret, compared in constant time."""
         return hmac.compare_digest(secret_hash(secret), self.secret_hash)
 

@@ -54,7 +54,7 @@ class _Staff(_Person):
     is_active: bool | None = True
 
 
-class _Breaker:
+class _CircuitBreaker:
     """Opens after failures in a row: then one caller's look-ups are refused at once for a while instead of piling up.
 
     Each caller has one of their own, since an id that the directory cannot cope with must not refuse others.
@@ -86,7 +86,7 @@ class Directory:
         self._cache: TTLCache[tuple[str, ...], Invitee | None] = TTLCache(_MAX_CACHED, cache_seconds)
         # Half of the look-ups at once for one tenant, so that no tenant's many keep out another's few.
         self._gate = FairGate(limit=concurrency, per_tenant=max(1, concurrency // 2), per_user=max(1, concurrency // 2))
-        self._breakers: LRUCache[tuple[str, str], _Breaker] = LRUCache(_MAX_CACHED)
+        self._breakers: LRUCache[tuple[str, str], _CircuitBreaker] = LRUCache(_MAX_CACHED)
 
     async def people(self, caller: Caller, contact_ids: Sequence[str], staff_ids: Sequence[str]) -> list[Invitee]:
         """The people of these ids.
@@ -131,7 +131,7 @@ class Directory:
         key = (caller.tenant_uuid, caller.user_id, path)
         if key in self._cache:
             return self._cache[key]
-        breaker = self._breakers.setdefault((caller.tenant_uuid, caller.user_id), _Breaker())
+        breaker = self._breakers.setdefault((caller.tenant_uuid, caller.user_id), _CircuitBreaker())
         async with self._gate.turn(caller.tenant_uuid, caller.user_id):
             found = await breaker.call(lambda: self._ask(caller, path, read))
         self._cache[key] = found

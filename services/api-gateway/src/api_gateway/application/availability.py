@@ -10,8 +10,8 @@ from contracts.api.queries import CheckAvailability
 from contracts.values.enums import AvailabilityStatus, UserType
 from contracts.values.meeting import Invitee
 
-from api_gateway.domain.availability import AvailabilityBody
 from api_gateway.domain.caller import Caller
+from api_gateway.schemas.availability import AvailabilityBody
 
 
 class StaffDirectory(Protocol):

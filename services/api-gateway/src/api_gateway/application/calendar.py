@@ -19,7 +19,7 @@ from contracts.messages.replies import Reply
 from contracts.values.enums import CalendarProvider, FirstTimeModalPreference
 
 from api_gateway.application.meetings import Directory
-from api_gateway.application.wishes import Wish
+from api_gateway.application.requests import CommandRequest
 from api_gateway.domain.caller import Caller
 
 
@@ -27,10 +27,10 @@ class CalendarConnections:
     """Asks calendar-sync about connections and has them changed."""
 
     def __init__(
-        self, requests: CommandClient, directory: Directory, owner: QueryClient, consents: QueryClient
+        self, commands: CommandClient, directory: Directory, owner: QueryClient, consents: QueryClient
     ) -> None:
         """``owner`` is calendar-sync; ``consents`` is too, but waits as long as a provider may take."""
-        self._requests = requests
+        self._commands = commands
         self._directory = directory
         self._owner = owner
         self._consents = consents
@@ -38,11 +38,13 @@ class CalendarConnections:
     async def connection(self, caller: Caller) -> Reply:
         return await self._owner.ask(GetConnection(actor=caller.actor()))
 
-    async def begin(self, wish: Wish, provider: CalendarProvider) -> Reply:
+    async def begin(self, request: CommandRequest, provider: CalendarProvider) -> Reply:
         """Where the caller's browser goes to consent. Their name will stand in the meetings of their calendar."""
-        actor = await self._directory.actor(wish.caller)
-        question = StartAuthorization(actor=actor, provider=provider, request_id=wish.command_id, firm=wish.caller.firm)
-        return await self._consents.ask(question)
+        actor = await self._directory.actor(request.caller)
+        query = StartAuthorization(
+            actor=actor, provider=provider, request_id=request.command_id, firm=request.caller.firm
+        )
+        return await self._consents.ask(query)
 
     async def complete(
         self,
@@ -64,26 +66,30 @@ class CalendarConnections:
         """What became of a consent, now that the user has said whether they meant it."""
         return await self._outcome(ConfirmAuthorization(provider=provider, token=token, allowed=allowed))
 
-    async def _outcome(self, question: CompleteAuthorization | ConfirmAuthorization) -> AuthorizationOutcome:
+    async def _outcome(self, query: CompleteAuthorization | ConfirmAuthorization) -> AuthorizationOutcome:
         try:
-            reply = await self._consents.ask(question)
+            reply = await self._consents.ask(query)
         except QueryUnavailableError:
             return AuthorizationOutcome(result=AuthorizationResult.UNAVAILABLE)
         return AuthorizationOutcome.model_validate(reply.data)
 
-    async def disconnect(self, wish: Wish) -> Reply | None:
+    async def disconnect(self, request: CommandRequest) -> Reply | None:
         return await self._send(
-            DisconnectCalendar(command_id=wish.command_id, fingerprint="", actor=wish.caller.actor())
+            DisconnectCalendar(command_id=request.command_id, fingerprint="", actor=request.caller.actor())
         )
 
-    async def sync(self, wish: Wish) -> Reply | None:
+    async def sync(self, request: CommandRequest) -> Reply | None:
         """The outcome of the pull; None while it goes on."""
-        return await self._send(SyncCalendar(command_id=wish.command_id, fingerprint="", actor=wish.caller.actor()))
-
-    async def prefer(self, wish: Wish, action: FirstTimeModalPreference) -> Reply | None:
         return await self._send(
-            SetModalPreference(command_id=wish.command_id, fingerprint=action, actor=wish.caller.actor(), action=action)
+            SyncCalendar(command_id=request.command_id, fingerprint="", actor=request.caller.actor())
+        )
+
+    async def prefer(self, request: CommandRequest, action: FirstTimeModalPreference) -> Reply | None:
+        return await self._send(
+            SetModalPreference(
+                command_id=request.command_id, fingerprint=action, actor=request.caller.actor(), action=action
+            )
         )
 
     async def _send(self, command: CalendarCommand) -> Reply | None:
-        return await self._requests.request(command, key=command.actor.user_id)
+        return await self._commands.request(command, key=command.actor.user_id)

@@ -15,7 +15,7 @@ from contracts.rsvp_tokens import RsvpKeys, RsvpTokenError, verify
 from contracts.values.enums import RsvpStatus
 from contracts.values.times import utc_now
 
-from api_gateway.application.wishes import Conditions, Sent
+from api_gateway.application.requests import CommandOutcome, RequestPreconditions
 
 _GONE = frozenset({ErrorCode.MEETING_NOT_FOUND.code, ErrorCode.PARTICIPANT_NOT_FOUND.code})
 
@@ -33,15 +33,15 @@ class Guests:
     """Admits guests by their links, shows them their invitation, and writes down their answers."""
 
     def __init__(
-        self, requests: CommandClient, core: QueryClient, keys: RsvpKeys, *, token_required: bool, throttle: RateLimiter
+        self, commands: CommandClient, core: QueryClient, keys: RsvpKeys, *, token_required: bool, limiter: RateLimiter
     ) -> None:
-        self._requests = requests
+        self._commands = commands
         self._core = core
         self._keys = keys
         self._token_required = token_required
-        self._throttle = throttle
+        self._limiter = limiter
 
-    def admitted(self, meeting_uuid: str, participant_uuid: str, token: str | None) -> Guest:
+    def authenticate(self, meeting_uuid: str, participant_uuid: str, token: str | None) -> Guest:
         """The guest whose link this is.
 
         Raises:
@@ -52,7 +52,7 @@ class Guests:
         tenant = (
             None if token is None and not self._token_required else self._tenant(meeting_uuid, participant_uuid, token)
         )
-        self._throttle.hit((meeting_uuid, participant_uuid, tenant is not None))
+        self._limiter.hit((meeting_uuid, participant_uuid, tenant is not None))
         return Guest(meeting_uuid, participant_uuid, tenant)
 
     async def invitation(self, guest: Guest) -> Invitation:
@@ -61,28 +61,28 @@ class Guests:
         Raises:
             ApiError: there is no such invitation, or not any longer.
         """
-        question = GetInvitation(
+        query = GetInvitation(
             meeting_uuid=guest.meeting_uuid, participant_uuid=guest.participant_uuid, tenant_uuid=guest.tenant_uuid
         )
-        reply = _told(guest, await self._core.ask(question))
+        reply = _mask_missing_participant(guest, await self._core.ask(query))
         if reply.error is not None:
             raise reply.error.refusal
         return Invitation.model_validate(reply.data)
 
-    async def answer(self, guest: Guest, status: RsvpStatus, conditions: Conditions) -> Sent:
+    async def answer(self, guest: Guest, status: RsvpStatus, preconditions: RequestPreconditions) -> CommandOutcome:
         """Accept or decline."""
         command = AnswerInvitation(
-            command_id=conditions.command_id("guest", guest.meeting_uuid, guest.participant_uuid),
+            command_id=preconditions.command_id("guest", guest.meeting_uuid, guest.participant_uuid),
             fingerprint=status,
             meeting_uuid=guest.meeting_uuid,
-            expected_versions=conditions.expected_versions,
+            expected_versions=preconditions.expected_versions,
             participant_uuid=guest.participant_uuid,
             tenant_uuid=guest.tenant_uuid,
             status=status,
         )
         with use_context(Context(current_context().correlation_id, tenant=guest.tenant_uuid or "")):
-            reply = await self._requests.request(command, key=guest.meeting_uuid)
-        return Sent(guest.meeting_uuid, None if reply is None else _told(guest, reply))
+            reply = await self._commands.request(command, key=guest.meeting_uuid)
+        return CommandOutcome(guest.meeting_uuid, None if reply is None else _mask_missing_participant(guest, reply))
 
     def _tenant(self, meeting_uuid: str, participant_uuid: str, token: str | None) -> str:
         try:
@@ -93,7 +93,7 @@ class Guests:
             raise ApiError(ErrorCode.RSVP_TOKEN_INVALID) from None
 
 
-def _told(guest: Guest, reply: Reply) -> Reply:
+def _mask_missing_participant(guest: Guest, reply: Reply) -> Reply:
     """The reply as this guest may read it: a token whose participant is gone is as void as any other."""
     if guest.tenant_uuid is None or reply.error is None or reply.error.code not in _GONE:
         return reply

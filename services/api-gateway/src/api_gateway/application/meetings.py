@@ -1,4 +1,4 @@
-"""What callers can do to meetings: their wishes become commands, with the people resolved."""
+"""Commands on meetings: a request becomes a command, with the people in it resolved."""
 
 import asyncio
 import hashlib
@@ -21,9 +21,9 @@ from contracts.values.enums import ParticipantType, UserType
 from contracts.values.ids import meeting_uuid_for, new_meeting_uuid
 from contracts.values.meeting import Invitee
 
-from api_gateway.application.wishes import Sent, Wish
-from api_gateway.domain.bodies import CreateMeetingBody, ExternalAttendee, RsvpBody, UpdateMeetingBody
+from api_gateway.application.requests import CommandOutcome, CommandRequest
 from api_gateway.domain.caller import Caller
+from api_gateway.schemas.bodies import CreateMeetingBody, ExternalAttendee, RsvpBody, UpdateMeetingBody
 
 
 class Directory(Protocol):
@@ -39,31 +39,31 @@ class Directory(Protocol):
 class MeetingCommands:
     """Writes commands about meetings and awaits their outcome."""
 
-    def __init__(self, requests: CommandClient, directory: Directory) -> None:
-        self._requests = requests
+    def __init__(self, commands: CommandClient, directory: Directory) -> None:
+        self._commands = commands
         self._directory = directory
 
-    async def create(self, wish: Wish, body: CreateMeetingBody) -> Sent:
-        caller = wish.caller
+    async def create(self, request: CommandRequest, body: CreateMeetingBody) -> CommandOutcome:
+        caller = request.caller
         people, actor = await asyncio.gather(
             self._directory.people(caller, _distinct(body.contact_ids), _colleagues(body.staff_ids, caller)),
             self._directory.actor(caller),
         )
-        command_id = wish.command_id
+        command_id = request.command_id
         content = body.content()
         return await self._send(
             CreateMeeting(
                 command_id=command_id,
-                fingerprint=_fingerprint(wish, body),
-                meeting_uuid=new_meeting_uuid() if wish.idempotency_key is None else meeting_uuid_for(command_id),
+                fingerprint=_fingerprint(request, body),
+                meeting_uuid=new_meeting_uuid() if request.idempotency_key is None else meeting_uuid_for(command_id),
                 actor=actor,
                 content=content.model_copy(update=_unwritable(caller)),
                 invitees=[*people, *map(_as_invitee, body.external_attendees or ())],
             )
         )
 
-    async def update(self, wish: Wish, meeting_uuid: str, body: UpdateMeetingBody) -> Sent:
-        caller = wish.caller
+    async def update(self, request: CommandRequest, meeting_uuid: str, body: UpdateMeetingBody) -> CommandOutcome:
+        caller = request.caller
         contacts, staff = await asyncio.gather(
             self._directory.people(caller, _distinct(body.contact_ids), ()),
             self._directory.people(caller, (), _colleagues(body.staff_ids, caller)),
@@ -71,10 +71,10 @@ class MeetingCommands:
         guests = body.external_attendees
         return await self._send(
             UpdateMeeting(
-                command_id=wish.command_id,
-                fingerprint=_fingerprint(wish, body),
+                command_id=request.command_id,
+                fingerprint=_fingerprint(request, body),
                 meeting_uuid=meeting_uuid,
-                expected_versions=wish.expected_versions,
+                expected_versions=request.expected_versions,
                 actor=caller.actor(),
                 changes=body.changes().model_copy(update=_unwritable(caller)),
                 contacts=None if body.contact_ids is None else contacts,
@@ -83,70 +83,72 @@ class MeetingCommands:
             )
         )
 
-    async def cancel(self, wish: Wish, meeting_uuid: str) -> Sent:
+    async def cancel(self, request: CommandRequest, meeting_uuid: str) -> CommandOutcome:
         return await self._send(
             CancelMeeting(
-                command_id=wish.command_id,
+                command_id=request.command_id,
                 fingerprint="",
                 meeting_uuid=meeting_uuid,
-                expected_versions=wish.expected_versions,
-                actor=wish.caller.actor(),
+                expected_versions=request.expected_versions,
+                actor=request.caller.actor(),
             )
         )
 
-    async def hide(self, wish: Wish, meeting_uuid: str) -> Sent:
+    async def hide(self, request: CommandRequest, meeting_uuid: str) -> CommandOutcome:
         return await self._send(
             HideMeeting(
-                command_id=wish.command_id, fingerprint="", meeting_uuid=meeting_uuid, actor=wish.caller.actor()
+                command_id=request.command_id, fingerprint="", meeting_uuid=meeting_uuid, actor=request.caller.actor()
             )
         )
 
-    async def answer(self, wish: Wish, meeting_uuid: str, body: RsvpBody) -> Sent:
+    async def answer(self, request: CommandRequest, meeting_uuid: str, body: RsvpBody) -> CommandOutcome:
         """Accept or decline as the participant that the caller is."""
         return await self._send(
             AnswerInvitation(
-                command_id=wish.command_id,
-                fingerprint=_fingerprint(wish, body),
+                command_id=request.command_id,
+                fingerprint=_fingerprint(request, body),
                 meeting_uuid=meeting_uuid,
-                expected_versions=wish.expected_versions,
-                actor=wish.caller.actor(),
+                expected_versions=request.expected_versions,
+                actor=request.caller.actor(),
                 status=body.status,
             )
         )
 
-    async def resend(self, wish: Wish, meeting_uuid: str, participant_uuid: str | None = None) -> Sent:
+    async def resend(
+        self, request: CommandRequest, meeting_uuid: str, participant_uuid: str | None = None
+    ) -> CommandOutcome:
         """Have one participant, or all, mailed their invitation again."""
         return await self._send(
             RequestInvitationResend(
-                command_id=wish.command_id,
+                command_id=request.command_id,
                 fingerprint="",
                 meeting_uuid=meeting_uuid,
-                expected_versions=wish.expected_versions,
-                actor=wish.caller.actor(),
+                expected_versions=request.expected_versions,
+                actor=request.caller.actor(),
                 participant_uuid=participant_uuid,
             )
         )
 
-    async def retry_sync(self, wish: Wish, meeting_uuid: str) -> Sent:
+    async def retry_sync(self, request: CommandRequest, meeting_uuid: str) -> CommandOutcome:
         """Have a failed sync with the host's external calendar tried again."""
         return await self._send(
             RetrySync(
-                command_id=wish.command_id,
+                command_id=request.command_id,
                 fingerprint="",
                 meeting_uuid=meeting_uuid,
-                expected_versions=wish.expected_versions,
-                actor=wish.caller.actor(),
+                expected_versions=request.expected_versions,
+                actor=request.caller.actor(),
             )
         )
 
-    async def _send(self, command: Command) -> Sent:
-        reply = await self._requests.request(command, key=command.meeting_uuid)
-        return Sent(command.meeting_uuid, reply)
+    async def _send(self, command: Command) -> CommandOutcome:
+        reply = await self._commands.request(command, key=command.meeting_uuid)
+        return CommandOutcome(command.meeting_uuid, reply)
 
 
-def _fingerprint(wish: Wish, body: Contract) -> str:
+def _fingerprint(request: CommandRequest, body: Contract) -> str:
     """What tells whether a repeat under the same key asks for the same."""
-    if wish.idempotency_key is None:
+    if request.idempotency_key is None:
         return ""
     return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 

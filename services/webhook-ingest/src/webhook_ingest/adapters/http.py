@@ -1,6 +1,6 @@
-"""The webhooks. Whatever happens behind them, providers are answered 200, so that they do not retry.
+"""The webhooks. Authentic notifications are answered 200 whatever happens behind them, so that providers do not retry.
 
-Notifications of known channels are never limited; what is none counts against the address that it came from.
+Notifications of known channels are never limited; other requests count against the client address.
 """
 
 from chassis.http.rate_limit import RateLimiter, client_network
@@ -21,28 +21,28 @@ from webhook_ingest.adapters.openapi import (
     OUTLOOK_RESPONSES,
     operation_id,
 )
-from webhook_ingest.application.hinting import Hints
-from webhook_ingest.domain.channels import Channels
+from webhook_ingest.application.notification_buffer import NotificationBuffer
+from webhook_ingest.domain.channel_registry import ChannelRegistry
 from webhook_ingest.domain.graph import GraphNotification, GraphNotifications
 
-_FIRST_MESSAGE = "sync"
+_SYNC_MESSAGE = "sync"
 _MAX_ITEMS = 500
 """More than Graph's items, of 600 bytes and a dozen members each, fit into a body of the limit's size."""
 _MAX_COMMAS = 20 * _MAX_ITEMS
 
 
-class Ingest:
-    """What the webhooks work with: the table of channels, and, set at start-up, where hints go and a limit."""
+class WebhookState:
+    """The channel registry, and, set at start-up, the notification buffer and a rate limit."""
 
-    hints: Hints
-    strangers: RateLimiter
-    """What one client address may send that is no known channel's notification."""
+    notifications: NotificationBuffer
+    anonymous_limiter: RateLimiter
+    """Limits requests without an authentic notification, by client address."""
 
     def __init__(self) -> None:
-        self.channels = Channels()
+        self.channels = ChannelRegistry()
 
 
-def webhook_routes(ingest: Ingest) -> APIRouter:
+def webhook_routes(state: WebhookState) -> APIRouter:
     """The two webhooks. FastAPI describes them; what they are sent they read themselves."""
     router = APIRouter(prefix=WEBHOOKS_PATH, tags=["Webhooks"], generate_unique_id_function=operation_id)
 
@@ -52,15 +52,17 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         headers = request.headers
         channel_id = headers.get("x-goog-channel-id")
         if not channel_id:
-            ingest.strangers.hit(client_network(request))
+            state.anonymous_limiter.hit(client_network(request))
             raise ApiError(ErrorCode.HEADER_MISSING, details=["x-goog-channel-id: is required"])
         secret = headers.get("x-goog-channel-token", "")
-        hint = ingest.channels.hint(channel_id, secret, CalendarProvider.GOOGLE, NotificationKind.CHANGED, utc_now())
-        if hint is None:
-            ingest.strangers.hit(client_network(request))
+        notification = state.channels.authenticate(
+            channel_id, secret, CalendarProvider.GOOGLE, NotificationKind.CHANGED, utc_now()
+        )
+        if notification is None:
+            state.anonymous_limiter.hit(client_network(request))
             raise ApiError(ErrorCode.WEBHOOK_NOT_RECOGNISED)
-        if headers.get("x-goog-resource-state") != _FIRST_MESSAGE:
-            ingest.hints.take(hint)
+        if headers.get("x-goog-resource-state") != _SYNC_MESSAGE:
+            state.notifications.add(notification)
         return Response()
 
     @router.post("/outlook", response_class=Response, responses=OUTLOOK_RESPONSES, openapi_extra=OUTLOOK_EXTRA)
@@ -68,18 +70,20 @@ def webhook_routes(ingest: Ingest) -> APIRouter:
         """Changes in watched Outlook calendars, or the handshake of a new subscription."""
         validation_token = request.query_params.get("validationToken")
         if validation_token is not None:
-            ingest.strangers.hit(client_network(request))
+            state.anonymous_limiter.hit(client_network(request))
             return PlainTextResponse(_bounded(validation_token))
-        believed = False
+        any_authentic = False
         for item in _items(await request.body()):
-            hint = ingest.channels.hint(item.channel_id, item.secret, CalendarProvider.OUTLOOK, item.kind, utc_now())
-            if hint is None:
+            notification = state.channels.authenticate(
+                item.channel_id, item.secret, CalendarProvider.OUTLOOK, item.kind, utc_now()
+            )
+            if notification is None:
                 metrics.NOTIFICATIONS.labels("forged").inc()
             else:
-                believed = True
-                ingest.hints.take(hint)
-        if not believed:
-            ingest.strangers.hit(client_network(request))
+                any_authentic = True
+                state.notifications.add(notification)
+        if not any_authentic:
+            state.anonymous_limiter.hit(client_network(request))
         return PlainTextResponse("")
 
     return router
@@ -93,10 +97,10 @@ def _bounded(validation_token: str) -> str:
 
 
 def _items(body: bytes) -> list[GraphNotification]:
-    """The items that can be read; whatever else was posted is dropped and counted.
+    """The items that can be parsed; others are dropped and counted.
 
-    A post of more parts than Graph puts into one is dropped without reading it: the address it came from cannot be
-    refused beforehand, since a stranger can have Graph send us forged ones from the addresses of the true ones.
+    A body with more items than Graph sends is dropped unparsed. Its address is not blocked: an attacker can make Graph
+    send us forged items from the same addresses as authentic ones.
     """
     items = []
     try:

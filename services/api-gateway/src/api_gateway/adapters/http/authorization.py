@@ -21,11 +21,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from api_gateway.adapters.http.answers import Provider, shown, shown_later, shown_or_told
-from api_gateway.adapters.http.backend import Backend
 from api_gateway.adapters.http.public import PageRoute, language_asked
+from api_gateway.adapters.http.responses import Provider, documented_page, documented_page_or_error, shown_later
+from api_gateway.adapters.http.services import AppServices
 from api_gateway.adapters.pages.rendering import HEADERS, page
-from api_gateway.domain.calendar import ProviderName
+from api_gateway.schemas.calendar import ProviderName
 
 _PATH = "/api/v1/calendar/callback"
 _SUCCESS, _FAILED = f"{_PATH}/success", f"{_PATH}/oauth-failed"
@@ -36,19 +36,21 @@ _COOKIE_SECONDS = 3600
 
 _ALWAYS: Responses = {
     429: shown_later("Too many requests"),
-    500: shown_or_told("Something went wrong on our side"),
+    500: documented_page_or_error("Something went wrong on our side"),
 }
-_RESULT = _ALWAYS | {200: shown("What became of it")}
+_RESULT = _ALWAYS | {200: documented_page("What became of it")}
 _BACK: Responses = _ALWAYS | {
-    200: shown("The browser is another one than the one that began: the user is asked, and nothing is connected yet"),
+    200: documented_page(
+        "The browser is another one than the one that began: the user is asked; nothing is connected yet"
+    ),
     302: {"description": "To the page that says what became of it"},
-    400: shown_or_told("The provider's answer is incomplete"),
+    400: documented_page_or_error("The provider's answer is incomplete"),
     503: shown_later("Temporarily unavailable; nothing was connected"),
 }
 _CONFIRMED: Responses = _ALWAYS | {
     303: {"description": "To the page that says what became of it"},
-    400: shown_or_told("The form is incomplete"),
-    413: shown_or_told("The body is too large"),
+    400: documented_page_or_error("The form is incomplete"),
+    413: documented_page_or_error("The body is too large"),
     503: shown_later("Temporarily unavailable"),
 }
 
@@ -103,10 +105,10 @@ def state_of(authorization_url: str) -> str:
 
 
 def authorization_routes(
-    backend: Backend, browsers: BrowserCookies, *, other_browser: Literal["ask", "refuse", "accept"]
+    services: AppServices, browsers: BrowserCookies, *, other_browser: Literal["ask", "refuse", "accept"]
 ) -> APIRouter:
     """The callback and its pages."""
-    router = APIRouter(route_class=ResultRoute)
+    router = APIRouter(route_class=AuthorizationResultRoute)
     _add_pages(router, browsers)
 
     @router.get("/callback/{provider}", status_code=302, response_class=RedirectResponse, responses=_BACK)
@@ -124,7 +126,7 @@ def authorization_routes(
         same = other_browser == "accept" or (state is not None and browsers.is_known(request, state))
         if not same and state is not None and other_browser == "refuse":
             return _redirect(provider, AuthorizationOutcome(result=AuthorizationResult.OTHER_BROWSER), 302)
-        outcome = await backend.calendar.complete(
+        outcome = await services.calendar.complete(
             provider.provider, state=state, code=code, error=error, same_browser=same
         )
         if outcome.confirmation is not None:
@@ -136,13 +138,13 @@ def authorization_routes(
     )
     async def confirm_authorization(provider: Provider, form: Annotated[ConfirmationForm, Form()]) -> Response:
         """What the page's form sends: connects the mailbox, or gives the access to it back."""
-        outcome = await backend.calendar.confirm(provider.provider, form.token, allowed=form.answer == "yes")
+        outcome = await services.calendar.confirm(provider.provider, form.token, allowed=form.answer == "yes")
         return _redirect(provider, outcome, 303, browsers)
 
     return router
 
 
-class ResultRoute(PageRoute):
+class AuthorizationResultRoute(PageRoute):
     """A public route for people who come from a provider."""
 
     def refused(self, request: Request, refusal: ApiError) -> Response:

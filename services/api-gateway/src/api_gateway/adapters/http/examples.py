@@ -8,14 +8,14 @@ from contracts.api.calendar import Authorization, CalendarSyncResult, Connection
 from contracts.api.meetings import MeetingPage, MeetingSummary, MeetingView, ParticipantView, ResendInvitation
 from contracts.model import Contract
 
-from api_gateway.adapters.http.answers import Accepted
 from api_gateway.adapters.http.authorization import ConfirmationForm
 from api_gateway.adapters.http.calendar import CalendarAccepted
 from api_gateway.adapters.http.guests import RsvpForm
-from api_gateway.domain.availability import AvailabilityBody
-from api_gateway.domain.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
-from api_gateway.domain.calendar import PreferencesBody
-from api_gateway.domain.search import SearchBody
+from api_gateway.adapters.http.responses import Accepted
+from api_gateway.schemas.availability import AvailabilityBody
+from api_gateway.schemas.bodies import CreateMeetingBody, RsvpBody, UpdateMeetingBody
+from api_gateway.schemas.calendar import PreferencesBody
+from api_gateway.schemas.search import SearchBody
 
 _MEETING = "M019A16FF372A70B5A9307B00CE85E4DA"
 _STAFF = "PS0199CA8F08C270B5A5B0DFD3B565B332"

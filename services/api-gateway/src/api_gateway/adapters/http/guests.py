@@ -15,22 +15,22 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
-from api_gateway.adapters.http.answers import (
+from api_gateway.adapters.http.authentication import CurrentPreconditions
+from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, language_asked
+from api_gateway.adapters.http.responses import (
     MeetingUuid,
     ParticipantUuid,
+    command_response,
     decided,
-    outcome,
-    shown,
+    documented_page,
+    documented_page_or_error,
     shown_later,
-    shown_or_told,
 )
-from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import RequestConditions
-from api_gateway.adapters.http.public import PageRoute, PublicJsonRoute, language_asked
+from api_gateway.adapters.http.services import AppServices
 from api_gateway.adapters.pages.rendering import page
 from api_gateway.application.guests import Guest
-from api_gateway.application.wishes import Conditions
-from api_gateway.domain.bodies import RsvpAnswer, RsvpBody
+from api_gateway.application.requests import RequestPreconditions
+from api_gateway.schemas.bodies import RsvpAnswer, RsvpBody
 
 _PATH = "/api/v1/meetings/{meetingUuid}/participants/{participantUuid}/rsvp"
 _STATUS = {"pending": 202, "canceled": 409}
@@ -40,7 +40,7 @@ Token = Annotated[str | None, Query(description="of the mailed link; whether it 
 _TEXTS = ("title", "host_name", "participant_name", "meeting_password")
 
 
-class LinkRoute(PageRoute):
+class RsvpPageRoute(PageRoute):
     """A route that mailed links lead to."""
 
     def refused(self, request: Request, refusal: ApiError) -> Response:
@@ -56,47 +56,47 @@ class RsvpForm(Contract):
 
 
 _PAGES: Responses = {
-    200: shown("The answer as it is recorded now, or the question whether to record it"),
-    202: shown("The answer was sent and should be recorded in a moment; answering again does no harm"),
-    400: shown_or_told("The link is incomplete"),
-    403: shown("The token does not hold, or the participant is gone"),
-    404: shown("There is no such invitation"),
-    409: shown("The meeting is canceled"),
-    413: shown_or_told("The body is too large"),
+    200: documented_page("The answer as it is recorded now, or a page that asks whether to record it"),
+    202: documented_page("The answer was sent and should be recorded in a moment; answering again does no harm"),
+    400: documented_page_or_error("The link is incomplete"),
+    403: documented_page("The token does not hold, or the participant is gone"),
+    404: documented_page("There is no such invitation"),
+    409: documented_page("The meeting is canceled"),
+    413: documented_page_or_error("The body is too large"),
     429: shown_later("Too many requests"),
-    500: shown_or_told("Something went wrong on our side"),
+    500: documented_page_or_error("Something went wrong on our side"),
     503: shown_later("Nothing was recorded"),
 }
 
 
-def guest_routes(backend: Backend) -> APIRouter:
+def guest_routes(services: AppServices) -> APIRouter:
     """RsvpAnswer an invitation by the link in a mail."""
     router = APIRouter(tags=["RSVP by link"])
-    router.include_router(_for_programs(backend))
-    router.include_router(_for_people(backend))
+    router.include_router(_for_programs(services))
+    router.include_router(_for_people(services))
     return router
 
 
-def _for_programs(backend: Backend) -> APIRouter:
+def _for_programs(services: AppServices) -> APIRouter:
     router = APIRouter(route_class=PublicJsonRoute)
 
     @router.put(_PATH, response_model=ParticipantView, responses=decided(404, 412, public=True))
     async def answer_invitation_by_link(
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,
-        conditions: RequestConditions,
+        preconditions: CurrentPreconditions,
         body: RsvpBody,
         token: Token = None,
     ) -> Response:
         """Accept or decline as the participant that the link names."""
-        guest = backend.guests.admitted(meeting_uuid, participant_uuid, token)
-        return outcome(await backend.guests.answer(guest, body.status, conditions))
+        guest = services.guests.authenticate(meeting_uuid, participant_uuid, token)
+        return command_response(await services.guests.answer(guest, body.status, preconditions))
 
     return router
 
 
-def _for_people(backend: Backend) -> APIRouter:
-    router = APIRouter(route_class=LinkRoute)
+def _for_people(services: AppServices) -> APIRouter:
+    router = APIRouter(route_class=RsvpPageRoute)
 
     @router.head(_PATH, include_in_schema=False)
     @router.get(_PATH, response_class=HTMLResponse, responses=_PAGES)
@@ -114,9 +114,9 @@ def _for_people(backend: Backend) -> APIRouter:
         A query with anything besides `status` and `token` is a link of our mails that arrived damaged or wrapped: it
         asks first, too.
         """
-        guest = backend.guests.admitted(meeting_uuid, participant_uuid, token)
+        guest = services.guests.authenticate(meeting_uuid, participant_uuid, token)
         if confirm or request.method == "HEAD" or not _is_recording_form(request.query_params):
-            invitation = await backend.guests.invitation(guest)
+            invitation = await services.guests.invitation(guest)
             return _page(request, invitation, "confirm", status, token)
         return await _record(request, guest, status, token)
 
@@ -128,12 +128,12 @@ def _for_people(backend: Backend) -> APIRouter:
         form: Annotated[RsvpForm, Form()],
     ) -> Response:
         """What the page's form sends: records the answer and shows it."""
-        guest = backend.guests.admitted(meeting_uuid, participant_uuid, form.token)
+        guest = services.guests.authenticate(meeting_uuid, participant_uuid, form.token)
         return await _record(request, guest, form.status, form.token)
 
     async def _record(request: Request, guest: Guest, status: RsvpAnswer, token: str | None) -> Response:
-        before = await backend.guests.invitation(guest)
-        sent = await backend.guests.answer(guest, status, Conditions())
+        before = await services.guests.invitation(guest)
+        sent = await services.guests.answer(guest, status, RequestPreconditions())
         if sent.reply is None:
             return _page(request, before, "pending", status, token)
         if sent.reply.error is not None:

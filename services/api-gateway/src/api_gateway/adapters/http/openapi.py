@@ -10,8 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic.alias_generators import to_camel
 
+from api_gateway.adapters.http.authentication import AuthenticatedRoute
 from api_gateway.adapters.http.examples import PATH_EXAMPLES, examples
-from api_gateway.adapters.http.protection import CallerRoute
 from api_gateway.adapters.http.public import PageRoute
 from api_gateway.domain.caller import MAX_HEADER
 
@@ -116,7 +116,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for name, model in components.get("schemas", {}).items():
         if name in shown:
             model["examples"] = [shown[name]]
-    for_callers, pages = set(_operations_of(app, CallerRoute)), set(_operations_of(app, PageRoute))
+    for_callers, pages = set(_operations_of(app, AuthenticatedRoute)), set(_operations_of(app, PageRoute))
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             operation["responses"].pop("422", None)

@@ -11,7 +11,7 @@ from contracts.values.enums import Language
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api_gateway.adapters.http.protection import require_json
+from api_gateway.adapters.http.authentication import require_json
 from api_gateway.adapters.pages.rendering import language_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -29,7 +29,7 @@ class PublicRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            request.app.state.backend.strangers.hit(client_network(request))
+            request.app.state.services.anonymous_limiter.hit(client_network(request))
             return await handle(request)
 
         return bounded

@@ -8,17 +8,17 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from api_gateway.adapters.http.answers import answer, errors
-from api_gateway.adapters.http.backend import Backend
-from api_gateway.adapters.http.protection import CurrentCaller, ReadRoute
-from api_gateway.domain import filter_reference
-from api_gateway.domain.search import SearchBody
+from api_gateway.adapters.http.authentication import CurrentCaller, ReadRoute
+from api_gateway.adapters.http.responses import errors, reply_response
+from api_gateway.adapters.http.services import AppServices
+from api_gateway.schemas import filter_reference
+from api_gateway.schemas.search import SearchBody
 
 REFERENCE_PATH = "/docs/filters"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
-def search_routes(backend: Backend) -> APIRouter:
+def search_routes(services: AppServices) -> APIRouter:
     """Find meetings."""
     router = APIRouter(prefix="/api/v2/meetings", tags=["Meetings"], route_class=ReadRoute)
 
@@ -30,7 +30,7 @@ def search_routes(backend: Backend) -> APIRouter:
         f"Fields, operators and rules: [the filter reference]({REFERENCE_PATH}).",
     )
     async def search_meetings(caller: CurrentCaller, body: SearchBody) -> Response:
-        return answer(await backend.core.ask(body.query(caller.actor())))
+        return reply_response(await services.core.ask(body.query(caller.actor())))
 
     return router
 

@@ -9,8 +9,8 @@ from contracts.values.ids import ForeignId
 from contracts.values.times import LocalDateTime, TimeZoneName, to_instant
 from pydantic import Field, model_validator
 
-from api_gateway.domain.bodies import wrong
-from api_gateway.domain.text import at_most
+from api_gateway.schemas.bodies import field_error
+from api_gateway.schemas.text import at_most
 
 
 class AvailabilityBody(Contract):
@@ -36,5 +36,5 @@ class AvailabilityBody(Contract):
     @model_validator(mode="after")
     def _has_time_in_it(self) -> Self:
         if self.ends_at <= self.starts_at:
-            raise wrong("endDateTime", "must be after startDateTime")
+            raise field_error("endDateTime", "must be after startDateTime")
         return self

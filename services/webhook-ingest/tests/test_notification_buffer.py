@@ -1,4 +1,4 @@
-"""Hints wait for the bus without holding up anybody, and the same hint waits once."""
+"""Notifications wait for the broker without delaying requests, and a repeat of a held one is dropped."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from aiokafka.errors import KafkaConnectionError
 from contracts.messages.calendar_notifications import CalendarNotificationReceived
 from contracts.values.enums import CalendarProvider, NotificationKind
-from webhook_ingest.application.hinting import Hints
+from webhook_ingest.application.notification_buffer import NotificationBuffer
 
 from tests.support.waiting import until
 
 
 class Bus:
-    """Takes hints, after refusing so many times."""
+    """Takes notifications, after refusing so many times."""
 
     def __init__(self, *, refuses: int = 0) -> None:
         self.refuses = refuses
@@ -21,19 +21,19 @@ class Bus:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def publish(self, hints: Sequence[CalendarNotificationReceived]) -> None:
+    async def publish(self, notifications: Sequence[CalendarNotificationReceived]) -> None:
         await self.open.wait()
         if self.refuses:
             self.refuses -= 1
             raise KafkaConnectionError("away")
-        self.published.append([f"{hint.channel_id}/{hint.kind}" for hint in hints])
+        self.published.append([f"{notification.channel_id}/{notification.kind}" for notification in notifications])
 
     @property
     def all(self) -> list[str]:
-        return [hint for batch in self.published for hint in batch]
+        return [notification for batch in self.published for notification in batch]
 
 
-def hint(channel: str, kind: NotificationKind = NotificationKind.CHANGED) -> CalendarNotificationReceived:
+def notification(channel: str, kind: NotificationKind = NotificationKind.CHANGED) -> CalendarNotificationReceived:
     return CalendarNotificationReceived(
         channel_id=channel, connection_id="c", provider=CalendarProvider.GOOGLE, kind=kind
     )
@@ -46,33 +46,33 @@ async def published(bus: Bus, *expected: str) -> None:
     await until(there, what=f"{expected} published")
 
 
-async def test_a_flood_for_one_channel_is_a_handful_of_hints() -> None:
+async def test_a_flood_for_one_channel_is_a_handful_of_notifications() -> None:
     bus = Bus()
-    async with Hints(bus, most=100, rest=0).handed_over() as hints:
+    async with NotificationBuffer(bus, max_size=100, batch_window=0).running() as buffer:
         bus.open.clear()
         for _ in range(2000):
-            hints.take(hint("one"))
-        hints.take(hint("one", NotificationKind.REMOVED))
+            buffer.add(notification("one"))
+        buffer.add(notification("one", NotificationKind.REMOVED))
         bus.open.set()
         await published(bus, "one/CHANGED", "one/REMOVED")
     assert bus.all.count("one/CHANGED") <= 2
 
 
-async def test_hints_that_the_bus_refuses_wait_and_go_later() -> None:
+async def test_notifications_wait_while_the_broker_is_unavailable() -> None:
     bus = Bus(refuses=2)
-    async with Hints(bus, most=100, rest=0).handed_over() as hints:
-        hints.take(hint("one"))
+    async with NotificationBuffer(bus, max_size=100, batch_window=0).running() as buffer:
+        buffer.add(notification("one"))
         await published(bus, "one/CHANGED")
 
 
 async def test_more_than_may_wait_are_dropped() -> None:
     bus = Bus()
-    async with Hints(bus, most=3, rest=0).handed_over() as hints:
+    async with NotificationBuffer(bus, max_size=3, batch_window=0).running() as buffer:
         bus.open.clear()
-        hints.take(hint("in hand"))
-        await asyncio.sleep(0)  # the first hint is on its way to the bus
+        buffer.add(notification("in hand"))
+        await asyncio.sleep(0)  # the first notification is on its way to the bus
         for number in range(5):
-            hints.take(hint(str(number)))
+            buffer.add(notification(str(number)))
         bus.open.set()
         await published(bus, "0/CHANGED", "1/CHANGED")
     assert "4/CHANGED" not in bus.all
@@ -80,19 +80,19 @@ async def test_more_than_may_wait_are_dropped() -> None:
 
 async def test_what_still_waits_at_the_end_is_handed_over() -> None:
     bus = Bus()
-    async with Hints(bus, most=3, rest=0).handed_over() as hints:
-        hints.take(hint("last"))  # and leave before anything could hand it over
+    async with NotificationBuffer(bus, max_size=3, batch_window=0).running() as buffer:
+        buffer.add(notification("last"))  # and leave before anything could hand it over
     assert bus.all == ["last/CHANGED"]
 
 
-async def test_the_first_hint_goes_at_once_and_what_comes_soon_after_goes_together() -> None:
+async def test_the_first_notification_goes_at_once_and_later_ones_together() -> None:
     bus, rest, began = Bus(), 0.2, time.monotonic()
-    async with Hints(bus, most=100, rest=rest).handed_over() as hints:
-        hints.take(hint("first"))
+    async with NotificationBuffer(bus, max_size=100, batch_window=rest).running() as buffer:
+        buffer.add(notification("first"))
         await published(bus, "first/CHANGED")
         for number in range(20):
-            hints.take(hint(f"{number}"))
-            hints.take(hint("first"))
+            buffer.add(notification(f"{number}"))
+            buffer.add(notification("first"))
             await asyncio.sleep(0)
         await published(bus, "19/CHANGED")
     batches = [batch for batch in bus.published if batch]

@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from api_gateway.adapters.tokens import TokenVerifier
-from api_gateway.application.wishes import Conditions, Wish
+from api_gateway.application.requests import CommandRequest, RequestPreconditions
 from api_gateway.domain.caller import Caller, ClaimNames, identify
 
 _MAX_KEY_LENGTH = 128
@@ -25,17 +25,17 @@ _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
 _Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class CallerRoute(APIRoute):
+class AuthenticatedRoute(APIRoute):
     """A route for authenticated callers: who they are is settled before the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def protected(request: Request) -> Response:
-            backend = request.app.state.backend
-            backend.addresses.hit(client_network(request))
-            caller = await backend.gatekeeper.caller(request)
-            backend.users.hit((caller.tenant_uuid, caller.user_id))
+            services = request.app.state.services
+            services.address_limiter.hit(client_network(request))
+            caller = await services.authenticator.authenticate(request)
+            services.user_limiter.hit((caller.tenant_uuid, caller.user_id))
             request.state.caller = caller
             with use_context(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
                 return await self.respond(require_json(request), handle)
@@ -56,12 +56,12 @@ class ReadLimits:
         self.turns = FairGate(per_user=1, rest=3, max_rest=0.1)
 
 
-class ReadRoute(CallerRoute):
+class ReadRoute(AuthenticatedRoute):
     """A route that reads many meetings: a few at once for each user, and each for as long as its caller waits."""
 
     async def respond(self, request: Request, handle: _Handle) -> Response:
         caller: Caller = request.state.caller
-        limits: ReadLimits = request.app.state.backend.read_limits[self.path]
+        limits: ReadLimits = request.app.state.services.read_limits[self.path]
         with limits.in_flight.acquire((caller.tenant_uuid, caller.user_id)):
             await request.body()
             return await answer_while_connected(request, self._in_turn(limits.turns, request, handle))
@@ -72,14 +72,14 @@ class ReadRoute(CallerRoute):
             return await handle(request)
 
 
-class Gatekeeper:
+class Authenticator:
     """Knows the caller of a request."""
 
     def __init__(self, tokens: TokenVerifier, names: ClaimNames) -> None:
         self._tokens = tokens
         self._names = names
 
-    async def caller(self, request: Request) -> Caller:
+    async def authenticate(self, request: Request) -> Caller:
         """The caller, proved by the bearer token.
 
         Raises:
@@ -142,7 +142,7 @@ async def _idempotency_key(
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 
 
-async def _conditions(
+async def _preconditions(
     idempotency_key: IdempotencyKey,
     if_match: Annotated[
         str | None,
@@ -152,24 +152,26 @@ async def _conditions(
             examples=["*"],
         ),
     ] = None,
-) -> Conditions:
-    return Conditions(idempotency_key, _versions(if_match))
+) -> RequestPreconditions:
+    return RequestPreconditions(idempotency_key, _versions(if_match))
 
 
-RequestConditions = Annotated[Conditions, Depends(_conditions)]
+CurrentPreconditions = Annotated[RequestPreconditions, Depends(_preconditions)]
 
 
-async def _wish(request: Request, caller: CurrentCaller, conditions: RequestConditions) -> Wish:
-    return Wish(caller, request.scope["path"], conditions)
+async def _command_request(
+    request: Request, caller: CurrentCaller, preconditions: CurrentPreconditions
+) -> CommandRequest:
+    return CommandRequest(caller, request.scope["path"], preconditions)
 
 
-async def _keyed_wish(request: Request, caller: CurrentCaller, idempotency_key: IdempotencyKey) -> Wish:
-    return Wish(caller, request.scope["path"], Conditions(idempotency_key))
+async def _keyed_request(request: Request, caller: CurrentCaller, idempotency_key: IdempotencyKey) -> CommandRequest:
+    return CommandRequest(caller, request.scope["path"], RequestPreconditions(idempotency_key))
 
 
-CurrentWish = Annotated[Wish, Depends(_wish)]
-KeyedWish = Annotated[Wish, Depends(_keyed_wish)]
-"""A wish about what has no version yet, or whose version does not matter."""
+CurrentRequest = Annotated[CommandRequest, Depends(_command_request)]
+KeyedRequest = Annotated[CommandRequest, Depends(_keyed_request)]
+"""A request about what has no version yet, or whose version does not matter."""
 
 
 def _is_key(value: str) -> bool:

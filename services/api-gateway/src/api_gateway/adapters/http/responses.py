@@ -10,8 +10,8 @@ from contracts.values.ids import ForeignId
 from fastapi import Path, Response
 from pydantic import Field
 
-from api_gateway.application.wishes import Sent
-from api_gateway.domain.calendar import ProviderName
+from api_gateway.application.requests import CommandOutcome
+from api_gateway.schemas.calendar import ProviderName
 
 _ERROR_BODY = {"$ref": "#/components/schemas/ErrorBody"}
 
@@ -28,7 +28,7 @@ class Accepted(Contract):
     status: str = Field(default="ACCEPTED", examples=["ACCEPTED"])
 
 
-def answer(reply: Reply, status: int = 200) -> Response:
+def reply_response(reply: Reply, status: int = 200) -> Response:
     """What a reply says, as an answer with the meeting's version as its ETag.
 
     Raises:
@@ -42,10 +42,10 @@ def answer(reply: Reply, status: int = 200) -> Response:
     return Response(orjson.dumps(reply.data), status, headers, media_type="application/json")
 
 
-def outcome(sent: Sent, status: int = 200) -> Response:
+def command_response(sent: CommandOutcome, status: int = 200) -> Response:
     """The outcome of a command, or 202 when it is not known within the deadline."""
     if sent.reply is not None:
-        return answer(sent.reply, status)
+        return reply_response(sent.reply, status)
     return Response(
         Accepted(meeting_uuid=sent.meeting_uuid).model_dump_json(),
         202,
@@ -73,7 +73,7 @@ def versioned(status: int = 200) -> Responses:
     return {status: {"headers": {"ETag": _ETAG}}}
 
 
-def shown(description: str) -> dict[str, Any]:
+def documented_page(description: str) -> dict[str, Any]:
     """The documented answer that is a page for people."""
     language = {"description": "of the page", "required": True, "schema": {"type": "string"}, "example": "es"}
     return {
@@ -85,11 +85,11 @@ def shown(description: str) -> dict[str, Any]:
 
 def shown_later(description: str) -> dict[str, Any]:
     """The documented answer that is a page, and says when to try again."""
-    page = shown(description)
+    page = documented_page(description)
     return page | {"headers": page["headers"] | RETRY_AFTER["headers"]}
 
 
-def shown_or_told(description: str) -> dict[str, Any]:
+def documented_page_or_error(description: str) -> dict[str, Any]:
     """The documented answer that is a page, or the error body when the request never reached who makes pages."""
     content = {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": _ERROR_BODY}}
     return {"description": description, "content": content}

@@ -12,7 +12,7 @@ from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from api_gateway.domain.text import (
+from api_gateway.schemas.text import (
     MAX_PEOPLE_WRITTEN,
     CountryCode,
     Email,
@@ -41,11 +41,11 @@ class ExternalAttendee(Contract):
         if self.country_code is None and self.phone is None:
             return self
         if self.country_code is None or self.phone is None:
-            raise wrong("phone", "countryCode and phone belong together")
+            raise field_error("phone", "countryCode and phone belong together")
         try:
             check_guest_phone(self.country_code, self.phone)
         except ValueError as problem:
-            raise wrong("phone", str(problem)) from problem
+            raise field_error("phone", str(problem)) from problem
         return self
 
 
@@ -85,7 +85,7 @@ class _People(Contract):
         """Looks nobody up in vain. Who is the same person, and so the exact number, shows later."""
         ids = {*(self.contact_ids or ()), *(self.staff_ids or ())}
         if len(ids) > MAX_PARTICIPANTS + 1:  # one may be the caller's own, which is ignored
-            raise wrong("participants", f"at most {MAX_PARTICIPANTS} are allowed")
+            raise field_error("participants", f"at most {MAX_PARTICIPANTS} are allowed")
         return self
 
 
@@ -108,7 +108,7 @@ class CreateMeetingBody(_Texts, _People):
         try:
             self.content().schedule.checked()
         except ValueError as problem:
-            raise wrong("endDateTime", str(problem)) from problem
+            raise field_error("endDateTime", str(problem)) from problem
         return self
 
 
@@ -135,6 +135,6 @@ class RsvpBody(Contract):
     status: RsvpAnswer = Field(examples=[RsvpStatus.ACCEPTED])
 
 
-def wrong(field: str, problem: str) -> PydanticCustomError:
+def field_error(field: str, problem: str) -> PydanticCustomError:
     """A problem of one field that only the whole body shows."""
     return PydanticCustomError("body", "{problem}", {"field": field, "problem": problem})

@@ -20,8 +20,8 @@ from contracts.model import Contract
 from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
 from typing_extensions import TypeAliasType
 
-from api_gateway.domain.bodies import wrong
-from api_gateway.domain.text import at_most
+from api_gateway.schemas.bodies import field_error
+from api_gateway.schemas.text import at_most
 
 _SORTABLE = [name for name, field in FILTER_FIELDS.items() if field.sortable]
 _DIRECTIONS = {"asc": False, "desc": True}
@@ -49,9 +49,11 @@ class Filter(Contract):
     def _can_be_asked(self) -> Self:
         field = FILTER_FIELDS.get(self.field)
         if field is None:
-            raise wrong("field", f"must be one of {', '.join(FILTER_FIELDS)}")
+            raise field_error("field", f"must be one of {', '.join(FILTER_FIELDS)}")
         if self.operator not in field.kind.operators:
-            raise wrong("operator", f"{self.field} is a {field.kind.name} field: use {', '.join(field.kind.operators)}")
+            raise field_error(
+                "operator", f"{self.field} is a {field.kind.name} field: use {', '.join(field.kind.operators)}"
+            )
         for name in self.operator.operands:
             self._check_operand(field, name)
         return self
@@ -59,12 +61,12 @@ class Filter(Contract):
     def _check_operand(self, field: FilterField, name: str) -> None:
         given = getattr(self, name)
         if given is None or (name == "values" and not given):
-            raise wrong(name, f"is required by {self.operator}; to ask for no value, use IS_NULL or IS_NOT_NULL")
+            raise field_error(name, f"is required by {self.operator}; to ask for no value, use IS_NULL or IS_NOT_NULL")
         try:
             field.kind.read(self.operator, given if name == "values" else [given])
         except OperandError as problem:
             place = f"values[{problem.index}]" if name == "values" else name
-            raise wrong(place, str(problem)) from problem
+            raise field_error(place, str(problem)) from problem
 
     @property
     def condition(self) -> Condition:
@@ -105,11 +107,11 @@ class SearchBody(Contract):
             total += len(one.value) if one.operator.is_pattern else 0
             if total > MAX_PATTERN_TOTAL:
                 problem = f"CONTAINS, STARTS_WITH and ENDS_WITH take {MAX_PATTERN_TOTAL} characters in all filters"
-                raise wrong(f"filters[{index}].value", f"{problem} together")
+                raise field_error(f"filters[{index}].value", f"{problem} together")
         return self
 
     def query(self, actor: Actor) -> SearchMeetings:
-        """The question that it is, on behalf of the actor."""
+        """The query that it is, on behalf of the actor."""
         return SearchMeetings(
             actor=actor,
             conditions=[one.condition for one in self.filters or ()],

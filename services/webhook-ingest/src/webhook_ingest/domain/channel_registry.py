@@ -1,4 +1,4 @@
-"""The open channels, and which notifications they make believable. Pure; the table is replayed from the bus."""
+"""The active notification channels, by which notifications are authenticated. Pure; replayed from Kafka at start."""
 
 from datetime import datetime
 
@@ -8,26 +8,26 @@ from contracts.model import Contract
 from contracts.values.enums import CalendarProvider, NotificationKind
 
 
-class Channels:
-    """Every channel that was opened and not closed, by its id."""
+class ChannelRegistry:
+    """Every active channel, by its id."""
 
     def __init__(self) -> None:
-        self._open: dict[str, ChannelActivated] = {}
+        self._active: dict[str, ChannelActivated] = {}
 
-    def note(self, message: Contract) -> None:
-        """Take note of a channel that was opened or closed."""
-        match message:
+    def apply(self, event: Contract) -> None:
+        """Apply the activation or deactivation of a channel."""
+        match event:
             case ChannelActivated():
-                self._open[message.channel_id] = message
+                self._active[event.channel_id] = event
             case ChannelDeactivated():
-                self._open.pop(message.channel_id, None)
+                self._active.pop(event.channel_id, None)
 
-    def hint(
+    def authenticate(
         self, channel_id: str, secret: str, provider: CalendarProvider, kind: NotificationKind, now: datetime
     ) -> CalendarNotificationReceived | None:
-        """What a notification hints at; None when its channel is unknown here or over, or its secret is wrong."""
-        channel = self._open.get(channel_id)
-        if channel is None or channel.provider is not provider or not channel.admits(secret):
+        """The notification to publish; None when the channel is unknown or expired, or the secret is wrong."""
+        channel = self._active.get(channel_id)
+        if channel is None or channel.provider is not provider or not channel.verify_secret(secret):
             return None
         if channel.expires_at <= now:
             return None
