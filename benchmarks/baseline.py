@@ -15,7 +15,7 @@ from api_gateway.adapters.http.services import AppServices
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import assemble, authenticator
 from api_gateway.settings import Settings
-from chassis.http.app import serve
+from chassis.http.server import serve
 from chassis.kafka.publisher import Publisher
 from chassis.mongo.database import open_database
 from chassis.mongo.outbox import Outbox

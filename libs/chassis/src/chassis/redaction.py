@@ -52,7 +52,8 @@ def _text(error: BaseException) -> str:
         case OSError() if error.errno is not None:
             return f"[Errno {error.errno}] {error.strerror}"
         case _:
-            return redact(str(error))
+            # Kafka's errors begin with their type themselves.
+            return redact(str(error).removeprefix(f"{type(error).__name__}:").lstrip())
 
 
 def redact(text: str) -> str:

@@ -1,6 +1,6 @@
 """Entry point: ``python -m api_gateway.main``."""
 
-from chassis.http.app import serve
+from chassis.http.server import serve
 from chassis.telemetry.health import Health
 
 from api_gateway.bootstrap import create_app

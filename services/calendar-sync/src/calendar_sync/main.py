@@ -1,6 +1,6 @@
 """Entry point: ``python -m calendar_sync.main``."""
 
-from chassis.http.app import serve
+from chassis.http.server import serve
 from chassis.telemetry.health import Health
 
 from calendar_sync.bootstrap import create_app

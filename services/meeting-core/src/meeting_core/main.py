@@ -1,6 +1,6 @@
 """Entry point: ``python -m meeting_core.main``."""
 
-from chassis.http.app import serve
+from chassis.http.server import serve
 from chassis.telemetry.health import Health
 
 from meeting_core.bootstrap import create_app

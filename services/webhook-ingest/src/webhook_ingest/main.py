@@ -1,6 +1,6 @@
 """Entry point: ``python -m webhook_ingest.main``."""
 
-from chassis.http.app import serve
+from chassis.http.server import serve
 from chassis.telemetry.health import Health
 
 from webhook_ingest.bootstrap import create_app

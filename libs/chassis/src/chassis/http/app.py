@@ -1,14 +1,11 @@
-"""The HTTP side of a service: health, metrics, the internal query API's guard, and a server that drains."""
+"""The HTTP side of a service: health, metrics, and the context of each request."""
 
-import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
-from types import FrameType
 
 import structlog
-import uvicorn
 from contracts.values.ids import uuid7_hex
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -21,8 +18,7 @@ from chassis.settings import ServiceSettings
 from chassis.telemetry import metrics
 from chassis.telemetry.context import Context, current_context, use_context
 from chassis.telemetry.health import Health
-from chassis.telemetry.logs import configure_logging
-from chassis.telemetry.tracing import SpanKind, configure_tracing, span, traceparent
+from chassis.telemetry.tracing import SpanKind, span, traceparent
 
 log = structlog.get_logger()
 
@@ -133,32 +129,3 @@ def outgoing_headers(settings: ServiceSettings) -> dict[str, str]:
         INTERNAL_TOKEN_HEADER: settings.internal_token.get_secret_value(),
         CORRELATION_HEADER: current_context().correlation_id,
     } | ({} if trace is None else {TRACE_HEADER: trace})
-
-
-class _DrainingServer(uvicorn.Server):
-    """On SIGTERM: not ready any more, then no new connections, then running requests end, then the lifespan's exit."""
-
-    def __init__(self, config: uvicorn.Config, health: Health) -> None:
-        super().__init__(config)
-        self._health = health
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._health.draining = True
-        super().handle_exit(signal.Signals(sig), frame)
-
-
-def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
-    """Run a service until it is told to stop."""
-    configure_logging(settings.service_name, settings.log_level)
-    config = uvicorn.Config(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        http="chassis.http.uvicorn_protocol:PlatformProtocol",
-        timeout_graceful_shutdown=int(settings.drain_timeout),
-    )
-    with configure_tracing(settings.service_name, settings.otel_exporter_otlp_endpoint):
-        _DrainingServer(config, health).run()

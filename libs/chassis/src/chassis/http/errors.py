@@ -84,6 +84,11 @@ def internal_error_response(scope: Scope) -> Response:
     return error_response(scope["path"], ApiError(ErrorCode.INTERNAL_ERROR))
 
 
+def unavailable_response(scope: Scope) -> Response:
+    """The answer while the service waits for what it depends on."""
+    return error_response(scope["path"], ApiError(ErrorCode.SERVICE_UNAVAILABLE))
+
+
 def _allow_header(request: Request) -> dict[str, str]:
     """The methods of every route of this path; the router itself names those of the first."""
     routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)

@@ -280,9 +280,7 @@ class WorkerPool:
         seconds = backoff(self._outages_in_a_row, initial=0.2, maximum=15)
         self._paused_until = _now() + seconds
         metrics.OUTAGES.labels(self._queue.name).inc()
-        log.warning(
-            "jobs wait for a dependency", queue=self._queue.name, error=type(error).__name__, seconds=round(seconds, 2)
-        )
+        log.warning("jobs wait for a dependency", queue=self._queue.name, error=type(error).__name__, fold=True)
 
     def _count(self, outcome: str) -> None:
         metrics.JOB_ATTEMPTS.labels(self._queue.name, outcome).inc()

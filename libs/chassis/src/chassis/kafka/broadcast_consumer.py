@@ -86,7 +86,7 @@ class BroadcastConsumer:
                     await self._take(record)
             except KafkaError as error:
                 self._failed = type(error).__name__
-                log.warning("broadcast consumer interrupted", topic=self._topic.name, error=self._failed)
+                log.warning("broadcast consumer interrupted", topic=self._topic.name, error=self._failed, fold=True)
                 await asyncio.sleep(1)
 
     async def _take(self, record: Any) -> None:

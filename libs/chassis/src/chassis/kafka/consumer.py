@@ -144,7 +144,7 @@ class Consumer:
         self._failures_in_a_row += 1
         pause = backoff(self._failures_in_a_row, initial=0.2, maximum=5)
         metrics.OUTAGES.labels(self._group).inc()
-        log.warning("waiting for a dependency", group=self._group, error=type(error).__name__, seconds=round(pause, 2))
+        log.warning("waiting for a dependency", group=self._group, error=type(error).__name__, fold=True)
         await message.nack()
         await asyncio.sleep(pause)
 
@@ -219,7 +219,7 @@ class Consumer:
             try:
                 await self._measure_lag()
             except KafkaError as error:
-                log.warning("lag unknown", group=self._group, error=type(error).__name__)
+                log.warning("lag unknown", group=self._group, error=type(error).__name__, fold=True)
 
     async def _measure_lag(self) -> None:
         """Compare positions with the partitions' ends, asked from the broker: a dead consumer's own view is stale."""

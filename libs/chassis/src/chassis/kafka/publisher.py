@@ -122,8 +122,8 @@ async def open_publisher(settings: ServiceSettings, *, request_timeout: float = 
         request_timeout_ms=int(request_timeout * 1000),
         max_request_size=4 * 1024 * 1024,
     )
-    await producer.start()
     try:
+        await producer.start()
         yield Publisher(producer, timeout=request_timeout)
     finally:
         await producer.stop()

@@ -90,7 +90,7 @@ class Republisher:
             try:
                 await self.check()
             except (KafkaError, PyMongoError) as error:
-                log.info("topics cannot be looked at now", error=type(error).__name__)
+                log.info("topics cannot be looked at now", error=type(error).__name__, fold=True)
             await asyncio.sleep(self._interval)
 
 

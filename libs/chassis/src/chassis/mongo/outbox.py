@@ -100,7 +100,7 @@ class Outbox:
                     metrics.OUTBOX_RELAYED.inc(relayed)
                     log.warning("outbox relay published leftover events", documents=relayed)
             except (KafkaError, PyMongoError) as error:
-                log.warning("outbox relay: broker or database unavailable", error=type(error).__name__)
+                log.warning("outbox relay: broker or database unavailable", error=type(error).__name__, fold=True)
             await asyncio.sleep(self._relay_delay.total_seconds() / 2)
 
     async def _measure(self) -> None:

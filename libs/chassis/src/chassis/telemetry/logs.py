@@ -10,6 +10,7 @@ import structlog
 
 from chassis.redaction import format_exc_info, redact
 from chassis.telemetry.context import context_or_none
+from chassis.telemetry.folding import LineFolder
 
 
 def configure_logging(service: str, level: str) -> None:
@@ -37,6 +38,7 @@ def configure_logging(service: str, level: str) -> None:
             ],
         )
     )
+    handler.addFilter(LineFolder())
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "httpx", "httpcore", "uvicorn.access", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -83,7 +83,7 @@ class JwksCache:
             async with asyncio.timeout(self._timeout):
                 keys = _usable(await self._download())
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, AttributeError, TimeoutError) as error:
-            log.warning("login keys not fetched", error=type(error).__name__)
+            log.warning("login keys not fetched", error=type(error).__name__, fold=True)
             return
         self._keys = {key.key_id: key for key in keys}
         self._fetched_at = time.monotonic()
