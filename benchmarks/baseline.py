@@ -68,7 +68,7 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
             unpublished = Outbox(
                 meetings, cast("Publisher", None), relay_delay=core.outbox_relay_delay
             )  # nothing is published
-            archive = CommandArchive(database.collection("processedCommands"), retention=timedelta(days=1))
+            archive = CommandArchive(database.collection("processed_commands"), retention=timedelta(days=1))
             here: Any = _Here(MongoMeetingRepository(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
             directory = Directory(
                 http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency

@@ -29,9 +29,9 @@ from tests.support.commands import HOST
 
 INDEXES: dict[Place, Any] = {
     (MEETING_CORE, "meetings"): meetings.INDEXES,
-    (MEETING_CORE, "mailBudgets"): mail_budgets.INDEXES,
+    (MEETING_CORE, "mail_budgets"): mail_budgets.INDEXES,
     (INVITATIONS, "guests"): guests.INDEXES,
-    (INVITATIONS, "hostNotices"): host_notices.INDEXES,
+    (INVITATIONS, "host_notices"): host_notices.INDEXES,
     (CALENDAR_SYNC, "connections"): connections.INDEXES,
     (CALENDAR_SYNC, "mirrored_meetings"): links.INDEXES,
     (CALENDAR_SYNC, "imported_events"): sightings.INDEXES,
@@ -42,7 +42,7 @@ INDEXES: dict[Place, Any] = {
 def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
     assert {(kind.name, kind.place) for kind in JOB_KINDS.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
-        (host_notices.HOST_WORK, (INVITATIONS, "hostNotices")),
+        (host_notices.HOST_WORK, (INVITATIONS, "host_notices")),
         (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
         (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
         (feeds.SYNC_JOB, (CALENDAR_SYNC, "inbound_sync_states")),
@@ -127,7 +127,7 @@ async def test_calendars_are_counted_by_how_they_stand(apart: Settings) -> None:
 @pytest.mark.integration
 async def test_who_has_caused_many_mails_is_seen_and_what_is_held_back(apart: Settings) -> None:
     async with open_stores(apart) as stores:
-        stored = await collection(stores, (MEETING_CORE, "mailBudgets"))
+        stored = await collection(stores, (MEETING_CORE, "mail_budgets"))
         repository = MailBudgetRepository(stored, MailAllowance(per_user=100, per_tenant=1000))
         budgets = await repository.load([HOST])
         budgets.charge(HOST, 60, utc_now())

@@ -56,7 +56,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             database = await started.enter_async_context(open_database(settings))
             guests = database.collection("guests")
             await guests.create_indexes([*INDEXES, *replies.INDEXES])
-            notices = database.collection("hostNotices")
+            notices = database.collection("host_notices")
             await notices.create_indexes(host_notices.INDEXES)
 
             publisher = await started.enter_async_context(open_publisher(settings))

@@ -49,10 +49,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             database = await started.enter_async_context(open_database(settings))
             meetings = database.collection("meetings")
             await meetings.create_indexes(INDEXES)
-            budgets = database.collection("mailBudgets")
+            budgets = database.collection("mail_budgets")
             await budgets.create_indexes(mail_budgets.INDEXES)
 
-            commands = database.collection("processedCommands")
+            commands = database.collection("processed_commands")
             await commands.create_indexes(command_archive.INDEXES)
             archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
 

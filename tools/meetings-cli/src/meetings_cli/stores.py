@@ -22,8 +22,8 @@ Place = tuple[str, str]
 """A service and a collection of its database."""
 
 _GUESTS: Place = (INVITATIONS, "guests")
-_NOTICES: Place = (INVITATIONS, "hostNotices")
-_MAIL_BUDGETS: Place = (MEETING_CORE, "mailBudgets")
+_NOTICES: Place = (INVITATIONS, "host_notices")
+_MAIL_BUDGETS: Place = (MEETING_CORE, "mail_budgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
 _LINKS: Place = (CALENDAR_SYNC, "mirrored_meetings")
 _FEEDS: Place = (CALENDAR_SYNC, "inbound_sync_states")
