@@ -43,7 +43,7 @@ def _topics() -> str:
                     ", ".join(topic.writer),
                     ", ".join(topic.readers),
                     str(topic.partitions),
-                    _retention(topic),
+                    retention(topic),
                     "yes" if topic.public else "",
                 )
                 for topic in TOPICS
@@ -56,7 +56,7 @@ def _topics() -> str:
         "Dead letters that an operator wants handled again go here, so that no other group sees them twice.",
         table(
             ("topic", "read by", "kept"),
-            ((code(topic.name), ", ".join(topic.readers), _retention(topic)) for topic in RETRY_TOPICS),
+            ((code(topic.name), ", ".join(topic.readers), retention(topic)) for topic in RETRY_TOPICS),
         ),
     )
 
@@ -65,10 +65,11 @@ def _dead_letters() -> Iterator[tuple[str, str, str]]:
     for topic in (*TOPICS, *RETRY_TOPICS):
         for reader in topic.readers:
             parked = topic.dead_letters(reader)
-            yield code(parked.name), f"records of `{topic.name}` that `{reader}` could not handle", _retention(parked)
+            yield code(parked.name), f"records of `{topic.name}` that `{reader}` could not handle", retention(parked)
 
 
-def _retention(topic: Topic) -> str:
+def retention(topic: Topic) -> str:
+    """How long records stay, in words."""
     if topic.retention is None:
         return "newest per key, for ever"
     if topic.retention < timedelta(hours=1):

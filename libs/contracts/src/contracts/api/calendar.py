@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from contracts.api.queries import ActorQuery, InternalQuery
 from contracts.model import Contract
 from contracts.values.enums import CalendarProvider, ConnectionStatus, FirstTimeModalPreference, SyncFailureCode
+from contracts.values.personal import MailAddress, PersonId, PersonName
 from contracts.values.times import Instant
 
 
@@ -34,7 +35,7 @@ class ConnectionView(Contract):
 
     provider: CalendarProvider | None = Field(default=None, description="the latest one; null when never connected")
     status: ConnectionStatus = ConnectionStatus.NONE
-    calendar_email: str | None = Field(default=None, examples=["adviser@example.com"])
+    calendar_email: MailAddress | None = Field(default=None, examples=["adviser@example.com"])
     connected_at: Instant | None = None
     last_synced_at: Instant | None = Field(default=None, description="when changes were last pulled")
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
@@ -69,7 +70,7 @@ class ResyncCalendar(InternalQuery):
 
     name = "resync-calendar"
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
 
     @property
     def tenant(self) -> str:
@@ -125,17 +126,17 @@ class Confirmation(Contract):
 
     token: str = Field(repr=False)
     """Proof that who answers was asked; good once, for some minutes."""
-    user_name: str | None = None
-    user_email: str
+    user_name: PersonName | None = None
+    user_email: MailAddress
     firm: str
-    calendar_email: str
+    calendar_email: MailAddress
 
 
 class AuthorizationOutcome(Contract):
     """The answer to ``CompleteAuthorization`` and ``ConfirmAuthorization``."""
 
     result: AuthorizationResult
-    calendar_email: str | None = Field(default=None, description="the mailbox that is connected")
+    calendar_email: MailAddress | None = Field(default=None, description="the mailbox that is connected")
     confirmation: Confirmation | None = Field(default=None, description="of an `unconfirmed` one")
 
 

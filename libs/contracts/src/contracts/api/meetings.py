@@ -18,6 +18,7 @@ from contracts.values.enums import (
     SyncOperation,
 )
 from contracts.values.meeting import HostFields, MeetingContent, MeetingUuid, ScheduleFields
+from contracts.values.personal import Credential, MailAddress, PersonId, PersonName, PhoneNumber, WrittenText
 from contracts.values.times import Instant
 
 Item = TypeVar("Item")
@@ -26,23 +27,23 @@ Item = TypeVar("Item")
 class ParticipantView(Contract):
     """A participant, as callers see it."""
 
-    participant_uuid: str | None = Field(
+    participant_uuid: PersonId | None = Field(
         default=None,
         description="null for CLIENT callers, like all but name, type and answer, unless it is staff, the caller, or a "
         "meeting that they manage",
         examples=["MP019A16FF372A70B5A9307B00CE85E4DA"],
     )
-    participant_entity_uuid: str | None = Field(
+    participant_entity_uuid: PersonId | None = Field(
         default=None,
         description="the platform's id, null for external guests",
         examples=["C019B9D0FD0E5772F9E8ED189895D40C4"],
     )
     participant_type: ParticipantType
-    email: str | None = Field(default=None, examples=["jane.roe@example.com"])
-    name: str | None = Field(default=None, examples=["Jane Roe"])
+    email: MailAddress | None = Field(default=None, examples=["jane.roe@example.com"])
+    name: PersonName | None = Field(default=None, examples=["Jane Roe"])
     language: GuestLanguage = Field(default=None, description="EXTERNAL only")
-    country_code: str | None = Field(default=None, description="EXTERNAL only", examples=["+1"])
-    phone: str | None = Field(default=None, description="EXTERNAL only", examples=["5551234567"])
+    country_code: PhoneNumber | None = Field(default=None, description="EXTERNAL only", examples=["+1"])
+    phone: PhoneNumber | None = Field(default=None, description="EXTERNAL only", examples=["5551234567"])
     rsvp_status: RsvpStatus
     can_resend: bool = Field(description="whether this caller may resend the invitation now")
     last_invitation_resent_at: Instant | None = None
@@ -82,14 +83,14 @@ class MeetingSummary(ScheduleFields):
     """A meeting in a list, as one caller sees it."""
 
     meeting_uuid: MeetingUuid
-    title: str | None = None
+    title: WrittenText | None = None
     location_type: LocationType
-    location_detail: str | None = None
-    meeting_link: str | None = None
+    location_detail: WrittenText | None = None
+    meeting_link: WrittenText | None = None
     status: MeetingStatus
     source: MeetingSource
-    host_uuid: str
-    host_name: str | None = None
+    host_uuid: PersonId
+    host_name: PersonName | None = None
     duration_minutes: int
     attendee_count: int
     can_edit: bool
@@ -123,25 +124,25 @@ class MeetingPage(Page[MeetingSummary]):
 class ResendInvitation(Contract):
     """What a resend did for one recipient."""
 
-    email: str | None
+    email: MailAddress | None
     last_invitation_resent_at: Instant | None = Field(default=None, description="null when skipped")
 
 
 class MeetingPassword(Contract):
     """The password of one meeting; null when it has none."""
 
-    meeting_password: str | None = None
+    meeting_password: Credential | None = None
 
 
 class Invitation(ScheduleFields):
     """A meeting as a guest's RSVP page shows it, with the guest's answer: no more than the page needs."""
 
-    title: str | None = None
+    title: WrittenText | None = None
     ends_at: Instant
     status: MeetingStatus
-    host_name: str | None = None
-    meeting_link: str | None = Field(default=None, description="only behind a link with a valid token")
-    meeting_password: str | None = Field(default=None, description="the same")
+    host_name: PersonName | None = None
+    meeting_link: WrittenText | None = Field(default=None, description="only behind a link with a valid token")
+    meeting_password: Credential | None = Field(default=None, description="the same")
     participant_name: str | None = Field(default=None, description="for whom the page answers")
     language: GuestLanguage = Field(default=None, description="the guest's")
     rsvp_status: RsvpStatus

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from contracts.api.filters import MAX_FILTERS, MAX_PATTERN_TOTAL, MAX_SORT_KEYS, Condition, SortKey
 from contracts.messages.command import Actor
 from contracts.model import Contract
+from contracts.values.personal import PersonId
 from contracts.values.times import Instant
 
 MAX_PEOPLE_CHECKED = 500
@@ -70,7 +71,7 @@ class CheckAvailability(ActorQuery):
     """Who of these people has no time in the half-open window; answered with ``Busy``. The window's end is no part."""
 
     name = "check-availability"
-    user_uuids: list[str] = Field(max_length=MAX_PEOPLE_CHECKED)
+    user_uuids: list[PersonId] = Field(max_length=MAX_PEOPLE_CHECKED)
     starts_at: Instant
     ends_at: Instant
 
@@ -98,7 +99,7 @@ class GetInvitation(InternalQuery):
 
     name = "get-invitation"
     meeting_uuid: str
-    participant_uuid: str
+    participant_uuid: PersonId
     tenant_uuid: str | None = None
 
     @property

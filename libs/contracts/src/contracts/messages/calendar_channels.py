@@ -9,6 +9,7 @@ from contracts.model import Contract
 from contracts.transport.registry import message
 from contracts.transport.topics import CALENDAR_CHANNELS
 from contracts.values.enums import CalendarProvider
+from contracts.values.personal import Credential, PersonId
 from contracts.values.times import Instant
 
 
@@ -22,8 +23,8 @@ class ChannelActivated(Contract):
 
     channel_id: str = Field(description="Google's channel id, or the key in a subscription's clientState")
     provider: CalendarProvider
-    connection_id: str
-    secret_hash: str = Field(description="SHA-256 of the secret as hex digits; the secret itself never travels")
+    connection_id: PersonId
+    secret_hash: Credential = Field(description="SHA-256 of the secret as hex digits; the secret itself never travels")
     expires_at: Instant
 
     def verify_secret(self, secret: str) -> bool:

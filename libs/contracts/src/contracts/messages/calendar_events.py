@@ -18,6 +18,7 @@ from contracts.values.enums import (
     UserType,
 )
 from contracts.values.ids import uuid8_hex
+from contracts.values.personal import MailAddress, PersonId, PersonName, WrittenText
 from contracts.values.times import Instant, LocalDateTime, TimeZoneName
 
 
@@ -30,7 +31,7 @@ class ConnectionChanged(Contract):
     """
 
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
     provider: CalendarProvider
     status: ConnectionStatus
     generation: int
@@ -46,7 +47,7 @@ class CalendarCoverageChanged(Contract):
     """
 
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
     generation: int
     known_from: Instant | None = None
     known_until: Instant | None = None
@@ -55,30 +56,30 @@ class CalendarCoverageChanged(Contract):
 class CalendarOwner(Contract):
     """The user of the platform whose external calendar it is."""
 
-    user_id: str
+    user_id: PersonId
     user_type: UserType
-    name: str | None = None
-    email: str = Field(description="the calendar's address")
+    name: PersonName | None = None
+    email: MailAddress = Field(description="the calendar's address")
 
 
 class EventDetails(Contract):
     """What an external event says and when it is; the end of an all-day event is exclusive."""
 
-    title: str | None = None
+    title: WrittenText | None = None
     start_date_time: LocalDateTime
     end_date_time: LocalDateTime
     timezone: TimeZoneName
     all_day: bool = False
-    location: str | None = None
-    description: str | None = None
-    meeting_link: str | None = None
+    location: WrittenText | None = None
+    description: WrittenText | None = None
+    meeting_link: WrittenText | None = None
 
 
 class EventAttendee(Contract):
     """An attendee of an external event who is neither its organiser nor the owner of the calendar."""
 
-    email: str
-    name: str | None = None
+    email: MailAddress
+    name: PersonName | None = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
 
 
@@ -101,8 +102,8 @@ class ExternalEventUpserted(Contract):
     busy: bool = Field(description="whether it takes the owner's time; false for one that they declined")
     answer: RsvpStatus = Field(description="the owner's own; UNKNOWN for the organiser")
     organized_by_owner: bool
-    organizer_email: str | None = None
-    organizer_name: str | None = None
+    organizer_email: MailAddress | None = None
+    organizer_name: PersonName | None = None
     guests: list[EventAttendee] = Field(default_factory=list)
     guests_hidden: bool = Field(default=False, description="the organiser does not let the guests see each other")
 
@@ -113,7 +114,7 @@ class ExternalEventDeleted(Contract):
 
     tenant_uuid: str
     meeting_uuid: str
-    user_id: str = Field(description="the owner's")
+    user_id: PersonId = Field(description="the owner's")
     sequence: int
     at: Instant
 
@@ -127,7 +128,7 @@ class InvitationAnswered(Contract):
 
     tenant_uuid: str
     meeting_uuid: str
-    user_id: str = Field(description="the participant's, who owns the calendar")
+    user_id: PersonId = Field(description="the participant's, who owns the calendar")
     sequence: int
     at: Instant
     answered: bool
@@ -144,16 +145,18 @@ class MirroredEventChanged(Contract):
     change_id: str
     tenant_uuid: str
     meeting_uuid: str
-    user_id: str = Field(description="the host's")
+    user_id: PersonId = Field(description="the host's")
     provider: CalendarProvider
     at: Instant
-    title: str | None = None
+    title: WrittenText | None = None
     start_date_time: LocalDateTime | None = Field(default=None, description="given together with the other times")
     end_date_time: LocalDateTime | None = None
     timezone: TimeZoneName | None = None
     all_day: bool | None = None
-    location: str | None = None
-    description: str | None = Field(default=None, description="the host's own words, without what we add to the copy")
+    location: WrittenText | None = None
+    description: WrittenText | None = Field(
+        default=None, description="the host's own words, without what we add to the copy"
+    )
 
 
 @message("calendar.mirrored-event.deleted.v1", CALENDAR_EVENTS)
@@ -163,7 +166,7 @@ class MirroredEventDeleted(Contract):
     change_id: str
     tenant_uuid: str
     meeting_uuid: str
-    user_id: str = Field(description="the host's")
+    user_id: PersonId = Field(description="the host's")
     provider: CalendarProvider
     at: Instant
 
@@ -193,4 +196,6 @@ class MirrorStatusChanged(Contract):
     operation: SyncOperation | None = Field(default=None, description="what was done, or is being tried")
     at: Instant
     failure_code: SyncFailureCode | None = None
-    failure_reason: str | None = Field(default=None, description="one line for the host; never a provider's raw answer")
+    failure_reason: WrittenText | None = Field(
+        default=None, description="one line for the host; never a provider's raw answer"
+    )

@@ -4,6 +4,7 @@ from contracts.model import Contract
 from contracts.transport.registry import message
 from contracts.transport.topics import CALENDAR_NOTIFICATIONS
 from contracts.values.enums import CalendarProvider, NotificationKind
+from contracts.values.personal import PersonId
 
 
 @message("calendar.notification.received.v1", CALENDAR_NOTIFICATIONS)
@@ -11,6 +12,6 @@ class CalendarNotificationReceived(Contract):
     """An authenticated notification: a connected calendar changed."""
 
     channel_id: str
-    connection_id: str
+    connection_id: PersonId
     provider: CalendarProvider
     kind: NotificationKind = NotificationKind.CHANGED

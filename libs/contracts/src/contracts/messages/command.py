@@ -2,16 +2,17 @@
 
 from contracts.model import Contract
 from contracts.values.enums import GuestLanguage, UserType
+from contracts.values.personal import MailAddress, PersonId, PersonName
 
 
 class Actor(Contract):
     """The authenticated caller on whose behalf something happens."""
 
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
     user_type: UserType
-    email: str
-    name: str | None = None
+    email: MailAddress
+    name: PersonName | None = None
     language: GuestLanguage = None
 
 

@@ -6,6 +6,7 @@ from contracts.model import Contract
 from contracts.transport.registry import message
 from contracts.transport.topics import INVITATION_EVENTS
 from contracts.values.enums import DeliveryFailureCode, MailKind, RsvpStatus
+from contracts.values.personal import PersonId, WrittenText
 from contracts.values.times import Instant
 
 
@@ -13,7 +14,7 @@ class DeliveryEvent(Contract):
     """One mail to one guest. Those of a guest are in order; a repeat has the same ``sequence``."""
 
     meeting_uuid: str
-    participant_uuid: str
+    participant_uuid: PersonId
     kind: MailKind
     sequence: int = Field(description="the version of the meeting that asked for this mail")
     at: Instant = Field(description="when the mail server took it, or when it was given up")
@@ -29,7 +30,7 @@ class MailFailed(DeliveryEvent):
     """The mail did not reach the guest: refused, tried for too long, or returned after it was delivered."""
 
     failure_code: DeliveryFailureCode
-    failure_reason: str = Field(description="one line for the host, often the mail server's own words")
+    failure_reason: WrittenText = Field(description="one line for the host, often the mail server's own words")
 
 
 class MailReply(Contract):
@@ -37,7 +38,7 @@ class MailReply(Contract):
 
     tenant_uuid: str
     meeting_uuid: str
-    participant_uuid: str
+    participant_uuid: PersonId
     reply_id: str = Field(description="the same for every copy of this reply")
     ical_sequence: int | None = Field(description="SEQUENCE of the version they reply to, if their program says so")
     replied_at: Instant = Field(description="by the guest's own clock, but never later than it was received")
@@ -57,4 +58,4 @@ class GuestProposedNewTime(MailReply):
 
     starts_at: Instant
     ends_at: Instant
-    comment: str | None = Field(default=None, description="in the guest's words")
+    comment: WrittenText | None = Field(default=None, description="in the guest's words")

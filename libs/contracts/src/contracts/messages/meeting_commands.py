@@ -8,6 +8,7 @@ from contracts.transport.registry import message
 from contracts.transport.topics import MEETING_COMMANDS
 from contracts.values.enums import LocationType, RsvpStatus
 from contracts.values.meeting import Invitee, MeetingContent
+from contracts.values.personal import Credential, PersonId, WrittenText
 from contracts.values.times import LocalDateTime, TimeZoneName
 
 
@@ -22,18 +23,18 @@ class CreateMeeting(ActorCommand):
 class MeetingChanges(Contract):
     """The fields to change; null = unchanged, an empty string clears."""
 
-    title: str | None = None
+    title: WrittenText | None = None
     start_date_time: LocalDateTime | None = None
     end_date_time: LocalDateTime | None = None
     timezone: TimeZoneName | None = None
     all_day: bool | None = None
     location_type: LocationType | None = None
-    location_detail: str | None = None
-    description: str | None = None
-    internal_notes: str | None = None
-    meeting_information: str | None = None
-    meeting_link: str | None = None
-    meeting_password: str | None = None
+    location_detail: WrittenText | None = None
+    description: WrittenText | None = None
+    internal_notes: WrittenText | None = None
+    meeting_information: WrittenText | None = None
+    meeting_link: WrittenText | None = None
+    meeting_password: Credential | None = None
     meeting_provider: str | None = None
 
 
@@ -65,7 +66,7 @@ class AnswerInvitation(Command):
     """
 
     actor: Actor | None = None
-    participant_uuid: str | None = None
+    participant_uuid: PersonId | None = None
     tenant_uuid: str | None = None
     status: RsvpStatus
 
@@ -81,7 +82,7 @@ class RequestInvitationResend(ActorCommand):
     Answered with a ``ResendInvitation``, or with one for each participant.
     """
 
-    participant_uuid: str | None = None
+    participant_uuid: PersonId | None = None
 
 
 @message("meetings.sync.retry.v1", MEETING_COMMANDS)

@@ -10,6 +10,7 @@ from contracts.transport.registry import message
 from contracts.transport.topics import MEETING_EVENTS
 from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.personal import PersonId, WrittenText
 from contracts.values.times import Instant
 
 UNSEEN_BY_GUESTS = frozenset({"internalNotes", "participants"})
@@ -35,7 +36,7 @@ class MeetingUpdated(MeetingEvent):
     rescheduled: bool = Field(
         description="time, zone or place is new: every answer is UNKNOWN again, unless the meeting is imported"
     )
-    added: list[str] = Field(default_factory=list, description="participantUuids of new participants")
+    added: list[PersonId] = Field(default_factory=list, description="participantUuids of new participants")
     removed: list[ParticipantState] = Field(default_factory=list, description="who is no longer a participant")
     silent: bool = Field(default=False, description="no mail is due; the next mail includes the change")
 
@@ -54,7 +55,7 @@ class MeetingCanceled(MeetingEvent):
 class ParticipantResponded(MeetingEvent):
     """A participant accepted or declined."""
 
-    participant_uuid: str
+    participant_uuid: PersonId
     rsvp_status: RsvpStatus
     way: AnswerWay = AnswerWay.UNKNOWN
     tentative: bool = Field(default=False, description="they may come; their answer is UNKNOWN")
@@ -64,31 +65,31 @@ class ParticipantResponded(MeetingEvent):
 class ParticipantProposedNewTime(MeetingEvent):
     """A participant proposed another time by mail. Nothing changes by itself: time and answer stay."""
 
-    participant_uuid: str
+    participant_uuid: PersonId
     starts_at: Instant
     ends_at: Instant
-    comment: str | None = Field(default=None, description="in the participant's words")
+    comment: WrittenText | None = Field(default=None, description="in the participant's words")
 
 
 @message("meetings.invitation.resent.v1", MEETING_EVENTS)
 class InvitationResent(MeetingEvent):
     """The host asked that participants be mailed their invitation again; the mails follow."""
 
-    participant_uuids: list[str] = Field(description="whom to mail; never those who were skipped")
+    participant_uuids: list[PersonId] = Field(description="whom to mail; never those who were skipped")
 
 
 @message("meetings.meeting.removed-from-calendar.v1", MEETING_EVENTS)
 class MeetingRemovedFromCalendar(MeetingEvent):
     """A person took a canceled meeting off their calendar."""
 
-    user_uuid: str
+    user_uuid: PersonId
 
 
 @message("meetings.invitation.delivered.v1", MEETING_EVENTS)
 class InvitationDelivered(MeetingEvent):
     """A mail about the meeting was sent to a participant."""
 
-    participant_uuid: str
+    participant_uuid: PersonId
     kind: MailKind
 
 
@@ -96,10 +97,10 @@ class InvitationDelivered(MeetingEvent):
 class InvitationFailed(MeetingEvent):
     """A mail about the meeting could not be sent to a participant, and will not be tried again by itself."""
 
-    participant_uuid: str
+    participant_uuid: PersonId
     kind: MailKind
     failure_code: DeliveryFailureCode
-    failure_reason: str
+    failure_reason: WrittenText
 
 
 @message("meetings.sync.changed.v1", MEETING_EVENTS)
@@ -108,7 +109,7 @@ class MeetingSyncChanged(MeetingEvent):
 
     operation: SyncOperation | None = None
     failure_code: SyncFailureCode | None = None
-    failure_reason: str | None = None
+    failure_reason: WrittenText | None = None
 
 
 @message("meetings.sync.retry-requested.v1", MEETING_EVENTS)

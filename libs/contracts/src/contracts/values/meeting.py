@@ -15,6 +15,7 @@ from contracts.values.enums import (
     RsvpStatus,
     UserType,
 )
+from contracts.values.personal import Credential, MailAddress, PersonId, PersonName, PhoneNumber, WrittenText
 from contracts.values.times import Instant, LocalDateTime, Schedule, TimeZoneName
 
 MeetingUuid = Annotated[str, Field(examples=["M019A16FF372A70B5A9307B00CE85E4DA"])]
@@ -36,42 +37,42 @@ class ScheduleFields(Contract):
 class DescriptionFields(Contract):
     """What every participant may know about a meeting's subject and place."""
 
-    title: str | None = Field(default=None, examples=["Quarterly portfolio review"])
+    title: WrittenText | None = Field(default=None, examples=["Quarterly portfolio review"])
     location_type: LocationType
-    location_detail: str | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
-    description: str | None = Field(default=None, examples=["Review Q2 performance and rebalancing plan."])
-    meeting_information: str | None = None
-    meeting_link: str | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    location_detail: WrittenText | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
+    description: WrittenText | None = Field(default=None, examples=["Review Q2 performance and rebalancing plan."])
+    meeting_information: WrittenText | None = None
+    meeting_link: WrittenText | None = Field(default=None, examples=["https://meet.google.com/abc-defg-hij"])
     meeting_provider: str | None = Field(default=None, description="a free label", examples=["GOOGLE_MEET"])
 
 
 class MeetingContent(DescriptionFields, ScheduleFields):
     """Everything about a meeting that its host decides, people aside."""
 
-    internal_notes: str | None = Field(default=None, description="staff only; null for CLIENT callers")
-    meeting_password: str | None = None
+    internal_notes: WrittenText | None = Field(default=None, description="staff only; null for CLIENT callers")
+    meeting_password: Credential | None = None
 
 
 class Invitee(Contract):
     """A person to invite. ``participant_entity_uuid`` is the platform's id; external guests have none."""
 
     participant_type: ParticipantType
-    participant_entity_uuid: str | None = None
-    email: str | None = None
-    name: str | None = None
+    participant_entity_uuid: PersonId | None = None
+    email: MailAddress | None = None
+    name: PersonName | None = None
     language: GuestLanguage = None
-    country_code: str | None = None
-    phone: str | None = None
+    country_code: PhoneNumber | None = None
+    phone: PhoneNumber | None = None
 
 
 class ParticipantState(Contract):
     """A participant as other services see it."""
 
-    participant_uuid: str
-    participant_entity_uuid: str | None = None
+    participant_uuid: PersonId
+    participant_entity_uuid: PersonId | None = None
     participant_type: ParticipantType
-    email: str | None = None
-    name: str | None = None
+    email: MailAddress | None = None
+    name: PersonName | None = None
     language: GuestLanguage = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
 
@@ -79,14 +80,16 @@ class ParticipantState(Contract):
 class HostFields(Contract):
     """Whose meeting it is."""
 
-    host_uuid: str
+    host_uuid: PersonId
     host_type: UserType
-    host_name: str | None = None
-    host_email: str | None = None
-    created_by_uuid: str
+    host_name: PersonName | None = None
+    host_email: MailAddress | None = None
+    created_by_uuid: PersonId
     created_by_type: UserType
-    organizer_email: str | None = Field(default=None, description="of an imported meeting; null for INTERNAL ones")
-    organizer_name: str | None = None
+    organizer_email: MailAddress | None = Field(
+        default=None, description="of an imported meeting; null for INTERNAL ones"
+    )
+    organizer_name: PersonName | None = None
     externally_organized: bool = Field(
         default=False, description="imported, with the organiser elsewhere; read-only here"
     )

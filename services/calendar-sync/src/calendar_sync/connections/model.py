@@ -20,6 +20,7 @@ from contracts.values.enums import (
     SyncFailureCode,
     UserType,
 )
+from contracts.values.personal import Credential, MailAddress, PersonId, PersonName
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -46,12 +47,12 @@ class PendingAuthorization(BaseModel):
 
     request_id: str
     provider: CalendarProvider
-    state_hash: str
-    encrypted: str
+    state_hash: Credential
+    encrypted: Credential
     """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier). Once it is to be
     confirmed: what the provider granted."""
     expires_at: Instant
-    user_email: str = ""
+    user_email: MailAddress = ""
     firm: str = ""
 
 
@@ -61,10 +62,10 @@ class PendingRevocation(BaseModel):
     model_config = _STORED
 
     provider: CalendarProvider
-    calendar_email: str
-    subject: str
+    calendar_email: MailAddress
+    subject: PersonId
     generation: int
-    encrypted_tokens: str
+    encrypted_tokens: Credential
 
 
 class Connection(BaseModel):
@@ -73,20 +74,20 @@ class Connection(BaseModel):
     model_config = _STORED
 
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
     owner_type: UserType = UserType.TENANT_STAFF
-    owner_name: str | None = None
+    owner_name: PersonName | None = None
     """As the user was called when they last began to connect."""
     version: int = 0
     status: ConnectionStatus = ConnectionStatus.NONE
     provider: CalendarProvider | None = None
-    calendar_email: str | None = None
-    subject: str | None = None
+    calendar_email: MailAddress | None = None
+    subject: PersonId | None = None
     """The provider's id of the account, by which it is the same when its address changes."""
     generation: int = 0
     """How often the user has connected; what was written in one generation may be in another calendar than now."""
     scopes: list[str] = Field(default_factory=list)
-    encrypted_tokens: str | None = None
+    encrypted_tokens: Credential | None = None
     token_version: int = 0
     """Rises whenever the grant is replaced, by whomever."""
     connected_at: Instant | None = None

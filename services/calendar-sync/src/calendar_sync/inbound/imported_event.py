@@ -16,6 +16,7 @@ from contracts.messages.calendar_events import (
     meeting_uuid_of_external_event,
 )
 from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.personal import PersonId
 from contracts.values.text import email_key
 from contracts.values.times import Instant, to_instant
 from pydantic import BaseModel, ConfigDict
@@ -60,11 +61,11 @@ class ImportedEvent(BaseModel):
 
     model_config = _STORED
 
-    connection_id: str
+    connection_id: PersonId
     meeting_uuid: str
     tenant_uuid: str
-    user_id: str
-    account: str
+    user_id: PersonId
+    account: PersonId
     """Where it was last seen; an earlier account of the same user may have shown it."""
     event_id: str = ""
     series_id: str = ""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from contracts.messages.calendar_channels import ChannelActivated
 from contracts.values.enums import CalendarProvider
+from contracts.values.personal import Credential, PersonId
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -45,7 +46,7 @@ class Channel(BaseModel):
     model_config = _STORED
 
     channel_id: str
-    secret_hash: str
+    secret_hash: Credential
     """What of its secret may be known (``contracts.messages.calendar_channels``)."""
     remote_id: str | None = None
     """Google's resourceId, Graph's subscription id: what the provider stops it by; None until it has answered."""
@@ -109,11 +110,11 @@ class InboundSyncState(BaseModel):
 
     model_config = _STORED
 
-    connection_id: str
+    connection_id: PersonId
     tenant_uuid: str
-    user_id: str
+    user_id: PersonId
     provider: CalendarProvider
-    account: str
+    account: PersonId
     """The ``account_key`` of the calendar's owner at the provider."""
     generation: int
     phase: SyncPhase = SyncPhase.OPEN

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState
+from contracts.values.personal import MailAddress, PersonId, WrittenText
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -51,13 +52,13 @@ class MirroredEvent(BaseModel):
     model_config = _STORED
 
     provider: CalendarProvider
-    calendar_email: str
+    calendar_email: MailAddress
     incarnation: int = 1
     """Rises when an event has to be made anew: an id that was deleted can never be used again."""
     event_id: str | None = None
     """The provider's id; None until a create is known to have succeeded."""
     etag: str | None = None
-    calendar_id: str | None = None
+    calendar_id: MailAddress | None = None
     """The calendar that its owner has moved it to; None while it is where it was made."""
     last_written: EventContent | None = None
     """What the last write that is known to have succeeded asked for."""
@@ -69,7 +70,7 @@ class MirroredEvent(BaseModel):
     unconfirmed_writes: list[EventContent] = Field(default_factory=list)
     """What was asked for since, with nobody knowing yet whether it was done."""
     attempted_at: Instant | None = None
-    blocks: list[str] = Field(default_factory=list)
+    blocks: list[WrittenText] = Field(default_factory=list)
     """The lines that we added to its descriptions, newest last: what an editor that was open for long brings back."""
     pending_host_edit: PendingHostEdit | None = None
     last_recheck_id: str = ""
@@ -225,7 +226,7 @@ class ReportedStatus(BaseModel):
     status: ExternalSyncStatus
     operation: SyncOperation | None = None
     failure_code: SyncFailureCode | None = None
-    failure_reason: str | None = None
+    failure_reason: WrittenText | None = None
     sequence: int
     """Of the telling: milliseconds since 1970, or one more than before."""
     meeting_version: int
@@ -239,7 +240,7 @@ class MirroredMeeting(BaseModel):
 
     meeting_uuid: str
     tenant_uuid: str
-    host_uuid: str
+    host_uuid: PersonId
     sequence: int
     desired: MeetingState
     correlation_id: str = ""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from contracts.values.personal import WrittenText
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.alias_generators import to_camel
@@ -70,10 +71,10 @@ class EventContent(BaseModel):
 
     model_config = _STORED
 
-    title: str
+    title: WrittenText
     when: EventTime
-    location: str = ""
-    description: str = ""
+    location: WrittenText = ""
+    description: WrittenText = ""
 
     @field_validator("title", "location", "description")
     @classmethod

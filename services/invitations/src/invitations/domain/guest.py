@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from contracts.values.enums import DeliveryFailureCode, LocationType, MailKind, MeetingStatus
 from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.personal import MailAddress, PersonId, WrittenText
 from contracts.values.text import email_key
 from contracts.values.times import Instant, LocalDateTime, Schedule, TimeZoneName
 from pydantic import BaseModel, ConfigDict
@@ -47,13 +48,13 @@ class SentContent(BaseModel):
 
     model_config = _STORED
 
-    title: str | None
+    title: WrittenText | None
     start_date_time: LocalDateTime
     end_date_time: LocalDateTime
     timezone: TimeZoneName
     all_day: bool
     location_type: LocationType
-    location_detail: str | None
+    location_detail: WrittenText | None
 
     @classmethod
     def of(cls, meeting: MeetingState) -> Self:
@@ -72,10 +73,10 @@ class SentMail(BaseModel):
     kind: MailKind
     sequence: int
     """The version of the meeting that requested it."""
-    address: str
+    address: MailAddress
     message_id: str
     content: SentContent | None = None
-    organizer: str | None = None
+    organizer: MailAddress | None = None
     """The ORGANIZER of the calendar part, which must not change."""
     first_message_id: str
     """Of the first mail to this guest: what a mail program hangs the others under."""
@@ -99,7 +100,7 @@ class Guest(BaseModel):
 
     model_config = _STORED
 
-    participant_uuid: str
+    participant_uuid: PersonId
     meeting_uuid: str
     tenant_uuid: str
     sequence: int

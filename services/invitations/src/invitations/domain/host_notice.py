@@ -16,6 +16,7 @@ from contracts.messages.meeting_events import (
 from contracts.transport.envelope import Envelope
 from contracts.values.enums import MeetingSource, RsvpStatus
 from contracts.values.meeting import MeetingState, ParticipantState
+from contracts.values.personal import PersonId, WrittenText
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -46,7 +47,7 @@ class HostNotice(BaseModel):
 
     model_config = _STORED
 
-    participant_uuid: str
+    participant_uuid: PersonId
     topic: NoticeTopic
     meeting_uuid: str
     tenant_uuid: str
@@ -63,8 +64,8 @@ class HostNotice(BaseModel):
     starts_at: Instant | None = None
     """Of a proposed time."""
     ends_at: Instant | None = None
-    comment: str | None = None
-    failure_reason: str | None = None
+    comment: WrittenText | None = None
+    failure_reason: WrittenText | None = None
     settled_sequence: int = 0
     """The version that the host was last mailed about, or could not be."""
     mailed_answer: RsvpStatus | None = None

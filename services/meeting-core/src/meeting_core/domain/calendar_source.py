@@ -12,6 +12,7 @@ from contracts.model import StoredModel
 from contracts.values.enums import LocationType, MeetingSource, RsvpStatus
 from contracts.values.limits import MAX_LINE, MAX_PARTICIPANTS, MAX_TEXT, MAX_TITLE
 from contracts.values.meeting import MeetingContent
+from contracts.values.personal import MailAddress, PersonName
 from contracts.values.text import email_address, sanitize_line, sanitize_text, web_link
 from pydantic import Field
 
@@ -36,8 +37,8 @@ class CalendarSource(StoredModel, frozen=True):
     answer: RsvpStatus
     """The owner's answer: the calendar's, or one that they gave here later."""
     organizes: bool
-    organizer_email: str | None = None
-    organizer_name: str | None = None
+    organizer_email: MailAddress | None = None
+    organizer_name: PersonName | None = None
     guests: list[EventAttendee] = Field(default_factory=list)
     guests_hidden: bool = False
 

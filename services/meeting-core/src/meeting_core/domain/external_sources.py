@@ -8,6 +8,7 @@ from contracts.model import StoredModel
 from contracts.values.enums import MeetingSource, ParticipantType, RsvpStatus, UserType
 from contracts.values.limits import MAX_PARTICIPANTS
 from contracts.values.meeting import HostFields, MeetingContent
+from contracts.values.personal import PersonId
 from contracts.values.text import email_key
 from pydantic import Field
 
@@ -27,7 +28,7 @@ class ExternalSources(StoredModel, frozen=True):
     """The calendars that contain an imported meeting, in the order of import."""
 
     sources: list[CalendarSource] = Field(default_factory=list)
-    deleted: dict[str, int] = Field(default_factory=dict)
+    deleted: dict[PersonId, int] = Field(default_factory=dict)
     """The owners from whose calendars it was deleted, each with the sequence of that event."""
 
     def with_event(self, event: ExternalEventUpserted) -> Self | None:

@@ -35,6 +35,7 @@ from contracts.values.enums import (
 )
 from contracts.values.limits import MAX_PARTICIPANTS
 from contracts.values.meeting import HostFields, MeetingContent, MeetingState
+from contracts.values.personal import PersonId
 from contracts.values.times import Instant
 from pydantic import BaseModel, Field, PrivateAttr
 from pydantic.alias_generators import to_camel
@@ -71,7 +72,7 @@ class Meeting(StoredModel):
     created_at: Instant
     updated_at: Instant
     participants: list[Participant] = Field(default_factory=list)
-    visible_to_user_ids: list[str] = Field(default_factory=list)
+    visible_to_user_ids: list[PersonId] = Field(default_factory=list)
     """On whose calendars it is listed."""
     sync: SyncState = Field(default_factory=SyncState)
     processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)

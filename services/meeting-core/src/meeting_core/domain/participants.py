@@ -8,6 +8,7 @@ from contracts.model import StoredModel
 from contracts.values.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
 from contracts.values.ids import new_participant_uuid
 from contracts.values.meeting import Invitee, ParticipantState
+from contracts.values.personal import MailAddress, PersonId, PersonName, PhoneNumber, WrittenText
 from contracts.values.text import email_key
 from contracts.values.times import Instant
 from pydantic import Field
@@ -22,7 +23,7 @@ class LastMail(StoredModel, frozen=True):
     """The version of the meeting that asked for it."""
     at: Instant
     failure_code: DeliveryFailureCode | None = None
-    failure_reason: str | None = None
+    failure_reason: WrittenText | None = None
 
 
 class CalendarAnswer(StoredModel, frozen=True):
@@ -35,14 +36,14 @@ class CalendarAnswer(StoredModel, frozen=True):
 class Participant(StoredModel, frozen=True):
     """A person invited to a meeting. External guests have no ``participant_entity_uuid``."""
 
-    participant_uuid: str = Field(default_factory=new_participant_uuid)
-    participant_entity_uuid: str | None = None
+    participant_uuid: PersonId = Field(default_factory=new_participant_uuid)
+    participant_entity_uuid: PersonId | None = None
     participant_type: ParticipantType
-    email: str | None = None
-    name: str | None = None
+    email: MailAddress | None = None
+    name: PersonName | None = None
     language: GuestLanguage = None
-    country_code: str | None = None
-    phone: str | None = None
+    country_code: PhoneNumber | None = None
+    phone: PhoneNumber | None = None
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
     tentative: bool = False
     """They may come; their answer is UNKNOWN."""

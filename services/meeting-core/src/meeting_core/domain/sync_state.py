@@ -5,6 +5,7 @@ from typing import Self
 from contracts.messages.calendar_events import MirrorStatusChanged
 from contracts.model import StoredModel
 from contracts.values.enums import ExternalSyncStatus, SyncFailureCode, SyncOperation
+from contracts.values.personal import WrittenText
 from contracts.values.times import Instant
 
 _LASTING_FAILURES = frozenset({SyncFailureCode.INVALID_REQUEST})
@@ -17,7 +18,7 @@ class SyncState(StoredModel):
     last_operation: SyncOperation | None = None
     failed_at: Instant | None = None
     failure_code: SyncFailureCode | None = None
-    failure_reason: str | None = None
+    failure_reason: WrittenText | None = None
     requested_in_version: int = 0
     """The meeting's version that last requested a sync: a report on an earlier one is out of date."""
     last_sequence: int = 0
