@@ -1,4 +1,4 @@
-"""Commands about one meeting, as the gateway would send them, and a desk where they are carried out without a bus."""
+"""Commands about one meeting, as the gateway would send them, and a harness that executes them without a broker."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -152,7 +152,7 @@ def answer(
     )
 
 
-class Desk:
+class CommandHarness:
     """One meeting in hand. Each command is carried out a minute after the one before."""
 
     def __init__(self, *opening: Command) -> None:

@@ -12,7 +12,7 @@ from invitations.domain.guest import Guest, SentContent, SentMail
 from invitations.domain.guest_changes import guest_changes
 from meeting_core.application.event_handlers import apply_mirrored_event_change
 
-from tests.support.commands import MEETING, TENANT, Desk, create
+from tests.support.commands import MEETING, TENANT, CommandHarness, create
 from tests.support.outside_events import copy_changed, copy_removed
 
 JANE = "jane.roe@example.com"
@@ -27,7 +27,7 @@ class Guestbook:
     """Hears what happens to one meeting, and tells guests as the service would, without bus, database or mail."""
 
     def __init__(self, *opening: Command) -> None:
-        self.desk = Desk()
+        self.desk = CommandHarness()
         self.guests: dict[str, Guest] = {}
         for command in opening:
             self.hear(command)

@@ -13,7 +13,7 @@ from invitations.adapters.guests import CONCURRENCY_KEY, WORK, GuestRepository, 
 from invitations.application.fair_order import FairOrder
 from invitations.application.guest_projector import GuestProjector, GuestUpdate
 
-from tests.support.commands import Desk, cancel, contact, create, update
+from tests.support.commands import CommandHarness, cancel, contact, create, update
 from tests.support.guests import JANE, jane, sent_mail
 
 pytestmark = pytest.mark.integration
@@ -25,7 +25,7 @@ class Ear:
     """A meeting, and the service that hears of it."""
 
     def __init__(self, guests: Collection) -> None:
-        self.desk = Desk()
+        self.desk = CommandHarness()
         self.woken = 0
         self._guests = guests
         self._heard = 0

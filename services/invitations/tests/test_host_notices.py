@@ -31,7 +31,7 @@ from invitations.domain.host_notice import HostMails
 from meeting_core.application.event_handlers import apply_delivery, apply_mail_reply
 from pydantic import SecretStr
 
-from tests.support.commands import HOST, MEETING, TENANT, Desk, answer, at, cancel, create, update
+from tests.support.commands import HOST, MEETING, TENANT, CommandHarness, answer, at, cancel, create, update
 from tests.support.guests import JANE, jane
 from tests.support.mails import ReadMail
 
@@ -58,7 +58,7 @@ class Office:
     """A meeting with Jane as its guest, and the host's mails about her."""
 
     def __init__(self, notices: Collection, scope: HostMails, language: Language | None = None) -> None:
-        self.desk = Desk(create(jane(), by=HOST.model_copy(update={"language": language}), title=TITLE))
+        self.desk = CommandHarness(create(jane(), by=HOST.model_copy(update={"language": language}), title=TITLE))
         self.mailer = StandInMailer()
         self._scope = scope
         self._notices = notices

@@ -40,7 +40,7 @@ from invitations.settings import InboundProtocol, InboundSettings
 from pydantic import SecretStr
 from simulators.mail.programs import SHAPES, Answer, Outgoing, Program, bounce, reply
 
-from tests.support.commands import MEETING, TENANT, Desk, cancel, create, update
+from tests.support.commands import MEETING, TENANT, CommandHarness, cancel, create, update
 from tests.support.connections import StandInPublisher
 from tests.support.guests import JANE, jane, sent_mail
 
@@ -71,7 +71,7 @@ class Office:
     publisher: StandInPublisher
     composer: MailComposer
     port: int = 0
-    desk: Desk = field(default_factory=Desk)
+    desk: CommandHarness = field(default_factory=CommandHarness)
 
     async def invite(self, *commands: Any, deliver: bool = True) -> ReceivedMail:
         """These commands are carried out; Jane's mail about the last of them."""

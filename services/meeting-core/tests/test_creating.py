@@ -8,12 +8,12 @@ from contracts.messages.meeting_events import MeetingCreated
 from contracts.values.enums import ExternalSyncStatus, MeetingSource, MeetingStatus, ParticipantType, RsvpStatus
 from contracts.values.meeting import Invitee
 
-from tests.support.commands import HOST, MEETING, STRANGER, Desk, contact, create, guest, staff
+from tests.support.commands import HOST, MEETING, STRANGER, CommandHarness, contact, create, guest, staff
 
 
 def test_the_caller_becomes_host_and_creator_and_is_no_participant() -> None:
-    desk = Desk()
-    seen = desk.seen(create(staff(HOST.user_id), contact()))
+    harness = CommandHarness()
+    seen = harness.seen(create(staff(HOST.user_id), contact()))
     assert (seen.host_uuid, seen.created_by_uuid) == (HOST.user_id, HOST.user_id)
     assert (seen.host_type, seen.created_by_type) == (HOST.user_type, HOST.user_type)
     assert (seen.host_email, seen.host_name) == (HOST.email, HOST.name)
@@ -23,7 +23,7 @@ def test_the_caller_becomes_host_and_creator_and_is_no_participant() -> None:
 
 
 def test_a_new_meeting_is_active_internal_and_in_no_outside_calendar() -> None:
-    seen = Desk().seen(create())
+    seen = CommandHarness().seen(create())
     assert seen.status is MeetingStatus.ACTIVE
     assert seen.source is MeetingSource.INTERNAL
     assert not seen.externally_organized
@@ -34,19 +34,19 @@ def test_a_new_meeting_is_active_internal_and_in_no_outside_calendar() -> None:
 
 
 def test_creating_is_version_one_and_one_event_with_the_whole_public_state() -> None:
-    desk = Desk(create(contact(), guest()))
-    (event,) = desk.events
+    harness = CommandHarness(create(contact(), guest()))
+    (event,) = harness.events
     assert isinstance(event, MeetingCreated)
     assert event.meeting.meeting_uuid == MEETING
     assert [one.email for one in event.meeting.participants] == ["c-client@example.com", "jane.roe@example.com"]
     assert event.meeting.starts_at.isoformat() == "2026-06-15T19:00:00+00:00"
-    (envelope,) = desk.envelopes
-    assert (envelope.sequence, desk.meeting.version) == (1, 1)
+    (envelope,) = harness.envelopes
+    assert (envelope.sequence, harness.meeting.version) == (1, 1)
     assert (envelope.subject, envelope.tenant) == (MEETING, HOST.tenant_uuid)
 
 
 def test_everybody_invited_has_not_answered_yet_and_has_an_id_of_their_own() -> None:
-    seen = Desk().seen(create(contact(), staff(), guest()))
+    seen = CommandHarness().seen(create(contact(), staff(), guest()))
     assert {one.rsvp_status for one in seen.participants} == {RsvpStatus.UNKNOWN}
     assert len({one.participant_uuid for one in seen.participants}) == 3
     assert all(one.participant_uuid.startswith("MP") for one in seen.participants)
@@ -70,7 +70,7 @@ def test_everybody_invited_has_not_answered_yet_and_has_an_id_of_their_own() -> 
     ],
 )
 def test_whoever_is_the_same_person_is_invited_once(invitees: list[Invitee], remaining: list[str | None]) -> None:
-    seen = Desk().seen(create(*invitees))
+    seen = CommandHarness().seen(create(*invitees))
     assert [one.participant_entity_uuid for one in seen.participants] == remaining
     assert seen.attendee_count == len(remaining)
 
@@ -95,20 +95,20 @@ def test_whoever_is_the_same_person_is_invited_once(invitees: list[Invitee], rem
 def test_the_end_is_after_the_start_as_instants_and_within_a_year(
     start: str, end: str, zone: str, accepted: bool
 ) -> None:
-    desk = Desk()
+    harness = CommandHarness()
     command = create(
         start_date_time=datetime.fromisoformat(start), end_date_time=datetime.fromisoformat(end), timezone=zone
     )
     if accepted:
-        desk.done(command)
+        harness.done(command)
         return
-    reply = desk.decided(command)
+    reply = harness.decided(command)
     assert reply.error is not None
     assert reply.error.code == ErrorCode.VALIDATION_FAILED.code
     assert reply.error.details is not None
     assert reply.error.details[0].startswith("endDateTime: ")
-    assert desk.uow.meeting is None
-    assert desk.events == []
+    assert harness.uow.meeting is None
+    assert harness.events == []
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_end_is_after_the_start_as_instants_and_within_a_year(
 def test_the_duration_is_the_real_time_that_passes(
     start: str, end: str, zone: str, all_day: bool, minutes: int
 ) -> None:
-    seen = Desk().seen(
+    seen = CommandHarness().seen(
         create(
             start_date_time=datetime.fromisoformat(start),
             end_date_time=datetime.fromisoformat(end),
@@ -140,16 +140,16 @@ def test_the_duration_is_the_real_time_that_passes(
 
 @pytest.mark.parametrize(("guests", "accepted"), [(500, True), (501, False)])
 def test_at_most_500_participants(guests: int, accepted: bool) -> None:
-    desk = Desk()
+    harness = CommandHarness()
     command = create(*(guest(f"guest{number}@example.com") for number in range(guests)))
     if accepted:
-        assert desk.seen(command).attendee_count == guests
+        assert harness.seen(command).attendee_count == guests
     else:
-        assert desk.refused(command) is ErrorCode.VALIDATION_FAILED
+        assert harness.refused(command) is ErrorCode.VALIDATION_FAILED
 
 
 def test_a_meeting_of_another_tenant_is_never_overwritten() -> None:
-    desk = Desk(create(contact()))
-    assert desk.refused(create(by=STRANGER)) is ErrorCode.MEETING_NOT_FOUND
-    assert desk.meeting.tenant_uuid == HOST.tenant_uuid
-    assert len(desk.events) == 1
+    harness = CommandHarness(create(contact()))
+    assert harness.refused(create(by=STRANGER)) is ErrorCode.MEETING_NOT_FOUND
+    assert harness.meeting.tenant_uuid == HOST.tenant_uuid
+    assert len(harness.events) == 1

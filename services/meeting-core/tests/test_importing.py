@@ -29,24 +29,24 @@ from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.views import Viewer
 
 from tests.support import commands
-from tests.support.commands import Desk, actor
+from tests.support.commands import CommandHarness, actor
 from tests.support.outside_events import OUTSIDE, gone, organised, seen
 
 UNKNOWN, ACCEPTED, DECLINED = RsvpStatus.UNKNOWN, RsvpStatus.ACCEPTED, RsvpStatus.DECLINED
 A, B = actor("TS-A"), actor("TS-B")
 
 
-def note(desk: Desk, *told: ExternalEventUpserted | ExternalEventDeleted) -> Desk:
+def note(harness: CommandHarness, *told: ExternalEventUpserted | ExternalEventDeleted) -> CommandHarness:
     for one in told:
         if isinstance(one, ExternalEventUpserted):
-            import_external_event(desk.uow, one, desk.now)
+            import_external_event(harness.uow, one, harness.now)
         else:
-            remove_external_event(desk.uow, one, desk.now)
-    return desk
+            remove_external_event(harness.uow, one, harness.now)
+    return harness
 
 
 def after(*told: ExternalEventUpserted | ExternalEventDeleted) -> Meeting:
-    return note(Desk(), *told).meeting
+    return note(CommandHarness(), *told).meeting
 
 
 def people(meeting: Meeting) -> dict[str | None, tuple[str | None, RsvpStatus]]:
@@ -57,10 +57,11 @@ def people(meeting: Meeting) -> dict[str | None, tuple[str | None, RsvpStatus]]:
 
 
 def test_an_event_organised_elsewhere_becomes_a_meeting_of_whose_calendar_it_is_in() -> None:
-    desk = note(
-        Desk(), seen("TS-A", guests=[EventAttendee(email="john@example.com", name="John", rsvp_status=ACCEPTED)])
+    harness = note(
+        CommandHarness(),
+        seen("TS-A", guests=[EventAttendee(email="john@example.com", name="John", rsvp_status=ACCEPTED)]),
     )
-    view = Viewer(desk.meeting, A).full()
+    view = Viewer(harness.meeting, A).full()
     assert (view.title, view.start_date_time, view.timezone) == ("Lunch", datetime(2026, 6, 18, 13), "America/Santiago")  # noqa: DTZ001
     assert (view.location_type, view.location_detail) == (LocationType.IN_PERSON, "Plaza de Armas")
     assert (view.source, view.status, view.externally_organized) == (MeetingSource.GOOGLE, MeetingStatus.ACTIVE, True)
@@ -71,8 +72,8 @@ def test_an_event_organised_elsewhere_becomes_a_meeting_of_whose_calendar_it_is_
     assert view.external_sync_status is ExternalSyncStatus.NOT_APPLICABLE
     (john,) = view.participants
     assert (john.participant_type, john.rsvp_status, john.can_resend) == (ParticipantType.EXTERNAL, ACCEPTED, False)
-    assert (desk.meeting.visible_to_user_ids, busy_user_ids(desk.meeting)) == (["TS-A"], ["TS-A"])
-    (event,) = desk.events
+    assert (harness.meeting.visible_to_user_ids, busy_user_ids(harness.meeting)) == (["TS-A"], ["TS-A"])
+    (event,) = harness.events
     assert isinstance(event, MeetingCreated)
     assert event.meeting.source is MeetingSource.GOOGLE
 
@@ -100,25 +101,25 @@ def test_the_organiser_becomes_host_whenever_their_calendar_is_seen() -> None:
 
 
 def test_the_first_owner_stays_host_until_their_event_goes() -> None:
-    desk = note(Desk(), seen("TS-A", 1), seen("TS-B", 9), seen("TS-A", 10, title="New"))
-    assert desk.meeting.hosted.host_uuid == "TS-A"
-    note(desk, gone("TS-A", 11))
-    assert desk.meeting.hosted.host_uuid == "TS-B"
-    assert desk.meeting.participants == []
-    assert desk.refused(commands.hide(by=A)) is ErrorCode.FORBIDDEN  # they see it no more
-    note(desk, seen("TS-A", 12))
-    assert (desk.meeting.hosted.host_uuid, list(people(desk.meeting))) == ("TS-B", ["ts-a@example.com"])
+    harness = note(CommandHarness(), seen("TS-A", 1), seen("TS-B", 9), seen("TS-A", 10, title="New"))
+    assert harness.meeting.hosted.host_uuid == "TS-A"
+    note(harness, gone("TS-A", 11))
+    assert harness.meeting.hosted.host_uuid == "TS-B"
+    assert harness.meeting.participants == []
+    assert harness.refused(commands.hide(by=A)) is ErrorCode.FORBIDDEN  # they see it no more
+    note(harness, seen("TS-A", 12))
+    assert (harness.meeting.hosted.host_uuid, list(people(harness.meeting))) == ("TS-B", ["ts-a@example.com"])
 
 
 def test_a_guest_who_turns_out_to_be_an_owner_is_one_person() -> None:
     listed = [EventAttendee(email="TS-B@Example.com", rsvp_status=ACCEPTED), EventAttendee(email="john@example.com")]
-    desk = note(Desk(), organised("TS-A", guests=listed))
-    before = {one.email: one.participant_uuid for one in desk.meeting.participants}
-    note(desk, seen("TS-B", 2, answer=ACCEPTED))
-    found = {one.email: one for one in desk.meeting.participants}
+    harness = note(CommandHarness(), organised("TS-A", guests=listed))
+    before = {one.email: one.participant_uuid for one in harness.meeting.participants}
+    note(harness, seen("TS-B", 2, answer=ACCEPTED))
+    found = {one.email: one for one in harness.meeting.participants}
     assert found["ts-b@example.com"].participant_uuid == before["TS-B@example.com"]
     assert found["ts-b@example.com"].participant_entity_uuid == "TS-B"
-    event = desk.events[-1]
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert (event.changed, event.added, event.removed) == (["participants"], [], [])
 
@@ -180,10 +181,12 @@ def test_a_guest_whose_calendar_was_seen_first_does_not_see_a_hidden_list_either
 
 def test_a_hidden_guest_list_is_on_no_event() -> None:
     guests = [EventAttendee(email="alice@example.com"), EventAttendee(email="bob@example.com")]
-    desk = note(Desk(), organised("TS-A", 1, guests=guests, guests_hidden=True), seen("TS-B", 1, guests_hidden=True))
-    note(desk, organised("TS-A", 2, guests=guests[:1], guests_hidden=True), gone("TS-B"), gone("TS-A", 3))
-    assert len(desk.uow.new_records) == 5
-    said = " ".join(str(record.value) for record in desk.uow.new_records)
+    harness = note(
+        CommandHarness(), organised("TS-A", 1, guests=guests, guests_hidden=True), seen("TS-B", 1, guests_hidden=True)
+    )
+    note(harness, organised("TS-A", 2, guests=guests[:1], guests_hidden=True), gone("TS-B"), gone("TS-A", 3))
+    assert len(harness.uow.new_records) == 5
+    said = " ".join(str(record.value) for record in harness.uow.new_records)
     assert "TS-B" in said
     assert "alice" not in said
     assert "bob" not in said
@@ -191,21 +194,26 @@ def test_a_hidden_guest_list_is_on_no_event() -> None:
 
 def test_a_list_that_is_hidden_later_is_hidden_from_then_on() -> None:
     guests = [EventAttendee(email="alice@example.com")]
-    desk = note(Desk(), organised("TS-A", 1, guests=guests), seen("TS-B", 1))
-    assert len(Viewer(desk.meeting, B).full().participants) == 2
-    note(desk, organised("TS-A", 2, guests=guests, guests_hidden=True))
-    assert [one.email for one in Viewer(desk.meeting, B).full().participants] == ["ts-b@example.com"]
+    harness = note(CommandHarness(), organised("TS-A", 1, guests=guests), seen("TS-B", 1))
+    assert len(Viewer(harness.meeting, B).full().participants) == 2
+    note(harness, organised("TS-A", 2, guests=guests, guests_hidden=True))
+    assert [one.email for one in Viewer(harness.meeting, B).full().participants] == ["ts-b@example.com"]
 
 
 def test_an_event_says_what_the_organisers_calendar_says_and_else_the_newest_that_is_not_private() -> None:
-    desk = note(Desk(), seen("TS-A", 5, private=True), seen("TS-B", 3, title="From B"), seen("TS-C", 4, title="From C"))
-    assert desk.meeting.content.title == "From C"
-    note(desk, organised("TS-D", 1, title="From D"))
-    assert desk.meeting.content.title == "From D"
-    note(desk, gone("TS-D"), gone("TS-C", 5))
-    assert desk.meeting.content.title == "From B"
-    note(desk, gone("TS-B", 4))
-    assert desk.meeting.content.title == "Busy"
+    harness = note(
+        CommandHarness(),
+        seen("TS-A", 5, private=True),
+        seen("TS-B", 3, title="From B"),
+        seen("TS-C", 4, title="From C"),
+    )
+    assert harness.meeting.content.title == "From C"
+    note(harness, organised("TS-D", 1, title="From D"))
+    assert harness.meeting.content.title == "From D"
+    note(harness, gone("TS-D"), gone("TS-C", 5))
+    assert harness.meeting.content.title == "From B"
+    note(harness, gone("TS-B", 4))
+    assert harness.meeting.content.title == "Busy"
 
 
 @pytest.mark.parametrize(
@@ -269,11 +277,11 @@ def test_an_event_across_a_gap_of_the_clocks_does_not_end_before_it_begins() -> 
 
 def test_very_many_calendars_fit_into_one_document() -> None:
     book = "x" * 8_000
-    desk = note(Desk(), *(seen(f"TS-{number}", description=book) for number in range(200)))
-    note(desk, organised("TS-HOST", description=book))
-    assert len(desk.meeting.visible_to_user_ids) == 201
-    assert len(desk.meeting.model_dump_json()) < 1_000_000
-    assert desk.meeting.content.description == book
+    harness = note(CommandHarness(), *(seen(f"TS-{number}", description=book) for number in range(200)))
+    note(harness, organised("TS-HOST", description=book))
+    assert len(harness.meeting.visible_to_user_ids) == 201
+    assert len(harness.meeting.model_dump_json()) < 1_000_000
+    assert harness.meeting.content.description == book
 
 
 def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_record() -> None:
@@ -284,79 +292,83 @@ def test_an_event_that_replaces_as_many_guests_as_there_can_be_fits_into_a_recor
         ]
 
     words = dict.fromkeys(("title", "location", "description"), "\U0001f600" * 9_000)
-    desk = note(Desk(), *(organised("TS-A", number, guests=strangers(f"{number}"), **words) for number in (1, 2)))
-    assert len(desk.meeting.participants) == 500
-    assert max(len(said.value) for said in desk.uow.new_records) < 1_000_000
+    harness = note(
+        CommandHarness(), *(organised("TS-A", number, guests=strangers(f"{number}"), **words) for number in (1, 2))
+    )
+    assert len(harness.meeting.participants) == 500
+    assert max(len(said.value) for said in harness.uow.new_records) < 1_000_000
 
 
 # --- what becomes of it -------------------------------------------------------------------------------------------
 
 
 def test_a_change_is_a_version_and_a_silent_event() -> None:
-    desk = note(Desk(), seen("TS-A", 1), seen("TS-A", 2, title="Dinner", start_date_time="2026-06-18T12:30:00"))
-    assert desk.meeting.version == 2
-    event = desk.events[-1]
+    harness = note(
+        CommandHarness(), seen("TS-A", 1), seen("TS-A", 2, title="Dinner", start_date_time="2026-06-18T12:30:00")
+    )
+    assert harness.meeting.version == 2
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert (set(event.changed), event.rescheduled, event.silent) == ({"title", "startDateTime"}, True, True)
-    note(desk, seen("TS-A", 3, title="Supper", start_date_time="2026-06-18T12:30:00"))
-    event = desk.events[-1]
+    note(harness, seen("TS-A", 3, title="Supper", start_date_time="2026-06-18T12:30:00"))
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert not event.rescheduled
 
 
 def test_a_change_of_nothing_is_only_remembered() -> None:
-    desk = note(Desk(), seen("TS-A", 1))
-    desk.uow.is_dirty = False
-    note(desk, seen("TS-A", 5, busy=False))
-    assert (desk.meeting.version, len(desk.events), desk.uow.is_dirty) == (1, 1, True)
-    assert busy_user_ids(desk.meeting) == []
-    note(desk, seen("TS-A", 4, title="Late"))
-    assert (desk.meeting.version, desk.meeting.content.title) == (1, "Lunch")
+    harness = note(CommandHarness(), seen("TS-A", 1))
+    harness.uow.is_dirty = False
+    note(harness, seen("TS-A", 5, busy=False))
+    assert (harness.meeting.version, len(harness.events), harness.uow.is_dirty) == (1, 1, True)
+    assert busy_user_ids(harness.meeting) == []
+    note(harness, seen("TS-A", 4, title="Late"))
+    assert (harness.meeting.version, harness.meeting.content.title) == (1, "Lunch")
 
 
 def test_what_was_heard_before_changes_nothing() -> None:
     told = [seen("TS-A", 3), seen("TS-A", 4, title="New"), gone("TS-A", 5)]
-    desk = Desk()
+    harness = CommandHarness()
     for count, one in enumerate(told, 1):
-        note(desk, one)
-        desk.uow.is_dirty = False
-        state = desk.meeting.model_dump()
-        note(desk, *told[:count])
-        assert (desk.meeting.model_dump(), desk.uow.is_dirty) == (state, False)
+        note(harness, one)
+        harness.uow.is_dirty = False
+        state = harness.meeting.model_dump()
+        note(harness, *told[:count])
+        assert (harness.meeting.model_dump(), harness.uow.is_dirty) == (state, False)
 
 
 def test_the_last_one_gone_cancels_it_and_it_comes_back() -> None:
-    desk = note(Desk(), organised("TS-A", 1), seen("TS-B", 1), gone("TS-B", 2))
-    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-A"])
-    note(desk, gone("TS-A", 2))
-    assert (desk.meeting.status, desk.meeting.visible_to_user_ids, busy_user_ids(desk.meeting)) == (
+    harness = note(CommandHarness(), organised("TS-A", 1), seen("TS-B", 1), gone("TS-B", 2))
+    assert (harness.meeting.status, harness.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-A"])
+    note(harness, gone("TS-A", 2))
+    assert (harness.meeting.status, harness.meeting.visible_to_user_ids, busy_user_ids(harness.meeting)) == (
         MeetingStatus.CANCELED,
         [],
         [],
     )
-    assert isinstance(desk.events[-1], MeetingCanceled)
-    view = Viewer(desk.meeting, A).full()
+    assert isinstance(harness.events[-1], MeetingCanceled)
+    view = Viewer(harness.meeting, A).full()
     assert (view.title, view.can_remove_from_calendar) == ("Lunch", False)
-    assert desk.decided(commands.hide(by=A)).error is None
-    note(desk, gone("TS-C", 1))
-    assert len(desk.events) == 4
-    note(desk, seen("TS-B", 3))
-    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-B"])
-    event = desk.events[-1]
+    assert harness.decided(commands.hide(by=A)).error is None
+    note(harness, gone("TS-C", 1))
+    assert len(harness.events) == 4
+    note(harness, seen("TS-B", 3))
+    assert (harness.meeting.status, harness.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, ["TS-B"])
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert "status" in event.changed
-    assert desk.meeting.hosted.host_uuid == "TS-B"
+    assert harness.meeting.hosted.host_uuid == "TS-B"
 
 
 def test_what_is_gone_before_it_was_seen_is_no_meeting() -> None:
-    assert note(Desk(), gone()).uow.meeting is None
+    assert note(CommandHarness(), gone()).uow.meeting is None
 
 
 def test_other_tenants_and_our_own_meetings_are_not_touched() -> None:
-    desk = note(Desk(), seen("TS-A", 1))
-    note(desk, seen("TS-A", 2, tenant_uuid="T-OTHER", title="Theirs"), gone("TS-A", 3, tenant_uuid="T-OTHER"))
-    assert (desk.meeting.version, desk.meeting.content.title) == (1, "Lunch")
-    ours = Desk(commands.create())
+    harness = note(CommandHarness(), seen("TS-A", 1))
+    note(harness, seen("TS-A", 2, tenant_uuid="T-OTHER", title="Theirs"), gone("TS-A", 3, tenant_uuid="T-OTHER"))
+    assert (harness.meeting.version, harness.meeting.content.title) == (1, "Lunch")
+    ours = CommandHarness(commands.create())
     note(ours, seen("TS-A", 1), gone("TS-A", 2))
     assert ours.meeting.version == 1
 
@@ -376,40 +388,40 @@ def attempts(by: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("told", [seen("TS-A"), organised("TS-A")], ids=["elsewhere", "by its owner"])
 @pytest.mark.parametrize("by", [A, B], ids=["host", "participant"])
 def test_nobody_changes_it_here(told: ExternalEventUpserted, by: Any) -> None:
-    desk = note(Desk(), told, seen("TS-B"))
-    version = desk.meeting.version
+    harness = note(CommandHarness(), told, seen("TS-B"))
+    version = harness.meeting.version
     for attempt in attempts(by):
-        reply = desk.decided(attempt)
+        reply = harness.decided(attempt)
         assert reply.error is not None
         assert ErrorCode.of(reply.error.code) is ErrorCode.MEETING_READ_ONLY
-    assert desk.meeting.version == version
-    view = Viewer(desk.meeting, by).full()
+    assert harness.meeting.version == version
+    view = Viewer(harness.meeting, by).full()
     assert (view.can_edit, view.can_cancel, view.can_resend) == (False, False, False)
 
 
 def test_an_answer_given_here_stands_until_the_calendars_answer_is_another() -> None:
-    desk = note(Desk(), organised("TS-A"), seen("TS-B", 1, answer=ACCEPTED))
-    assert desk.decided(commands.answer(DECLINED, by=B)).error is None
-    assert isinstance(desk.events[-1], ParticipantResponded)
-    assert busy_user_ids(desk.meeting) == ["TS-A"]
-    assert desk.meeting.visible_to_user_ids == ["TS-A", "TS-B"]  # who declined still sees it
-    note(desk, seen("TS-B", 2, answer=ACCEPTED, title="New"), organised("TS-A", 2, title="New"))
-    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
-    note(desk, seen("TS-B", 3, answer=UNKNOWN))
-    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
-    note(desk, seen("TS-B", 4, answer=ACCEPTED))
-    assert people(desk.meeting)["ts-b@example.com"] == ("TS-B", ACCEPTED)
-    assert busy_user_ids(desk.meeting) == ["TS-A", "TS-B"]
+    harness = note(CommandHarness(), organised("TS-A"), seen("TS-B", 1, answer=ACCEPTED))
+    assert harness.decided(commands.answer(DECLINED, by=B)).error is None
+    assert isinstance(harness.events[-1], ParticipantResponded)
+    assert busy_user_ids(harness.meeting) == ["TS-A"]
+    assert harness.meeting.visible_to_user_ids == ["TS-A", "TS-B"]  # who declined still sees it
+    note(harness, seen("TS-B", 2, answer=ACCEPTED, title="New"), organised("TS-A", 2, title="New"))
+    assert people(harness.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
+    note(harness, seen("TS-B", 3, answer=UNKNOWN))
+    assert people(harness.meeting)["ts-b@example.com"] == ("TS-B", DECLINED)
+    note(harness, seen("TS-B", 4, answer=ACCEPTED))
+    assert people(harness.meeting)["ts-b@example.com"] == ("TS-B", ACCEPTED)
+    assert busy_user_ids(harness.meeting) == ["TS-A", "TS-B"]
 
 
 def test_a_guests_known_answer_never_becomes_unknown() -> None:
     def told(sequence: int, answer: RsvpStatus) -> ExternalEventUpserted:
         return organised("TS-A", sequence, guests=[EventAttendee(email="john@a.co", rsvp_status=answer)])
 
-    desk = note(Desk(), told(1, UNKNOWN), told(2, ACCEPTED), told(3, UNKNOWN))
-    assert people(desk.meeting) == {"john@a.co": (None, ACCEPTED)}
-    note(desk, told(4, DECLINED))
-    assert people(desk.meeting) == {"john@a.co": (None, DECLINED)}
+    harness = note(CommandHarness(), told(1, UNKNOWN), told(2, ACCEPTED), told(3, UNKNOWN))
+    assert people(harness.meeting) == {"john@a.co": (None, ACCEPTED)}
+    note(harness, told(4, DECLINED))
+    assert people(harness.meeting) == {"john@a.co": (None, DECLINED)}
 
 
 # --- in any order -------------------------------------------------------------------------------------------------
@@ -454,7 +466,7 @@ def test_the_same_news_in_any_order_and_again_and_again_makes_the_same_meeting(
         mixed = data.draw(interleavings(first, second))
         again = data.draw(st.integers(0, len(mixed)))
         back = data.draw(st.integers(0, again))
-        ends.append(standing(note(Desk(), *mixed[:again], *mixed[back:])))
+        ends.append(standing(note(CommandHarness(), *mixed[:again], *mixed[back:])))
     assert ends[0] == ends[1]
 
 
@@ -465,9 +477,9 @@ def interleavings(draw: st.DrawFn, first: list[Any], second: list[Any]) -> list[
     return [next(one) if turn else next(other) for turn in turns]
 
 
-def standing(desk: Desk) -> Any:
+def standing(harness: CommandHarness) -> Any:
     """All that is seen of it. Which of two owners is the host depends on who came first, if neither organises it."""
-    meeting = desk.uow.meeting
+    meeting = harness.uow.meeting
     if meeting is None or meeting.status is MeetingStatus.CANCELED:
         return None
     owners = {one.participant_entity_uuid: one.rsvp_status for one in meeting.participants if one.is_staff}

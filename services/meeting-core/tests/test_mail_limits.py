@@ -24,7 +24,7 @@ from tests.support.commands import (
     MEETING,
     STRANGER,
     TENANT,
-    Desk,
+    CommandHarness,
     cancel,
     contact,
     create,
@@ -39,8 +39,8 @@ def guests(count: int, address: str = "guest{}@example.com") -> list[Invitee]:
     return [guest(address.format(number)) for number in range(count)]
 
 
-def details(desk: Desk, command: object) -> list[str] | None:
-    reply = desk.decided(command)  # type: ignore[arg-type]
+def details(harness: CommandHarness, command: object) -> list[str] | None:
+    reply = harness.decided(command)  # type: ignore[arg-type]
     assert reply.outcome is Outcome.REJECTED
     assert reply.error is not None
     assert reply.error.code == ErrorCode.VALIDATION_FAILED.code
@@ -52,36 +52,36 @@ def details(desk: Desk, command: object) -> list[str] | None:
 
 def test_a_client_invites_few_externals_and_staff_many() -> None:
     refused = ["externalAttendees: at most 5 for a CLIENT"]
-    assert details(Desk(), create(*guests(6), by=CLIENT)) == refused
-    Desk(create(*guests(5), by=CLIENT))
-    Desk(create(*guests(500)))
+    assert details(CommandHarness(), create(*guests(6), by=CLIENT)) == refused
+    CommandHarness(create(*guests(5), by=CLIENT))
+    CommandHarness(create(*guests(500)))
 
 
 def test_a_client_cannot_add_them_one_after_the_other() -> None:
-    desk = Desk(create(*guests(5), by=CLIENT))
-    assert details(desk, update(externals=guests(6), by=CLIENT)) == ["externalAttendees: at most 5 for a CLIENT"]
-    assert len(desk.meeting.participants) == 5
-    assert len(desk.events) == 1
+    harness = CommandHarness(create(*guests(5), by=CLIENT))
+    assert details(harness, update(externals=guests(6), by=CLIENT)) == ["externalAttendees: at most 5 for a CLIENT"]
+    assert len(harness.meeting.participants) == 5
+    assert len(harness.events) == 1
 
 
 @pytest.mark.parametrize("address", ["jane+{}@example.com", "JANE+{}@Example.com", "j.a.n.e+{}@gmail.com"])
 def test_one_mailbox_is_invited_by_few_addresses(address: str) -> None:
     refused = ["externalAttendees: at most 3 addresses of one mailbox"]
-    assert details(Desk(), create(*guests(4, address))) == refused
-    desk = Desk(create(*guests(3, address)))
-    assert details(desk, update(externals=guests(4, address))) == refused
+    assert details(CommandHarness(), create(*guests(4, address))) == refused
+    harness = CommandHarness(create(*guests(3, address)))
+    assert details(harness, update(externals=guests(4, address))) == refused
 
 
 def test_dots_and_the_other_name_of_google_mail_do_not_help() -> None:
     same = [guest(one) for one in ("jane@gmail.com", "j.ane@gmail.com", "ja.ne@googlemail.com", "jan.e@gmail.com")]
-    assert details(Desk(), create(*same)) == ["externalAttendees: at most 3 addresses of one mailbox"]
+    assert details(CommandHarness(), create(*same)) == ["externalAttendees: at most 3 addresses of one mailbox"]
 
 
 def test_platform_people_who_share_a_mailbox_are_never_a_reason() -> None:
     family = [contact(f"C-{number}", email="family@example.com") for number in range(5)]
-    desk = Desk(create(*family))
-    desk.done(update(title="New"))
-    assert details(desk, update(externals=[guest("family+1@example.com")])) == [
+    harness = CommandHarness(create(*family))
+    harness.done(update(title="New"))
+    assert details(harness, update(externals=[guest("family+1@example.com")])) == [
         "externalAttendees: at most 3 addresses of one mailbox"
     ]
 
@@ -102,72 +102,72 @@ class Callers:
             }
         )
 
-    def decided(self, desk: Desk, command: object) -> Reply:
-        return execute_command(desk.uow, command, self.now, self.budgets)  # type: ignore[arg-type]
+    def decided(self, harness: CommandHarness, command: object) -> Reply:
+        return execute_command(harness.uow, command, self.now, self.budgets)  # type: ignore[arg-type]
 
-    def error(self, desk: Desk, command: object) -> ReplyError:
-        reply = self.decided(desk, command)
+    def error(self, harness: CommandHarness, command: object) -> ReplyError:
+        reply = self.decided(harness, command)
         assert reply.error is not None
         return reply.error
 
-    def done(self, desk: Desk, command: object) -> None:
-        assert self.decided(desk, command).outcome is Outcome.OK
+    def done(self, harness: CommandHarness, command: object) -> None:
+        assert self.decided(harness, command).outcome is Outcome.OK
 
 
 def test_who_has_caused_too_many_mails_is_refused_with_when_to_try_again() -> None:
-    callers, desk = Callers(user=10), Desk()
-    callers.done(desk, create(*guests(6)))
-    refused = callers.error(desk, update(title="New"))
+    callers, harness = Callers(user=10), CommandHarness()
+    callers.done(harness, create(*guests(6)))
+    refused = callers.error(harness, update(title="New"))
     assert refused.code == ErrorCode.USER_MAIL_LIMIT.code
     assert refused.retry_after == 720  # two mails are missing, six minutes each
     assert refused.refusal.retry_after == 720
-    assert desk.meeting.content.title == "Quarterly portfolio review"
-    assert len(desk.events) == 1
+    assert harness.meeting.content.title == "Quarterly portfolio review"
+    assert len(harness.events) == 1
     callers.now += timedelta(seconds=720)
-    callers.done(desk, update(title="New"))
+    callers.done(harness, update(title="New"))
 
 
 def test_a_limit_is_not_the_answer_for_ever_to_the_same_command() -> None:
-    callers, desk = Callers(user=10), Desk()
-    callers.done(desk, create(*guests(6)))
+    callers, harness = Callers(user=10), CommandHarness()
+    callers.done(harness, create(*guests(6)))
     again = update(title="New", command_id="ONE")
-    assert callers.error(desk, again).code == ErrorCode.USER_MAIL_LIMIT.code
+    assert callers.error(harness, again).code == ErrorCode.USER_MAIL_LIMIT.code
     callers.now += timedelta(hours=1)
-    callers.done(desk, again)
+    callers.done(harness, again)
 
 
 def test_a_repeat_costs_nothing() -> None:
-    callers, desk, command = Callers(user=10), Desk(), create(*guests(6))
+    callers, harness, command = Callers(user=10), CommandHarness(), create(*guests(6))
     for _ in range(5):
-        callers.done(desk, command)
+        callers.done(harness, command)
 
 
 def test_calling_off_and_what_guests_do_not_see_cost_nothing() -> None:
-    callers, desk = Callers(user=10), Desk()
-    callers.done(desk, create(*guests(10)))
-    callers.done(desk, update(internal_notes="New"))
-    callers.done(desk, update(externals=guests(9)))
-    callers.done(desk, cancel())
+    callers, harness = Callers(user=10), CommandHarness()
+    callers.done(harness, create(*guests(10)))
+    callers.done(harness, update(internal_notes="New"))
+    callers.done(harness, update(externals=guests(9)))
+    callers.done(harness, cancel())
 
 
 def test_resending_costs() -> None:
-    callers, desk = Callers(user=15), Desk()
-    callers.done(desk, create(*guests(10)))
+    callers, harness = Callers(user=15), CommandHarness()
+    callers.done(harness, create(*guests(10)))
     resend = RequestInvitationResend(command_id=uuid7_hex(), fingerprint="", meeting_uuid=MEETING, actor=HOST)
-    assert callers.error(desk, resend).code == ErrorCode.USER_MAIL_LIMIT.code
+    assert callers.error(harness, resend).code == ErrorCode.USER_MAIL_LIMIT.code
 
 
 def test_more_than_the_whole_budget_is_possible_once() -> None:
-    callers, desk = Callers(user=10), Desk()
-    callers.done(desk, create(*guests(20)))
-    assert callers.error(desk, update(title="New")).retry_after == 3600
+    callers, harness = Callers(user=10), CommandHarness()
+    callers.done(harness, create(*guests(20)))
+    assert callers.error(harness, update(title="New")).retry_after == 3600
 
 
 def test_a_tenant_is_limited_whichever_of_its_users_it_is_and_no_other_tenant() -> None:
     callers = Callers(user=10, tenant=10)
-    callers.done(Desk(), create(*guests(8)))
-    assert callers.error(Desk(), create(*guests(8), by=COLLEAGUE)).code == ErrorCode.TENANT_MAIL_LIMIT.code
-    callers.done(Desk(), create(*guests(8), by=STRANGER))
+    callers.done(CommandHarness(), create(*guests(8)))
+    assert callers.error(CommandHarness(), create(*guests(8), by=COLLEAGUE)).code == ErrorCode.TENANT_MAIL_LIMIT.code
+    callers.done(CommandHarness(), create(*guests(8), by=STRANGER))
 
 
 def test_a_client_has_a_budget_of_their_own() -> None:
@@ -188,7 +188,7 @@ async def collection(mongodb_uri: str) -> AsyncIterator[Collection]:
 
 
 def spent(budgets: MailBudgets, actor: Actor, mails: int) -> bool:
-    reply = execute_command(Desk().uow, create(*guests(mails), by=actor), datetime.now(UTC), budgets)
+    reply = execute_command(CommandHarness().uow, create(*guests(mails), by=actor), datetime.now(UTC), budgets)
     return reply.outcome is Outcome.OK
 
 

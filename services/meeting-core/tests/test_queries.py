@@ -7,16 +7,16 @@ from contracts.api.queries import GetInvitation, GetMeetingPassword
 from meeting_core.application.queries import Queries
 from meeting_core.domain.meeting import Meeting
 
-from tests.support.commands import MEETING, TENANT, Desk, contact, create
+from tests.support.commands import MEETING, TENANT, CommandHarness, contact, create
 
 PASSWORD = "open sesame"
 
 
 class OneMeeting:
-    """Reads the one meeting of a desk."""
+    """Reads the one meeting of a harness."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._meeting = desk.meeting
+    def __init__(self, harness: CommandHarness) -> None:
+        self._meeting = harness.meeting
 
     async def find(self, tenant: str, meeting_uuid: str) -> Meeting | None:
         return await self.find_anywhere(meeting_uuid) if tenant == TENANT else None
@@ -26,33 +26,33 @@ class OneMeeting:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk(create(contact(), meeting_password=PASSWORD, meeting_link="https://meet.example.com/x"))
+def harness() -> CommandHarness:
+    return CommandHarness(create(contact(), meeting_password=PASSWORD, meeting_link="https://meet.example.com/x"))
 
 
-async def password(desk: Desk, tenant: str = TENANT) -> MeetingPassword:
-    reply = await Queries(OneMeeting(desk)).get_meeting_password(
+async def password(harness: CommandHarness, tenant: str = TENANT) -> MeetingPassword:
+    reply = await Queries(OneMeeting(harness)).get_meeting_password(
         GetMeetingPassword(tenant_uuid=tenant, meeting_uuid=MEETING)
     )
     return MeetingPassword.model_validate(reply.data)
 
 
-async def test_services_are_answered_the_password_of_a_meeting(desk: Desk) -> None:
-    assert (await password(desk)).meeting_password == PASSWORD
-    assert desk.meeting.state().has_meeting_password
+async def test_services_are_answered_the_password_of_a_meeting(harness: CommandHarness) -> None:
+    assert (await password(harness)).meeting_password == PASSWORD
+    assert harness.meeting.state().has_meeting_password
 
 
-async def test_the_password_of_another_tenants_meeting_is_not_found(desk: Desk) -> None:
+async def test_the_password_of_another_tenants_meeting_is_not_found(harness: CommandHarness) -> None:
     with pytest.raises(ApiError) as refusal:
-        await password(desk, tenant="T-OTHER")
+        await password(harness, tenant="T-OTHER")
     assert refusal.value.code is ErrorCode.MEETING_NOT_FOUND
 
 
 @pytest.mark.parametrize("tenant", [TENANT, None])
-async def test_only_a_link_with_a_token_shows_how_to_join(desk: Desk, tenant: str | None) -> None:
-    participant = desk.meeting.participants[0].participant_uuid
+async def test_only_a_link_with_a_token_shows_how_to_join(harness: CommandHarness, tenant: str | None) -> None:
+    participant = harness.meeting.participants[0].participant_uuid
     query = GetInvitation(meeting_uuid=MEETING, participant_uuid=participant, tenant_uuid=tenant)
-    shown = Invitation.model_validate((await Queries(OneMeeting(desk)).get_invitation(query)).data)
+    shown = Invitation.model_validate((await Queries(OneMeeting(harness)).get_invitation(query)).data)
     joining = (PASSWORD, "https://meet.example.com/x") if tenant else (None, None)
     assert (shown.meeting_password, shown.meeting_link) == joining
-    assert shown.participant_name == desk.meeting.participants[0].name
+    assert shown.participant_name == harness.meeting.participants[0].name

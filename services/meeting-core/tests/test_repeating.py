@@ -8,7 +8,18 @@ from contracts.transport.idempotency import MAX_WITHOUT_KEY
 from contracts.values.enums import RsvpStatus
 from contracts.values.ids import uuid8_hex
 
-from tests.support.commands import CLIENT, OUTSIDER, Desk, answer, cancel, contact, create, guest, hide, update
+from tests.support.commands import (
+    CLIENT,
+    OUTSIDER,
+    CommandHarness,
+    answer,
+    cancel,
+    contact,
+    create,
+    guest,
+    hide,
+    update,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,70 +33,70 @@ from tests.support.commands import CLIENT, OUTSIDER, Desk, answer, cancel, conta
     ],
 )
 def test_the_same_command_again_is_answered_the_same_and_done_once(before: list[Command], command: Command) -> None:
-    desk = Desk(*before)
-    first = desk.done(command)
-    events = len(desk.events)
-    assert desk.decided(command) == first
-    assert len(desk.events) == events == len(before) + 1
+    harness = CommandHarness(*before)
+    first = harness.done(command)
+    events = len(harness.events)
+    assert harness.decided(command) == first
+    assert len(harness.events) == events == len(before) + 1
 
 
 def test_a_repeat_is_answered_with_the_current_body() -> None:
-    desk, command = Desk(), create(command_id="ONE", fingerprint="F")
-    desk.done(command)
-    desk.done(update(title="Changed since"))
-    repeated = desk.done(command)
+    harness, command = CommandHarness(), create(command_id="ONE", fingerprint="F")
+    harness.done(command)
+    harness.done(update(title="Changed since"))
+    repeated = harness.done(command)
     assert (repeated.version, getattr(repeated.data, "title", None)) == (2, "Changed since")
 
 
 def test_the_same_key_for_another_request_is_a_conflict() -> None:
-    desk = Desk(create(command_id="ONE", fingerprint="F1"))
-    assert desk.refused(create(command_id="ONE", fingerprint="F2")) is ErrorCode.IDEMPOTENCY_KEY_REUSED
-    desk.done(update(command_id="TWO", fingerprint="F1", title="A"))
-    assert desk.refused(update(command_id="TWO", fingerprint="F2", title="B")) is ErrorCode.IDEMPOTENCY_KEY_REUSED
-    assert desk.meeting.content.title == "A"
+    harness = CommandHarness(create(command_id="ONE", fingerprint="F1"))
+    assert harness.refused(create(command_id="ONE", fingerprint="F2")) is ErrorCode.IDEMPOTENCY_KEY_REUSED
+    harness.done(update(command_id="TWO", fingerprint="F1", title="A"))
+    assert harness.refused(update(command_id="TWO", fingerprint="F2", title="B")) is ErrorCode.IDEMPOTENCY_KEY_REUSED
+    assert harness.meeting.content.title == "A"
 
 
 def test_what_was_refused_stays_refused_also_when_it_would_be_allowed_now() -> None:
-    desk = Desk(create())
+    harness = CommandHarness(create())
     early = hide()
-    assert desk.refused(early) is ErrorCode.MEETING_NOT_CANCELED
-    desk.done(cancel())
-    assert desk.refused(early) is ErrorCode.MEETING_NOT_CANCELED
+    assert harness.refused(early) is ErrorCode.MEETING_NOT_CANCELED
+    harness.done(cancel())
+    assert harness.refused(early) is ErrorCode.MEETING_NOT_CANCELED
 
 
 def test_a_cancel_that_comes_again_is_done_and_another_one_is_refused() -> None:
-    desk, command = Desk(create()), cancel()
-    desk.done(command)
-    assert desk.decided(command).outcome is Outcome.OK
-    assert desk.refused(cancel()) is ErrorCode.MEETING_CANCELED
+    harness, command = CommandHarness(create()), cancel()
+    harness.done(command)
+    assert harness.decided(command).outcome is Outcome.OK
+    assert harness.refused(cancel()) is ErrorCode.MEETING_CANCELED
 
 
 def test_a_create_whose_first_answer_is_long_forgotten_makes_no_second_meeting() -> None:
     command = create()
-    desk = Desk(command, *(update(title=f"Title {number}") for number in range(MAX_WITHOUT_KEY)))
-    assert len(desk.meeting.processed_commands.without_key) == MAX_WITHOUT_KEY
-    reply = desk.done(command)
-    assert reply.version == desk.meeting.version == MAX_WITHOUT_KEY + 1
+    harness = CommandHarness(command, *(update(title=f"Title {number}") for number in range(MAX_WITHOUT_KEY)))
+    assert len(harness.meeting.processed_commands.without_key) == MAX_WITHOUT_KEY
+    reply = harness.done(command)
+    assert reply.version == harness.meeting.version == MAX_WITHOUT_KEY + 1
 
 
 def test_a_key_is_remembered_whatever_else_happens_to_the_meeting() -> None:
     keyed = update(title="Once", command_id=uuid8_hex("key"))
-    desk = Desk(create(*(guest(f"guest-{number}@example.com") for number in range(60))), keyed)
-    desk.done(update(title="Since then"))
-    participants = [one.participant_uuid for one in desk.meeting.participants]
+    harness = CommandHarness(create(*(guest(f"guest-{number}@example.com") for number in range(60))), keyed)
+    harness.done(update(title="Since then"))
+    participants = [one.participant_uuid for one in harness.meeting.participants]
     for status in (RsvpStatus.ACCEPTED, RsvpStatus.DECLINED) * 5:
         for participant_uuid in participants:
-            desk.done(answer(status, participant_uuid=participant_uuid))
-    version = desk.meeting.version
-    assert desk.done(keyed).version == version
-    assert desk.meeting.content.title == "Since then"
+            harness.done(answer(status, participant_uuid=participant_uuid))
+    version = harness.meeting.version
+    assert harness.done(keyed).version == version
+    assert harness.meeting.content.title == "Since then"
 
 
 def test_an_outsider_cannot_push_other_peoples_commands_out_of_memory() -> None:
-    desk, command = Desk(create()), update(title="Once")
-    desk.done(command)
+    harness, command = CommandHarness(create()), update(title="Once")
+    harness.done(command)
     for _ in range(MAX_WITHOUT_KEY):
-        assert desk.refused(cancel(by=OUTSIDER)) is ErrorCode.FORBIDDEN
-    desk.done(update(title="Since then"))
-    assert desk.done(command).version == desk.meeting.version
-    assert desk.meeting.content.title == "Since then"
+        assert harness.refused(cancel(by=OUTSIDER)) is ErrorCode.FORBIDDEN
+    harness.done(update(title="Since then"))
+    assert harness.done(command).version == harness.meeting.version
+    assert harness.meeting.content.title == "Since then"

@@ -22,7 +22,7 @@ from tests.support.commands import (
     OUTSIDER,
     STRANGER,
     TENANT,
-    Desk,
+    CommandHarness,
     cancel,
     contact,
     create,
@@ -55,69 +55,71 @@ JANE, JOHN = "jane.roe@example.com", "john.roe@example.com"
 
 
 def test_everyone_is_mailed_again_but_who_has_no_address() -> None:
-    desk = Desk(create(guest(JANE), contact(), NO_ADDRESS))
-    assert told(desk.done(resend())) == {"c-client@example.com": True, JANE: True, None: False}
-    event = desk.events[-1]
+    harness = CommandHarness(create(guest(JANE), contact(), NO_ADDRESS))
+    assert told(harness.done(resend())) == {"c-client@example.com": True, JANE: True, None: False}
+    event = harness.events[-1]
     assert isinstance(event, InvitationResent)
-    assert set(event.participant_uuids) == {desk.uuid_of(JANE), desk.uuid_of("c-client@example.com")}
-    assert (desk.meeting.version, len(desk.events)) == (2, 2)
+    assert set(event.participant_uuids) == {harness.uuid_of(JANE), harness.uuid_of("c-client@example.com")}
+    assert (harness.meeting.version, len(harness.events)) == (2, 2)
     assert event.meeting.ical_sequence == 0
 
 
 def test_one_is_mailed_again_and_the_time_shows_in_the_meeting() -> None:
-    desk = Desk(create(guest(JANE), guest(JOHN)))
-    reply = desk.done(resend(desk.uuid_of(JANE)))
+    harness = CommandHarness(create(guest(JANE), guest(JOHN)))
+    reply = harness.done(resend(harness.uuid_of(JANE)))
     assert isinstance(reply.data, ResendInvitation)
-    assert (reply.data.email, reply.data.last_invitation_resent_at) == (JANE, desk.now)
-    assert {one.email: one.last_invitation_resent_at for one in desk.meeting.participants} == {
-        JANE: desk.now,
+    assert (reply.data.email, reply.data.last_invitation_resent_at) == (JANE, harness.now)
+    assert {one.email: one.last_invitation_resent_at for one in harness.meeting.participants} == {
+        JANE: harness.now,
         JOHN: None,
     }
 
 
 @pytest.mark.parametrize(("seconds", "mailed"), [(0, False), (59.999, False), (60, True)])
 def test_within_the_cooldown_a_recipient_is_skipped(seconds: float, *, mailed: bool) -> None:
-    desk = Desk(create(guest(JANE)), resend())
-    later = desk.now + timedelta(seconds=seconds)
-    assert told(execute_command(desk.uow, resend(), later, rules=Rules(resend_cooldown=COOLDOWN))) == {JANE: mailed}
-    assert desk.meeting.version == (3 if mailed else 2)
-    assert len(desk.events) == (3 if mailed else 2)
-    [jane] = desk.meeting.participants
-    assert jane.last_invitation_resent_at == (later if mailed else desk.now)
+    harness = CommandHarness(create(guest(JANE)), resend())
+    later = harness.now + timedelta(seconds=seconds)
+    assert told(execute_command(harness.uow, resend(), later, rules=Rules(resend_cooldown=COOLDOWN))) == {JANE: mailed}
+    assert harness.meeting.version == (3 if mailed else 2)
+    assert len(harness.events) == (3 if mailed else 2)
+    [jane] = harness.meeting.participants
+    assert jane.last_invitation_resent_at == (later if mailed else harness.now)
 
 
 def test_the_cooldown_is_a_setting() -> None:
-    desk = Desk(create(guest(JANE)), resend())
-    assert told(execute_command(desk.uow, resend(), desk.now, rules=Rules(resend_cooldown=timedelta()))) == {JANE: True}
+    harness = CommandHarness(create(guest(JANE)), resend())
+    assert told(execute_command(harness.uow, resend(), harness.now, rules=Rules(resend_cooldown=timedelta()))) == {
+        JANE: True
+    }
 
 
 def test_each_recipient_has_their_own_cooldown() -> None:
-    desk = Desk(create(guest(JANE), guest(JOHN)))
-    desk.done(resend(desk.uuid_of(JANE)))
-    reply = execute_command(desk.uow, resend(), desk.now + timedelta(seconds=1))
+    harness = CommandHarness(create(guest(JANE), guest(JOHN)))
+    harness.done(resend(harness.uuid_of(JANE)))
+    reply = execute_command(harness.uow, resend(), harness.now + timedelta(seconds=1))
     assert told(reply) == {JANE: False, JOHN: True}
-    event = desk.events[-1]
+    event = harness.events[-1]
     assert isinstance(event, InvitationResent)
-    assert event.participant_uuids == [desk.uuid_of(JOHN)]
+    assert event.participant_uuids == [harness.uuid_of(JOHN)]
 
 
 def test_a_repeat_is_answered_as_the_first_time_and_mails_nobody() -> None:
-    desk = Desk(create(guest(JANE), guest(JOHN)))
-    desk.done(resend(desk.uuid_of(JANE)))
+    harness = CommandHarness(create(guest(JANE), guest(JOHN)))
+    harness.done(resend(harness.uuid_of(JANE)))
     everyone, nobody = resend(), resend()
-    first = told(execute_command(desk.uow, everyone, desk.now))
-    skipped = told(execute_command(desk.uow, nobody, desk.now))
+    first = told(execute_command(harness.uow, everyone, harness.now))
+    skipped = told(execute_command(harness.uow, nobody, harness.now))
     assert (first, skipped) == ({JANE: False, JOHN: True}, {JANE: False, JOHN: False})
-    later = desk.now + timedelta(hours=1)
-    assert told(execute_command(desk.uow, everyone, later)) == first
-    assert told(execute_command(desk.uow, nobody, later)) == skipped
-    assert desk.meeting.version == 3
+    later = harness.now + timedelta(hours=1)
+    assert told(execute_command(harness.uow, everyone, later)) == first
+    assert told(execute_command(harness.uow, nobody, later)) == skipped
+    assert harness.meeting.version == 3
 
 
 def test_a_canceled_meeting_cannot_be_resent() -> None:
-    desk = Desk(create(guest(JANE)), cancel())
-    assert desk.refused(resend()) is ErrorCode.MEETING_CANCELED
-    assert desk.refused(resend(desk.uuid_of(JANE))) is ErrorCode.MEETING_CANCELED
+    harness = CommandHarness(create(guest(JANE)), cancel())
+    assert harness.refused(resend()) is ErrorCode.MEETING_CANCELED
+    assert harness.refused(resend(harness.uuid_of(JANE))) is ErrorCode.MEETING_CANCELED
 
 
 @pytest.mark.parametrize(
@@ -130,24 +132,24 @@ def test_a_canceled_meeting_cannot_be_resent() -> None:
     ],
 )
 def test_only_host_and_creator_may_resend(by: Actor, code: ErrorCode) -> None:
-    desk = Desk(create(contact(), staff(), guest(JANE)))
-    assert desk.refused(resend(by=by)) is code
-    assert desk.refused(resend(desk.uuid_of(JANE), by=by)) is code
+    harness = CommandHarness(create(contact(), staff(), guest(JANE)))
+    assert harness.refused(resend(by=by)) is code
+    assert harness.refused(resend(harness.uuid_of(JANE), by=by)) is code
 
 
 def test_an_unknown_participant_is_named() -> None:
-    assert Desk(create(guest(JANE))).refused(resend("MP-UNKNOWN")) is ErrorCode.PARTICIPANT_NOT_FOUND
+    assert CommandHarness(create(guest(JANE))).refused(resend("MP-UNKNOWN")) is ErrorCode.PARTICIPANT_NOT_FOUND
 
 
 # --- what a guest's link may do ----------------------------------------------------------------------------------
 
 
-def by_link(desk: Desk, *, tenant: str | None, participant_uuid: str | None = None) -> AnswerInvitation:
+def by_link(harness: CommandHarness, *, tenant: str | None, participant_uuid: str | None = None) -> AnswerInvitation:
     return AnswerInvitation(
         command_id=uuid7_hex(),
         fingerprint="",
         meeting_uuid=MEETING,
-        participant_uuid=participant_uuid or desk.uuid_of(JANE),
+        participant_uuid=participant_uuid or harness.uuid_of(JANE),
         tenant_uuid=tenant,
         status=RsvpStatus.ACCEPTED,
     )
@@ -155,19 +157,19 @@ def by_link(desk: Desk, *, tenant: str | None, participant_uuid: str | None = No
 
 @pytest.mark.parametrize("tenant", [TENANT, None])
 def test_a_guest_answers_with_the_tenant_that_the_link_proves_or_with_none(tenant: str | None) -> None:
-    desk = Desk(create(guest(JANE)))
-    assert desk.participant(by_link(desk, tenant=tenant)).rsvp_status is RsvpStatus.ACCEPTED
+    harness = CommandHarness(create(guest(JANE)))
+    assert harness.participant(by_link(harness, tenant=tenant)).rsvp_status is RsvpStatus.ACCEPTED
 
 
 def test_a_link_of_another_tenant_finds_nothing_and_leaves_no_trace() -> None:
-    desk = Desk(create(guest(JANE)))
-    desk.uow.is_dirty = False
-    assert desk.refused(by_link(desk, tenant="T-OTHER")) is ErrorCode.MEETING_NOT_FOUND
-    assert not desk.uow.is_dirty
+    harness = CommandHarness(create(guest(JANE)))
+    harness.uow.is_dirty = False
+    assert harness.refused(by_link(harness, tenant="T-OTHER")) is ErrorCode.MEETING_NOT_FOUND
+    assert not harness.uow.is_dirty
 
 
 def test_who_is_no_participant_leaves_no_trace() -> None:
-    desk = Desk(create(guest(JANE)))
-    desk.uow.is_dirty = False
-    assert desk.refused(by_link(desk, tenant=None, participant_uuid="MP-X")) is ErrorCode.PARTICIPANT_NOT_FOUND
-    assert not desk.uow.is_dirty
+    harness = CommandHarness(create(guest(JANE)))
+    harness.uow.is_dirty = False
+    assert harness.refused(by_link(harness, tenant=None, participant_uuid="MP-X")) is ErrorCode.PARTICIPANT_NOT_FOUND
+    assert not harness.uow.is_dirty

@@ -20,7 +20,7 @@ from tests.support.commands import (
     COLLEAGUE,
     HOST,
     MEETING,
-    Desk,
+    CommandHarness,
     answer,
     cancel,
     create,
@@ -36,15 +36,15 @@ PENDING, SYNCED, FAILED, NONE = (
 )
 
 
-def news(desk: Desk, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> MirrorStatusChanged:
+def news(harness: CommandHarness, status: ExternalSyncStatus, *, sequence: int = 1, **more: Any) -> MirrorStatusChanged:
     fields: dict[str, Any] = {
         "tenant_uuid": HOST.tenant_uuid,
         "meeting_uuid": MEETING,
         "sequence": sequence,
-        "meeting_version": desk.meeting.version,
+        "meeting_version": harness.meeting.version,
         "status": status,
         "operation": SyncOperation.CREATE,
-        "at": desk.now,
+        "at": harness.now,
     }
     return MirrorStatusChanged(**fields | more)
 
@@ -58,115 +58,115 @@ def retry(*, by: Any = HOST) -> RetrySync:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> CommandHarness:
     """A meeting of a host who has a calendar connected."""
-    desk = Desk()
-    desk.uow.host_connected = True
-    desk.done(create(staff()))
-    return desk
+    harness = CommandHarness()
+    harness.uow.host_connected = True
+    harness.done(create(staff()))
+    return harness
 
 
 def test_without_a_calendar_nothing_applies() -> None:
-    desk = Desk(create(), update(title="New"), cancel())
-    assert desk.meeting.sync.status is NONE
-    assert Viewer(desk.meeting, HOST).full().last_sync_operation is None
+    harness = CommandHarness(create(), update(title="New"), cancel())
+    assert harness.meeting.sync.status is NONE
+    assert Viewer(harness.meeting, HOST).full().last_sync_operation is None
 
 
-def test_a_meeting_of_a_connected_host_is_waiting_to_be_synced_at_once(desk: Desk) -> None:
-    seen = Viewer(desk.meeting, HOST).full()
+def test_a_meeting_of_a_connected_host_is_waiting_to_be_synced_at_once(harness: CommandHarness) -> None:
+    seen = Viewer(harness.meeting, HOST).full()
     assert (seen.external_sync_status, seen.last_sync_operation) == (PENDING, SyncOperation.CREATE)
-    event = desk.events[0]
+    event = harness.events[0]
     assert isinstance(event, MeetingCreated)
     assert event.meeting.external_sync_status is PENDING
 
 
-def test_each_change_of_state_is_a_version_and_an_event(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, SYNCED))
-    event = desk.events[-1]
+def test_each_change_of_state_is_a_version_and_an_event(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, SYNCED))
+    event = harness.events[-1]
     assert isinstance(event, MeetingSyncChanged)
     assert (event.meeting.external_sync_status, event.operation) == (SYNCED, SyncOperation.CREATE)
-    assert desk.meeting.version == 2
-    assert desk.meeting.is_unchanged_since(1)  # nobody has changed the meeting
+    assert harness.meeting.version == 2
+    assert harness.meeting.is_unchanged_since(1)  # nobody has changed the meeting
 
 
-def test_what_was_heard_before_changes_nothing(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=5))
-    told = len(desk.events)
-    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=5))
-    apply_mirror_status(desk.uow, news(desk, PENDING, sequence=4))
-    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=6))
-    assert (len(desk.events), desk.meeting.sync.status) == (told, SYNCED)
+def test_what_was_heard_before_changes_nothing(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, SYNCED, sequence=5))
+    told = len(harness.events)
+    apply_mirror_status(harness.uow, news(harness, SYNCED, sequence=5))
+    apply_mirror_status(harness.uow, news(harness, PENDING, sequence=4))
+    apply_mirror_status(harness.uow, news(harness, SYNCED, sequence=6))
+    assert (len(harness.events), harness.meeting.sync.status) == (told, SYNCED)
 
 
-def test_news_of_an_earlier_version_does_not_settle_a_later_change(desk: Desk) -> None:
-    early = news(desk, SYNCED)
-    desk.done(update(title="New"))
-    apply_mirror_status(desk.uow, early)
-    assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.UPDATE)
-    apply_mirror_status(desk.uow, news(desk, SYNCED, sequence=2))
-    assert desk.meeting.sync.status is SYNCED
+def test_news_of_an_earlier_version_does_not_settle_a_later_change(harness: CommandHarness) -> None:
+    early = news(harness, SYNCED)
+    harness.done(update(title="New"))
+    apply_mirror_status(harness.uow, early)
+    assert (harness.meeting.sync.status, harness.meeting.sync.last_operation) == (PENDING, SyncOperation.UPDATE)
+    apply_mirror_status(harness.uow, news(harness, SYNCED, sequence=2))
+    assert harness.meeting.sync.status is SYNCED
 
 
-def test_another_tenants_news_is_not_heard(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, SYNCED, tenant_uuid="T2"))
-    assert desk.meeting.sync.status is PENDING
+def test_another_tenants_news_is_not_heard(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, SYNCED, tenant_uuid="T2"))
+    assert harness.meeting.sync.status is PENDING
 
 
-def test_a_canceled_meeting_waits_to_be_removed_if_it_was_ever_to_be_there(desk: Desk) -> None:
-    desk.done(cancel())
-    assert (desk.meeting.sync.status, desk.meeting.sync.last_operation) == (PENDING, SyncOperation.DELETE)
-    other = Desk(create())
+def test_a_canceled_meeting_waits_to_be_removed_if_it_was_ever_to_be_there(harness: CommandHarness) -> None:
+    harness.done(cancel())
+    assert (harness.meeting.sync.status, harness.meeting.sync.last_operation) == (PENDING, SyncOperation.DELETE)
+    other = CommandHarness(create())
     other.uow.host_connected = True
     other.done(cancel())
     assert other.meeting.sync.status is NONE
 
 
-def test_a_failure_is_shown_to_who_manages_the_meeting_only(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.PERMISSION_DENIED)))
-    seen = Viewer(desk.meeting, HOST).full()
+def test_a_failure_is_shown_to_who_manages_the_meeting_only(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, FAILED, **failure(SyncFailureCode.PERMISSION_DENIED)))
+    seen = Viewer(harness.meeting, HOST).full()
     assert (seen.sync_failure_code, seen.sync_failure_reason) == (SyncFailureCode.PERMISSION_DENIED, "It did not work.")
-    assert (seen.sync_failed_at, seen.can_retry_sync) == (desk.now, True)
+    assert (seen.sync_failed_at, seen.can_retry_sync) == (harness.now, True)
     assert seen.external_sync_failure_visible_to_viewer
-    other = Viewer(desk.meeting, COLLEAGUE).full()
+    other = Viewer(harness.meeting, COLLEAGUE).full()
     assert (other.sync_failed_at, other.sync_failure_code, other.sync_failure_reason) == (None, None, None)
     assert (other.can_retry_sync, other.external_sync_failure_visible_to_viewer) == (False, False)
 
 
-def test_a_failed_sync_is_retried_once(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+def test_a_failed_sync_is_retried_once(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
     asked = retry()
-    seen: Any = desk.done(asked).data
+    seen: Any = harness.done(asked).data
     assert (seen.external_sync_status, seen.sync_failure_code) == (PENDING, None)
-    assert isinstance(desk.events[-1], SyncRetryRequested)
-    told = len(desk.events)
-    assert desk.done(asked).version == desk.meeting.version
-    assert len(desk.events) == told
-    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+    assert isinstance(harness.events[-1], SyncRetryRequested)
+    told = len(harness.events)
+    assert harness.done(asked).version == harness.meeting.version
+    assert len(harness.events) == told
+    assert harness.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
 
 
 @pytest.mark.parametrize("status", [PENDING, SYNCED, NONE])
-def test_what_has_not_failed_is_not_retried(desk: Desk, status: ExternalSyncStatus) -> None:
-    apply_mirror_status(desk.uow, news(desk, status))
-    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+def test_what_has_not_failed_is_not_retried(harness: CommandHarness, status: ExternalSyncStatus) -> None:
+    apply_mirror_status(harness.uow, news(harness, status))
+    assert harness.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
 
 
-def test_what_failed_for_good_is_not_retried(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.INVALID_REQUEST)))
-    assert not Viewer(desk.meeting, HOST).full().can_retry_sync
-    assert desk.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
+def test_what_failed_for_good_is_not_retried(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, FAILED, **failure(SyncFailureCode.INVALID_REQUEST)))
+    assert not Viewer(harness.meeting, HOST).full().can_retry_sync
+    assert harness.refused(retry()) is ErrorCode.SYNC_NOT_RETRYABLE
 
 
-def test_only_who_manages_a_meeting_retries_its_sync(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
-    assert desk.refused(retry(by=COLLEAGUE)) is ErrorCode.FORBIDDEN
-    desk.done(cancel())
-    assert desk.refused(retry()) is ErrorCode.MEETING_CANCELED
+def test_only_who_manages_a_meeting_retries_its_sync(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, FAILED, **failure(SyncFailureCode.RATE_LIMITED)))
+    assert harness.refused(retry(by=COLLEAGUE)) is ErrorCode.FORBIDDEN
+    harness.done(cancel())
+    assert harness.refused(retry()) is ErrorCode.MEETING_CANCELED
 
 
-def test_an_answer_changes_nothing_of_it(desk: Desk) -> None:
-    apply_mirror_status(desk.uow, news(desk, SYNCED))
-    desk.done(answer(by=COLLEAGUE))
-    assert desk.meeting.sync.status is SYNCED
+def test_an_answer_changes_nothing_of_it(harness: CommandHarness) -> None:
+    apply_mirror_status(harness.uow, news(harness, SYNCED))
+    harness.done(answer(by=COLLEAGUE))
+    assert harness.meeting.sync.status is SYNCED
 
 
 # --- who has a calendar connected ---------------------------------------------------------------------------------

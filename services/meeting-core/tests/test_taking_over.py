@@ -26,7 +26,7 @@ from tests.support.commands import (
     CLIENT,
     COLLEAGUE,
     HOST,
-    Desk,
+    CommandHarness,
     answer,
     at,
     cancel,
@@ -45,76 +45,79 @@ LATER: dict[str, Any] = {"start_date_time": at("16:00"), "end_date_time": at("16
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> CommandHarness:
     """A meeting of a host with a calendar, which a client has accepted."""
-    desk = Desk()
-    desk.uow.host_connected = True
-    desk.done(create(contact(), staff(), guest(), meeting_link=LINK, meeting_information="Bring a pen."))
-    desk.done(answer(by=CLIENT))
-    return desk
+    harness = CommandHarness()
+    harness.uow.host_connected = True
+    harness.done(create(contact(), staff(), guest(), meeting_link=LINK, meeting_information="Bring a pen."))
+    harness.done(answer(by=CLIENT))
+    return harness
 
 
-def note(desk: Desk, *changes: MirroredEventChanged | MirroredEventDeleted) -> None:
+def note(harness: CommandHarness, *changes: MirroredEventChanged | MirroredEventDeleted) -> None:
     for change in changes:
-        apply_mirrored_event_change(desk.uow, change, desk.now)
+        apply_mirrored_event_change(harness.uow, change, harness.now)
 
 
-def answers(desk: Desk) -> set[RsvpStatus]:
-    return {one.rsvp_status for one in desk.meeting.participants}
+def answers(harness: CommandHarness) -> set[RsvpStatus]:
+    return {one.rsvp_status for one in harness.meeting.participants}
 
 
-def test_a_new_time_is_the_meetings_and_asks_everybody_again(desk: Desk) -> None:
-    note(desk, copy_changed(HOST_ID, **LATER))
-    assert (desk.meeting.content.start_date_time, desk.meeting.content.timezone) == (at("16:00"), "America/Santiago")
-    event = desk.events[-1]
+def test_a_new_time_is_the_meetings_and_asks_everybody_again(harness: CommandHarness) -> None:
+    note(harness, copy_changed(HOST_ID, **LATER))
+    assert (harness.meeting.content.start_date_time, harness.meeting.content.timezone) == (
+        at("16:00"),
+        "America/Santiago",
+    )
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert (event.rescheduled, event.silent) == (True, False)
     assert set(event.changed) == {"startDateTime", "endDateTime"}
-    assert answers(desk) == {RsvpStatus.UNKNOWN}
-    assert desk.meeting.ical_sequence == 1
+    assert answers(harness) == {RsvpStatus.UNKNOWN}
+    assert harness.meeting.ical_sequence == 1
 
 
-def test_a_zone_that_is_given_is_taken(desk: Desk) -> None:
-    note(desk, copy_changed(HOST_ID, timezone="Europe/Madrid", all_day=True, **LATER))
-    assert (desk.meeting.content.timezone, desk.meeting.content.all_day) == ("Europe/Madrid", True)
+def test_a_zone_that_is_given_is_taken(harness: CommandHarness) -> None:
+    note(harness, copy_changed(HOST_ID, timezone="Europe/Madrid", all_day=True, **LATER))
+    assert (harness.meeting.content.timezone, harness.meeting.content.all_day) == ("Europe/Madrid", True)
 
 
-def test_other_words_are_told_to_nobody(desk: Desk) -> None:
-    note(desk, copy_changed(HOST_ID, title="Review of the half-year", description=""))
-    assert (desk.meeting.content.title, desk.meeting.content.description) == ("Review of the half-year", None)
-    assert desk.meeting.content.meeting_information == "Bring a pen."
-    event = desk.events[-1]
+def test_other_words_are_told_to_nobody(harness: CommandHarness) -> None:
+    note(harness, copy_changed(HOST_ID, title="Review of the half-year", description=""))
+    assert (harness.meeting.content.title, harness.meeting.content.description) == ("Review of the half-year", None)
+    assert harness.meeting.content.meeting_information == "Bring a pen."
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert (event.rescheduled, event.silent) == (False, True)
-    assert RsvpStatus.ACCEPTED in answers(desk)
-    assert desk.meeting.ical_sequence == 1  # what mails say next outranks what guests have
+    assert RsvpStatus.ACCEPTED in answers(harness)
+    assert harness.meeting.ical_sequence == 1  # what mails say next outranks what guests have
 
 
-def test_each_waits_to_be_synced_again(desk: Desk) -> None:
-    note(desk, copy_changed(HOST_ID, title="New"))
-    assert desk.meeting.sync.status is ExternalSyncStatus.PENDING
-    assert (desk.meeting.sync.last_operation, desk.meeting.sync.requested_in_version) == (SyncOperation.UPDATE, 3)
-    note(desk, copy_removed(HOST_ID, change_id="2"))
-    assert (desk.meeting.sync.last_operation, desk.meeting.sync.requested_in_version) == (SyncOperation.DELETE, 4)
+def test_each_waits_to_be_synced_again(harness: CommandHarness) -> None:
+    note(harness, copy_changed(HOST_ID, title="New"))
+    assert harness.meeting.sync.status is ExternalSyncStatus.PENDING
+    assert (harness.meeting.sync.last_operation, harness.meeting.sync.requested_in_version) == (SyncOperation.UPDATE, 3)
+    note(harness, copy_removed(HOST_ID, change_id="2"))
+    assert (harness.meeting.sync.last_operation, harness.meeting.sync.requested_in_version) == (SyncOperation.DELETE, 4)
 
 
-def test_a_removed_copy_cancels_the_meeting_once(desk: Desk) -> None:
-    note(desk, copy_removed(HOST_ID), copy_removed(HOST_ID))
-    assert desk.meeting.status is MeetingStatus.CANCELED
-    event = desk.events[-1]
+def test_a_removed_copy_cancels_the_meeting_once(harness: CommandHarness) -> None:
+    note(harness, copy_removed(HOST_ID), copy_removed(HOST_ID))
+    assert harness.meeting.status is MeetingStatus.CANCELED
+    event = harness.events[-1]
     assert isinstance(event, MeetingCanceled)
     assert event.meeting.ical_sequence == 1
-    assert len(desk.events) == 3
+    assert len(harness.events) == 3
 
 
-def test_the_same_change_told_again_changes_nothing(desk: Desk) -> None:
+def test_the_same_change_told_again_changes_nothing(harness: CommandHarness) -> None:
     change = copy_changed(HOST_ID, **LATER)
-    note(desk, change)
-    desk.done(update(start_date_time=at("15:00"), end_date_time=at("15:45")))
-    desk.uow.is_dirty = False
-    version = desk.meeting.version
-    note(desk, change)
-    assert (desk.meeting.version, desk.meeting.content.start_date_time, desk.uow.is_dirty) == (
+    note(harness, change)
+    harness.done(update(start_date_time=at("15:00"), end_date_time=at("15:45")))
+    harness.uow.is_dirty = False
+    version = harness.meeting.version
+    note(harness, change)
+    assert (harness.meeting.version, harness.meeting.content.start_date_time, harness.uow.is_dirty) == (
         version,
         at("15:00"),
         False,
@@ -133,10 +136,10 @@ def test_the_same_change_told_again_changes_nothing(desk: Desk) -> None:
     ],
 )
 def test_the_place(place: str | None, given: str, becomes: str | None) -> None:
-    desk = Desk(create(location_type=LocationType.ONLINE, location_detail=place, meeting_link=LINK))
-    note(desk, copy_changed(HOST_ID, location=given))
-    assert (desk.meeting.content.location_detail, desk.meeting.content.meeting_link) == (becomes, LINK)
-    event = desk.events[-1]
+    harness = CommandHarness(create(location_type=LocationType.ONLINE, location_detail=place, meeting_link=LINK))
+    note(harness, copy_changed(HOST_ID, location=given))
+    assert (harness.meeting.content.location_detail, harness.meeting.content.meeting_link) == (becomes, LINK)
+    event = harness.events[-1]
     if becomes == place:
         assert isinstance(event, SyncRetryRequested)
     else:
@@ -144,9 +147,9 @@ def test_the_place(place: str | None, given: str, becomes: str | None) -> None:
         assert event.rescheduled
 
 
-def test_what_a_calendar_can_say_is_cut_to_what_a_meeting_can(desk: Desk) -> None:
-    note(desk, copy_changed(HOST_ID, title="a\nb\u202ec" + "x" * 300, location="y" * 3_000, description="z" * 9_000))
-    content = desk.meeting.content
+def test_what_a_calendar_can_say_is_cut_to_what_a_meeting_can(harness: CommandHarness) -> None:
+    note(harness, copy_changed(HOST_ID, title="a\nb\u202ec" + "x" * 300, location="y" * 3_000, description="z" * 9_000))
+    content = harness.meeting.content
     assert (content.title or "").startswith("a bcxx")
     lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
     assert lengths == [255, 2_048, 8_000]
@@ -167,10 +170,10 @@ def changes(draw: st.DrawFn) -> MirroredEventChanged:
 
 @given(change=changes())
 def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(change: MirroredEventChanged) -> None:
-    desk = Desk(create(guest()))
-    note(desk, change, change)
-    content, event = desk.meeting.content, desk.events[-1]
-    assert desk.meeting.version == len(desk.events) == 2
+    harness = CommandHarness(create(guest()))
+    note(harness, change, change)
+    content, event = harness.meeting.content, harness.events[-1]
+    assert harness.meeting.version == len(harness.events) == 2
     assert content.schedule.checked()
     lengths = [len(text or "") for text in (content.title, content.location_detail, content.description)]
     assert [length <= most for length, most in zip(lengths, (255, 2_048, 8_000), strict=True)] == [True] * 3
@@ -178,7 +181,7 @@ def test_whatever_a_host_does_is_one_event_and_leaves_a_meeting_that_can_be(chan
         assert event.silent is not event.rescheduled
     else:
         assert isinstance(event, SyncRetryRequested)
-        assert content == Desk(create(guest())).meeting.content
+        assert content == CommandHarness(create(guest())).meeting.content
 
 
 REFUSED: dict[str, MirroredEventChanged | MirroredEventDeleted] = {
@@ -192,39 +195,39 @@ REFUSED: dict[str, MirroredEventChanged | MirroredEventDeleted] = {
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_has_the_copy_put_right_once(
-    desk: Desk, change: MirroredEventChanged | MirroredEventDeleted
+    harness: CommandHarness, change: MirroredEventChanged | MirroredEventDeleted
 ) -> None:
-    content = desk.meeting.content
-    note(desk, change, change)
-    assert (desk.meeting.content, desk.meeting.status) == (content, MeetingStatus.ACTIVE)
-    assert isinstance(desk.events[-1], SyncRetryRequested)
-    assert len(desk.events) == 3
-    assert (desk.meeting.sync.status, desk.meeting.sync.requested_in_version) == (
+    content = harness.meeting.content
+    note(harness, change, change)
+    assert (harness.meeting.content, harness.meeting.status) == (content, MeetingStatus.ACTIVE)
+    assert isinstance(harness.events[-1], SyncRetryRequested)
+    assert len(harness.events) == 3
+    assert (harness.meeting.sync.status, harness.meeting.sync.requested_in_version) == (
         ExternalSyncStatus.PENDING,
-        desk.meeting.version,
+        harness.meeting.version,
     )
-    assert RsvpStatus.ACCEPTED in answers(desk)
+    assert RsvpStatus.ACCEPTED in answers(harness)
 
 
 @pytest.mark.parametrize("change", [copy_changed(HOST_ID, **LATER), copy_removed(HOST_ID)])
 def test_a_canceled_meeting_stays_so_and_its_copy_goes(
-    desk: Desk, change: MirroredEventChanged | MirroredEventDeleted
+    harness: CommandHarness, change: MirroredEventChanged | MirroredEventDeleted
 ) -> None:
-    desk.done(cancel())
-    note(desk, change)
-    assert desk.meeting.status is MeetingStatus.CANCELED
-    assert isinstance(desk.events[-1], SyncRetryRequested)
-    assert desk.meeting.sync.last_operation is SyncOperation.DELETE
+    harness.done(cancel())
+    note(harness, change)
+    assert harness.meeting.status is MeetingStatus.CANCELED
+    assert isinstance(harness.events[-1], SyncRetryRequested)
+    assert harness.meeting.sync.last_operation is SyncOperation.DELETE
 
 
 @pytest.mark.parametrize("make", [copy_changed, copy_removed])
-def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(desk: Desk, make: Any) -> None:
-    note(desk, make(HOST_ID, tenant_uuid="T-OTHER"))
-    assert len(desk.events) == 2
-    nothing = Desk()
+def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(harness: CommandHarness, make: Any) -> None:
+    note(harness, make(HOST_ID, tenant_uuid="T-OTHER"))
+    assert len(harness.events) == 2
+    nothing = CommandHarness()
     note(nothing, make(HOST_ID))
     assert nothing.uow.meeting is None
-    imported = Desk()
+    imported = CommandHarness()
     import_external_event(imported.uow, seen(HOST_ID), imported.now)
     note(imported, make(HOST_ID, meeting_uuid=OUTSIDE))
     assert (imported.meeting.version, imported.meeting.source) == (1, MeetingSource.GOOGLE)
@@ -234,26 +237,26 @@ def test_there_is_nothing_to_do_for_a_meeting_that_is_not_ours_to_change(desk: D
 
 
 @pytest.fixture
-def past(desk: Desk) -> Desk:
+def past(harness: CommandHarness) -> CommandHarness:
     """The same meeting, the day after."""
-    desk.now = desk.meeting.content.schedule.ends_at + timedelta(days=1)
-    return desk
+    harness.now = harness.meeting.content.schedule.ends_at + timedelta(days=1)
+    return harness
 
 
-def test_tidying_up_cancels_nothing_that_is_over(past: Desk) -> None:
+def test_tidying_up_cancels_nothing_that_is_over(past: CommandHarness) -> None:
     note(past, copy_removed(HOST_ID), copy_removed(HOST_ID))
     assert past.meeting.status is MeetingStatus.ACTIVE
     assert isinstance(past.events[-1], SyncRetryRequested)
     assert RsvpStatus.ACCEPTED in answers(past)
 
 
-def test_a_meeting_that_just_goes_on_is_canceled(desk: Desk) -> None:
-    desk.now = desk.meeting.content.schedule.ends_at - timedelta(seconds=1)
-    note(desk, copy_removed(HOST_ID))
-    assert desk.meeting.status is MeetingStatus.CANCELED
+def test_a_meeting_that_just_goes_on_is_canceled(harness: CommandHarness) -> None:
+    harness.now = harness.meeting.content.schedule.ends_at - timedelta(seconds=1)
+    note(harness, copy_removed(HOST_ID))
+    assert harness.meeting.status is MeetingStatus.CANCELED
 
 
-def test_what_is_over_is_corrected_on_record_and_nobody_is_told(past: Desk) -> None:
+def test_what_is_over_is_corrected_on_record_and_nobody_is_told(past: CommandHarness) -> None:
     note(past, copy_changed(HOST_ID, title="What it was about", location="Room 5", **LATER))
     assert past.meeting.content.start_date_time == at("16:00")
     event = past.events[-1]
@@ -262,7 +265,7 @@ def test_what_is_over_is_corrected_on_record_and_nobody_is_told(past: Desk) -> N
     assert RsvpStatus.ACCEPTED in answers(past)
 
 
-def test_what_is_over_and_is_moved_ahead_is_told(past: Desk) -> None:
+def test_what_is_over_and_is_moved_ahead_is_told(past: CommandHarness) -> None:
     ahead = (past.now + timedelta(days=7)).replace(tzinfo=None, microsecond=0)
     note(past, copy_changed(HOST_ID, start_date_time=ahead, end_date_time=ahead + timedelta(hours=1)))
     event = past.events[-1]
@@ -270,24 +273,24 @@ def test_what_is_over_and_is_moved_ahead_is_told(past: Desk) -> None:
     assert (event.silent, event.rescheduled) == (False, True)
 
 
-def test_what_is_ahead_and_is_moved_into_the_past_is_told(desk: Desk) -> None:
-    before = (desk.now - timedelta(days=7)).replace(tzinfo=None, microsecond=0)
-    note(desk, copy_changed(HOST_ID, start_date_time=before, end_date_time=before + timedelta(hours=1)))
-    event = desk.events[-1]
+def test_what_is_ahead_and_is_moved_into_the_past_is_told(harness: CommandHarness) -> None:
+    before = (harness.now - timedelta(days=7)).replace(tzinfo=None, microsecond=0)
+    note(harness, copy_changed(HOST_ID, start_date_time=before, end_date_time=before + timedelta(hours=1)))
+    event = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     assert (event.silent, event.rescheduled) == (False, True)
 
 
-def test_a_command_cancels_what_is_over(past: Desk) -> None:
+def test_a_command_cancels_what_is_over(past: CommandHarness) -> None:
     past.done(cancel())
     assert past.meeting.status is MeetingStatus.CANCELED
 
 
 def test_an_external_event_that_is_over_leaves_the_calendar_and_is_not_canceled() -> None:
-    desk = Desk()
-    import_external_event(desk.uow, seen(HOST_ID), desk.now)
-    after = desk.meeting.content.schedule.ends_at + timedelta(days=1)
-    remove_external_event(desk.uow, gone(HOST_ID, sequence=2), after)
-    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [])
-    import_external_event(desk.uow, seen(HOST_ID, sequence=3), after)
-    assert (desk.meeting.status, desk.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [HOST_ID])
+    harness = CommandHarness()
+    import_external_event(harness.uow, seen(HOST_ID), harness.now)
+    after = harness.meeting.content.schedule.ends_at + timedelta(days=1)
+    remove_external_event(harness.uow, gone(HOST_ID, sequence=2), after)
+    assert (harness.meeting.status, harness.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [])
+    import_external_event(harness.uow, seen(HOST_ID, sequence=3), after)
+    assert (harness.meeting.status, harness.meeting.visible_to_user_ids) == (MeetingStatus.ACTIVE, [HOST_ID])

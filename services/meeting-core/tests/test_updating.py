@@ -12,7 +12,7 @@ from tests.support.commands import (
     CLIENT,
     COLLEAGUE,
     HOST,
-    Desk,
+    CommandHarness,
     answer,
     at,
     cancel,
@@ -24,33 +24,33 @@ from tests.support.commands import (
 )
 
 
-def updated(desk: Desk) -> MeetingUpdated:
+def updated(harness: CommandHarness) -> MeetingUpdated:
     """The last event, which tells of an update."""
-    event: MeetingEvent = desk.events[-1]
+    event: MeetingEvent = harness.events[-1]
     assert isinstance(event, MeetingUpdated)
     return event
 
 
 def test_what_is_omitted_or_null_stays() -> None:
-    desk = Desk(create(contact()))
-    before = desk.meeting.content
-    seen = desk.seen(update(title="Another title", description=None))
+    harness = CommandHarness(create(contact()))
+    before = harness.meeting.content
+    seen = harness.seen(update(title="Another title", description=None))
     assert seen.title == "Another title"
-    assert desk.meeting.content == before.model_copy(update={"title": "Another title"})
-    assert updated(desk).changed == ["title"]
+    assert harness.meeting.content == before.model_copy(update={"title": "Another title"})
+    assert updated(harness).changed == ["title"]
 
 
 def test_an_empty_string_clears() -> None:
-    seen = Desk(create()).seen(update(description="", title=""))
+    seen = CommandHarness(create()).seen(update(description="", title=""))
     assert (seen.description, seen.title) == (None, None)
 
 
 def test_one_update_is_one_version_and_one_event_in_sequence() -> None:
-    desk = Desk(create(), update(title="A"), update(description="B", location_detail="C"))
-    assert desk.meeting.version == 3
-    assert [envelope.sequence for envelope in desk.envelopes] == [1, 2, 3]
-    assert set(updated(desk).changed) == {"description", "locationDetail"}
-    assert desk.meeting.updated_at > desk.meeting.created_at
+    harness = CommandHarness(create(), update(title="A"), update(description="B", location_detail="C"))
+    assert harness.meeting.version == 3
+    assert [envelope.sequence for envelope in harness.envelopes] == [1, 2, 3]
+    assert set(updated(harness).changed) == {"description", "locationDetail"}
+    assert harness.meeting.updated_at > harness.meeting.created_at
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_one_update_is_one_version_and_one_event_in_sequence() -> None:
     ],
 )
 def test_a_change_of_nothing_changes_nothing(changes: dict[str, Any]) -> None:
-    desk = Desk(create(contact(), staff(), guest("JANE.ROE@example.com")))
-    reply = desk.done(update(**changes))
+    harness = CommandHarness(create(contact(), staff(), guest("JANE.ROE@example.com")))
+    reply = harness.done(update(**changes))
     assert reply.version == 1
-    assert len(desk.events) == 1
-    assert desk.meeting.updated_at == desk.meeting.created_at
+    assert len(harness.events) == 1
+    assert harness.meeting.updated_at == harness.meeting.created_at
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_a_change_of_nothing_changes_nothing(changes: dict[str, Any]) -> None:
     ],
 )
 def test_a_new_time_zone_or_place_asks_everybody_again(changes: dict[str, Any]) -> None:
-    desk = Desk(create(contact(), guest()))
-    desk.done(answer(by=CLIENT))
-    before = desk.meeting.ical_sequence
-    seen = desk.seen(update(**changes))
+    harness = CommandHarness(create(contact(), guest()))
+    harness.done(answer(by=CLIENT))
+    before = harness.meeting.ical_sequence
+    seen = harness.seen(update(**changes))
     assert {one.rsvp_status for one in seen.participants} == {RsvpStatus.UNKNOWN}
-    assert updated(desk).rescheduled
-    assert desk.meeting.ical_sequence == before + 1
-    assert updated(desk).meeting.ical_sequence == before + 1
+    assert updated(harness).rescheduled
+    assert harness.meeting.ical_sequence == before + 1
+    assert updated(harness).meeting.ical_sequence == before + 1
 
 
 @pytest.mark.parametrize(
@@ -105,35 +105,35 @@ def test_a_new_time_zone_or_place_asks_everybody_again(changes: dict[str, Any]) 
     ],
 )
 def test_any_other_change_keeps_the_answers(changes: dict[str, Any]) -> None:
-    desk = Desk(create(contact(), guest()))
-    desk.done(answer(by=CLIENT))
-    seen = desk.seen(update(**changes))
+    harness = CommandHarness(create(contact(), guest()))
+    harness.done(answer(by=CLIENT))
+    seen = harness.seen(update(**changes))
     assert [one.rsvp_status for one in seen.participants] == [RsvpStatus.ACCEPTED, RsvpStatus.UNKNOWN]
-    assert not updated(desk).rescheduled
-    assert desk.meeting.version == 3
+    assert not updated(harness).rescheduled
+    assert harness.meeting.version == 3
 
 
 def test_what_guests_do_not_see_is_no_new_revision_of_their_invitation() -> None:
-    desk = Desk(create(guest()))
-    desk.done(update(internal_notes="New"))
-    assert desk.meeting.ical_sequence == 0
-    desk.done(update(title="New"))
-    assert desk.meeting.ical_sequence == 1
-    desk.done(update(meeting_password="new"))
-    assert desk.meeting.ical_sequence == 2
+    harness = CommandHarness(create(guest()))
+    harness.done(update(internal_notes="New"))
+    assert harness.meeting.ical_sequence == 0
+    harness.done(update(title="New"))
+    assert harness.meeting.ical_sequence == 1
+    harness.done(update(meeting_password="new"))
+    assert harness.meeting.ical_sequence == 2
 
 
 def test_who_stays_keeps_participant_uuid_and_answer_who_goes_and_comes_is_named() -> None:
-    desk = Desk(create(contact("C-CLIENT"), contact("C2"), guest()))
-    desk.done(answer(by=CLIENT))
-    before = {one.email: one for one in desk.meeting.participants}
-    seen = desk.seen(update(contacts=[contact("C3"), contact("C-CLIENT")]))
+    harness = CommandHarness(create(contact("C-CLIENT"), contact("C2"), guest()))
+    harness.done(answer(by=CLIENT))
+    before = {one.email: one for one in harness.meeting.participants}
+    seen = harness.seen(update(contacts=[contact("C3"), contact("C-CLIENT")]))
     after = {one.email: one for one in seen.participants}
     assert set(after) == {"c-client@example.com", "c3@example.com", "jane.roe@example.com"}
     for email in ("c-client@example.com", "jane.roe@example.com"):
         assert after[email].participant_uuid == before[email].participant_uuid
     assert after["c-client@example.com"].rsvp_status is RsvpStatus.ACCEPTED
-    event = updated(desk)
+    event = updated(harness)
     assert event.changed == ["participants"]
     assert event.added == [after["c3@example.com"].participant_uuid]
     assert [(one.participant_uuid, one.email) for one in event.removed] == [
@@ -153,10 +153,10 @@ def test_who_stays_keeps_participant_uuid_and_answer_who_goes_and_comes_is_named
     ],
 )
 def test_a_list_replaces_the_participants_of_its_kind_only(lists: dict[str, Any], remaining: set[str]) -> None:
-    desk = Desk(create(contact(), staff(), staff("PS1"), guest()))
-    seen = desk.seen(update(**lists))
+    harness = CommandHarness(create(contact(), staff(), staff("PS1"), guest()))
+    seen = harness.seen(update(**lists))
     assert {one.email for one in seen.participants} == remaining
-    assert {one.email for one in updated(desk).removed} == {
+    assert {one.email for one in updated(harness).removed} == {
         "c-client@example.com",
         "ts-colleague@example.com",
         "ps1@example.com",
@@ -165,62 +165,62 @@ def test_a_list_replaces_the_participants_of_its_kind_only(lists: dict[str, Any]
 
 
 def test_the_host_stays_no_participant_whatever_the_lists_say() -> None:
-    desk = Desk(create(contact()))
-    seen = desk.seen(update(staff=[staff(HOST.user_id)], externals=[guest(HOST.email.upper())], title="New"))
+    harness = CommandHarness(create(contact()))
+    seen = harness.seen(update(staff=[staff(HOST.user_id)], externals=[guest(HOST.email.upper())], title="New"))
     assert [one.email for one in seen.participants] == ["c-client@example.com"]
 
 
 def test_a_guest_who_turns_out_to_be_a_platform_person_is_that_person_and_not_told_to_go() -> None:
-    desk = Desk(create(guest("ana@example.com")))
-    seen = desk.seen(update(contacts=[contact("C1", email="Ana@Example.com")]))
+    harness = CommandHarness(create(guest("ana@example.com")))
+    seen = harness.seen(update(contacts=[contact("C1", email="Ana@Example.com")]))
     assert [one.participant_entity_uuid for one in seen.participants] == ["C1"]
-    assert updated(desk).removed == []
+    assert updated(harness).removed == []
 
 
 def test_a_guest_given_again_with_another_name_keeps_their_answer() -> None:
-    desk = Desk(create(guest(name="Jane")))
-    participant = desk.uuid_of("jane.roe@example.com")
-    desk.done(answer(participant_uuid=participant))
-    (seen,) = desk.seen(update(externals=[guest("Jane.Roe@example.com", name="Jane Roe")])).participants
+    harness = CommandHarness(create(guest(name="Jane")))
+    participant = harness.uuid_of("jane.roe@example.com")
+    harness.done(answer(participant_uuid=participant))
+    (seen,) = harness.seen(update(externals=[guest("Jane.Roe@example.com", name="Jane Roe")])).participants
     assert (seen.participant_uuid, seen.rsvp_status, seen.name) == (participant, RsvpStatus.ACCEPTED, "Jane Roe")
 
 
 def test_who_was_removed_no_longer_sees_the_meeting() -> None:
-    desk = Desk(create(contact(), staff()))
-    desk.done(update(contacts=[]))
-    assert desk.refused(answer(by=CLIENT)) is ErrorCode.FORBIDDEN
-    assert not is_visible_to(desk.meeting, CLIENT.user_id)
-    assert CLIENT.user_id not in desk.meeting.visible_to_user_ids
+    harness = CommandHarness(create(contact(), staff()))
+    harness.done(update(contacts=[]))
+    assert harness.refused(answer(by=CLIENT)) is ErrorCode.FORBIDDEN
+    assert not is_visible_to(harness.meeting, CLIENT.user_id)
+    assert CLIENT.user_id not in harness.meeting.visible_to_user_ids
 
 
 def test_a_part_of_the_schedule_is_checked_together_with_the_rest() -> None:
-    desk = Desk(create())
-    assert desk.refused(update(end_date_time=at("15:00"))) is ErrorCode.VALIDATION_FAILED
-    assert desk.refused(update(start_date_time=at("16:00"))) is ErrorCode.VALIDATION_FAILED
-    assert desk.meeting.version == 1
+    harness = CommandHarness(create())
+    assert harness.refused(update(end_date_time=at("15:00"))) is ErrorCode.VALIDATION_FAILED
+    assert harness.refused(update(start_date_time=at("16:00"))) is ErrorCode.VALIDATION_FAILED
+    assert harness.meeting.version == 1
 
 
 def test_at_most_500_participants_together() -> None:
-    desk = Desk(create(*(contact(f"C{number}") for number in range(500))))
-    assert desk.refused(update(externals=[guest()])) is ErrorCode.VALIDATION_FAILED
-    assert desk.meeting.version == 1
+    harness = CommandHarness(create(*(contact(f"C{number}") for number in range(500))))
+    assert harness.refused(update(externals=[guest()])) is ErrorCode.VALIDATION_FAILED
+    assert harness.meeting.version == 1
 
 
 def test_only_host_and_creator_may_update() -> None:
-    desk = Desk(create(contact(), staff()))
-    assert desk.refused(update(by=COLLEAGUE, title="Mine")) is ErrorCode.FORBIDDEN
-    desk.meeting.hosted = desk.meeting.hosted.model_copy(update={"created_by_uuid": COLLEAGUE.user_id})
-    desk.done(update(by=COLLEAGUE, title="Mine"))
+    harness = CommandHarness(create(contact(), staff()))
+    assert harness.refused(update(by=COLLEAGUE, title="Mine")) is ErrorCode.FORBIDDEN
+    harness.meeting.hosted = harness.meeting.hosted.model_copy(update={"created_by_uuid": COLLEAGUE.user_id})
+    harness.done(update(by=COLLEAGUE, title="Mine"))
 
 
 def test_a_canceled_meeting_cannot_be_updated() -> None:
-    desk = Desk(create(), cancel())
-    assert desk.refused(update(title="New")) is ErrorCode.MEETING_CANCELED
+    harness = CommandHarness(create(), cancel())
+    assert harness.refused(update(title="New")) is ErrorCode.MEETING_CANCELED
 
 
 def test_a_stale_version_is_refused_and_a_current_one_is_not() -> None:
-    desk = Desk(create(), update(title="A"))
-    assert desk.refused(update(title="B", expected_versions=[1])) is ErrorCode.VERSION_STALE
-    assert desk.refused(update(title="B", expected_versions=[])) is ErrorCode.VERSION_STALE
-    assert desk.refused(cancel(expected_versions=[1, 3])) is ErrorCode.VERSION_STALE
-    assert desk.done(update(title="B", expected_versions=[1, 2])).version == 3
+    harness = CommandHarness(create(), update(title="A"))
+    assert harness.refused(update(title="B", expected_versions=[1])) is ErrorCode.VERSION_STALE
+    assert harness.refused(update(title="B", expected_versions=[])) is ErrorCode.VERSION_STALE
+    assert harness.refused(cancel(expected_versions=[1, 3])) is ErrorCode.VERSION_STALE
+    assert harness.done(update(title="B", expected_versions=[1, 2])).version == 3

@@ -163,7 +163,7 @@ time.sleep(600)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and that nobody waited for does not."""
+    """Whether a process runs; one that ended without a wait for it does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:

@@ -98,9 +98,9 @@ async def test_what_is_discarded_is_gone_from_the_list(box: DeadLetterBox, publi
 async def test_what_nobody_takes_back_is_not_replayed(
     box: DeadLetterBox, publisher: Publisher, settings: Settings
 ) -> None:
-    """Neither replies, which nobody waits for any more, nor what names a group that there is not."""
+    """Neither replies, which no request waits for any more, nor what names a group that there is not."""
     await publisher.publish(parked(1, topic=OTHER_LETTERS.name, group=API_GATEWAY))
-    await publisher.publish(parked(2, group="nobody"))
+    await publisher.publish(parked(2, group="no-such-group"))
     await publisher.publish(parked(3))
     letters = await box.letters()
     assert [one.retry_topic for one in letters] == [None, None, RETRY.name]

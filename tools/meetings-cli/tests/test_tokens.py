@@ -74,7 +74,7 @@ def test_there_is_no_token_without_a_secret(nowhere: Path, secret: str | None) -
 
 def test_people_of_the_local_run_are_found_by_name() -> None:
     assert token_of(RUN, "valen") == "v"
-    for name, why in (("Rojas", "Several people"), ("Zoe", "Nobody")):
+    for name, why in (("Rojas", "Several people"), ("Zoe", "No person")):
         with pytest.raises(Problem, match=f"{why} called {re.escape(repr(name))}.*Valentina Rojas, Daniel Rojas"):
             token_of(RUN, name)
     with pytest.raises(Problem, match="make run"):
@@ -85,7 +85,7 @@ def test_beside_compose_the_login_gives_a_token() -> None:
     with running(create_app(SECRET)) as url:
         token = login_token(url, seed.VALENTINA.username, seed.PASSWORD)
         assert jwt.decode(token, SECRET, ["HS256"])["userUuid"] == seed.VALENTINA.uuid
-        with pytest.raises(Problem, match="refuses 'nobody@example"):
-            login_token(url, "nobody@example.com", seed.PASSWORD)
+        with pytest.raises(Problem, match="refuses 'unknown@example"):
+            login_token(url, "unknown@example.com", seed.PASSWORD)
     with pytest.raises(Problem, match="does not answer"):
         login_token(url, seed.VALENTINA.username, seed.PASSWORD)

@@ -1,4 +1,4 @@
-"""A gate for work that one caller could fill it with: everybody gets a turn."""
+"""Limits concurrent work fairly: one caller's work does not keep the work of others waiting."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -10,9 +10,9 @@ _UNLIMITED = 2**31
 class FairGate:
     """Lets ``limit`` pieces of work run at once, ``per_tenant`` of one tenant and ``per_user`` of one user.
 
-    What waits for its own tenant or user is in nobody else's way: the queue of the gate holds at most ``per_tenant``
+    Work that waits for its own tenant or user does not delay others: the queue of the gate holds at most ``per_tenant``
     pieces of each tenant. After a turn a user rests ``rest`` times as long as it took, at most ``max_rest`` seconds, so
-    that nobody can keep what is behind the gate busy all the time.
+    that no user can keep the resource behind the gate busy all the time.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ def _text(error: BaseException) -> str:
     match error:
         case ValidationError():
             details = error.errors(include_url=False, include_context=False, include_input=False)
-            return "; ".join(f"{_place(one['loc'])}: {redact(one['msg'])}" for one in details)
+            return "; ".join(f"{_place(detail['loc'])}: {redact(detail['msg'])}" for detail in details)
         case OperationFailure():
             name = (error.details or {}).get("codeName")
             return f"code {error.code}" + (f" ({name})" if name else "")
@@ -65,7 +65,7 @@ def redact(text: str) -> str:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """Where in the input; a key that is no field's name may be anything the input has."""
-    return ".".join(str(one) if str(one).replace("_", "").isalnum() else _HIDDEN for one in location) or "body"
+    return ".".join(str(part) if str(part).replace("_", "").isalnum() else _HIDDEN for part in location) or "body"
 
 
 def _formatted(error: BaseException, *, seen: set[int]) -> Iterator[str]:
@@ -81,5 +81,5 @@ def _formatted(error: BaseException, *, seen: set[int]) -> Iterator[str]:
         yield from traceback.format_tb(error.__traceback__)
     yield f"{describe_error(error)}\n"
     if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _formatted(one, seen=seen)
+        for nested in error.exceptions:
+            yield from _formatted(nested, seen=seen)

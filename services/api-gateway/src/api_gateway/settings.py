@@ -78,7 +78,7 @@ class Settings(ServiceSettings):
 
     directory_url: str = Field(default="http://127.0.0.1:8070", description="the platform's directory of people")
     directory_timeout: float = Field(default=2, description="how long a look-up may take before 503")
-    directory_cache_seconds: float = Field(default=60, description="how long what was looked up is believed")
+    directory_cache_seconds: float = Field(default=60, description="how long results of the directory are cached")
     directory_concurrency: int = Field(default=16, description="look-ups in flight at once")
 
     command_deadline: float = Field(default=5, description="how long a caller waits for an outcome before 202")

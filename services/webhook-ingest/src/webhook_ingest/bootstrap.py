@@ -86,9 +86,9 @@ class _Webhook(Route):
 
 def _add_webhooks(app: FastAPI, router: APIRouter) -> None:
     """Serve these endpoints by themselves: FastAPI's way to one takes as long as all the rest of an answer."""
-    described = [one for one in router.routes if isinstance(one, APIRoute)]
-    for one in described:
-        app.router.routes.append(_Webhook(one.path, one.endpoint, methods=sorted(one.methods or ())))
+    described = [route for route in router.routes if isinstance(route, APIRoute)]
+    for route in described:
+        app.router.routes.append(_Webhook(route.path, route.endpoint, methods=sorted(route.methods or ())))
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -165,7 +165,7 @@ def _type_name(root: Schema, value: Schema) -> str:
 def _notes(root: Schema, field: Schema, value: Schema) -> str:
     described = field.get("description") or _described_items(root, value)
     examples = field.get("examples") or value.get("examples") or []
-    return "; ".join(part for part in (described, *(f"e.g. {_shown(one)}" for one in examples[:1])) if part)
+    return "; ".join(part for part in (described, *(f"e.g. {_shown(example)}" for example in examples[:1])) if part)
 
 
 def _described_items(root: Schema, value: Schema) -> str:

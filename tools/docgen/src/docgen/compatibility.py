@@ -88,7 +88,7 @@ def branches(root: Schema, schema: Schema) -> list[Schema]:
         return branches(root, root["$defs"][schema["$ref"].rpartition("/")[2]])
     for union in _UNIONS:
         if union in schema:
-            return [branch for one in schema[union] for branch in branches(root, one)]
+            return [branch for alternative in schema[union] for branch in branches(root, alternative)]
     return [schema]
 
 
@@ -116,18 +116,20 @@ class _Comparison:
             self._under_way.add(question)
         accepted = branches(self._read_root, read)
         problems: Problems = []
-        for one in branches(self._written_root, written):
-            attempts = [self._compare_one(one, other, path) for other in accepted]
+        for branch in branches(self._written_root, written):
+            attempts = [self._compare_one(branch, other, path) for other in accepted]
             if [] not in attempts:
-                problems += self._closest(one, accepted, attempts, path)
+                problems += self._closest(branch, accepted, attempts, path)
         if question is not None:
             self._under_way.discard(question)
         return problems
 
-    def _closest(self, one: Schema, accepted: list[Schema], attempts: list[Problems], path: str) -> Problems:
+    def _closest(self, branch: Schema, accepted: list[Schema], attempts: list[Problems], path: str) -> Problems:
         """What is wrong with the alternative of the same type, if there is just one; that is what was meant."""
-        alike = [found for other, found in zip(accepted, attempts, strict=True) if other.get("type") == one.get("type")]
-        return alike[0] if len(alike) == 1 else [f"{path}: {_kind(one)} is not accepted"]
+        alike = [
+            found for other, found in zip(accepted, attempts, strict=True) if other.get("type") == branch.get("type")
+        ]
+        return alike[0] if len(alike) == 1 else [f"{path}: {_kind(branch)} is not accepted"]
 
     def _compare_one(self, written: Schema, read: Schema, path: str) -> Problems:
         unknown = {key for key in read if not key.startswith("x-")} - _NOTES - _JUDGED

@@ -103,7 +103,7 @@ def _leaves(annotation: Any, kind: DataKind | None = None) -> Iterator[tuple[Dat
 
 
 def unclassified(model: type[BaseModel]) -> list[str]:
-    """Paths of texts of which nobody has said whether they are personal data."""
+    """Paths of texts without a statement whether they are personal data."""
     return [text.path for text in texts_of(model) if text.kind is None and text.name not in NEUTRAL]
 
 

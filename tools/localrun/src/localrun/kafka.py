@@ -82,7 +82,7 @@ def apache_kafka(data_dir: Path, port: int, *, log: Path, detours: Mapping[int, 
     forwards to it. A client follows the addresses that brokers advertise, so this alone keeps it on its way.
 
     A KRaft node opens the clients' port only after it was unfenced, so an accepted connection means ready.
-    The controller's port is nobody's business but the node's: a free one is taken each time.
+    Only the node uses the controller's port: a free one is taken each time.
     Raises `LocalRunError` when Java 17, Maven or the jars are missing.
     """
     more = {f"DETOUR{number}": ports for number, ports in enumerate((detours or {}).items())}

@@ -1,4 +1,4 @@
-"""What operators have calendar-sync do, over its internal API: nobody else may write there."""
+"""Calls to calendar-sync's internal API, the only place that operators may write to."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -58,14 +58,16 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient
 
 async def _lags(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> list[Lag]:
     existing = await consumer.topics()
-    topics: list[Topic] = [one for one in (*TOPICS, *RETRY_TOPICS) if group in one.readers and one.name in existing]
-    partitions = [TopicPartition(one.name, number) for one in topics for number in range(one.partitions)]
+    topics: list[Topic] = [
+        topic for topic in (*TOPICS, *RETRY_TOPICS) if group in topic.readers and topic.name in existing
+    ]
+    partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
     committed = await _committed(admin, group, partitions)
     begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    behind = dict.fromkeys((one.name for one in topics), 0)
+    behind = dict.fromkeys((topic.name for topic in topics), 0)
     for partition in partitions:
         offset = committed[partition].offset if partition in committed else -1
-        # -1: nothing was committed here yet. What retention has deleted nobody can read any more.
+        # -1: nothing was committed here yet. Records deleted by retention cannot be read any more.
         behind[partition.topic] += max(0, ends[partition] - max(offset, begins[partition]))
     return [Lag(group=group, topic=topic, records=records) for topic, records in behind.items()]
 

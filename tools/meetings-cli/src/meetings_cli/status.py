@@ -48,10 +48,10 @@ class Status(BaseModel):
         return [*self._wrong_services(), *self.unknown.values(), *self._wrong_messages(), *self._wrong_jobs()]
 
     def _wrong_services(self) -> Iterator[str]:
-        for one in self.services:
-            if not (one.alive and one.ready):
-                reasons = ", ".join(f"{name} {problem}" for name, problem in one.problems.items()) or "says not why"
-                yield f"{one.name} is {'not ready' if one.alive else 'down'}: {reasons}"
+        for service in self.services:
+            if not (service.alive and service.ready):
+                reasons = ", ".join(f"{name} {problem}" for name, problem in service.problems.items()) or "says not why"
+                yield f"{service.name} is {'not ready' if service.alive else 'down'}: {reasons}"
 
     def _wrong_messages(self) -> Iterator[str]:
         for letters in self.dead_letters or []:

@@ -18,14 +18,14 @@ def token_of(run: Mapping[str, Any] | None, name: str) -> str:
     """The token of one of the local run's people, found by a part of the name.
 
     Raises:
-        Problem: there is no local run, nobody of that name in it, or more than one.
+        Problem: there is no local run, no person of that name in it, or more than one.
     """
     if run is None:
         raise Problem("There is no local run here. Start one with `make run`, or say its folder with STATE_DIR.")
     found = [person for person in run.get("people", []) if name.casefold() in person["name"].casefold()]
     if len(found) != 1:
         names = ", ".join(person["name"] for person in found or run.get("people", []))
-        raise Problem(f"{'Several people' if found else 'Nobody'} called {name!r}. The local run has {names}.")
+        raise Problem(f"{'Several people' if found else 'No person'} called {name!r}. The local run has {names}.")
     return str(found[0]["token"])
 
 

@@ -67,7 +67,7 @@ def _health_answer(problems: dict[str, str]) -> Response:
 class RequestContextMiddleware:
     """ASGI middleware: every request works in a context, which its answer names, and is measured by its route.
 
-    An error that nobody expected is logged in that context, and answered with the response of ``on_error``.
+    An unexpected error is logged in that context, and answered with the response of ``on_error``.
     """
 
     def __init__(self, app: ASGIApp, on_error: Callable[[Scope], ASGIApp]) -> None:
@@ -94,7 +94,7 @@ class RequestContextMiddleware:
         with use_context(Context(correlation, traceparent=trace)), span(scope["method"], SpanKind.SERVER) as request:
             try:
                 await self._app(scope, receive, send_named)
-            except ClientDisconnect:  # they hung up in mid-body: nobody is left to answer, and nothing is broken
+            except ClientDisconnect:  # the client left before its body was complete: there is nothing to answer
                 status = status or _CLIENT_CLOSED_REQUEST
             except Exception:
                 log.exception("unexpected error")

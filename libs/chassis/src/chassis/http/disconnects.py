@@ -1,4 +1,4 @@
-"""Work for a caller who is still there."""
+"""Work that ends when its caller disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from chassis.tasks import cancel_and_wait
 
 CLIENT_CLOSED_REQUEST = 499
-"""What is counted where nobody is there to be answered; the number is nginx's."""
+"""The status that metrics count when the client has left; the number is nginx's."""
 
 
 async def answer_while_connected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:

@@ -80,7 +80,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def internal_error_response(scope: Scope) -> Response:
-    """The answer when something happened that nobody expected; what it was stands in the log only."""
+    """The answer to an unexpected error; only the log says which."""
     return error_response(scope["path"], ApiError(ErrorCode.INTERNAL_ERROR))
 
 

@@ -1,4 +1,4 @@
-"""What every answer tells browsers, whoever made it: an endpoint, the framework or an error handler."""
+"""Security headers of every response: of endpoints, the framework and error handlers."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

@@ -1,4 +1,4 @@
-"""MongoDB behind one gate. What is read and what is written is what a majority of the members has.
+"""MongoDB collections with a limit on concurrent operations. Reads and writes have majority concern.
 
 A write is acknowledged by a majority. One that is not may still be there on the primary, and be rolled back later:
 reads do not see it (read concern "majority"), so nothing is answered, published or committed because of it.
@@ -139,7 +139,7 @@ def _id_of(failed: Mapping[str, Any]) -> Any:
 
 
 class Database:
-    """One service's database; nobody else reads or writes it."""
+    """One service's database; no other service reads or writes it."""
 
     def __init__(self, raw: AsyncDatabase[Document], concurrency: int, *, time_limit: float = _TIME_LIMIT) -> None:
         self._raw = raw

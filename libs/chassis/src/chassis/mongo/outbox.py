@@ -54,7 +54,7 @@ class Outbox:
         if not pending:
             return
         results = await asyncio.gather(*map(self._publish, pending), return_exceptions=True)
-        published = [one for one, result in zip(pending, results, strict=True) if result is None]
+        published = [document for document, result in zip(pending, results, strict=True) if result is None]
         if published:
             await self._collection.bulk_write([_cleared(document) for document in published])
         for result in results:

@@ -1,4 +1,4 @@
-"""What the current work belongs to: carried from the first request through every message to the last effect."""
+"""Correlation, causation and tenant ids, passed from the HTTP request through every message."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -27,7 +27,7 @@ def configure_tracing(service: str, endpoint: str | None) -> Iterator[None]:
     if endpoint is None:
         yield
         return
-    # Loaded only here: what records and sends takes memory that nobody needs while tracing is off.
+    # Imported only here: recording and sending take memory that is not needed while tracing is off.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -76,13 +76,13 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
 def batch_span(name: str, traceparents: Sequence[str | None]) -> Iterator[Span]:
     """The handling of several messages at once: it belongs to the trace of one that is alone, and links to several."""
     if len(traceparents) == 1:
-        with use_traceparent(traceparents[0]), span(name, SpanKind.CONSUMER) as one:
-            yield one
+        with use_traceparent(traceparents[0]), span(name, SpanKind.CONSUMER) as started:
+            yield started
         return
     if _tracer is None:
         yield INVALID_SPAN
         return
-    spans = (trace.get_current_span(_w3c.extract({"traceparent": one})) for one in traceparents if one)
-    links = [Link(one.get_span_context()) for one in spans if one.get_span_context().is_valid]
-    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as one:
-        yield one
+    spans = (trace.get_current_span(_w3c.extract({"traceparent": parent})) for parent in traceparents if parent)
+    links = [Link(linked.get_span_context()) for linked in spans if linked.get_span_context().is_valid]
+    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as started:
+        yield started

@@ -62,7 +62,10 @@ class SearchMeetings(ListCalendar):
     @field_validator("conditions")
     @classmethod
     def _look_for_little(cls, conditions: list[Condition]) -> list[Condition]:
-        if sum(len(one.operands[0]) for one in conditions if one.operator.is_pattern) > MAX_PATTERN_TOTAL:
+        if (
+            sum(len(condition.operands[0]) for condition in conditions if condition.operator.is_pattern)
+            > MAX_PATTERN_TOTAL
+        ):
             raise ValueError("too much text to look for")
         return conditions
 

@@ -81,7 +81,7 @@ class ProcessedCommands(StoredModel):
     def find(self, command_id: str) -> CommandRecord | None:
         """What is remembered of the command with this id."""
         kept = self.with_key if is_derived(command_id) else self.without_key
-        return next((one for one in kept if one.command_id == command_id), self._recalled.get(command_id))
+        return next((record for record in kept if record.command_id == command_id), self._recalled.get(command_id))
 
     def has(self, command: IdempotentCommand) -> bool:
         """Whether this very command was carried out before.
@@ -110,7 +110,7 @@ class ProcessedCommands(StoredModel):
 
         What is returned is to be archived, for as long as ``retention``, before the document is written without it.
         """
-        self.with_key = [one for one in self.with_key if one.at > now - retention or _made_it(one)]
+        self.with_key = [record for record in self.with_key if record.at > now - retention or _made_it(record)]
         if len(self.with_key) <= limit:
             return []
         first, *others = self.with_key
@@ -124,11 +124,11 @@ class ProcessedCommands(StoredModel):
         """Those of these commands of which the archive may know more."""
         if self.archived_until is None or now >= self.archived_until:
             return []
-        return [one for one in command_ids if is_derived(one) and self.find(one) is None]
+        return [command_id for command_id in command_ids if is_derived(command_id) and self.find(command_id) is None]
 
     def recall(self, records: Sequence[CommandRecord]) -> None:
         """Remember also these, from the archive; they are not stored in the document again."""
-        self._recalled |= {one.command_id: one for one in records}
+        self._recalled |= {record.command_id: record for record in records}
 
 
 def _made_it(record: CommandRecord) -> bool:

@@ -94,12 +94,12 @@ class Directory:
         Raises:
             ApiError: 400 naming each id that is unknown to this caller; 503 when the directory cannot be asked.
         """
-        contacts = await asyncio.gather(*(self.contact(caller, one) for one in contact_ids))
-        staff = await asyncio.gather(*(self.staff(caller, one) for one in staff_ids))
+        contacts = await asyncio.gather(*(self.contact(caller, contact_id) for contact_id in contact_ids))
+        staff = await asyncio.gather(*(self.staff(caller, staff_id) for staff_id in staff_ids))
         unknown = [
-            f"{field}: {one} is unknown"
+            f"{field}: {person_id} is unknown"
             for field, ids, found in (("contactIds", contact_ids, contacts), ("staffIds", staff_ids, staff))
-            for one, person in zip(ids, found, strict=True)
+            for person_id, person in zip(ids, found, strict=True)
             if person is None
         ]
         if unknown:

@@ -103,10 +103,10 @@ class JwksCache:
 def _usable(body: bytes) -> list[jwt.PyJWK]:
     """Those keys that verify signatures. Raises ValueError when there are none."""
     keys = []
-    for one in httpx.Response(200, content=body).json()["keys"][:_MAX_KEYS]:
+    for jwk in httpx.Response(200, content=body).json()["keys"][:_MAX_KEYS]:
         try:
-            if _is_for_signatures(one):
-                keys.append(jwt.PyJWK(one))
+            if _is_for_signatures(jwk):
+                keys.append(jwt.PyJWK(jwk))
         except (jwt.PyJWTError, ValueError, TypeError):
             log.warning("login key passed over")
     if not keys:

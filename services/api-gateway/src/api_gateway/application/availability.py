@@ -38,13 +38,13 @@ class AvailabilityChecks:
         if caller.user_type is UserType.CLIENT and not self._clients_may_ask:
             raise ApiError(ErrorCode.FORBIDDEN, message="Clients may not look up when staff have time")
         distinct = list(dict.fromkeys(body.user_uuids))
-        found = await asyncio.gather(*(self._directory.staff(caller, one) for one in distinct))
-        staff = [one for one, person in zip(distinct, found, strict=True) if person is not None]
+        found = await asyncio.gather(*(self._directory.staff(caller, user_id) for user_id in distinct))
+        staff = [user_id for user_id, person in zip(distinct, found, strict=True) if person is not None]
         statuses = await self._statuses(caller, staff, body) if staff else {}
         return AvailabilityView(
             availabilities=[
-                UserAvailability(user_uuid=one, status=statuses.get(one, AvailabilityStatus.UNKNOWN))
-                for one in body.user_uuids
+                UserAvailability(user_uuid=user_id, status=statuses.get(user_id, AvailabilityStatus.UNKNOWN))
+                for user_id in body.user_uuids
             ]
         )
 

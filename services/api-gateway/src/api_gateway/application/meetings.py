@@ -163,7 +163,7 @@ def _distinct(ids: Sequence[str] | None) -> list[str]:
 
 def _colleagues(ids: Sequence[str] | None, caller: Caller) -> list[str]:
     """The caller's own id is ignored: the host is no participant."""
-    return [one for one in _distinct(ids) if one != caller.user_id]
+    return [user_id for user_id in _distinct(ids) if user_id != caller.user_id]
 
 
 def _unwritable(caller: Caller) -> dict[str, None]:

@@ -82,7 +82,7 @@ class _People(Contract):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:
-        """Looks nobody up in vain. Who is the same person, and so the exact number, shows later."""
+        """Refuses too many people before any is looked up; duplicates are found later."""
         ids = {*(self.contact_ids or ()), *(self.staff_ids or ())}
         if len(ids) > MAX_PARTICIPANTS + 1:  # one may be the caller's own, which is ignored
             raise field_error("participants", f"at most {MAX_PARTICIPANTS} are allowed")

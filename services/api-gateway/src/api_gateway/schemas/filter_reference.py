@@ -53,7 +53,7 @@ so pages never repeat or skip a meeting. Null comes first when ascending. Withou
 
 Fast on any calendar are pages that are not sorted, or sorted by `startDateTime` alone, in either direction. Any other
 sort, a filter that few meetings fulfil, and one on `tenantUuid` (all have the same) read through the caller's own
-calendar, nobody else's; a filter on `startDateTime` narrows what is read.
+calendar only; a filter on `startDateTime` narrows what is read.
 
 At most {MAX_FILTERS} filters, {MAX_VALUES} `values`, {MAX_TEXT_LENGTH} characters of text and {MAX_SORT_KEYS} sort
 entries. CONTAINS, STARTS_WITH and ENDS_WITH take at most {MAX_PATTERN_LENGTH} characters each, and

@@ -103,8 +103,8 @@ class SearchBody(Contract):
     @model_validator(mode="after")
     def _looks_for_little(self) -> Self:
         total = 0
-        for index, one in enumerate(self.filters or ()):
-            total += len(one.value) if one.operator.is_pattern else 0
+        for index, condition in enumerate(self.filters or ()):
+            total += len(condition.value) if condition.operator.is_pattern else 0
             if total > MAX_PATTERN_TOTAL:
                 problem = f"CONTAINS, STARTS_WITH and ENDS_WITH take {MAX_PATTERN_TOTAL} characters in all filters"
                 raise field_error(f"filters[{index}].value", f"{problem} together")
@@ -114,7 +114,7 @@ class SearchBody(Contract):
         """The query that it is, on behalf of the actor."""
         return SearchMeetings(
             actor=actor,
-            conditions=[one.condition for one in self.filters or ()],
+            conditions=[body.condition for body in self.filters or ()],
             sort=self.sort or [],
             page=self.page or 0,
             size=self.size or DEFAULT_PAGE,

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 Json = dict[str, Any]
 
 
-MOST_ATTENDEES = 500
+MAX_ATTENDEES = 500
 
 
 _LONGEST_UID = 1024

@@ -48,15 +48,15 @@ class MongoBusyTimes:
     async def busy(self, tenant: str, people: People[str], starts_at: datetime, ends_at: datetime) -> set[str]:
         asked = set(people)
         documents = await self._overlapping(tenant, asked, starts_at, ends_at, most=self._most_read)
-        found = {one for document in documents for one in document["busy"]} & asked
+        found = {user_id for document in documents for user_id in document["busy"]} & asked
         if len(documents) < self._most_read:
             return found
         rest = sorted(asked - found)
         for some in (rest[begin : begin + _AT_ONCE] for begin in range(0, len(rest), _AT_ONCE)):
             firsts = await asyncio.gather(
-                *(self._overlapping(tenant, {one}, starts_at, ends_at, most=1) for one in some)
+                *(self._overlapping(tenant, {user_id}, starts_at, ends_at, most=1) for user_id in some)
             )
-            found |= {one for one, first in zip(some, firsts, strict=True) if first}
+            found |= {user_id for user_id, first in zip(some, firsts, strict=True) if first}
         return found
 
     async def _overlapping(

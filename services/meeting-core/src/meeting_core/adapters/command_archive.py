@@ -26,7 +26,9 @@ class CommandArchive:
     async def save(self, commands: Iterable[ProcessedCommands]) -> None:
         """Archive what is too much for documents, before these are written."""
         now = utc_now()
-        overflow = [record for one in commands for record in one.take_overflow(now, retention=self._retention)]
+        overflow = [
+            record for processed in commands for record in processed.take_overflow(now, retention=self._retention)
+        ]
         if overflow:
             await self._collection.bulk_write(
                 [

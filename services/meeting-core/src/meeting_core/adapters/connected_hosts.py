@@ -1,4 +1,4 @@
-"""The collection of hosts: one small document per user who ever connected an external calendar, told by calendar-sync.
+"""The collection of hosts: one small document per user who ever connected an external calendar.
 
 Every read and write is by ``_id``, which is also the shard key.
 """
@@ -28,7 +28,7 @@ class ConnectedHostsProjection:
 
     async def record(self, changes: Sequence[tuple[int, ConnectionEvent]]) -> None:
         newest: dict[tuple[str, str], UpdateOne] = {}
-        for sequence, change in sorted(changes, key=lambda one: one[0]):
+        for sequence, change in sorted(changes, key=lambda numbered: numbered[0]):
             newest[type(change).__name__, _key((change.tenant_uuid, change.user_id))] = _write(change, sequence)
         with suppress(ConflictError):  # newer is known: its document does not match, and the upsert meets it
             await self._collection.bulk_write(list(newest.values()))
@@ -41,9 +41,9 @@ class ConnectedHostsProjection:
         return {host for host in hosts if _key(host) in keys}
 
     async def unknown(self, tenant: str, people: People[str], starts_at: datetime, ends_at: datetime) -> set[str]:
-        keys = {_key((tenant, one)): one for one in people}
+        keys = {_key((tenant, user_id)): user_id for user_id in people}
         found = await self._collection.find({"_id": {"$in": list(keys)}})
-        return {keys[one["_id"]] for one in found if not _is_known(one, starts_at, ends_at)}
+        return {keys[host["_id"]] for host in found if not _is_known(host, starts_at, ends_at)}
 
 
 def _write(change: ConnectionEvent, sequence: int) -> UpdateOne:

@@ -85,7 +85,7 @@ _COUNTED = IndexModel(
     ],
     name="calendar_counted",
 )
-"""A calendar in an order in which what the usual filters let through stands together, to be counted without a look."""
+"""A calendar in an order in which the matches of the usual filters are adjacent, so that counting reads no document."""
 
 _COUNTABLE = {"status", "startDateTime"}
 CALENDAR_INDEXES = [_LISTED, _COUNTED]
@@ -132,7 +132,7 @@ class MongoMeetingSearchReader:
 
     async def count(self, viewer: Actor, conditions: Sequence[Condition]) -> int:
         query = matching(conditions, viewer)
-        if _COUNTABLE.issuperset(one.field for one in conditions):
+        if _COUNTABLE.issuperset(condition.field for condition in conditions):
             return await self._collection.count(query, hint="calendar_counted")
         return await self._collection.count(query | _start_bounds(conditions), hint=_index_for(conditions))
 
@@ -159,7 +159,8 @@ def order(sort: Sequence[SortKey]) -> dict[str, int]:
 def _index_for(conditions: Sequence[Condition]) -> str:
     """The index to read by. The planner would try others first and could be misled by what it sees of them."""
     names_meetings = any(
-        one.field == "meetingUuid" and one.operator in (Operator.EQUALS, Operator.IN) for one in conditions
+        condition.field == "meetingUuid" and condition.operator in (Operator.EQUALS, Operator.IN)
+        for condition in conditions
     )
     return "_id_" if names_meetings else "calendar_listed"
 
@@ -178,7 +179,7 @@ def _clause(condition: Condition, viewer: Actor) -> Query:
     field, operator = condition.definition, condition.operator
     negative = operator in _OPPOSITES and not (field.of_participant and operator is Operator.IS_NULL)
     test = _TESTS[_OPPOSITES[operator] if negative else operator](
-        [_stored(field.kind, one) for one in condition.values]
+        [_stored(field.kind, value) for value in condition.values]
     )
     path = PATHS[field.name]
     clause: Query

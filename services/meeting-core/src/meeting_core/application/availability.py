@@ -1,4 +1,4 @@
-"""Telling who has time. Nothing about the meetings that take it is told."""
+"""Answers who has time, and nothing about the meetings that take it."""
 
 from collections.abc import Collection
 from datetime import datetime

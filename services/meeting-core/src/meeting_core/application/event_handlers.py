@@ -1,6 +1,6 @@
-"""Applies to meetings what other services report. Nobody waits for a reply.
+"""Applies events of other services to meetings. They have no replies.
 
-Events may come twice and late: each is told from the known ones by its sequence or id.
+Events may come twice or late: the sequence or id shows whether one is known.
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def apply_mirrored_event_change(
 
 @dataclass(frozen=True, slots=True)
 class _ProcessedChange:
-    """A change of a mirrored event, which is told from others by its id, like a command."""
+    """A change of a mirrored event, identified by its id, like a command."""
 
     command_id: str
     fingerprint: str = ""

@@ -39,7 +39,7 @@ def participants_for(meeting: Meeting, user_id: str) -> list[Participant]:
     """The participants whom this person sees."""
     if shows_guests_to(meeting, user_id):
         return meeting.participants
-    return [one for one in meeting.participants if one.participant_entity_uuid == user_id]
+    return [person for person in meeting.participants if person.participant_entity_uuid == user_id]
 
 
 def respondent(meeting: Meeting, *, actor: Actor | None, participant_uuid: str | None) -> Participant:

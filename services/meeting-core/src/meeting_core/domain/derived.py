@@ -11,8 +11,10 @@ def busy_user_ids(meeting: Meeting) -> list[str]:
         return []
     if meeting.external_sources is not None:
         return meeting.external_sources.busy_user_ids
-    staff = (one for one in meeting.participants if one.is_staff and one.rsvp_status is not RsvpStatus.DECLINED)
-    attending = (one.participant_entity_uuid for one in staff if one.participant_entity_uuid)
+    staff = (
+        person for person in meeting.participants if person.is_staff and person.rsvp_status is not RsvpStatus.DECLINED
+    )
+    attending = (person.participant_entity_uuid for person in staff if person.participant_entity_uuid)
     return sorted({meeting.hosted.host_uuid, *attending})
 
 

@@ -1,7 +1,7 @@
 """How many mails to guests users and tenants may cause. Pure.
 
 A budget is a number of mails an hour, used at once or spread out (generic cell rate algorithm). Canceling a meeting and
-removing a guest are free: nobody is ever kept from calling off what they should not have sent.
+removing a guest are free: a user can always cancel an invitation that was sent by mistake.
 """
 
 import math

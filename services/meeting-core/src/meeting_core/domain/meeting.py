@@ -177,13 +177,13 @@ class Meeting(StoredModel):
         """Have one participant, or all, mailed again, except who has no address or is within the cooldown."""
         require_editor(self, actor)
         asked = self.participants if participant_uuid is None else [self.participant(participant_uuid)]
-        mailed = [one.participant_uuid for one in asked if one.can_be_resent_invitation(now, cooldown)]
+        mailed = [person.participant_uuid for person in asked if person.can_be_resent_invitation(now, cooldown)]
         if not mailed:
             return
         self.mark_edited(now)
         self.participants = [
-            one.with_invitation_resent(now, self.version) if one.participant_uuid in mailed else one
-            for one in self.participants
+            person.with_invitation_resent(now, self.version) if person.participant_uuid in mailed else person
+            for person in self.participants
         ]
         self.add_event(InvitationResent(meeting=self.state(), participant_uuids=mailed))
 
@@ -196,16 +196,16 @@ class Meeting(StoredModel):
 
     def participant(self, participant_uuid: str | None) -> Participant:
         """The participant of this participantUuid. Raises ApiError when there is none, or not any longer."""
-        for one in self.participants:
-            if one.participant_uuid == participant_uuid:
-                return one
+        for person in self.participants:
+            if person.participant_uuid == participant_uuid:
+                return person
         raise ApiError(ErrorCode.PARTICIPANT_NOT_FOUND)
 
     def participant_of(self, user_id: str) -> Participant | None:
-        return next((one for one in self.participants if one.participant_entity_uuid == user_id), None)
+        return next((person for person in self.participants if person.participant_entity_uuid == user_id), None)
 
     def is_unchanged_since(self, version: int) -> bool:
-        """Whether nobody has edited the meeting since this version; a delivered mail is no edit."""
+        """Whether no person has edited the meeting since this version; a delivered mail is no edit."""
         return self.last_edit_version <= version <= self.version
 
     def record_processed(
@@ -232,7 +232,7 @@ class Meeting(StoredModel):
             ical_sequence=self.ical_sequence,
             created_at=self.created_at,
             updated_at=self.updated_at,
-            participants=[one.state() for one in self._named_in_events(self.participants)],
+            participants=[person.state() for person in self._named_in_events(self.participants)],
             external_sync_status=self.sync.status,
         )
 
@@ -274,7 +274,7 @@ class Meeting(StoredModel):
             return
         rescheduled = not on_record and is_rescheduling(changed)
         if rescheduled:
-            people = replace(people, now=[one.with_reset_answer() for one in people.now])
+            people = replace(people, now=[person.with_reset_answer() for person in people.now])
         if people.changed or is_seen_by_guests(changed):
             # Also for people: the CANCEL to one who goes, and the REQUEST to one who comes back, must outrank what they
             # have (RFC 5546 section 2.1.5).
@@ -296,8 +296,8 @@ class Meeting(StoredModel):
                 meeting=self.state(),
                 changed=[*wire_names, "participants"] if people.changed else wire_names,
                 rescheduled=rescheduled,
-                added=[one.participant_uuid for one in self._named_in_events(people.added)],
-                removed=[one.state() for one in self._named_in_events(people.removed)],
+                added=[person.participant_uuid for person in self._named_in_events(people.added)],
+                removed=[person.state() for person in self._named_in_events(people.removed)],
                 silent=silent,
             )
         )
@@ -328,16 +328,16 @@ class Meeting(StoredModel):
     def replace_participant(self, participant: Participant, **changes: Any) -> Participant:
         """The participant with these changes, now in the place of the one given."""
         changed = participant.model_copy(update=changes)
-        self.participants = [changed if one is participant else one for one in self.participants]
+        self.participants = [changed if person is participant else person for person in self.participants]
         return changed
 
     def _recompute_visibility(self) -> None:
-        attending = (one.participant_entity_uuid for one in self.participants if one.participant_entity_uuid)
+        attending = (person.participant_entity_uuid for person in self.participants if person.participant_entity_uuid)
         self.visible_to_user_ids = sorted({self.hosted.host_uuid, *attending})
 
     def _named_in_events(self, people: list[Participant]) -> list[Participant]:
         """Those whom events name: of a hidden list only people of the platform, whose calendars it is on."""
-        return [one for one in people if one.participant_entity_uuid] if self.guests_hidden else people
+        return [person for person in people if person.participant_entity_uuid] if self.guests_hidden else people
 
 
 def _limited(participants: list[Participant]) -> list[Participant]:

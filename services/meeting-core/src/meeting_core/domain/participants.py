@@ -124,10 +124,10 @@ def resolve_invitees(
 ) -> list[Participant]:
     """The participants these invitees become, each person once.
 
-    Whoever is ``present`` already keeps participantUuid and answer. The host is no participant. An external guest whose
+    People who are ``present`` keep participantUuid and answer. The host is no participant. An external guest whose
     address is a platform person's on the meeting, in any case, is that person.
     """
-    known = {_identity(one): one for one in present}
+    known = {_identity(person): person for person in present}
     admitted: dict[str, Participant] = {}
     for invitee in invitees:
         if invitee.participant_entity_uuid != host:
@@ -146,13 +146,13 @@ def replace_people(
 ) -> ParticipantChange:
     """Replace the participants of each kind for which a list is given; the other kinds stay."""
     kinds: tuple[tuple[Sequence[Invitee] | None, Callable[[Participant], bool]], ...] = (
-        (contacts, lambda one: one.participant_type is ParticipantType.CONTACT),
-        (staff, lambda one: one.is_staff),
-        (externals, lambda one: one.is_external),
+        (contacts, lambda person: person.participant_type is ParticipantType.CONTACT),
+        (staff, lambda person: person.is_staff),
+        (externals, lambda person: person.is_external),
     )
     people: list[Participant] = []
     for invitees, is_of_kind in kinds:
-        of_kind = [one for one in present if is_of_kind(one)]
+        of_kind = [person for person in present if is_of_kind(person)]
         people += (
             of_kind if invitees is None else resolve_invitees(invitees, host=host, host_email=None, present=of_kind)
         )
@@ -161,14 +161,17 @@ def replace_people(
 
 def participant_change(present: Sequence[Participant], now: list[Participant]) -> ParticipantChange:
     """What it is to put these participants in place of those who were there; their order does not matter."""
-    staying = {one.participant_uuid for one in now}
-    before = {one.participant_uuid for one in present}
-    addresses = {_address(one) for one in now}
+    staying = {person.participant_uuid for person in now}
+    before = {person.participant_uuid for person in present}
+    addresses = {_address(person) for person in now}
     return ParticipantChange(
         now=now,
-        added=[one for one in now if one.participant_uuid not in before],
-        removed=[one for one in present if one.participant_uuid not in staying and _address(one) not in addresses],
-        changed={one.participant_uuid: one for one in now} != {one.participant_uuid: one for one in present},
+        added=[person for person in now if person.participant_uuid not in before],
+        removed=[
+            person for person in present if person.participant_uuid not in staying and _address(person) not in addresses
+        ],
+        changed={person.participant_uuid: person for person in now}
+        != {person.participant_uuid: person for person in present},
     )
 
 
@@ -179,8 +182,8 @@ def _as_participant(invitee: Invitee, present: Participant | None) -> Participan
 
 def _without_duplicates(people: Iterable[Participant], host_email: str | None) -> list[Participant]:
     people = list(people)
-    platform = {_address(one) for one in people if not one.is_external} | {email_key(host_email)}
-    return [one for one in people if not (one.is_external and _address(one) in platform)]
+    platform = {_address(person) for person in people if not person.is_external} | {email_key(host_email)}
+    return [person for person in people if not (person.is_external and _address(person) in platform)]
 
 
 def _identity(person: Participant | Invitee) -> str:

@@ -35,7 +35,9 @@ from meeting_core.domain.participants import CalendarAnswer, LastMail, Participa
 
 def record_delivery(meeting: Meeting, mail: DeliveryEvent) -> None:
     """Record how a mail to a participant went, unless they have left the meeting."""
-    receiver = next((one for one in meeting.participants if one.participant_uuid == mail.participant_uuid), None)
+    receiver = next(
+        (person for person in meeting.participants if person.participant_uuid == mail.participant_uuid), None
+    )
     failed = mail if isinstance(mail, MailFailed) else None
     if receiver is None or not receiver.is_new_outcome(mail.sequence, failed=failed is not None):
         return
@@ -120,7 +122,7 @@ def _replying(meeting: Meeting, reply: MailReply) -> Participant | None:
     is_out_of_date = reply.ical_sequence is not None and reply.ical_sequence < meeting.answers_reset_in_ical_sequence
     if meeting.status is MeetingStatus.CANCELED or is_out_of_date:
         return None
-    return next((one for one in meeting.participants if one.participant_uuid == reply.participant_uuid), None)
+    return next((person for person in meeting.participants if person.participant_uuid == reply.participant_uuid), None)
 
 
 def record_mirror_status(meeting: Meeting, report: MirrorStatusChanged) -> None:

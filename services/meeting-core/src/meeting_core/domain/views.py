@@ -44,7 +44,7 @@ class Viewer:
             updated_at=meeting.updated_at,
             duration_minutes=duration_minutes(meeting),
             attendee_count=self._attendee_count(len(meeting.participants)),
-            participants=[self.participant(one) for one in self._people],
+            participants=[self.participant(person) for person in self._people],
             can_edit=self.may_edit,
             can_cancel=self.may_edit,
             can_resend=self.may_edit,

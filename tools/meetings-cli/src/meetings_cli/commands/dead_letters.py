@@ -46,15 +46,15 @@ async def list_(topic: Topic = None) -> None:
         ("topic", "offset", "state", "since", "type", "from", "error"),
         (
             (
-                one.topic,
-                one.offset,
-                " ".join(filter(None, (one.state.value, one.done_at))),
-                one.header("dlt-at"),
-                one.kind,
-                one.origin,
-                one.header("dlt-error"),
+                letter.topic,
+                letter.offset,
+                " ".join(filter(None, (letter.state.value, letter.done_at))),
+                letter.header("dlt-at"),
+                letter.kind,
+                letter.origin,
+                letter.header("dlt-error"),
             )
-            for one in letters
+            for letter in letters
         ),
     )
 
@@ -85,9 +85,11 @@ async def replay(
     with broker_errors(settings):
         async with open_dead_letter_box(settings) as box:
             letters = await _choose(box, topic, offsets, everything=everything)
-            able = [one for one in letters if one.retry_topic is not None]
+            able = [letter for letter in letters if letter.retry_topic is not None]
             if len(able) < len(letters):
-                out.print(f"{len(letters) - len(able)} cannot be replayed: nobody waits for their outcome any more.")
+                out.print(
+                    f"{len(letters) - len(able)} cannot be replayed: no request waits for their outcome any more."
+                )
             _confirm(f"Replay {_counted(able)}?", able, yes=yes)
             await _carry_out("replaying", len(able), box.replay(able))
     out.print(f"replayed {_counted(able)}")

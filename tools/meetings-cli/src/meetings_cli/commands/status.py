@@ -39,24 +39,24 @@ def _show(found: Status) -> None:
         ("service", "alive", "ready", "problems", "at"),
         (
             (
-                one.name,
-                _yes(one.alive),
-                _yes(one.ready),
-                "; ".join(f"{name}: {problem}" for name, problem in one.problems.items()),
-                one.url,
+                service.name,
+                _yes(service.alive),
+                _yes(service.ready),
+                "; ".join(f"{name}: {problem}" for name, problem in service.problems.items()),
+                service.url,
             )
-            for one in found.services
+            for service in found.services
         ),
     )
     if found.lags is not None:
         table(
-            "Consumer lag", ("group", "topic", "records"), ((one.group, one.topic, one.records) for one in found.lags)
+            "Consumer lag", ("group", "topic", "records"), ((lag.group, lag.topic, lag.records) for lag in found.lags)
         )
     if found.dead_letters:
         table(
             "Dead letters",
             ("topic", "open", "replayed"),
-            ((one.topic, one.open, one.replayed) for one in found.dead_letters),
+            ((count.topic, count.open, count.replayed) for count in found.dead_letters),
         )
     elif found.dead_letters is not None:
         out.print("No dead letters\n", style="bold")
@@ -64,7 +64,7 @@ def _show(found: Status) -> None:
         table(
             "Outboxes",
             ("service", "collection", "pending", "overdue s"),
-            ((one.service, one.collection, one.pending, f"{one.overdue:.0f}") for one in found.outboxes),
+            ((outbox.service, outbox.collection, outbox.pending, f"{outbox.overdue:.0f}") for outbox in found.outboxes),
         )
     _show_jobs(found)
 
@@ -76,16 +76,16 @@ def _show_jobs(found: Status) -> None:
             ("kind", "due", "later", "leased", "interrupted", "blocked", "discarded", "overdue s"),
             (
                 (
-                    one.kind,
-                    one.stats.due,
-                    one.stats.later,
-                    one.stats.leased,
-                    one.stats.interrupted,
-                    one.stats.blocked,
-                    one.stats.discarded,
-                    f"{one.stats.overdue:.0f}",
+                    job.kind,
+                    job.stats.due,
+                    job.stats.later,
+                    job.stats.leased,
+                    job.stats.interrupted,
+                    job.stats.blocked,
+                    job.stats.discarded,
+                    f"{job.stats.overdue:.0f}",
                 )
-                for one in found.jobs
+                for job in found.jobs
             ),
         )
     if found.calendars is not None:
@@ -110,14 +110,14 @@ def _show_mail_limits(limits: MailLimitsStatus) -> None:
             ("tenant", "user", "an hour", "used", "refused", "last"),
             (
                 (
-                    one.tenant_uuid,
-                    one.user_id or "all",
-                    one.limit,
-                    f"{one.used:.0%}",
-                    one.refused,
-                    local(one.refused_at) if one.refused_at else "",
+                    budget.tenant_uuid,
+                    budget.user_id or "all",
+                    budget.limit,
+                    f"{budget.used:.0%}",
+                    budget.refused,
+                    local(budget.refused_at) if budget.refused_at else "",
                 )
-                for one in limits.budgets
+                for budget in limits.budgets
             ),
         )
 

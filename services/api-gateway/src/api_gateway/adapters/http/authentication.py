@@ -1,4 +1,4 @@
-"""What stands before every endpoint: limits on requests, the body's type, and who is calling."""
+"""Authentication, rate limits and the body's type, before an endpoint is called."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -26,7 +26,7 @@ _Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route for authenticated callers: who they are is settled before the body is read."""
+    """A route for authenticated callers; they are authenticated before the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -52,7 +52,7 @@ class ReadLimits:
 
     def __init__(self, in_flight: int) -> None:
         self.in_flight = InFlightLimit(in_flight)
-        # Reading the body of a request can take milliseconds, in which nobody else is served: hence the rest.
+        # Parsing a large body blocks the event loop for milliseconds; the rest lets other requests run.
         self.turns = FairGate(per_user=1, rest=3, max_rest=0.1)
 
 
@@ -73,7 +73,7 @@ class ReadRoute(AuthenticatedRoute):
 
 
 class Authenticator:
-    """Knows the caller of a request."""
+    """Authenticates the caller of a request."""
 
     def __init__(self, tokens: TokenVerifier, names: ClaimNames) -> None:
         self._tokens = tokens

@@ -1,6 +1,6 @@
 """Where calendar providers send browsers back: the callback, and the pages that say what became of it.
 
-Whoever began to connect could send the provider's address to somebody else, whose calendar they would get (RFC 9700
+A user who started to connect could send the provider's address to another person, and get their calendar (RFC 9700
 section 4.7). So the browser that began has a cookie, and any other one is asked first, by default.
 """
 
@@ -157,14 +157,14 @@ def _add_pages(router: APIRouter, browsers: BrowserCookies) -> None:
     @router.get("/callback/success", response_class=HTMLResponse, responses=_RESULT)
     async def show_authorization_success(request: Request, provider: str = "") -> Response:
         """The page that says that a calendar is connected, and which."""
-        name = next((_NAMES[one] for one in ProviderName if one == provider), None)
+        name = next((_NAMES[known] for known in ProviderName if known == provider), None)
         return _page(request, AuthorizationResult.CONNECTED, calendar=name, mailbox=browsers.mailbox(request))
 
     @router.get("/callback/oauth-failed", response_class=HTMLResponse, responses=_RESULT)
     async def show_authorization_failure(request: Request, reason: str = "") -> Response:
         """The page that says why no calendar was connected."""
-        failures = [one for one in AuthorizationResult if one is not AuthorizationResult.CONNECTED]
-        return _page(request, next((one for one in failures if one == reason), AuthorizationResult.EXPIRED))
+        failures = [result for result in AuthorizationResult if result is not AuthorizationResult.CONNECTED]
+        return _page(request, next((result for result in failures if result == reason), AuthorizationResult.EXPIRED))
 
 
 def _cookie_of(state: str) -> tuple[str, str]:

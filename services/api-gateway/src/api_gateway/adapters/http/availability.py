@@ -15,7 +15,7 @@ def availability_routes(services: AppServices) -> APIRouter:
 
     @router.post("/check", responses=errors())
     async def check_availability(caller: CurrentCaller, body: AvailabilityBody) -> AvailabilityView:
-        """Who of these staff members is free in a window of time. Nothing about the meetings in it is told."""
+        """Who of these staff members is free in a window of time. It says nothing about the meetings in it."""
         return await services.availability.check(caller, body)
 
     return router

@@ -144,7 +144,7 @@ def examples() -> dict[str, dict[str, Any]]:
     for model, said in REQUESTS.items():
         model.model_validate(said)
     sent = {_schema_name(model): said for model, said in REQUESTS.items()}
-    return sent | {_schema_name(type(one)): one.model_dump(mode="json") for one in ANSWERS}
+    return sent | {_schema_name(type(example)): example.model_dump(mode="json") for example in ANSWERS}
 
 
 def _schema_name(model: type[Contract]) -> str:

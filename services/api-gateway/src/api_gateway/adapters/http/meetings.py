@@ -50,7 +50,7 @@ def meeting_routes(services: AppServices) -> APIRouter:
 
     @router.post("/{meetingUuid}/cancel", response_model=MeetingView, responses=decided(404, 412))
     async def cancel_meeting(request: CurrentRequest, meeting_uuid: MeetingUuid) -> Response:
-        """Cancel a meeting; its participants are told."""
+        """Cancel a meeting; its guests are mailed."""
         return command_response(await services.meetings.cancel(request, meeting_uuid))
 
     @router.delete(

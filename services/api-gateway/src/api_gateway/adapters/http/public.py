@@ -1,4 +1,4 @@
-"""What stands before the endpoints that anybody can call: a limit on requests, and pages for refusals."""
+"""Routes without a login: rate limits, and pages for errors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
@@ -48,11 +48,11 @@ class PublicJsonRoute(PublicRoute):
 
 
 class PageRoute(PublicRoute, ABC):
-    """A public route for people, who are told of a refusal by a page too."""
+    """A public route for people; errors are pages too."""
 
     @abstractmethod
     def refused(self, request: Request, refusal: ApiError) -> Response:
-        """The page that tells of a refusal."""
+        """The page of an error."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

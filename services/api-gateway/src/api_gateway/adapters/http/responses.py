@@ -1,4 +1,4 @@
-"""From outcomes to HTTP answers."""
+"""HTTP responses of replies and command outcomes, and their descriptions in OpenAPI."""
 
 from typing import Annotated, Any
 
@@ -29,10 +29,10 @@ class Accepted(Contract):
 
 
 def reply_response(reply: Reply, status: int = 200) -> Response:
-    """What a reply says, as an answer with the meeting's version as its ETag.
+    """The response of a reply, with the meeting's version as its ETag.
 
     Raises:
-        ApiError: the reply tells of one.
+        ApiError: the reply has an error.
     """
     if reply.error is not None:
         raise reply.error.refusal

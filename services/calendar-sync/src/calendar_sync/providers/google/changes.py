@@ -110,7 +110,7 @@ class GoogleChanges:
 
 
 def _attendees(event: Json) -> list[Attendee]:
-    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MOST_ATTENDEES]
+    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MAX_ATTENDEES]
     return [
         Attendee(
             email=email,

@@ -274,7 +274,7 @@ def _original_start(event: Json, content: EventContent, zone: str | None) -> str
 
 
 def _attendees(event: Json, organizer: str) -> list[Attendee]:
-    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MOST_ATTENDEES]
+    listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MAX_ATTENDEES]
     found = [
         (attendee, parsing.dict_at(attendee, "emailAddress"))
         for attendee in listed
