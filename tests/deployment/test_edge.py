@@ -165,10 +165,10 @@ def test_a_client_that_never_ends_its_headers_is_cut_off(front: Edge) -> None:
 
 def test_a_service_that_cannot_be_reached_has_accepted_nothing(tmp_path: Path) -> None:
     port = free_port()
-    nobody = edge(
+    alone = edge(
         port, api_gateway=free_port(), webhook_ingest=free_port(), state_dir=tmp_path, log=tmp_path / "edge.log"
     )
-    with running(nobody), httpx.Client(trust_env=False, timeout=20) as client:
+    with running(alone), httpx.Client(trust_env=False, timeout=20) as client:
         for path in ("/api/v1/meetings", "/api/v1/webhooks/google"):
             answer = client.post(f"http://127.0.0.1:{port}{path}", json={})
             check_problem(answer, ErrorCode.SERVICE_UNAVAILABLE)

@@ -132,7 +132,7 @@ def test_the_production_image_has_no_simulator() -> None:
     assert "simulators" not in STAGES["build"]
     assert "COPY --from=build /app/.venv /app/.venv" in STAGES["production"]
     assert "build-demo" not in STAGES["production"] + STAGES["base"]
-    assert list(STAGES)[-1] == "production"  # what `docker build` makes when it is told no target
+    assert list(STAGES)[-1] == "production"  # what `docker build` makes when no target is named
 
 
 @pytest.mark.parametrize("name", ["production", "demo"])

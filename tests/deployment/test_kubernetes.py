@@ -81,27 +81,27 @@ def test_every_service_runs_and_topics_are_made() -> None:
     assert set(TEMPLATES) == {*NAMES, "topics"}
 
 
-# --- what pods are told
+# --- the environment of pods
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_service_starts_with_what_it_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = pod_environment(TEMPLATES[name], INSTALLATION)
+def test_every_service_starts_with_its_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = pod_environment(TEMPLATES[name], INSTALLATION)
     own = {variable["name"] for variable in container(name)["env"]}
     assert own <= settings_of(name) | FOR_LIBRARIES
-    shared = told.keys() - own
+    shared = given.keys() - own
     assert shared <= set().union(*map(settings_of, NAMES))
-    settings = started_with(name, told, monkeypatch)
+    settings = started_with(name, given, monkeypatch)
     assert settings.service_name == name
     assert settings.http_port == port(name)
 
 
 def test_topics_are_made_by_settings_of_the_job() -> None:
-    told = pod_environment(TEMPLATES["topics"], INSTALLATION)
-    assert set(told) <= {field.upper() for field in ProvisioningSettings.model_fields}
-    assert told["KAFKA_REPLICATION_FACTOR"] == "3"
+    given = pod_environment(TEMPLATES["topics"], INSTALLATION)
+    assert set(given) <= {field.upper() for field in ProvisioningSettings.model_fields}
+    assert given["KAFKA_REPLICATION_FACTOR"] == "3"
     assert (
-        told["KAFKA_BOOTSTRAP_SERVERS"]
+        given["KAFKA_BOOTSTRAP_SERVERS"]
         == pod_environment(TEMPLATES["meeting-core"], INSTALLATION)["KAFKA_BOOTSTRAP_SERVERS"]
     )
 
@@ -151,10 +151,10 @@ def test_a_consumer_is_the_same_member_after_a_restart(name: str) -> None:
 
 
 def test_internal_addresses_lead_to_services() -> None:
-    told = pod_environment(TEMPLATES["api-gateway"], INSTALLATION)
+    given = pod_environment(TEMPLATES["api-gateway"], INSTALLATION)
     for variable, name in (("MEETING_CORE_URL", "meeting-core"), ("CALENDAR_SYNC_URL", "calendar-sync")):
         (exposed,) = named("Service", name)["spec"]["ports"]
-        assert told[variable] == f"http://{name}:{exposed['port']}"
+        assert given[variable] == f"http://{name}:{exposed['port']}"
 
 
 # --- how pods run
@@ -307,9 +307,9 @@ def test_pods_let_out_nothing_but_this() -> None:
     }
 
 
-def test_only_whom_nobody_but_the_edge_can_call_believes_what_is_said_of_callers() -> None:
-    believing = {name for name in NAMES if "FORWARDED_ALLOW_IPS" in pod_environment(TEMPLATES[name], INSTALLATION)}
-    assert believing == {name for name, peer, _ in ways("ingress", "from") if peer == "edge"}
+def test_only_services_behind_the_edge_trust_forwarded_addresses() -> None:
+    trusting = {name for name in NAMES if "FORWARDED_ALLOW_IPS" in pod_environment(TEMPLATES[name], INSTALLATION)}
+    assert trusting == {name for name, peer, _ in ways("ingress", "from") if peer == "edge"}
 
 
 def test_what_no_policy_allows_is_denied() -> None:

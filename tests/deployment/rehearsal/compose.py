@@ -74,7 +74,7 @@ class Stack:
     def take_down(self) -> None:
         """``down`` with all that was kept.
 
-        Docker 20.10 may believe that a container that was killed is still in the network, and keep that until it ends.
+        Docker 20.10 may count a killed container as still in the network, and keep the network until the engine ends.
         """
         with suppress(RehearsalError):
             self._compose("--profile", "operator", "down", "--volumes", "--remove-orphans")

@@ -1,4 +1,4 @@
-"""A Docker engine of our own: its data, socket and, while containers run, its network touch nobody else.
+"""A Docker engine of our own: its data, socket and, while containers run, its network are separate.
 
 It starts without systemd and is ended by its process id. For building it is in the machine's network, since builds read
 package indexes, and changes nothing there; for running it is in a network namespace, with the same data and so the same
