@@ -33,8 +33,9 @@ from api_gateway.adapters.http.calendar import calendar_routes
 from api_gateway.adapters.http.guests import guest_routes
 from api_gateway.adapters.http.meetings import meeting_list_routes, meeting_routes
 from api_gateway.adapters.http.openapi import describe, operation_id
+from api_gateway.adapters.http.reference import DESCRIPTION_PATH, SWAGGER_UI_PATH, reference_routes
 from api_gateway.adapters.http.root import root_routes
-from api_gateway.adapters.http.search import reference_routes, search_routes
+from api_gateway.adapters.http.search import search_routes
 from api_gateway.adapters.http.services import AppServices
 from api_gateway.adapters.jwks import JwksCache
 from api_gateway.adapters.tokens import TokenVerifier
@@ -106,6 +107,10 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
 def assemble(settings: Settings, health: Health, services: AppServices, lifespan: Lifespan) -> FastAPI:
     """The application around a services that ``lifespan`` sets up: routes, errors, limits, description."""
     app = FastAPIOffline(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=DESCRIPTION_PATH,
+        static_url=SWAGGER_UI_PATH,
         title="Meetings API",
         version="1.0.0",
         lifespan=lifespan,
@@ -130,7 +135,7 @@ def assemble(settings: Settings, health: Health, services: AppServices, lifespan
     app.include_router(availability_routes(services))
     browsers = BrowserCookies(secure=settings.public_base_url.startswith("https:"))
     app.include_router(calendar_routes(services, browsers, other_browser=settings.oauth_other_browser))
-    app.include_router(reference_routes())
+    app.include_router(reference_routes(app.title))
     app.include_router(root_routes(settings.docs_site_url))
     describe(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)

@@ -4,7 +4,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from fastapi import APIRouter, Request, Response
 
 from api_gateway.adapters.http.public import PublicRoute, language_asked
-from api_gateway.adapters.http.search import REFERENCE_PATH
+from api_gateway.adapters.http.reference import FILTERS_PATH
 from api_gateway.adapters.pages.rendering import page
 
 
@@ -20,6 +20,6 @@ def root_routes(docs_site: str) -> APIRouter:
         if "text/html" not in request.headers.get("accept", ""):
             raise ApiError(ErrorCode.NOT_FOUND)
         headers = {"Vary": "Accept, Accept-Language"}
-        return page("root.html", language_asked(request), headers=headers, filters=REFERENCE_PATH, site=docs_site)
+        return page("root.html", language_asked(request), headers=headers, filters=FILTERS_PATH, site=docs_site)
 
     return router
