@@ -246,9 +246,9 @@ async def _stored(platform: Platform, caller: Caller) -> tuple[str, set[str]]:
         document = await client["calendar_sync"]["connections"].find_one({"_id": owner})
     assert document is not None
     grant = vault.decrypt_tokens(document["encryptedTokens"], owner)
-    tokens = {grant.access_token, grant.renewal}
+    tokens = {grant.access_token, grant.refresh_credential}
     if document["provider"] == CalendarProvider.OUTLOOK:
-        tokens |= {one["secret"] for one in json.loads(grant.renewal)["RefreshToken"].values()}
+        tokens |= {one["secret"] for one in json.loads(grant.refresh_credential)["RefreshToken"].values()}
     return str(document), tokens
 
 

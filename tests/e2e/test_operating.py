@@ -54,7 +54,7 @@ async def test_the_status_of_everything_can_be_had(meetings: Meetings) -> None:
     assert found["unknown"] == {}
     assert [one["name"] for one in found["services"] if one["ready"]] == [one["name"] for one in found["services"]]
     assert {(one["group"], one["topic"]) for one in found["lags"]} >= {(INVITATIONS, MEETING_EVENTS.name)}
-    assert {one["kind"] for one in found["work"]} >= {
+    assert {one["kind"] for one in found["jobs"]} >= {
         "delivery",
         "google",
         "outlook",
