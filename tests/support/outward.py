@@ -12,6 +12,7 @@ from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.external_event import Window
 from calendar_sync.providers.ports import CalendarWriter
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from contracts.values.enums import (
     CalendarProvider,
     ExternalSyncStatus,
@@ -139,7 +140,7 @@ class Desk:
             accounts.account.provider,
             calendar,
             accounts,
-            AuthorizedCalls(accounts, RateLimiter()),
+            AuthorizedCalls(accounts, RateLimiter(RATE_LIMITS)),
             deployment="tests",
             retry_policy=retry_policy,
         )

@@ -21,6 +21,7 @@ from calendar_sync.providers.microsoft.changes import MicrosoftChanges
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.mongo.database import open_database
 from chassis.mongo.outbox import Outbox
 from contracts.values.enums import CalendarProvider
@@ -129,7 +130,7 @@ class Puller:
             mirrored_events=FakeMirroredEvents(),
             imported_events=sightings,
             accounts=accounts,
-            calls=AuthorizedCalls(accounts, RateLimiter()),
+            calls=AuthorizedCalls(accounts, RateLimiter(RATE_LIMITS)),
             policy=SyncPolicy(),
         )
         self._feed = InboundSyncState(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 _EXCHANGE_AND_REFRESH = """
 import asyncio, json, os, sys
 from contextlib import AsyncExitStack
-from calendar_sync.bootstrap import oauth_clients
+from calendar_sync.providers.registry import oauth_clients
 from calendar_sync.settings import Settings
 from chassis.telemetry.logs import configure_logging
 from contracts.values.enums import CalendarProvider

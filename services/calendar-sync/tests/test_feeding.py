@@ -27,6 +27,7 @@ from calendar_sync.providers.accounts import Account, GrantRevokedError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.errors import error_for_status
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.jobs.queue import JobQueue, JobResult
 from chassis.jobs.worker_pool import WorkerPool
 from chassis.kafka.records import ReceivedMessage
@@ -84,7 +85,7 @@ class Desk:
             mirrored_events=FakeMirroredEvents(),
             imported_events=self.sightings,
             accounts=self.accounts,
-            calls=AuthorizedCalls(self.accounts, RateLimiter()),
+            calls=AuthorizedCalls(self.accounts, RateLimiter(RATE_LIMITS)),
             policy=self.pace,
         )
         leases = JobQueue(self.documents, SYNC_JOB, seconds=5, concurrency_key=CONCURRENCY_KEY)

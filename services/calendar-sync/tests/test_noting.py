@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from calendar_sync.outbound.projector import DesiredStateProjector
-from calendar_sync.outbound.repository import INDEXES, WORK, MirroredMeetingRepository
+from calendar_sync.outbound.repository import INDEXES, JOBS, MirroredMeetingRepository
 from calendar_sync.providers.accounts import Account
 from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, Document, open_database
@@ -111,7 +111,7 @@ async def test_a_meeting_of_a_connected_host_is_to_be_written(desk: Desk) -> Non
     meeting = desk.meeting()
     await desk.hear((1, MeetingCreated(meeting=meeting)))
     link = await desk.link(meeting)
-    assert link[WORK[GOOGLE]]["dueAt"] is not None
+    assert link[JOBS[GOOGLE]]["dueAt"] is not None
     assert (link["sequence"], link["correlationId"], desk.woken) == (1, "c1", [GOOGLE])
 
 
@@ -120,7 +120,7 @@ async def test_a_meeting_of_anybody_else_is_only_noted(desk: Desk) -> None:
     meeting = desk.meeting(external_sync_status=ExternalSyncStatus.NOT_APPLICABLE)
     await desk.hear((1, MeetingCreated(meeting=meeting)))
     link = await desk.link(meeting)
-    assert not set(WORK.values()) & set(link)
+    assert not set(JOBS.values()) & set(link)
     assert desk.woken == []
 
 
@@ -128,7 +128,7 @@ async def test_a_meeting_that_is_thought_to_wait_is_looked_after_also_when_its_h
     desk.accounts.account = None
     meeting = desk.meeting(external_sync_status=ExternalSyncStatus.PENDING)
     await desk.hear((1, MeetingCreated(meeting=meeting)))
-    assert WORK[GOOGLE] in await desk.link(meeting)
+    assert JOBS[GOOGLE] in await desk.link(meeting)
 
 
 async def test_an_imported_meeting_is_not_written_back(desk: Desk) -> None:
@@ -151,13 +151,13 @@ async def test_an_answer_of_a_guest_asks_for_nothing(desk: Desk) -> None:
     answered = ParticipantResponded(meeting=meeting, participant_uuid="MP1", rsvp_status=RsvpStatus.ACCEPTED)
     await desk.hear((3, answered))
     link = await desk.link(meeting)
-    assert (link["sequence"], WORK[GOOGLE] in link) == (3, False)
+    assert (link["sequence"], JOBS[GOOGLE] in link) == (3, False)
 
 
 async def test_a_retry_is_due_at_once(desk: Desk) -> None:
     meeting = desk.meeting()
     await desk.hear((4, SyncRetryRequested(meeting=meeting)))
-    assert WORK[GOOGLE] in await desk.link(meeting)
+    assert JOBS[GOOGLE] in await desk.link(meeting)
 
 
 async def test_whoever_connects_has_the_meetings_ahead_written_and_told_as_pending(desk: Desk) -> None:
@@ -175,10 +175,10 @@ async def test_whoever_connects_has_the_meetings_ahead_written_and_told_as_pendi
     await desk.hear(*((1, MeetingCreated(meeting=meeting)) for meeting in (ahead, past, off)))
     desk.accounts.account = desk.account
     await desk.connection(ConnectionStatus.CONNECTED)
-    assert WORK[GOOGLE] in await desk.link(ahead)
+    assert JOBS[GOOGLE] in await desk.link(ahead)
     assert desk.told(ahead) == [ExternalSyncStatus.PENDING]
     for meeting in (past, off):
-        assert WORK[GOOGLE] not in await desk.link(meeting)
+        assert JOBS[GOOGLE] not in await desk.link(meeting)
         assert desk.told(meeting) == []
 
 
@@ -191,7 +191,7 @@ async def test_what_was_written_into_the_account_before_is_put_right_when_it_com
     await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"events.{key}": copy}})
     desk.accounts.account = desk.account
     await desk.connection(ConnectionStatus.CONNECTED)
-    assert WORK[GOOGLE] in await desk.link(meeting)
+    assert JOBS[GOOGLE] in await desk.link(meeting)
 
 
 async def test_whoever_disconnects_has_nothing_to_do_with_a_calendar_any_more(desk: Desk) -> None:

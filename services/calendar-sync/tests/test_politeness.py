@@ -5,7 +5,8 @@ from collections import deque
 
 import pytest
 from calendar_sync.providers.accounts import Account
-from calendar_sync.providers.rate_limit import RATE_LIMITS, RateLimiter, TokenBucket
+from calendar_sync.providers.rate_limit import RateLimiter, TokenBucket
+from calendar_sync.providers.registry import RATE_LIMITS
 from contracts.values.enums import CalendarProvider
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def test_no_window_holds_more_calls_than_the_quota(provider: CalendarProvider, p
 
 
 async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for_it() -> None:
-    rate_limiter, inside, may_leave = RateLimiter(), 0, asyncio.Event()
+    rate_limiter, inside, may_leave = RateLimiter(RATE_LIMITS), 0, asyncio.Event()
     most = RATE_LIMITS[CalendarProvider.GOOGLE].concurrency
 
     async def call(email: str) -> None:
@@ -57,7 +58,7 @@ async def test_an_account_is_called_by_few_at_once_and_another_does_not_wait_for
 
 
 async def test_the_same_address_at_two_providers_is_two_accounts() -> None:
-    rate_limiter = RateLimiter()
+    rate_limiter = RateLimiter(RATE_LIMITS)
     async with asyncio.timeout(5):
         for provider in CalendarProvider:
             for _ in range(int(RATE_LIMITS[CalendarProvider.GOOGLE].burst)):

@@ -18,6 +18,7 @@ from calendar_sync.providers.errors import NotFoundError, UnauthorizedError, err
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Attendee, DeletedEvent, ExternalEvent, Window
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.jobs.queue import LeaseLostError
 from chassis.mongo.database import open_database
 from chassis.mongo.outbox import Outbox
@@ -55,7 +56,7 @@ class Reader:
             mirrored_events=self.copies,
             imported_events=self.sightings,
             accounts=self.accounts,
-            calls=AuthorizedCalls(self.accounts, RateLimiter()),
+            calls=AuthorizedCalls(self.accounts, RateLimiter(RATE_LIMITS)),
             policy=self.pace,
         )
         return await pulling.run(self.feed, attempt_number=number)

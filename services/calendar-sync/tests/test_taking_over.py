@@ -13,13 +13,14 @@ from calendar_sync.outbound.meeting_event import event_for
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
 from calendar_sync.outbound.ports import MeetingUpdate
 from calendar_sync.outbound.reconciler import OutboundReconciler, RetryPolicy
-from calendar_sync.outbound.repository import CONCURRENCY_KEY, INDEXES, WORK, MirroredMeetingRepository
+from calendar_sync.outbound.repository import CONCURRENCY_KEY, INDEXES, JOBS, MirroredMeetingRepository
 from calendar_sync.outbound.worker import OutboundWorker
 from calendar_sync.providers.accounts import account_key
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Window
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.jobs.queue import JobQueue
 from chassis.mongo.database import Collection, open_database
 from chassis.mongo.outbox import Outbox
@@ -398,11 +399,11 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             CalendarProvider.OUTLOOK,
             calendar,
             accounts,
-            AuthorizedCalls(accounts, RateLimiter()),
+            AuthorizedCalls(accounts, RateLimiter(RATE_LIMITS)),
             deployment="tests",
             retry_policy=RetryPolicy(),
         )
-        work = WORK[CalendarProvider.OUTLOOK]
+        work = JOBS[CalendarProvider.OUTLOOK]
         yield Room(
             links,
             publisher,

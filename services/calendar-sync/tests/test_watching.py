@@ -31,6 +31,7 @@ from calendar_sync.providers.microsoft.channels import MicrosoftSubscriptions
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.ports import CalendarAccess, CreatedChannel, NotificationChannels
 from calendar_sync.providers.rate_limit import RateLimiter
+from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.jobs.queue import JobQueue, JobResult, LeasedJob
 from chassis.mongo.database import Collection, Document, open_database
 from contracts.messages.calendar_channels import ChannelActivated, ChannelDeactivated
@@ -187,7 +188,7 @@ class Desk:
             {self.outside.provider: self.outside.bell},
             MongoChannelReader(self.documents),
             self.accounts,
-            AuthorizedCalls(self.accounts, RateLimiter()),
+            AuthorizedCalls(self.accounts, RateLimiter(RATE_LIMITS)),
             self.publisher,
             lifetime=self.lifetime,
             retry_initial=2,
@@ -254,7 +255,9 @@ class Desk:
                     known[body.channel_id] = body
                 case ChannelDeactivated():
                     known.pop(body.channel_id, None)
-        return channel_id in known and known[channel_id].admits(secret) and known[channel_id].expires_at > utc_now()
+        return (
+            channel_id in known and known[channel_id].verify_secret(secret) and known[channel_id].expires_at > utc_now()
+        )
 
 
 class Listening:

@@ -43,8 +43,8 @@ def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
     assert {(kind.name, kind.place) for kind in JOB_KINDS.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
         (host_notices.HOST_WORK, (INVITATIONS, "host_notices")),
-        (links.WORK[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
-        (links.WORK[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
+        (links.JOBS[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
+        (links.JOBS[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
         (feeds.SYNC_JOB, (CALENDAR_SYNC, "inbound_sync_states")),
         (feeds.CHANNEL_JOB, (CALENDAR_SYNC, "inbound_sync_states")),
         (connections.REVOCATION, (CALENDAR_SYNC, "connections")),

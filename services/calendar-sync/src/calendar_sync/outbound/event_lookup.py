@@ -11,7 +11,7 @@ from pymongo import ASCENDING, UpdateOne
 
 from calendar_sync.inbound.ports import MirroredEventRef, RecheckRequest
 from calendar_sync.outbound.model import MirroredMeeting
-from calendar_sync.outbound.repository import WORK, event_key, to_mirrored_meeting
+from calendar_sync.outbound.repository import JOBS, event_key, to_mirrored_meeting
 from calendar_sync.providers.external_event import Window
 
 _PAGE = 200
@@ -72,7 +72,7 @@ class MirroredEventLookup:
                             "isMassDeletion": request.is_mass_deletion,
                         }
                     },
-                    **schedule(WORK[providers[request.meeting_uuid]], now),
+                    **schedule(JOBS[providers[request.meeting_uuid]], now),
                 },
             )
             for request in requests
@@ -112,5 +112,5 @@ def _is_unsettled(document: Document, key: str) -> bool:
     """Whether an event may be there of which the writing side does not know yet that it is the copy."""
     event = to_mirrored_meeting(document).events.get(key)
     if event is None:  # its worker finds it, if there is work
-        return any({"dueAt", "lease"} & set(document.get(work, {})) for work in WORK.values())
+        return any({"dueAt", "lease"} & set(document.get(job, {})) for job in JOBS.values())
     return event.event_id is None and bool(event.unconfirmed_writes)

@@ -29,6 +29,7 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from calendar_sync.connections.model import connection_id
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, ReportedStatus
 from calendar_sync.outbound.ports import MeetingUpdate
+from calendar_sync.providers.registry import PROVIDERS
 
 _PAGE = 200
 
@@ -40,12 +41,13 @@ CONCURRENCY_KEY = "host"
 """The id of the host's connection: what writes to one calendar compete for."""
 
 
-WORK = {CalendarProvider.GOOGLE: "google", CalendarProvider.OUTLOOK: "outlook"}
+JOBS = {provider: entry.job for provider, entry in PROVIDERS.items()}
+"""The fields of the jobs that write to each provider's calendars."""
 
 
 INDEXES = [
     OUTBOX_INDEX,
-    *(index for work in WORK.values() for index in job_indexes(work, concurrency_key=CONCURRENCY_KEY)),
+    *(index for job in JOBS.values() for index in job_indexes(job, concurrency_key=CONCURRENCY_KEY)),
     IndexModel([(CONCURRENCY_KEY, ASCENDING), ("_id", ASCENDING)], name="host"),
     IndexModel([("eventKeys", ASCENDING)], name="events", partialFilterExpression={"eventKeys": {"$exists": True}}),
 ]
@@ -64,7 +66,7 @@ class MirroredMeetingRepository:
             await self._collection.bulk_write([_desired_state_write(update) for update in updates])
 
     async def request_sync(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
-        await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, schedule(WORK[provider], utc_now()))
+        await self._collection.update_many({"_id": {"$in": list(meeting_uuids)}}, schedule(JOBS[provider], utc_now()))
 
     async def list_by_host(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
         documents = await self._collection.find(
@@ -83,7 +85,7 @@ class MirroredMeetingRepository:
                 {} if status is None else status_update(mirror, status, self._outbox.due_at(utc_now()))
             )
             if request_sync is not None:
-                update |= schedule(WORK[request_sync], utc_now())
+                update |= schedule(JOBS[request_sync], utc_now())
             known = (
                 {}
                 if status is None or mirror.reported_status is None

@@ -14,7 +14,7 @@ from contracts.values.times import utc_now
 from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting
 from calendar_sync.outbound.reconciler import OutboundReconciler, ReconcileResult
 from calendar_sync.outbound.repository import (
-    WORK,
+    JOBS,
     event_update,
     mirrored_event_update,
     status_update,
@@ -30,7 +30,7 @@ class OutboundWorker:
     def __init__(self, collection: Collection, outbox: Outbox, reconciler: OutboundReconciler) -> None:
         self._collection = collection
         self._outbox = outbox
-        self._work = WORK[reconciler.provider]
+        self._work = JOBS[reconciler.provider]
         self._reconciler = reconciler
 
     async def work(self, lease: LeasedJob) -> JobResult:
@@ -46,7 +46,7 @@ class OutboundWorker:
                 log.warning("a lease ran out before a copy was written")
                 return JobResult()
             if result.moved_to_provider is not None:
-                return JobResult(schedule(WORK[result.moved_to_provider], utc_now()))
+                return JobResult(schedule(JOBS[result.moved_to_provider], utc_now()))
             return JobResult(self._update(mirror, result), retry_in=result.retry_in, pause_key=result.pause_account)
 
     async def flush_outbox(self, documents: Sequence[Document]) -> None:

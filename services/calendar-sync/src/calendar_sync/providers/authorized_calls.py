@@ -32,7 +32,7 @@ class AuthorizedCalls:
     """Makes calls that need an access token."""
 
     def __init__(self, accounts: Accounts, rate_limiter: RateLimiter) -> None:
-        self._accounts = accounts
+        self.accounts = accounts
         self._rate_limiter = rate_limiter
 
     async def execute(self, account: Account, call: Callable[[str], Awaitable[Answer]]) -> Answer:
@@ -46,11 +46,11 @@ class AuthorizedCalls:
             GrantRevokedError: the account is not connected any more.
             ProviderUnavailableError: no token can be had now.
         """
-        token = await self._accounts.access_token(account)
+        token = await self.accounts.access_token(account)
         try:
             return await self._call(account, call, token)
         except UnauthorizedError:
-            token = await self._accounts.access_token(account, refused=token)
+            token = await self.accounts.access_token(account, refused=token)
         try:
             return await self._call(account, call, token)
         except UnauthorizedError:

@@ -8,7 +8,7 @@ known here: then the provider says so, and its Retry-After is honoured.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,13 +26,7 @@ class RateLimit:
     concurrency: int
 
 
-RATE_LIMITS = {
-    CalendarProvider.GOOGLE: RateLimit(burst=200, per_second=6, concurrency=4),  # at most 560 in any minute
-    CalendarProvider.OUTLOOK: RateLimit(burst=2_000, per_second=12, concurrency=4),  # at most 9,200 in any ten minutes
-}
-
-
-_MOST_ACCOUNTS = 10_000
+_MAX_ACCOUNTS = 10_000
 
 
 @dataclass(slots=True)
@@ -57,7 +51,9 @@ class TokenBucket:
 class RateLimiter:
     """Lets calls through, account by account."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Mapping[CalendarProvider, RateLimit]) -> None:
+        """``limits`` of one account, by provider."""
+        self._limits = limits
         self._buckets: OrderedDict[tuple[CalendarProvider, str], TokenBucket] = OrderedDict()
 
     @asynccontextmanager
@@ -74,9 +70,9 @@ class RateLimiter:
         key = (account.provider, account.subject)
         bucket = self._buckets.get(key)
         if bucket is None:
-            limit = RATE_LIMITS[account.provider]
+            limit = self._limits[account.provider]
             bucket = self._buckets[key] = TokenBucket(limit, limit.burst, _now())
-            if len(self._buckets) > _MOST_ACCOUNTS:
+            if len(self._buckets) > _MAX_ACCOUNTS:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket
