@@ -26,7 +26,7 @@ async def test_a_meeting_is_made_changed_and_removed(office: Office) -> None:
     (shown,) = office.shown()
     assert (shown.meeting_uuid, shown.title) == (desk.mirror.meeting_uuid, "Review")
 
-    desk.want(title="Moved", start_date_time="2027-06-02T10:00:00", end_date_time="2027-06-02T12:00:00")
+    desk.want(title="Moved", start_date_time="2038-06-02T10:00:00", end_date_time="2038-06-02T12:00:00")
     told = (await desk.settle()).status_report
     assert told is not None
     assert (told.status, told.operation) == (ExternalSyncStatus.SYNCED, SyncOperation.UPDATE)
