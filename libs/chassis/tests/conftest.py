@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka.publisher import Publisher, open_publisher
-from chassis.provision import create_topics
+from chassis.provision import ProvisioningSettings, create_topics
 from chassis.settings import ServiceSettings
 from contracts.transport.topics import GATEWAY_REPLIES, Topic, retry_topic
 from contracts.values.ids import uuid7_hex
@@ -45,7 +45,7 @@ async def new_topic(settings: ServiceSettings) -> AsyncIterator[NewTopic]:
         )
         again = retry_topic(group)
         await create_topics(
-            admin, [topic, topic.dead_letters(group), again, again.dead_letters(group)], replication_factor=1
+            admin, [topic, topic.dead_letters(group), again, again.dead_letters(group)], ProvisioningSettings()
         )
         return topic
 
@@ -60,7 +60,7 @@ async def reply_topic(settings: ServiceSettings) -> Topic:
     await admin.start()
     try:
         await create_topics(
-            admin, [GATEWAY_REPLIES, GATEWAY_REPLIES.dead_letters(settings.service_name)], replication_factor=1
+            admin, [GATEWAY_REPLIES, GATEWAY_REPLIES.dead_letters(settings.service_name)], ProvisioningSettings()
         )
     finally:
         await admin.close()

@@ -24,7 +24,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from chassis.kafka.publisher import Publisher, UnacknowledgedError, open_publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.outages import is_outage
-from chassis.provision import create_topics
+from chassis.provision import ProvisioningSettings, create_topics
 from chassis.settings import ServiceSettings
 from contracts.transport.topics import Topic
 from localrun.kafka import bootstrap, tansu
@@ -152,7 +152,7 @@ async def test_a_silent_broker_may_have_it_and_one_that_is_gone_has_not(
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap(port))
         await admin.start()
         await create_topics(
-            admin, [Topic(name="t", purpose="a test", key="any", writer=(), readers=())], replication_factor=1
+            admin, [Topic(name="t", purpose="a test", key="any", writer=(), readers=())], ProvisioningSettings()
         )
         await admin.close()
         async with open_publisher(own, request_timeout=1.0) as publisher:

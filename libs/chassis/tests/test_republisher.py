@@ -10,7 +10,7 @@ from chassis.kafka.publisher import open_publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.kafka.republisher import Republisher
 from chassis.mongo.database import Collection, open_database
-from chassis.provision import create_topics
+from chassis.provision import ProvisioningSettings, create_topics
 from chassis.settings import DatabaseSettings, ServiceSettings
 from contracts.transport.topics import Topic
 from contracts.values.ids import uuid7_hex
@@ -37,7 +37,7 @@ class Broker:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
         await admin.start()
         try:
-            await create_topics(admin, [TOPIC], replication_factor=1)
+            await create_topics(admin, [TOPIC], ProvisioningSettings())
         finally:
             await admin.close()
 

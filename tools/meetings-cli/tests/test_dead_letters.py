@@ -6,7 +6,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka.publisher import Publisher, open_publisher
 from chassis.kafka.records import OutgoingRecord
-from chassis.provision import create_topics
+from chassis.provision import ProvisioningSettings, create_topics
 from contracts.transport.topics import API_GATEWAY, GATEWAY_REPLIES, INVITATIONS, MEETING_EVENTS, retry_topic
 from meetings_cli.dead_letters import DeadLetter, DeadLetterBox, State, chosen, open_dead_letter_box
 from meetings_cli.settings import Settings
@@ -25,7 +25,7 @@ async def box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
     """A box in which everything from other tests is discarded."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
-    await create_topics(admin, [LETTERS, OTHER_LETTERS, RETRY], replication_factor=1)
+    await create_topics(admin, [LETTERS, OTHER_LETTERS, RETRY], ProvisioningSettings())
     await admin.close()
     async with open_dead_letter_box(settings) as opened:
         _ = [letter async for letter in opened.discard(await opened.letters())]

@@ -3,6 +3,9 @@
 from types import NoneType
 from typing import get_args
 
+from chassis.acls import AclSettings
+from chassis.kafka.settings import KafkaSettings
+from chassis.provision import ProvisioningSettings
 from chassis.settings import DatabaseSettings, ServiceSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -13,7 +16,7 @@ from docgen.services import SERVICES, Service
 
 PATH = "docs/generated/settings.md"
 _HEAD = ("variable", "type", "default", "meaning")
-_SHARED: tuple[type[ServiceSettings], ...] = (DatabaseSettings, ServiceSettings)
+_SHARED: tuple[type[KafkaSettings], ...] = (DatabaseSettings, ServiceSettings, KafkaSettings)
 Fields = dict[str, FieldInfo]
 
 
@@ -24,6 +27,14 @@ def settings_files() -> Files:
             "Settings",
             "Every setting is an environment variable; an empty one counts as unset. Durations are in seconds unless "
             "the name says otherwise. What has no default must be set, else the service says so and does not start.",
+            "## Whatever connects to Kafka",
+            _table(KafkaSettings),
+            "## The topics' job",
+            "`python -m chassis.provision`",
+            _table(ProvisioningSettings),
+            "## The broker's ACLs",
+            "`python -m chassis.acls`",
+            _table(AclSettings),
             "## Every service",
             _table(ServiceSettings),
             "## Every service with a database",
@@ -33,7 +44,7 @@ def settings_files() -> Files:
     }
 
 
-def own_fields(settings: type[ServiceSettings]) -> Fields:
+def own_fields(settings: type[KafkaSettings]) -> Fields:
     """The settings that a class adds to those of every service, or whose default it changes."""
     shared = next((base.model_fields for base in _SHARED if issubclass(settings, base) and base is not settings), {})
     return {
@@ -43,9 +54,9 @@ def own_fields(settings: type[ServiceSettings]) -> Fields:
     }
 
 
-def described(settings: type[ServiceSettings], name: str) -> str:
+def described(settings: type[KafkaSettings], name: str) -> str:
     """What a setting means, where it was first declared."""
-    bases = (base.model_fields for base in settings.__mro__ if issubclass(base, ServiceSettings))
+    bases = (base.model_fields for base in settings.__mro__ if issubclass(base, KafkaSettings))
     return next((fields[name].description or "" for fields in bases if name in fields and fields[name].description), "")
 
 
@@ -53,7 +64,7 @@ def _section(service: Service) -> tuple[str, str, str]:
     return f"## {service.name}", service.purpose, _table(service.settings)
 
 
-def _table(settings: type[ServiceSettings]) -> str:
+def _table(settings: type[KafkaSettings]) -> str:
     return table(
         _HEAD,
         (

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
 from chassis.kafka.connection import connection_options
+from chassis.provision import partition_counts
 from contracts.transport.topics import RETRY_TOPICS, TOPICS, Topic
 from pydantic import BaseModel
 
@@ -57,11 +58,11 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient
 
 
 async def _lags(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> list[Lag]:
-    existing = await consumer.topics()
+    existing = await partition_counts(admin)
     topics: list[Topic] = [
         topic for topic in (*TOPICS, *RETRY_TOPICS) if group in topic.readers and topic.name in existing
     ]
-    partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+    partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(existing[topic.name])]
     committed = await _committed(admin, group, partitions)
     begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     behind = dict.fromkeys((topic.name for topic in topics), 0)

@@ -45,6 +45,8 @@ Batch = Sequence[ReceivedMessage[Any]]
 BatchHandler = Callable[[Batch], Awaitable[None]]
 _TRIES_ALONE = 4
 _LAG_INTERVAL = 5.0
+_METADATA_MAX_AGE_MS = 30_000
+"""After which partitions that a topic has gained are read; the client's default is five minutes."""
 
 
 class Consumer:
@@ -79,6 +81,7 @@ class Consumer:
             graceful_timeout=settings.drain_timeout / 2,
             allow_auto_create_topics=False,
             consumer_only=True,
+            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             apply_types=False,
             logger=None,
         )

@@ -52,9 +52,9 @@ class Republisher:
     async def running(self) -> AsyncIterator[None]:
         """Look again and again until this is left."""
         async with self._consumer:
-            partitions = [partition for topic in self._topics for partition in _partitions(topic)]
-            self._consumer.assign(partitions)
-            self._consumer.pause(*partitions)  # only their ends are wanted
+            first = [TopicPartition(topic.name, 0) for topic in self._topics]
+            self._consumer.assign(first)
+            self._consumer.pause(*first)  # only ends are wanted, of all partitions
             checking = asyncio.create_task(self._check_for_ever())
             try:
                 yield
@@ -78,7 +78,9 @@ class Republisher:
                 await self._collection.update_one({"_id": topic.name}, {"$set": {"ends": ends}}, upsert=True)
 
     async def _ends(self, topic: Topic) -> Ends:
-        found = await self._consumer.end_offsets(_partitions(topic))
+        await self._consumer.end_offsets([TopicPartition(topic.name, 0)])  # from then on the topic is known
+        numbers = self._consumer.partitions_for_topic(topic.name) or ()
+        found = await self._consumer.end_offsets([TopicPartition(topic.name, number) for number in numbers])
         return {str(partition.partition): offset for partition, offset in found.items()}
 
     async def _remembered(self, topic: Topic) -> Ends:
@@ -92,7 +94,3 @@ class Republisher:
             except (KafkaError, PyMongoError) as error:
                 log.info("topics cannot be looked at now", error=type(error).__name__, fold=True)
             await asyncio.sleep(self._interval)
-
-
-def _partitions(topic: Topic) -> list[TopicPartition]:
-    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]

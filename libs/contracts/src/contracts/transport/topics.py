@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+DEFAULT_PARTITIONS = 6
+"""Of topics that are read in parallel, unless an installation says otherwise (``KAFKA_PARTITIONS``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
@@ -14,7 +17,7 @@ class Topic:
     key: str
     writer: tuple[str, ...]
     readers: tuple[str, ...]
-    partitions: int = 6
+    partitions: int = DEFAULT_PARTITIONS
     retention: timedelta | None = timedelta(days=14)
     public: bool = False
 
