@@ -4,12 +4,14 @@ Which broker: ``--kafka=tansu`` (default, from a wheel), ``--kafka=apache`` (Apa
 ``--containers`` for MongoDB and Kafka in Docker, the images that docker-compose.yml deploys.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from localrun.kafka import running_apache_kafka, running_tansu
 from localrun.mongodb import running_mongod
@@ -23,6 +25,15 @@ from tests.support.crowd import NO_MAILBOX_LIMIT
 # Property tests try the same cases every time and are not timed: a test must not fail because a machine is busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def logging_configuration() -> Iterator[None]:
+    """A program that a test runs in this process configures its logs; the tests after it have theirs."""
+    before, disabled = structlog.get_config(), logging.root.manager.disable
+    yield
+    structlog.configure(**before)
+    logging.disable(disabled)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

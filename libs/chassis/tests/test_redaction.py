@@ -144,7 +144,6 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dic
     output = io.StringIO()
     stream.setStream(output)
     yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
-    structlog.reset_defaults()
     root.handlers, root.level = handlers, level
     capsys.readouterr()
 
