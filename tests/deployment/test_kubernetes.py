@@ -287,6 +287,7 @@ def test_pods_let_in_nothing_but_this() -> None:
         ("webhook-ingest", "edge", 8081),
         ("meeting-core", "api-gateway", 8091),
         ("meeting-core", "invitations", 8091),
+        ("meeting-core", "calendar-sync", 8091),
         ("calendar-sync", "api-gateway", 8093),
         *((name, "prometheus", port(name)) for name in NAMES),
     }
@@ -300,6 +301,7 @@ def test_pods_let_out_nothing_but_this() -> None:
         ("api-gateway", "calendar-sync", 8093),
         ("api-gateway", "directory", "any"),
         ("invitations", "meeting-core", 8091),
+        ("calendar-sync", "meeting-core", 8091),
         ("invitations", "smtp", 587),
         ("invitations", "smtp", 465),
         ("calendar-sync", "0.0.0.0/0", 443),

@@ -216,3 +216,16 @@ async def test_one_slow_account_delays_no_other(office: Office, both: dict[str, 
     await sees_sync(camila, other, "SYNCED")
     assert {(await office.host.sees(one))["externalSyncStatus"] for one in slow} == {"PENDING"}
     await disconnect(camila)
+
+
+async def test_the_calendar_names_the_passcode_and_only_the_newest(office: Office) -> None:
+    first, second = (f"passcode-{uuid7_hex()}" for _ in range(2))
+    meeting = await office.meeting(meetingPassword=first, meetingLink="https://meet.example.com/x")
+
+    async def shows(password: str, other: str) -> bool:
+        text = str(office.outside.simulator.control("GET", f"accounts/{office.email}/events"))
+        return f"Passcode: {password}" in text and other not in text
+
+    await until(lambda: shows(first, second), what="the calendar names the passcode", within=30)
+    await office.host.changes(meeting, meetingPassword=second)
+    await until(lambda: shows(second, first), what="the calendar names the new passcode", within=30)

@@ -103,7 +103,7 @@ _TEXT = st.lists(_LINE, max_size=4).map("\n".join)
 
 
 @st.composite
-def _edited(draw: st.DrawFn) -> tuple[MeetingState, list[str], random.Random]:
+def _edited(draw: st.DrawFn) -> tuple[MeetingState, str | None, list[str], random.Random]:
     meeting = meeting_state(
         description=draw(st.none() | _TEXT),
         meeting_information=draw(st.none() | _TEXT),
@@ -113,25 +113,47 @@ def _edited(draw: st.DrawFn) -> tuple[MeetingState, list[str], random.Random]:
         ],
     )
     typed = draw(st.lists(_LINE.map(lambda line: f"Typed {line.strip()} here"), min_size=1, max_size=2))
-    return meeting, typed, draw(st.randoms(use_true_random=False))
+    password = draw(st.sampled_from([None, "Seven of 9", "a<b>&c"]))
+    return meeting, password, typed, draw(st.randoms(use_true_random=False))
 
 
 @pytest.mark.parametrize("through", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
 @settings(max_examples=20)
 @given(edited=_edited(), rounds=st.integers(1, 3))
 def test_only_the_hosts_words_come_back_and_the_copy_never_grows(
-    through: Editor, edited: tuple[MeetingState, list[str], random.Random], rounds: int
+    through: Editor, edited: tuple[MeetingState, str | None, list[str], random.Random], rounds: int
 ) -> None:
-    meeting, typed, order = edited
+    meeting, password, typed, order = edited
     own = _lines(meeting.description or "")
     for _ in range(rounds):
-        text = "\n".join([*typed, description_of(meeting)])
-        words = host_description(through(shuffled(text, order)), meeting, [block_of(meeting)])
+        text = "\n".join([*typed, description_of(meeting, password)])
+        assert password is None or password in text
+        block = block_of(meeting, password)
+        words = host_description(through(shuffled(text, order)), meeting, [block], password)
         assert sorted(_lines(words)) == sorted([*own, *map(_plain, typed)])
         own = [*own, *map(_plain, typed)]
         meeting = meeting.model_copy(update={"description": words})
         assert "Planted" not in description_of(meeting)
         assert "planted" not in description_of(meeting)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Passcode: seven of 9", ""),
+        ("• Passcode:  Seven of 9", ""),
+        ("Passcode: seven of 99", ""),
+        (f"{_JOIN} Passcode: Seven of 9", ""),
+        ("Call me. Passcode: Seven of 9 (new!)", "Call me. (new!)"),
+        ("Seven of 9 apples", "Seven of 9 apples"),
+    ],
+)
+def test_no_line_that_comes_back_names_the_passcode(line: str, words: str) -> None:
+    earlier = block_of(_MEETING, "Seven of 9")
+    for password, blocks in (("Seven of 9", ()), ("another", [earlier]), (None, [earlier])):
+        assert host_description(f"Hello\n{line}\n{_OWN}", _MEETING, blocks, password) == normalised(
+            f"Hello\n{words}\n{_OWN}" if words else f"Hello\n{_OWN}"
+        )
 
 
 def _plain(line: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from calendar_sync.inbound.ports import RecheckRequest
@@ -21,6 +21,7 @@ from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Window
 from calendar_sync.providers.rate_limit import RateLimiter
 from calendar_sync.providers.registry import RATE_LIMITS
+from chassis.http.meeting_passwords import MeetingPasswords
 from chassis.jobs.queue import JobQueue
 from chassis.mongo.database import Collection, open_database
 from chassis.mongo.outbox import Outbox
@@ -411,9 +412,16 @@ async def room(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
             calendar,
             MirroredEventLookup(links, wake=woken.append),
             JobQueue(links, work, seconds=30, concurrency_key=CONCURRENCY_KEY),
-            OutboundWorker(links, outbox, writing),
+            OutboundWorker(links, outbox, writing, cast("MeetingPasswords", NoPasswords())),
             woken,
         )
+
+
+class NoPasswords:
+    """Meetings that need none."""
+
+    async def password_of(self, _meeting: MeetingState, _version: int) -> str | None:
+        return None
 
 
 EMAIL = "host@contoso.com"

@@ -4,11 +4,12 @@ from typing import Any, cast
 
 import pytest
 from chassis.http.internal_queries import QueryClient, QueryUnavailableError
+from chassis.http.meeting_passwords import MeetingPasswords
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.api.meetings import MeetingPassword
 from contracts.api.queries import GetMeetingPassword
 from contracts.messages.replies import Outcome, Reply, ReplyError
-from invitations.adapters.passwords import PasswordClient
+from invitations.adapters.passwords import GuestPasswords
 from invitations.application.mail_sender import DeferredError
 from invitations.domain.guest import Guest
 
@@ -49,12 +50,12 @@ def core() -> StandInCore:
 
 
 @pytest.fixture
-def client(core: StandInCore) -> PasswordClient:
-    return PasswordClient(cast("QueryClient", core))
+def client(core: StandInCore) -> GuestPasswords:
+    return GuestPasswords(MeetingPasswords(cast("QueryClient", core)))
 
 
 async def test_the_guests_of_a_meeting_cost_one_question_and_a_new_password_another(
-    core: StandInCore, client: PasswordClient
+    core: StandInCore, client: GuestPasswords
 ) -> None:
     before, after = guests_of("one", "two")
     assert [await client.password_of(before) for _ in range(3)] == ["one"] * 3
@@ -65,7 +66,7 @@ async def test_the_guests_of_a_meeting_cost_one_question_and_a_new_password_anot
     ] * 2
 
 
-async def test_a_meeting_without_a_password_costs_no_question(core: StandInCore, client: PasswordClient) -> None:
+async def test_a_meeting_without_a_password_costs_no_question(core: StandInCore, client: GuestPasswords) -> None:
     [guest] = guests_of("")
     assert await client.password_of(guest.model_copy(update={"meeting": _without_password(guest)})) is None
     assert core.asked == []
@@ -73,7 +74,7 @@ async def test_a_meeting_without_a_password_costs_no_question(core: StandInCore,
 
 @pytest.mark.parametrize("error", [QueryUnavailableError("away"), ApiError(ErrorCode.MEETING_NOT_FOUND)])
 async def test_without_an_answer_the_mail_waits_and_the_next_attempt_asks_again(
-    core: StandInCore, client: PasswordClient, error: Exception
+    core: StandInCore, client: GuestPasswords, error: Exception
 ) -> None:
     [guest] = guests_of("one")
     core.error = error

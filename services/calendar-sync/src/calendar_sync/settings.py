@@ -24,6 +24,10 @@ class Settings(DatabaseSettings):
         default=60, description="after which another worker takes over taking leave of an account"
     )
 
+    meeting_core_url: str = Field(
+        default="http://127.0.0.1:8091", description="where passwords of meetings are asked for"
+    )
+    query_timeout: float = Field(default=3, gt=0, description="seconds for an answer to that")
     deployment: str = Field(
         default="meetings", description="tells this platform's events from those of others in the same calendars"
     )

@@ -7,6 +7,7 @@ from email.utils import parseaddr
 
 from chassis.http.app import service_app
 from chassis.http.internal_queries import open_query_client
+from chassis.http.meeting_passwords import MeetingPasswords
 from chassis.http.rate_limit import RateLimiter
 from chassis.jobs.queue import JobQueue
 from chassis.jobs.worker_pool import WorkerPool
@@ -29,7 +30,7 @@ from invitations.adapters.mail.host_composer import HostMailComposer
 from invitations.adapters.mail.links import RsvpLinks
 from invitations.adapters.mail.message import Mailbox
 from invitations.adapters.mail.translators import load_translators
-from invitations.adapters.passwords import PasswordClient
+from invitations.adapters.passwords import GuestPasswords
 from invitations.adapters.replies import ReplyRepository
 from invitations.adapters.smtp import SmtpMailer
 from invitations.application.delivery import MailDelivery
@@ -68,7 +69,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
             )
             sender = mail_sender(settings, mailer)
-            delivery = MailDelivery(composer, sender, PasswordClient(core))
+            delivery = MailDelivery(composer, sender, GuestPasswords(MeetingPasswords(core)))
             workers = delivery_workers(settings, guests, outbox, delivery)
             await started.enter_async_context(workers.running())
             host_workers = host_mail_workers(settings, notices, sender)

@@ -89,6 +89,7 @@ class ServiceGraph:
                 ports.calendar_sync,
                 {
                     "MONGODB_URI": self.mongodb,
+                    "MEETING_CORE_URL": url(ports.meeting_core),
                     "TOKEN_ENCRYPTION_KEYS": keys.token_encryption_keys,
                     "OAUTH_REDIRECT_BASE_URL": url(ports.gateway),
                     "WEBHOOK_BASE_URL": url(ports.gateway),

@@ -24,6 +24,9 @@ _MAX_BLOCK = 4_000
 _JOIN = "Join:"
 
 
+_PASSCODE = "Passcode:"
+
+
 _ELLIPSIS = "…"
 
 
@@ -40,29 +43,34 @@ _BULLET = re.compile(r"^(?:[>*+•·▪◦‣\-–—]\s+)+")
 _AROUND_LINKS = " \t<>()[]{}\"'|,;:.*_-–—"
 
 
-def description_of(meeting: MeetingState) -> str:
-    """What the copy of the meeting says."""
-    shown, hidden = _cut(_words(meeting), _MAX_LENGTH - len(block_of(meeting)) - 2)
-    return "\n\n".join(part for part in (shown + _ELLIPSIS if hidden else shown, block_of(meeting)) if part)
+def description_of(meeting: MeetingState, password: str | None = None) -> str:
+    """What the mirrored event of the meeting says."""
+    block = block_of(meeting, password)
+    shown, hidden = _cut(_words(meeting), _MAX_LENGTH - len(block) - 2)
+    return "\n\n".join(part for part in (shown + _ELLIPSIS if hidden else shown, block) if part)
 
 
-def block_of(meeting: MeetingState) -> str:
+def block_of(meeting: MeetingState, password: str | None = None) -> str:
     """The lines that we add to a meeting's own words."""
-    join = f"{_JOIN} {meeting.meeting_link}" if meeting.meeting_link else ""
+    link = f"{_JOIN} {meeting.meeting_link}" if meeting.meeting_link else ""
+    join = "\n".join(filter(None, (link, f"{_PASSCODE} {password}" if password else "")))
     information, hidden = _cut(normalised(meeting.meeting_information or ""), _MAX_BLOCK - len(join) - 2)
     return "\n\n".join(part for part in (information + _ELLIPSIS if hidden else information, join) if part)
 
 
-def host_description(text: str, meeting: MeetingState, blocks: Collection[str] = ()) -> str:
+def host_description(
+    text: str, meeting: MeetingState, blocks: Collection[str] = (), password: str | None = None
+) -> str:
     """The description that ``text`` gives the meeting: what of it is not a line of ours, wherever that is.
 
     ``blocks`` are those that earlier states of the copy had. What the host changed in our lines is theirs. Of a text
     that was cut for the calendar, the rest is put back. Where nothing but the form changed, the words stay as they are.
     """
     own = _words(meeting)
-    ours = _Ours([block_of(meeting), *blocks], own)
+    block = block_of(meeting, password)
+    ours = _Ours([block, *blocks], own)
     words = normalised("\n".join(ours.without(normalised(text).split("\n"))))
-    words = _completed(words, *_cut(own, _MAX_LENGTH - len(block_of(meeting)) - 2))
+    words = _completed(words, *_cut(own, _MAX_LENGTH - len(block) - 2))
     return own if _without_form(words) == _without_form(own) else words
 
 
@@ -73,13 +81,17 @@ class _Ours:
         lines = [line for block in blocks for line in block.split("\n")]
         self._links = sorted({_key(link) for line in lines if (link := _joined(line))}, key=len, reverse=True)
         self._lines = {_key(line) for line in lines if not _joined(line)} - {""}
+        # What remains of a password in a line of the host's own would be published with the description.
+        passwords = {_plain(line) for line in lines if line.startswith(f"{_PASSCODE} ")}
+        longest_first = sorted(passwords, key=len, reverse=True)
+        self._passwords = [re.compile(r"\s+".join(map(re.escape, one.split())), re.IGNORECASE) for one in longest_first]
         self._own_lines = Counter(map(self._name, own.split("\n")))
 
     def without(self, lines: list[str]) -> Iterator[str]:
-        """The lines that are not ours; a label is left out with the link that follows it."""
+        """The lines that are not ours; a label is left out with the link that follows it. None names a password."""
         label: str | None = None
-        for line in lines:
-            name = self._name(line)
+        for given in lines:
+            name, line = self._name(given), self._without_passwords(given)
             if label is not None and name != "":
                 if name != "link":
                     yield label
@@ -91,6 +103,14 @@ class _Ours:
         if label is not None:
             yield label
 
+    def _without_passwords(self, line: str) -> str:
+        if not any(password.search(_plain(line)) for password in self._passwords):
+            return line
+        plain = _plain(line)
+        for password in self._passwords:
+            plain = password.sub("", plain)
+        return " ".join(plain.split())
+
     def _is_kept(self, name: str) -> bool:
         if name == "" or self._own_lines[name] > 0:
             self._own_lines[name] -= 1
@@ -100,9 +120,11 @@ class _Ours:
     def _name(self, line: str) -> str | None:
         """What a line of ours is; None for one that is not ours, empty for one without words."""
         key = _key(line)
+        if self._passwords and key.startswith(_key(_PASSCODE)):  # also one that an editor or the host has changed
+            return "password"
         if key in self._lines or key == "":
             return key and f"line {key}"
-        rest = key
+        rest = _key(self._without_passwords(line))
         for link in self._links:
             rest = rest.replace(link, "")
         if rest != key and _is_bare(rest.replace(_key(_JOIN), "", 1)):

@@ -25,14 +25,14 @@ def detect_host_edit(
     ``copy`` stands as after the telling, waiting for an answer ``until`` then. A time that no meeting can have is not
     told, and so written over soon; a change of nothing but our own lines is not told either, and stays.
     """
-    meeting, desired = mirror.desired, event_for(mirror.desired)
+    meeting, desired = mirror.desired, event_for(mirror.desired, mirror.password)
     if desired is None or event.base is None:
         return None
-    changed = event.fields_changed_by_host(observed, _ignoring_our_lines(event, desired, meeting), now)
+    changed = event.fields_changed_by_host(observed, _ignoring_our_lines(event, desired, mirror), now)
     changes: dict[str, Any] = {name: getattr(observed, name) for name in changed & {"title", "location"}}
     if "description" in changed:
         texts = (observed.description, event.base.description)
-        words, known = (host_description(text, meeting, event.blocks) for text in texts)
+        words, known = (host_description(text, meeting, event.blocks, mirror.password) for text in texts)
         if words == known:
             event.record_known_content(observed, {"description"})
         else:
@@ -78,12 +78,12 @@ def _change_id(mirror: MirroredMeeting, event: MirroredEvent, state: str) -> str
     return uuid8_hex("change of a copy", mirror.meeting_uuid, event.provider, event.event_id or "", state)
 
 
-def _ignoring_our_lines(event: MirroredEvent, desired: EventContent, meeting: MeetingState) -> EventContent:
+def _ignoring_our_lines(event: MirroredEvent, desired: EventContent, mirror: MirroredMeeting) -> EventContent:
     """What is wanted; but news in nothing but our own lines, such as another link, takes no words from the host."""
     if event.last_written is None:
         return desired
-    written = host_description(event.last_written.description, meeting, event.blocks)
-    if written != normalised(meeting.description or ""):
+    written = host_description(event.last_written.description, mirror.desired, event.blocks, mirror.password)
+    if written != normalised(mirror.desired.description or ""):
         return desired
     return desired.with_those_of(event.last_written, {"description"})
 

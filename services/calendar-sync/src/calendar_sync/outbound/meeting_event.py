@@ -13,7 +13,7 @@ from calendar_sync.providers.event_content import EventContent, EventTime
 UNTITLED = "Meeting"
 
 
-def event_for(meeting: MeetingState) -> EventContent | None:
+def event_for(meeting: MeetingState, password: str | None = None) -> EventContent | None:
     """What the host's calendar ought to show; None for a meeting that is no more."""
     if meeting.status is not MeetingStatus.ACTIVE:
         return None
@@ -21,7 +21,7 @@ def event_for(meeting: MeetingState) -> EventContent | None:
         title=sanitize_line(meeting.title) or UNTITLED,
         when=_when(meeting),
         location=sanitize_line(meeting.location_detail or meeting.meeting_link, max_length=MAX_LINE),
-        description=description_of(meeting),
+        description=description_of(meeting, password),
     )
 
 

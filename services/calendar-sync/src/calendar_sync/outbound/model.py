@@ -252,6 +252,8 @@ class MirroredMeeting(BaseModel):
     rechecks: dict[str, Recheck] = Field(default_factory=dict)
     """The newest look at the copy of each account."""
     reported_status: ReportedStatus | None = None
+    password: str | None = Field(default=None, exclude=True)
+    """To join the meeting: asked for each attempt, and stored only as a line of the events that were written."""
 
     def is_upcoming(self, now: datetime) -> bool:
         """Whether the meeting takes place and is not over."""

@@ -91,8 +91,8 @@ class OutboundReconciler:
         event = mirror.events.get(key) or MirroredEvent(
             provider=account.provider, calendar_email=account.calendar_email
         )
-        event.record_block(block_of(mirror.desired))
-        task = _Task(mirror, account, key, event, event_for(mirror.desired), attempt_number)
+        event.record_block(block_of(mirror.desired, mirror.password))
+        task = _Task(mirror, account, key, event, event_for(mirror.desired, mirror.password), attempt_number)
         markers = Markers(mirror.meeting_uuid, self._deployment, key)
         writer = EventWriter(self._calls, self._calendar, account, event, markers, intent_log)
         operation = task.operation

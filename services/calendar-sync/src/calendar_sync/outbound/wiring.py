@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from chassis.http.internal_queries import open_query_client
+from chassis.http.meeting_passwords import MeetingPasswords
 from chassis.jobs.queue import JobQueue
 from chassis.jobs.worker_pool import WorkerPool
 from chassis.mongo.database import Collection
@@ -39,6 +41,10 @@ async def start_outbound(
     settings = runtime.settings
     mirrored_meetings = await runtime.collection("mirrored_meetings", INDEXES)
     outbox = await runtime.outbox(mirrored_meetings)
+    core = await runtime.started.enter_async_context(
+        open_query_client(settings, settings.meeting_core_url, read_timeout=settings.query_timeout)
+    )
+    passwords = MeetingPasswords(core)
     pools: dict[str, WorkerPool] = {}
     for provider, api in apis.items():
         reconciler = OutboundReconciler(
@@ -49,7 +55,7 @@ async def start_outbound(
             deployment=settings.deployment,
             retry_policy=retry_policy(settings),
         )
-        pools[provider] = _workers(runtime, providers, mirrored_meetings, outbox, reconciler)
+        pools[provider] = _workers(runtime, providers, mirrored_meetings, outbox, passwords, reconciler)
         await runtime.started.enter_async_context(pools[provider].running())
     repository = MirroredMeetingRepository(mirrored_meetings, outbox)
     return Outbound(
@@ -63,10 +69,11 @@ def _workers(
     providers: Providers,
     mirrored_meetings: Collection,
     outbox: Outbox,
+    passwords: MeetingPasswords,
     reconciler: OutboundReconciler,
 ) -> WorkerPool:
     entry, settings = providers[reconciler.provider], runtime.settings
-    worker = OutboundWorker(mirrored_meetings, outbox, reconciler)
+    worker = OutboundWorker(mirrored_meetings, outbox, reconciler, passwords)
     return WorkerPool(
         JobQueue(mirrored_meetings, entry.job, seconds=settings.outbound_lease, concurrency_key=CONCURRENCY_KEY),
         worker.work,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from chassis.http.internal_queries import QueryUnavailableError
+from chassis.http.meeting_passwords import MeetingPasswords
 from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError, schedule
 from chassis.mongo.database import Collection, Document
 from chassis.mongo.outbox import Outbox
@@ -23,11 +25,16 @@ from calendar_sync.outbound.repository import (
 
 log = structlog.get_logger()
 
+_PASSWORD_RETRY = 2.0
+
 
 class OutboundWorker:
     """Between leases and the writing side of one provider: links out of documents, what came of them into these."""
 
-    def __init__(self, collection: Collection, outbox: Outbox, reconciler: OutboundReconciler) -> None:
+    def __init__(
+        self, collection: Collection, outbox: Outbox, reconciler: OutboundReconciler, passwords: MeetingPasswords
+    ) -> None:
+        self._passwords = passwords
         self._collection = collection
         self._outbox = outbox
         self._work = JOBS[reconciler.provider]
@@ -41,7 +48,11 @@ class OutboundWorker:
         with use_context(context), span("write to calendar", attempt=lease.attempt):
             intent_log = _LeasedIntentLog(self._collection, self._work, lease)
             try:
+                mirror.password = await self._passwords.password_of(mirror.desired, mirror.sequence)
                 result = await self._reconciler.reconcile(mirror, attempt_number=lease.attempt, intent_log=intent_log)
+            except QueryUnavailableError:
+                log.info("an event waits for the password of its meeting", seconds=_PASSWORD_RETRY)
+                return JobResult(retry_in=_PASSWORD_RETRY)
             except LeaseLostError:
                 log.warning("a lease ran out before a copy was written")
                 return JobResult()
