@@ -131,12 +131,12 @@ def test_addresses_lead_to_the_ports_that_services_listen_on() -> None:
         assert f"reverse_proxy {{${name.replace('-', '_').upper()}:{name}:{ports[name]}}} {{" in edge
 
 
-def test_ports_are_published_on_this_machine_alone_and_only_the_edges_outside_the_demonstration() -> None:
+def test_ports_are_published_on_this_machine_alone_and_outside_the_demonstration_only_the_edges_and_for_mail() -> None:
     published = [port for container in CONTAINERS.values() for port in container.get("ports", [])]
     assert published
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
     plain = {name for name, container in CONTAINERS.items() if "ports" in container and "profiles" not in container}
-    assert plain == {"edge"}
+    assert plain == {"edge", "invitations"}
 
 
 def test_an_image_that_is_not_ours_is_pinned_to_one_version() -> None:

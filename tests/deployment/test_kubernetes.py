@@ -24,7 +24,7 @@ from tests.support.deployment import (
 
 NAMES = [service.name for service in services.SERVICES]
 CONSUMERS = sorted({group for topic in TOPICS for group in topic.readers} - {"api-gateway", "webhook-ingest"})
-OUTSIDE = ("edge", "prometheus", "kafka", "mongodb", "telemetry", "directory", "smtp")
+OUTSIDE = ("edge", "prometheus", "kafka", "mongodb", "telemetry", "directory", "smtp", "receiving-mail")
 INSTALLATION = kustomized(ROOT / "deploy/k8s/overlays/example")
 TEMPLATES = {manifest["metadata"]["name"]: template for manifest, template in workloads(INSTALLATION)}
 
@@ -41,7 +41,7 @@ def container(name: str) -> dict[str, Any]:
 
 
 def port(name: str) -> int:
-    (only,) = container(name)["ports"]
+    (only,) = (one for one in container(name)["ports"] if one["name"] == "http")
     number: int = only["containerPort"]
     return number
 
@@ -165,7 +165,8 @@ def test_a_service_selects_its_own_pods(name: str) -> None:
     labels = TEMPLATES[name]["metadata"]["labels"]
     spec = named("Service", name)["spec"]
     assert spec["selector"].items() <= labels.items()
-    assert spec["ports"] == [{"name": "http", "port": port(name), "targetPort": "http"}]
+    mail = [{"name": "mail", "port": 8125, "targetPort": "mail"}] if name == "invitations" else []
+    assert spec["ports"] == [{"name": "http", "port": port(name), "targetPort": "http"}, *mail]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -286,6 +287,7 @@ def test_pods_let_in_nothing_but_this() -> None:
         ("api-gateway", "edge", 8080),
         ("webhook-ingest", "edge", 8081),
         ("meeting-core", "api-gateway", 8091),
+        ("invitations", "receiving-mail", 8125),
         ("meeting-core", "invitations", 8091),
         ("meeting-core", "calendar-sync", 8091),
         ("calendar-sync", "api-gateway", 8093),
