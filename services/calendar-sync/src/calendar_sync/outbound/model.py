@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState
-from contracts.values.personal import MailAddress, PersonId, WrittenText
+from contracts.values.personal import Credential, MailAddress, PersonId, WrittenText
 from contracts.values.times import Instant
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -252,7 +252,7 @@ class MirroredMeeting(BaseModel):
     rechecks: dict[str, Recheck] = Field(default_factory=dict)
     """The newest look at the copy of each account."""
     reported_status: ReportedStatus | None = None
-    password: str | None = Field(default=None, exclude=True)
+    password: Credential | None = Field(default=None, exclude=True)
     """To join the meeting: asked for each attempt, and stored only as a line of the events that were written."""
 
     def is_upcoming(self, now: datetime) -> bool:
