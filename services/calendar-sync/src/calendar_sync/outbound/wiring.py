@@ -55,7 +55,7 @@ async def start_outbound(
             deployment=settings.deployment,
             retry_policy=retry_policy(settings),
         )
-        pools[provider] = _workers(runtime, providers, mirrored_meetings, outbox, passwords, reconciler)
+        pools[provider] = _workers(runtime, providers, mirrored_meetings, outbox, reconciler, passwords=passwords)
         await runtime.started.enter_async_context(pools[provider].running())
     repository = MirroredMeetingRepository(mirrored_meetings, outbox)
     return Outbound(
@@ -69,8 +69,9 @@ def _workers(
     providers: Providers,
     mirrored_meetings: Collection,
     outbox: Outbox,
-    passwords: MeetingPasswords,
     reconciler: OutboundReconciler,
+    *,
+    passwords: MeetingPasswords,
 ) -> WorkerPool:
     entry, settings = providers[reconciler.provider], runtime.settings
     worker = OutboundWorker(mirrored_meetings, outbox, reconciler, passwords)
