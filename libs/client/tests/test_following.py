@@ -15,7 +15,8 @@ from aiokafka.errors import TopicAlreadyExistsError
 from contracts.messages.meeting_events import MeetingEvent
 from contracts.transport.topics import MEETING_EVENTS
 from contracts.values.ids import uuid7_hex
-from meetings_client import MeetingMessage, SqliteInbox, Subscriber
+from meetings_client import MeetingMessage, Snapshot, SqliteInbox, Subscriber
+from meetings_client.subscriber import read_message
 
 from tests.support.waiting import until
 
@@ -44,9 +45,11 @@ class Publisher:
         self._producer = producer
 
     async def version(self, number: int, event_type: str = "meetings.meeting.created.v1") -> None:
+        await self.raw(*self.record(number, event_type))
+
+    def record(self, number: int, event_type: str = "meetings.meeting.created.v1") -> tuple[bytes, dict[str, str]]:
         body = SAMPLE["body"] | {"meeting": SAMPLE["body"]["meeting"] | {"meetingUuid": self.meeting}}
-        headers = SAMPLE["headers"] | {"ce_sequence": str(number), "ce_type": event_type}
-        await self.raw(json.dumps(body).encode(), headers)
+        return json.dumps(body).encode(), SAMPLE["headers"] | {"ce_sequence": str(number), "ce_type": event_type}
 
     async def raw(self, value: bytes | None, headers: dict[str, str]) -> None:
         encoded = [(name, text.encode()) for name, text in headers.items()]
@@ -56,13 +59,13 @@ class Publisher:
 class Service:
     """A subscriber that keeps the versions of one meeting."""
 
-    def __init__(self, bootstrap: str, meeting: str) -> None:
+    def __init__(self, bootstrap: str, meeting: str, snapshot: Snapshot | None = None) -> None:
         self.database = sqlite3.connect(":memory:")
         self.database.execute("CREATE TABLE seen (version INTEGER, kind TEXT)")
         self.failures = 0
         self._meeting = meeting
         self._bootstrap, self._group = bootstrap, f"test-{meeting}"
-        self._subscriber = Subscriber(bootstrap, group=self._group, inbox=SqliteInbox(self.database))
+        self._subscriber = Subscriber(bootstrap, group=self._group, inbox=SqliteInbox(self.database), snapshot=snapshot)
 
     async def run_until(self, *versions: int) -> None:
         """Run until these versions were handled and everything was committed."""
@@ -126,3 +129,20 @@ async def test_an_event_whose_handler_fails_comes_again(kafka_bootstrap: str, pr
         await service.run_until(1)
     assert service.seen() == []  # rolled back
     await service.run_until(1)
+
+
+async def test_a_snapshot_comes_first_and_its_events_do_not_come_again(
+    kafka_bootstrap: str, producer: AIOKafkaProducer
+) -> None:
+    publisher = Publisher(producer)
+    for number in (1, 2, 3, 4):
+        await publisher.version(number)
+
+    async def third_version() -> AsyncIterator[MeetingMessage]:
+        value, headers = publisher.record(3)
+        yield read_message([(name, text.encode()) for name, text in headers.items()], value)
+
+    service = Service(kafka_bootstrap, publisher.meeting, third_version)
+    await service.run_until(3, 4)
+    await publisher.version(5)
+    await service.run_until(3, 4, 5)  # after another start, which reads the snapshot again

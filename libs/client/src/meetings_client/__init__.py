@@ -19,7 +19,7 @@ from meetings_client.errors import (
 )
 from meetings_client.inbox import Inbox, SqliteInbox
 from meetings_client.retry import RetryPolicy
-from meetings_client.subscriber import MeetingMessage, Subscriber
+from meetings_client.subscriber import MeetingMessage, Snapshot, Subscriber
 
 __all__ = [
     "ApiError",
@@ -40,6 +40,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PreconditionFailedError",
     "RetryPolicy",
+    "Snapshot",
     "SqliteInbox",
     "Subscriber",
     "TooManyRequestsError",

@@ -21,6 +21,8 @@ MeetingMessage = Message[MeetingEvent]
 
 Transaction = TypeVar("Transaction")
 Handler = Callable[[Transaction, MeetingMessage], Awaitable[None]]
+Snapshot = Callable[[], AsyncIterator[MeetingMessage]]
+"""Gives each meeting as it is, with the version that it has, such as from a topic or a file of states."""
 
 
 class Subscriber(Generic[Transaction]):
@@ -39,14 +41,19 @@ class Subscriber(Generic[Transaction]):
         *,
         group: str,
         inbox: Inbox[Transaction],
+        snapshot: Snapshot | None = None,
         instance: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """``instance`` names this replica for good: it then restarts without a rebalance (static membership).
+        """``snapshot`` is read before the events at every start, for meetings whose events are no longer kept. It may
+        overlap with the events: the inbox passes over what it knows.
+
+        ``instance`` names this replica for good: it then restarts without a rebalance (static membership).
 
         ``options`` are further ones of ``AIOKafkaConsumer``, such as those of TLS and SASL.
         """
         self._inbox = inbox
+        self._snapshot = snapshot
         self._consumer_options = {
             "bootstrap_servers": bootstrap_servers,
             "group_id": group,
@@ -58,6 +65,9 @@ class Subscriber(Generic[Transaction]):
 
     async def run(self, handle: Handler[Transaction]) -> None:
         """Follow the events until cancelled. What ``handle`` raises ends this; the event then comes again."""
+        if self._snapshot is not None:
+            async for message in self._snapshot():
+                await self._apply(message, handle)
         async with self._consuming() as consumer:
             while True:
                 batches = await consumer.getmany(timeout_ms=1_000)
@@ -73,6 +83,10 @@ class Subscriber(Generic[Transaction]):
             place = (record.topic, record.partition, record.offset)
             log.warning("passed over an unreadable record at %s/%s/%s: %s", *place, type(error).__name__)
             return
+        await self._apply(message, handle)
+
+    async def _apply(self, message: MeetingMessage, handle: Handler[Transaction]) -> None:
+        """Hand the message over, unless this version of its meeting, or a higher one, was handled before."""
         version = message.envelope.sequence or 0
         async with self._inbox.open(message.body.meeting.meeting_uuid, version) as transaction:
             if transaction is not None:
