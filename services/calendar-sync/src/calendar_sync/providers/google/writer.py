@@ -31,7 +31,7 @@ _MAX_DESCRIPTION = 8_192
 """Google cuts longer ones."""
 
 
-MEETING, DEPLOYMENT, NUMBER = "meetingId", "deployment", "generation"
+MEETING, DEPLOYMENT = "meetingId", "deployment"
 """The keys of the marker in an event's private extended properties."""
 
 
@@ -48,7 +48,6 @@ class GoogleCalendarWriter:
                 "private": {
                     MEETING: marker.meeting_uuid,
                     DEPLOYMENT: marker.deployment,
-                    NUMBER: str(marker.incarnation),
                 }
             },
         }

@@ -26,7 +26,7 @@ _SET = "String {7d3c6f0a-5f0e-4d0b-9c53-0a4f1f6f2b61} Name"
 """The namespace of our extended properties, in lower case as Exchange returns it."""
 
 
-MEETING, DEPLOYMENT, NUMBER = f"{_SET} meetingId", f"{_SET} deployment", f"{_SET} generation"
+MEETING, DEPLOYMENT = f"{_SET} meetingId", f"{_SET} deployment"
 
 
 MARKER = f"singleValueExtendedProperties($filter=id eq '{MEETING}' or id eq '{DEPLOYMENT}')"
@@ -50,7 +50,6 @@ class MicrosoftCalendarWriter:
             "singleValueExtendedProperties": [
                 {"id": MEETING, "value": marker.meeting_uuid},
                 {"id": DEPLOYMENT, "value": marker.deployment},
-                {"id": NUMBER, "value": str(marker.incarnation)},
             ],
         }
         return _remote(await self._call("POST", f"{calendar_path(access)}/events", access, json=body), ours=True)
