@@ -13,6 +13,9 @@ from calendar_sync.providers.external_event import Window
 from calendar_sync.providers.ports import CalendarWriter
 from calendar_sync.providers.rate_limit import RateLimiter
 from calendar_sync.providers.registry import RATE_LIMITS
+from chassis.kafka.records import ReceivedMessage
+from contracts.transport.envelope import Envelope
+from contracts.transport.registry import type_of
 from contracts.values.enums import (
     CalendarProvider,
     ExternalSyncStatus,
@@ -75,6 +78,15 @@ def meeting_state(**changes: Any) -> MeetingState:
         fields["all_day"],
     )
     return MeetingState(starts_at=schedule.starts_at, ends_at=schedule.ends_at, **fields)
+
+
+def received(body: Any, sequence: int) -> ReceivedMessage[Any]:
+    """A message as a consumer hands it on."""
+    envelope = Envelope(
+        type=type_of(body).name, source="tests", subject="1", tenant="T1", sequence=sequence, correlation_id="c1"
+    )
+    record: Any = None  # what it came in is not looked at
+    return ReceivedMessage(envelope, body, record)
 
 
 class OneAccount:

@@ -7,7 +7,6 @@ import pytest
 from calendar_sync.outbound.projector import DesiredStateProjector
 from calendar_sync.outbound.repository import INDEXES, JOBS, MirroredMeetingRepository
 from calendar_sync.providers.accounts import Account
-from chassis.kafka.records import ReceivedMessage
 from chassis.mongo.database import Collection, Document, open_database
 from chassis.mongo.outbox import Outbox
 from contracts.messages.calendar_events import ConnectionChanged, MirrorStatusChanged
@@ -18,7 +17,6 @@ from contracts.messages.meeting_events import (
     ParticipantResponded,
     SyncRetryRequested,
 )
-from contracts.transport.envelope import Envelope
 from contracts.transport.registry import type_of
 from contracts.values.enums import (
     CalendarProvider,
@@ -34,7 +32,7 @@ from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.connections import StandInPublisher, settings_for
-from tests.support.outward import NOON, OneAccount, meeting_state
+from tests.support.outward import NOON, OneAccount, meeting_state, received
 
 pytestmark = pytest.mark.integration
 GOOGLE, OUTLOOK = CalendarProvider.GOOGLE, CalendarProvider.OUTLOOK
@@ -71,13 +69,13 @@ class Desk:
         return meeting_state(**{"host_uuid": self.host} | changes)
 
     async def hear(self, *events: tuple[int, MeetingEvent]) -> None:
-        await self.noting.handle([_received(event, sequence) for sequence, event in events])
+        await self.noting.handle([received(event, sequence) for sequence, event in events])
 
     async def connection(self, status: ConnectionStatus, *, generation: int = 1) -> None:
         change = ConnectionChanged(
             tenant_uuid="T1", user_id=self.host, provider=GOOGLE, status=status, generation=generation, at=NOON
         )
-        await self.noting.handle([_received(change, 1)])
+        await self.noting.handle([received(change, 1)])
 
     async def link(self, meeting: MeetingState) -> Document:
         found = await self.links.find_one({"_id": meeting.meeting_uuid})
@@ -88,14 +86,6 @@ class Desk:
         bodies = [type_of(MirrorStatusChanged).body.model_validate_json(one.value) for one in self.publisher.records]
         news = [one for one in bodies if isinstance(one, MirrorStatusChanged)]
         return [one.status for one in news if one.meeting_uuid == meeting.meeting_uuid]
-
-
-def _received(body: Any, sequence: int) -> ReceivedMessage[Any]:
-    envelope = Envelope(
-        type=type_of(body).name, source="tests", subject="1", tenant="T1", sequence=sequence, correlation_id="c1"
-    )
-    record: Any = None  # what it came in is not looked at
-    return ReceivedMessage(envelope, body, record)
 
 
 @pytest.fixture
