@@ -10,8 +10,10 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
+from contracts.messages.meeting_commands import MeetingChanges
 from contracts.model import Contract
 from contracts.transport.registry import MessageType
+from contracts.values.meeting import MeetingContent
 from contracts.values.times import Instant, LocalDateTime, TimeZoneName, format_instant
 from docgen.messages import message_types
 from docgen.releases import today
@@ -142,3 +144,7 @@ def test_instants_are_written_in_utc_with_milliseconds(instant: datetime) -> Non
     assert written.endswith("Z")
     assert len(written) == len("2026-06-15T10:30:00.123Z")
     assert datetime.fromisoformat(written) == instant
+
+
+def test_an_update_can_change_every_field_of_a_meetings_content() -> None:
+    assert set(MeetingChanges.model_fields) == set(MeetingContent.model_fields)

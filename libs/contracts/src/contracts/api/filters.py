@@ -1,15 +1,15 @@
 """The filter language of meeting lists: which fields can be asked about, with which operators, by which operands.
 
-``FILTER_FIELDS`` is the one table. The gateway's validation, its OpenAPI description, the reference page and
-meeting-core's database query are made from it; only where a field is stored is meeting-core's own affair.
+``FILTER_FIELDS`` is the one table; texts of ``MeetingContent`` are in it by themselves. The gateway's validation, its
+OpenAPI description, the reference page and meeting-core's database query are made from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from types import GenericAlias
-from typing import Annotated, Any, Self, cast
+from types import GenericAlias, NoneType
+from typing import Annotated, Any, Self, cast, get_args, get_origin
 
 from pydantic import (
     Field,
@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.alias_generators import to_camel
 
 from contracts.model import Contract
 from contracts.values.enums import (
@@ -34,6 +35,7 @@ from contracts.values.enums import (
     SyncOperation,
     UserType,
 )
+from contracts.values.meeting import MeetingContent
 from contracts.values.times import Instant, LocalDateTime
 
 MAX_FILTERS = 50
@@ -187,6 +189,14 @@ class FilterField:
         return self.name.startswith("participants.")
 
 
+def _texts_of(model: type[Contract]) -> Iterator[str]:
+    """The fields of a model that are a text or null."""
+    for name, field in model.model_fields.items():
+        types = (get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in get_args(field.annotation))
+        if set(types) == {str, NoneType}:
+            yield name
+
+
 _WALL_TIME = "compares the wall time as given; sorts by the instant"
 _STAFF_ONLY = "null for CLIENT callers"
 _OF_OTHERS = "null for CLIENT callers, unless of staff, of their own, or in a meeting that they manage"
@@ -197,19 +207,13 @@ FILTER_FIELDS: dict[str, FilterField] = {
     for field in (
         FilterField("meetingUuid", TEXT),
         FilterField("tenantUuid", TEXT),
-        FilterField("title", TEXT),
+        *(FilterField(to_camel(name), TEXT) for name in _texts_of(MeetingContent)),
         FilterField("startDateTime", LOCAL_DATE_TIME, note=_WALL_TIME),
         FilterField("endDateTime", LOCAL_DATE_TIME, note=_WALL_TIME),
         FilterField("timezone", TEXT),
         FilterField("allDay", BOOLEAN),
         FilterField("locationType", _choice(LocationType)),
-        FilterField("locationDetail", TEXT),
-        FilterField("description", TEXT),
         FilterField("internalNotes", TEXT, sortable=False, note=_STAFF_ONLY),
-        FilterField("meetingInformation", TEXT),
-        FilterField("meetingLink", TEXT),
-        FilterField("meetingPassword", TEXT),
-        FilterField("meetingProvider", TEXT),
         FilterField("status", _choice(MeetingStatus)),
         FilterField("source", _choice(MeetingSource)),
         FilterField("hostUuid", TEXT),

@@ -10,58 +10,37 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.mongo.database import Collection, Document, Query
-from contracts.api.filters import INSTANT, LOCAL_DATE_TIME, Condition, FieldType, Operator, SortKey
+from contracts.api.filters import FILTER_FIELDS, INSTANT, LOCAL_DATE_TIME, Condition, FieldType, Operator, SortKey
 from contracts.messages.command import Actor
+from contracts.model import Contract
 from contracts.values.enums import ParticipantType, UserType
+from contracts.values.meeting import HostFields, MeetingContent
+from pydantic.alias_generators import to_camel
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from meeting_core.application.search import ListedMeeting
 from meeting_core.domain.meeting import Meeting
 
-PATHS = {
+_GROUPS: dict[str, type[Contract]] = {"content": MeetingContent, "hosted": HostFields}
+"""The parts of a document, and the models that say which fields they have."""
+_OTHER_PATHS = {
     "meetingUuid": "_id",
-    "tenantUuid": "tenantUuid",
-    "title": "content.title",
-    "startDateTime": "content.startDateTime",
-    "endDateTime": "content.endDateTime",
-    "timezone": "content.timezone",
-    "allDay": "content.allDay",
-    "locationType": "content.locationType",
-    "locationDetail": "content.locationDetail",
-    "description": "content.description",
-    "internalNotes": "content.internalNotes",
-    "meetingInformation": "content.meetingInformation",
-    "meetingLink": "content.meetingLink",
-    "meetingPassword": "content.meetingPassword",
-    "meetingProvider": "content.meetingProvider",
-    "status": "status",
-    "source": "source",
-    "hostUuid": "hosted.hostUuid",
-    "hostType": "hosted.hostType",
-    "hostName": "hosted.hostName",
-    "hostEmail": "hosted.hostEmail",
-    "createdByUuid": "hosted.createdByUuid",
-    "createdByType": "hosted.createdByType",
-    "createdAt": "createdAt",
-    "updatedAt": "updatedAt",
-    "durationMinutes": "durationMinutes",
-    "attendeeCount": "attendeeCount",
-    "organizerEmail": "hosted.organizerEmail",
-    "organizerName": "hosted.organizerName",
-    "externallyOrganized": "hosted.externallyOrganized",
-    "showExternalCalendarIcon": "showExternalCalendarIcon",
     "externalSyncStatus": "sync.status",
     "lastSyncOperation": "sync.lastOperation",
     "syncFailedAt": "sync.failedAt",
     "syncFailureCode": "sync.failureCode",
     "syncFailureReason": "sync.failureReason",
-    "participants.participantUuid": "participants.participantUuid",
-    "participants.participantEntityUuid": "participants.participantEntityUuid",
-    "participants.participantType": "participants.participantType",
-    "participants.email": "participants.email",
-    "participants.name": "participants.name",
-    "participants.rsvpStatus": "participants.rsvpStatus",
 }
+
+
+def _path_of(name: str) -> str:
+    for group, model in _GROUPS.items():
+        if name in map(to_camel, model.model_fields):
+            return f"{group}.{name}"
+    return _OTHER_PATHS.get(name, name)
+
+
+PATHS = {name: _path_of(name) for name in FILTER_FIELDS}
 """Where the fields of ``contracts.filters.FILTER_FIELDS`` are stored."""
 
 _LISTED = IndexModel(
