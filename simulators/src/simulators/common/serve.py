@@ -50,7 +50,9 @@ def running(app: FastAPI, deadline: float = 20.0) -> Iterator[str]:
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        server = _Server(
+            uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        )
 
         def run() -> None:
             try:
