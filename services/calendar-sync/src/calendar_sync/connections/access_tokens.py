@@ -44,7 +44,7 @@ class AccessTokenProvider:
 
     @asynccontextmanager
     async def draining(self) -> AsyncIterator[None]:
-        """On leaving, renewals that are under way end first: what they got must be kept."""
+        """On leaving, token refreshes that are under way end first: their tokens must be stored."""
         try:
             yield
         finally:

@@ -72,12 +72,12 @@ _ERRORS = {
         "The calendar provider could not be reached.",
     ),
 }
-"""What a consent that failed leaves behind for the user to read."""
+"""What the user reads after an authorization that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ClaimedAuthorization:
-    """A consent that came back: nobody else gets it."""
+    """An authorization whose browser came back: no other request gets it."""
 
     connection: Connection
     authorization: PendingAuthorization
@@ -293,7 +293,7 @@ class AuthorizationService:
         return True
 
     async def _connected(self, claimed: _ClaimedAuthorization, grant: TokenGrant) -> AuthorizationOutcome:
-        """Raises AuthorizationFailedError when another consent was faster."""
+        """Raises AuthorizationFailedError when another authorization was faster."""
 
         def change(connection: Connection) -> ConnectionUpdate:
             event = connection.connect(
@@ -334,7 +334,7 @@ class AuthorizationService:
                 *json.loads(self._vault.decrypt(authorization.encrypted, connection.connection_id))
             )
         except VaultError:
-            log.exception("a consent cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")
+            log.exception("an authorization cannot be decrypted; is a key missing in TOKEN_ENCRYPTION_KEYS?")
             return None
 
     # --- commands -----------------------------------------------------------------------------------------------

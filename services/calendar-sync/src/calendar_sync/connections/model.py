@@ -41,7 +41,7 @@ _STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_b
 
 
 class PendingAuthorization(BaseModel):
-    """A consent that was begun: the user's browser is at the provider, or shows what the user is to confirm."""
+    """An authorization that was started: the browser is at the provider, or shows what the user is to confirm."""
 
     model_config = _STORED
 
@@ -120,7 +120,7 @@ class Connection(BaseModel):
             raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
 
     def started_by(self, request_id: str, now: datetime) -> PendingAuthorization | None:
-        """The consent that this request began before, while it is good."""
+        """The authorization that this request started before, while it is open."""
         return next((pending for pending in self._open_authorizations(now) if pending.request_id == request_id), None)
 
     def start(self, authorization: PendingAuthorization, actor: Actor, now: datetime) -> None:
@@ -147,7 +147,7 @@ class Connection(BaseModel):
         self.pending_revocations = [*self.pending_revocations, revocation]
 
     def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> PendingAuthorization | None:
-        """The consent of this state, which nobody can claim again; None when it is not open, or another provider's."""
+        """The authorization of this state, which no request can claim again; None when it is not open."""
         claimed = [pending for pending in self._open_authorizations(now) if pending.state_hash == state_hash]
         self.pending_authorizations = [
             pending for pending in self.pending_authorizations if pending.state_hash != state_hash

@@ -105,7 +105,7 @@ class MongoConnectionRepository:
         try:
             await self._outbox.flush([document])
         except KafkaError as error:
-            log.warning("written but not told yet", error=type(error).__name__)
+            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
 
     async def _write(self, connection: Connection, update_made: ConnectionUpdate) -> Document | None:
         """The document after that; None when another writer was faster."""

@@ -25,7 +25,7 @@ INDEXES = [
 
 
 class MongoChannelReader:
-    """Reads the channels of feeds."""
+    """Reads the channels of sync states."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection

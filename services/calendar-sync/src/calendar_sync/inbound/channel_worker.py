@@ -28,7 +28,7 @@ class ChannelWorker:
         self._channel_manager = channel_manager
 
     async def work(self, lease: LeasedJob) -> JobResult:
-        """One attempt at the channels of the feed that a leased document is about."""
+        """One attempt at the channels of a leased sync state."""
         sync_state = to_sync_state(lease.document)
         with use_context(Context(correlation_id=uuid7_hex(), tenant=sync_state.tenant_uuid)):
             try:
@@ -44,7 +44,7 @@ class ChannelWorker:
 
 
 class _LeasedChannelStore:
-    """Where the channels of one leased feed are written down."""
+    """Saves the channels of one leased sync state."""
 
     def __init__(self, collection: Collection, lease: LeasedJob) -> None:
         self._collection = collection

@@ -1,6 +1,6 @@
 """Watching: keeping one push channel open for each connected calendar, so that its provider tells us of changes.
 
-A channel is a row in the feed before anybody is asked for it, and known to webhook-ingest before the provider can use
+A channel is in the sync state before anybody is asked for it, and known to webhook-ingest before the provider can use
 it: its first notification may be faster than the provider's answer. Its secret is made for the call and kept nowhere.
 Channels only make things fast: where none can be had, calendars are read at intervals all the same.
 """
@@ -88,7 +88,7 @@ class ChannelManager:
     async def maintain(
         self, sync_state: InboundSyncState, *, attempt_number: int, store: ChannelStore
     ) -> ChannelMaintenance:
-        """One attempt at one feed's channels; ``number`` counts them from 1 since the last success.
+        """One attempt at one sync state's channels; ``attempt_number`` counts them from 1 since the last success.
 
         Raises:
             LeaseLostError: nothing more was done.
@@ -120,7 +120,7 @@ class ChannelManager:
     async def stop(self, account: Account, access_token: str) -> None:
         """Have the provider stop all channels of this account in this generation.
 
-        Their rows are written by whoever leases the feed, so they stay until they are over.
+        Their rows are written by the worker that leases the sync state, so they stay until they expire.
 
         Raises:
             ProviderUnavailableError: not all are stopped yet.
@@ -207,7 +207,7 @@ class ChannelManager:
             await self._publish_activated(channel, authorized.account)
 
     async def _orphans(self, remote_ids: Sequence[str]) -> set[str]:
-        """Those that no feed knows: somebody died between asking for them and writing down what was answered."""
+        """Those that no sync state knows: a worker died between creating and saving them."""
         return set(remote_ids) - await self._channels.known(remote_ids) if remote_ids else set()
 
     # --- closing ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A sighting: what was last said of an external event in one connection's calendar, so that only news is said. Pure."""
+"""What was last published of an external event in one connection's calendar, to publish only changes. Pure."""
 
 import hashlib
 import re

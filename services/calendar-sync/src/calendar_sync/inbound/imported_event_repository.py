@@ -1,4 +1,4 @@
-"""The collection of sightings: one document per external event and connection, with what is still to be said of it."""
+"""The collection of imported events: one document per external event and connection, with its outbox."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ _PAGE = 200
 
 
 class MongoImportedEventRepository:
-    """Reads and writes sightings. Each write is guarded by the version that was read."""
+    """Reads and writes imported events. Each write is guarded by the version that was read."""
 
     def __init__(self, collection: Collection, outbox: Outbox) -> None:
         self._collection = collection
@@ -86,7 +86,7 @@ class MongoImportedEventRepository:
                 await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
             )
         except KafkaError as error:
-            log.warning("written but not told yet", error=type(error).__name__)
+            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
 
     def _write(self, imported_event: ImportedEvent, messages: Sequence[ImportedEventMessage]) -> UpdateOne:
         fields: dict[str, Any] = imported_event.model_dump(exclude={"version"})

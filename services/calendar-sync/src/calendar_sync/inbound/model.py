@@ -1,4 +1,4 @@
-"""The feed of a connection: how far its external calendar has been read, and how we are told of changes. Pure."""
+"""How far a connection's external calendar has been read, and its notification channels. Pure."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,7 +77,7 @@ class Channel(BaseModel):
 
 
 class SyncToken(BaseModel):
-    """Where the next round begins: the provider's opaque token, and the window and generation it was given for."""
+    """Where the next sync begins: the provider's opaque token, and the window and generation it was given for."""
 
     model_config = _STORED
 
@@ -87,12 +87,12 @@ class SyncToken(BaseModel):
     generation: int
 
     def is_valid_for(self, generation: int, window: Window) -> bool:
-        """Whether a round may go on from here: the same connection, and a window that has not moved by a day."""
+        """Whether a sync may continue from here: the same connection, and a window that has not moved by a day."""
         return self.generation == generation and abs(window.begins - self.begins) < _WINDOW_STEP
 
 
 class Counts(BaseModel):
-    """What a pull did to the platform's meetings."""
+    """What a sync did to the platform's meetings."""
 
     model_config = _STORED
 
@@ -104,8 +104,8 @@ class Counts(BaseModel):
 class InboundSyncState(BaseModel):
     """One per connection; the provider, account and generation are those of the newest connection that was noted.
 
-    Who leases its ``pull`` is the only one who writes its cursor and its sightings; who leases its ``watch`` is the
-    only one who writes its channels.
+    Only the worker that leases its ``inboundSync`` writes its sync token and its imported events; only the worker that
+    leases its ``channelMaintenance`` writes its channels.
     """
 
     model_config = _STORED
@@ -123,11 +123,11 @@ class InboundSyncState(BaseModel):
     not_before: Instant | None = None
     """Before that, the provider is not asked again."""
     requested_runs: int = 0
-    """How often users have asked for a pull."""
+    """How many syncs users have requested."""
     completed_run: int = 0
-    """What ``asked`` was when the last pull that succeeded began."""
+    """What ``requested_runs`` was when the last successful sync began."""
     outcome: Counts = Field(default_factory=Counts)
-    """Of that pull."""
+    """Of that sync."""
     synced_as_of: Instant
     """What is known of the calendar is from then: when the last pull that succeeded began, or the user connected."""
     recorded_deletions: list[Instant] = Field(default_factory=list)

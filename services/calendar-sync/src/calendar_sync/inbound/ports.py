@@ -38,7 +38,7 @@ class MirroredEventRef:
 class RecheckRequest:
     """A copy in the account ``key`` that its host may have changed or removed.
 
-    ``doubted``: so many are missing at once that a removal is not to be believed.
+    ``is_mass_deletion``: so many are missing at once that their deletion must cancel nothing.
     """
 
     meeting_uuid: str
@@ -69,7 +69,7 @@ ImportedEventMessage = ExternalEventUpserted | ExternalEventDeleted | Invitation
 
 
 class ImportedEvents(Protocol):
-    """Where sightings are kept. Only who leases a connection's pull writes them."""
+    """Imported events by connection. Only the worker that leases a connection's sync writes them."""
 
     async def find(
         self, connection_id: str, *, event_ids: Sequence[str], meeting_uuids: Sequence[str]
@@ -80,10 +80,10 @@ class ImportedEvents(Protocol):
         """Those of instances of these series that are not gone."""
 
     def iterate(self, connection_id: str) -> AsyncIterator[Sequence[ImportedEvent]]:
-        """Pages of the sightings of this connection that are not gone."""
+        """Pages of this connection's imported events that are not deleted."""
 
     async def save(self, changes: Sequence[tuple[ImportedEvent, Sequence[ImportedEventMessage]]]) -> None:
-        """Keep these sightings and tell the news.
+        """Save these imported events and publish their messages.
 
         Raises:
             LeaseLostError: another worker wrote one of them.
@@ -91,25 +91,25 @@ class ImportedEvents(Protocol):
 
 
 class ChannelStore(Protocol):
-    """Where whoever leases a feed's channels writes them down."""
+    """Saves the channels of a leased sync state."""
 
     async def save(self, channels: Sequence[Channel]) -> None:
         """Raises LeaseLostError: another worker may be at it."""
 
 
 class ChannelReader(Protocol):
-    """The channels of all feeds, for reading."""
+    """The channels of all sync states, for reading."""
 
     async def of(self, connection_id: str) -> Sequence[Channel]:
-        """Those of one feed."""
+        """Those of one sync state."""
 
     async def known(self, remote_ids: Sequence[str]) -> set[str]:
-        """Those of these that belong to any feed."""
+        """Those of these that belong to any sync state."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What a pull did to the platform's meetings."""
+    """What a sync did to the platform's meetings."""
 
     imported: int
     updated: int
@@ -120,9 +120,9 @@ class SyncRequests(Protocol):
     """Pulling changes out of an account's calendar."""
 
     async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
-        """Write down that a pull is wanted now; it happens even if this process ends.
+        """Schedule a sync now; it happens even if this process ends.
 
-        What is returned ends with the pull, whichever process carries it out.
+        What is returned ends with the sync, whichever process runs it.
         """
 
     async def request_full_run(self, account: Account) -> Awaitable[SyncOutcome]:
@@ -134,13 +134,13 @@ class SyncRequests(Protocol):
 
 
 class SyncStates(Protocol):
-    """Where feeds are kept."""
+    """The sync states of all connections."""
 
     async def start(self, account: Account) -> None:
-        """There is a feed of this account in this generation; it is read and watched now."""
+        """Create or reopen the sync state of this account in this generation; it is read and watched now."""
 
     async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
-        """The feed is ``CLOSED`` or ``PARKED``; what that takes is due now."""
+        """Set the phase to ``ENDED`` or ``SUSPENDED``; the jobs that follow are due now."""
 
     async def request_sync(self, connection_ids: Iterable[str]) -> None:
         """Have these calendars read now, or when they have rested; those that are not open are not."""
@@ -149,7 +149,7 @@ class SyncStates(Protocol):
         """Have the channels of these calendars looked after now."""
 
     async def request_run(self, account: Account) -> int | None:
-        """Have the calendar read, and count the wish: its number. None: the account has no feed yet."""
+        """Schedule a sync and return the number of the request. None: the account has no sync state yet."""
 
     async def request_full_run(self, account: Account) -> int | None:
         """Forget how far the calendar has been read, and ask as above. None: it is being read just now, or not open."""

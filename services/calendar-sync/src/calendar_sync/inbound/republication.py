@@ -17,7 +17,7 @@ _PAGE = 500
 
 
 class ActiveSyncStates(Protocol):
-    """The feeds of connected calendars."""
+    """The sync states of connected calendars."""
 
     def pages(self) -> AsyncIterator[Sequence[InboundSyncState]]:
         """All of them, in pages."""

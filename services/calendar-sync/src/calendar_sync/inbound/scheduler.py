@@ -87,10 +87,10 @@ class SyncScheduler:
     # --- wishes -------------------------------------------------------------------------------------------------
 
     async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
-        """Write down that a pull is wanted now; it happens even if this process ends.
+        """Schedule a sync now; it happens even if this process ends.
 
-        What is returned ends with the pull, whichever process carries it out. It raises GrantRevokedError when the
-        connection ends first, and ProviderUnavailableError when the pull takes very long.
+        What is returned ends with the sync, whichever process runs it. It raises GrantRevokedError when the
+        connection ends first, and ProviderUnavailableError when the sync takes very long.
         """
         run = await self._sync_states.request_run(account)
         if run is None:  # connected just now: the event that tells so is on its way

@@ -1,5 +1,5 @@
-"""The collection of feeds: one document per connection holds how far its calendar has been read, the channels by which
-we are told of changes, and two pieces of leased work, ``pull`` and ``watch``.
+"""The collection of sync states: one document per connection holds how far its calendar was read, the channels by which
+we are notified of changes, and two jobs, ``inboundSync`` and ``channelMaintenance``.
 
 Their lane is the provider, so that one that is slow keeps no worker from the other.
 """
@@ -54,10 +54,10 @@ _PAGE = 200
 
 
 class MongoSyncStateRepository:
-    """Reads and writes feeds, but for what their leased work writes."""
+    """Reads and writes sync states, but for what their jobs write."""
 
     def __init__(self, collection: Collection, *, min_interval: float) -> None:
-        """``rest``: seconds between the beginnings of two pulls at least."""
+        """``min_interval``: seconds between the beginnings of two syncs at least."""
         self._collection = collection
         self._min_interval = timedelta(seconds=min_interval)
 
@@ -85,7 +85,7 @@ class MongoSyncStateRepository:
                 upsert=True,
             )
         except ConflictError:
-            log.info("a feed of a newer connection is there")
+            log.info("a sync state of a newer connection exists")
 
     async def end(self, tenant_uuid: str, user_id: str, phase: SyncPhase) -> None:
         now = utc_now()
@@ -145,7 +145,7 @@ class MongoSyncStateRepository:
         return None if document is None else to_sync_state(document)
 
     async def pages(self) -> AsyncIterator[list[InboundSyncState]]:
-        """Pages of the feeds that are open."""
+        """Pages of the sync states that are open."""
         after = ""
         while found := await self._collection.find(
             {"_id": {"$gt": after}, "phase": SyncPhase.OPEN}, sort={"_id": ASCENDING}, limit=_PAGE
@@ -177,10 +177,10 @@ async def _measure_for_ever(measures: Sequence[Callable[[], Awaitable[None]]]) -
             for measure in measures:
                 await measure()
         except PyMongoError as error:
-            log.warning("feeds cannot be measured", error=type(error).__name__)
+            log.warning("sync states cannot be measured", error=type(error).__name__)
         await asyncio.sleep(_MEASURE)
 
 
 def to_sync_state(document: Document) -> InboundSyncState:
-    """The feed that a document holds."""
+    """The sync state that a document holds."""
     return InboundSyncState.model_validate(document)

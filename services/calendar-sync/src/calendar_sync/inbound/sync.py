@@ -69,7 +69,7 @@ class SyncPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
-    """A round that was read to its end: everything is written, and the feed may go on from ``cursor``."""
+    """A complete sync: everything is saved, and the next one continues from ``sync_token``."""
 
     sync_token: SyncToken
     counts: Counts
@@ -114,7 +114,7 @@ class InboundSync:
         """One attempt at reading what is new; ``number`` counts them from 1 since the last success.
 
         Raises:
-            LeaseLostError: another worker is at this feed.
+            LeaseLostError: another worker syncs this calendar.
         """
         now = utc_now()
         if sync_state.phase is SyncPhase.ENDED:
@@ -135,7 +135,7 @@ class InboundSync:
         return synced
 
     async def _failed(self, account: Account, failure: Failure, attempt_number: int) -> Deferred:
-        """What may pass is tried again soon, and told when it does not; what will not is told and tried rarely."""
+        """What may pass is retried soon, and reported when it lasts; what will not is reported and retried rarely."""
         log.info("a calendar could not be read", code=failure.code.value, reason=failure.reason, attempt=attempt_number)
         if not failure.retryable or attempt_number >= self._policy.report_after:
             await self._accounts.record_unreadable(account, failure.code, failure.reason)
@@ -149,7 +149,7 @@ class InboundSync:
             await self._imported_events.save([(event, as_list(event.record_deleted(now))) for event in page])
 
     async def _sync(self, sync_state: InboundSyncState, account: Account, now: datetime) -> Synced:
-        """Go on from the feed's cursor, if it serves; else read everything."""
+        """Continue from the sync token, if it is valid; else read everything."""
         window = self._policy.window(now)
         sync_run = SyncRun(self._mirrored_events, self._imported_events, _context(sync_state, account), window, now)
         if sync_state.sync_token is not None and sync_state.sync_token.is_valid_for(sync_state.generation, window):
@@ -157,7 +157,7 @@ class InboundSync:
             try:
                 return await self._apply_changes(sync_run, sync_state, account, sync_token=sync_state.sync_token.token)
             except SyncTokenExpiredError:
-                log.info("a cursor does not serve any more, so everything is read again")
+                log.info("a sync token has expired, so everything is read again")
                 sync_run = sync_run.restart(window)
         return await self._apply_changes(sync_run, sync_state, account, sync_token=None)
 
@@ -188,7 +188,7 @@ class InboundSync:
         )
 
     async def _pages(self, account: Account, window: Window, *, sync_token: str | None) -> AsyncIterator[ChangesPage]:
-        """All pages of a round; the last one has a cursor."""
+        """All pages of a sync; the last one has a sync token."""
         changes, page = self._changes[account.provider], None
         for _ in range(_MAX_PAGES):
             current = page

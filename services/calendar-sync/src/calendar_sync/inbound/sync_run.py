@@ -35,7 +35,7 @@ _EDGE = timedelta(days=1)
 
 @dataclass(slots=True)
 class SyncRun:
-    """One round in hand."""
+    """One sync that is running."""
 
     mirrored_events: MirroredEvents
     imported_events: ImportedEvents
@@ -44,7 +44,7 @@ class SyncRun:
     now: datetime
     counts: Counts = field(default_factory=Counts)
     sync_token: str = ""
-    """The cursor that the last page gave."""
+    """The sync token of the last page."""
     shown_meetings: set[str] = field(default_factory=set)
     shown_mirrored: set[str] = field(default_factory=set)
     matched_series: set[str] = field(default_factory=set)

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class InboundSyncWorker:
-    """Between leases and pulling: feeds out of documents, what came of them into these."""
+    """Runs one leased sync, and turns its result into an update of the document."""
 
     def __init__(self, inbound_sync: InboundSync, policy: SyncPolicy) -> None:
         self._inbound_sync = inbound_sync

@@ -1,5 +1,5 @@
 """Taking over what hosts do to the copies in their own calendars: what is told of it, and how the copy stands then.
-Pure. Why calendar and platform end up saying the same is told in ``domain.link``.
+Pure. Why calendar and platform converge says ``outbound.model``.
 """
 
 from datetime import datetime

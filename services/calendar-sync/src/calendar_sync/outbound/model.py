@@ -215,11 +215,11 @@ class Recheck(BaseModel):
 
     recheck_id: str
     is_mass_deletion: bool = False
-    """So many are missing at once that a removal is not to be believed."""
+    """So many are missing at once that their deletion must cancel nothing."""
 
 
 class ReportedStatus(BaseModel):
-    """What was last told about a link."""
+    """The status that was last reported of a mirrored meeting."""
 
     model_config = _STORED
 
@@ -272,7 +272,7 @@ class MirroredMeeting(BaseModel):
         operation: SyncOperation | None = None,
         failure: Failure | None = None,
     ) -> ReportedStatus | None:
-        """What is to be told now; None when it was told before."""
+        """The status to report now; None when it was reported before."""
         before = self.reported_status
         reported_status = ReportedStatus(
             status=status,

@@ -32,7 +32,7 @@ class MeetingUpdate:
 
 
 class MirroredMeetings(Protocol):
-    """Where links are kept."""
+    """The mirrored meetings of all hosts."""
 
     async def save(self, updates: Sequence[MeetingUpdate]) -> None:
         """Write what is wanted, where it is news."""
@@ -41,7 +41,7 @@ class MirroredMeetings(Protocol):
         """Have the copies of these meetings looked after now."""
 
     async def list_by_host(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
-        """A page of a host's links, in order of meetingUuid; empty after the last."""
+        """A page of a host's mirrored meetings, in order of meetingUuid; empty after the last."""
 
     async def report_status(
         self, reports: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, request_sync: CalendarProvider | None

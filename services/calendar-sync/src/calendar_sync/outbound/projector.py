@@ -1,7 +1,7 @@
 """Noting what is wanted in hosts' calendars: from the meetings' events, and from connections that are made or end.
 
-Nothing here calls a provider. A link is written first and its host's connection looked up then: whoever connects in
-between is told of by an event of its own, which finds the link.
+Nothing here calls a provider. A mirrored meeting is written first and its host's connection looked up then: a
+connection that is made in between has an event of its own, which finds the mirrored meeting.
 """
 
 from collections.abc import AsyncIterator, Callable

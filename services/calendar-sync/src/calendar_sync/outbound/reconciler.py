@@ -25,15 +25,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileResult:
-    """What came of one attempt at one link."""
+    """The result of one attempt at one mirrored meeting."""
 
     status_report: ReportedStatus | None = None
-    """What is to be told, if that is news."""
+    """The status to report, if it has changed."""
     key: str | None = None
     event: MirroredEvent | None = None
     """The copy as it is now, to be kept under ``key``."""
     host_edit: MirroredEventChanged | MirroredEventDeleted | None = None
-    """What its host did to it, to be told."""
+    """The host's edit or deletion, to be published."""
     retry_in: float | None = None
     pause_account: bool = False
     moved_to_provider: CalendarProvider | None = None
@@ -77,7 +77,7 @@ class OutboundReconciler:
     async def reconcile(
         self, mirror: MirroredMeeting, *, attempt_number: int, intent_log: WriteIntentLog
     ) -> ReconcileResult:
-        """One attempt at one link; ``number`` counts them from 1 since the last success.
+        """One attempt at one mirrored meeting; ``attempt_number`` counts them from 1 since the last success.
 
         Raises:
             LeaseLostError: nothing more was done.
@@ -187,7 +187,7 @@ class OutboundReconciler:
     def _failed(self, task: "_Task", operation: SyncOperation | None, failure: Failure) -> ReconcileResult:
         """What can pass is tried again for ever, and after a while told; what cannot is told and left."""
         log.info(
-            "a copy could not be written", code=failure.code.value, reason=failure.reason, attempt=task.attempt_number
+            "mirrored event write failed", code=failure.code.value, reason=failure.reason, attempt=task.attempt_number
         )
         failed = not failure.retryable or task.attempt_number >= self._retry_policy.report_after
         status_report = task.mirror.status_to_report(
@@ -212,7 +212,7 @@ class OutboundReconciler:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One attempt at one link's copy in one account."""
+    """One attempt at one mirrored meeting's event in one account."""
 
     mirror: MirroredMeeting
     account: Account

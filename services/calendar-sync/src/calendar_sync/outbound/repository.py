@@ -1,4 +1,4 @@
-"""The collection of links: one document per meeting holds what is wanted in its host's calendar, what was written, the
+"""The collection of mirrored meetings: one document per meeting holds its desired state, what was written, the
 work that is due, and what is still to be said about it.
 
 Three sides write a document, and each its own fields: the noting side what is wanted, guarded by the meeting's version,
@@ -55,7 +55,7 @@ INDEXES = [
 
 
 class MirroredMeetingRepository:
-    """Reads and writes links for the noting side."""
+    """Reads and writes mirrored meetings for the projector."""
 
     def __init__(self, collection: Collection, outbox: Outbox) -> None:
         self._collection = collection
@@ -102,7 +102,7 @@ class MirroredMeetingRepository:
                 await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
             )
         except KafkaError as error:
-            log.warning("written but not told yet", error=type(error).__name__)
+            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
 
 
 def _desired_state_write(update: MeetingUpdate) -> UpdateOne:
@@ -125,7 +125,7 @@ def _desired_state_write(update: MeetingUpdate) -> UpdateOne:
 
 
 def to_mirrored_meeting(document: Document) -> MirroredMeeting:
-    """The link that a document holds."""
+    """The mirrored meeting that a document holds."""
     return MirroredMeeting.model_validate(document)
 
 
@@ -176,5 +176,5 @@ def mirrored_event_update(key: str, event: MirroredEvent) -> dict[str, Any]:
 
 
 def event_key(account: str, event_id: str) -> str:
-    """Names an event of an account, to find the link that it is a copy of."""
+    """Names an event of an account, to find its mirrored meeting."""
     return f"{account}:{event_id}"

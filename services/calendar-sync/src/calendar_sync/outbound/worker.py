@@ -29,7 +29,7 @@ _PASSWORD_RETRY = 2.0
 
 
 class OutboundWorker:
-    """Between leases and the writing side of one provider: links out of documents, what came of them into these."""
+    """Runs one leased reconciliation, and turns its result into an update of the document."""
 
     def __init__(
         self, collection: Collection, outbox: Outbox, reconciler: OutboundReconciler, passwords: MeetingPasswords

@@ -73,9 +73,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage:
-    """A page of what is new since a cursor, or of everything in the window.
+    """A page of what is new since a sync token, or of everything in the window.
 
-    ``next_page`` asks for the next page; on the last one it is None and ``cursor`` is where the next round begins. Both
+    ``next_page`` asks for the next page. On the last page it is None, and the next sync begins at ``sync_token``. Both
     are the provider's, opaque.
     """
 
@@ -89,4 +89,4 @@ class ChangesPage:
 
 
 class SyncTokenExpiredError(Exception):
-    """The cursor does not serve any more (410): look at everything again, then at what is missing."""
+    """The sync token has expired (410): look at everything again, then at what is missing."""

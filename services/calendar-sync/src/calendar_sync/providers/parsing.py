@@ -39,7 +39,7 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 @contextmanager
 def full_sync_on_expired_token(sync_token: str | None, page: str | None) -> Iterator[None]:
-    """A refusal, while a round goes on from somewhere, is taken for the cursor's fault: a full round needs none.
+    """A refusal of a sync token or page counts as expired: a full sync needs neither.
 
     Documented are 410 and, of Graph, several 40x with codes of their own (delta-query-overview, "Synchronization
     reset"); both have been seen without any reason.
@@ -56,7 +56,7 @@ def full_sync_on_expired_token(sync_token: str | None, page: str | None) -> Iter
     except CallFailedError as error:
         if not begun or error.failure.code is not SyncFailureCode.INVALID_REQUEST:
             raise
-        log.warning("a cursor is refused", reason=error.failure.reason)
+        log.warning("a sync token is refused", reason=error.failure.reason)
     else:
         return
     raise SyncTokenExpiredError

@@ -89,12 +89,12 @@ class EventChangesSource(Protocol):
     async def fetch_page(
         self, access: CalendarAccess, *, sync_token: str | None, page: str | None, window: Window
     ) -> ChangesPage:
-        """One page of what is new since ``cursor``, or without one of everything in the ``window``.
+        """One page of what is new since ``sync_token``, or without one of everything in the ``window``.
 
-        ``page`` asks for the next page of the same round; cursor and window are those of its first page.
+        ``page`` asks for the next page of the same sync; sync token and window are those of its first page.
 
         Raises:
-            SyncTokenExpiredError: the provider does not know the cursor, or the page, any more.
+            SyncTokenExpiredError: the provider does not know the sync token, or the page, any more.
             NotFoundError: the calendar is not there.
         """
 
