@@ -79,7 +79,7 @@ def test_groups_are_by_labels_that_exist(name: str) -> None:
 def test_values_of_labels_are_written_somewhere(name: str) -> None:
     for selector in selectors(EXPRESSIONS[name]):
         for matcher in selector.matchers.matchers:
-            if matcher.name in {"outcome", "work", "kind", "provider"}:
+            if matcher.name in {"outcome", "queue", "kind", "provider"}:
                 for value in matcher.value.split("|"):
                     assert f'"{value}"' in SOURCE
 
