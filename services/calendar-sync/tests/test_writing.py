@@ -338,5 +338,5 @@ async def test_no_token_is_in_what_is_logged_kept_or_told(
         attempt = await desk.attempt()
     said = f"{logs} {caplog.text} {attempt} {desk.mirror.model_dump_json()}"
     assert attempt.status_report is not None
-    assert "could not be written" in said
+    assert "write failed" in said
     assert office.accounts.token() not in said
