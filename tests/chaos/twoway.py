@@ -484,13 +484,9 @@ class TwoWay:
 
     async def _unrest(self) -> list[str]:
         """What is written while the calendars are read again and again, and once more on request."""
+        await self._reads_again()  # the mail that the last change owes may still be on its way
         before, mails = {host.email: host.writes() for host in self.hosts}, len(self._sent())
-        reads = {host.email: host.owner.reads() for host in self.hosts}
-
-        async def read_again() -> bool:
-            return all(host.owner.reads() >= reads[host.email] + _QUIET_READS for host in self.hosts)
-
-        await until(read_again, what="calendars are read by themselves", within=_PATIENCE)
+        await self._reads_again()
         for host in self.hosts:
             pulled = done(await host.caller.post(f"{CALENDAR}/sync"))
             if (pulled["imported"], pulled["updated"], pulled["removed"]) != (0, 0, 0):
@@ -502,6 +498,15 @@ class TwoWay:
         ]
         more = len(self._sent()) - mails
         return [*self.last_seen, *written, *([f"{more} mails while nobody did anything"] if more else [])]
+
+    async def _reads_again(self) -> None:
+        """Wait until every calendar was read several times."""
+        reads = {host.email: host.owner.reads() for host in self.hosts}
+
+        async def read_again() -> bool:
+            return all(host.owner.reads() >= reads[host.email] + _QUIET_READS for host in self.hosts)
+
+        await until(read_again, what="calendars are read by themselves", within=_PATIENCE)
 
     def _mails(self) -> list[str]:
         """Nobody but our guests was mailed, no guest more often than something happened, and the last mail is true."""
