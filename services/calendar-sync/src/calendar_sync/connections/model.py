@@ -12,6 +12,7 @@ from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import CalendarCommand
 from contracts.messages.calendar_events import CalendarCoverageChanged, ConnectionChanged
 from contracts.messages.command import Actor
+from contracts.model import StoredModel
 from contracts.transport.idempotency import CommandRecord, ProcessedCommands
 from contracts.values.enums import (
     CalendarProvider,
@@ -22,8 +23,7 @@ from contracts.values.enums import (
 )
 from contracts.values.personal import Credential, MailAddress, PersonId, PersonName
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from calendar_sync.providers.external_event import Window
 
@@ -37,13 +37,8 @@ _IDEMPOTENCY_RETENTION = timedelta(days=1)
 MAX_PENDING_AUTHORIZATIONS = 5
 
 
-_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-
-class PendingAuthorization(BaseModel):
+class PendingAuthorization(StoredModel):
     """An authorization that was started: the browser is at the provider, or shows what the user is to confirm."""
-
-    model_config = _STORED
 
     request_id: str
     provider: CalendarProvider
@@ -56,10 +51,8 @@ class PendingAuthorization(BaseModel):
     firm: str = ""
 
 
-class PendingRevocation(BaseModel):
+class PendingRevocation(StoredModel):
     """A grant that is no longer used: to be revoked, then forgotten."""
-
-    model_config = _STORED
 
     provider: CalendarProvider
     calendar_email: MailAddress
@@ -68,10 +61,8 @@ class PendingRevocation(BaseModel):
     encrypted_tokens: Credential
 
 
-class Connection(BaseModel):
+class Connection(StoredModel):
     """The aggregate, one per user. ``version`` is that of the stored document, 0 for one that is not stored."""
-
-    model_config = _STORED
 
     tenant_uuid: str
     user_id: PersonId

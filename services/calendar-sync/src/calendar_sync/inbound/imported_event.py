@@ -15,18 +15,14 @@ from contracts.messages.calendar_events import (
     InvitationAnswered,
     meeting_uuid_of_external_event,
 )
+from contracts.model import StoredModel
 from contracts.values.enums import CalendarProvider, RsvpStatus
 from contracts.values.personal import PersonId
 from contracts.values.text import email_key
 from contracts.values.times import Instant, to_instant
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Attendee, ExternalEvent, Window
-
-_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
 
 _MAX_GUESTS = 500
 
@@ -56,10 +52,8 @@ class CalendarContext:
         return meeting_uuid_of_external_event(self.tenant_uuid, ical_uid, event.original_start)
 
 
-class ImportedEvent(BaseModel):
+class ImportedEvent(StoredModel):
     """One external event, as one meeting, in one connection's calendar. ``version`` 0 is of one that is not stored."""
-
-    model_config = _STORED
 
     connection_id: PersonId
     meeting_uuid: str

@@ -4,16 +4,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from contracts.messages.calendar_channels import ChannelActivated
+from contracts.model import StoredModel
 from contracts.values.enums import CalendarProvider
 from contracts.values.personal import Credential, PersonId
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from calendar_sync.providers.external_event import Window
-
-_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
 
 _WINDOW_STEP = timedelta(days=1)
 
@@ -40,10 +37,8 @@ class ChannelState(StrEnum):
     CLOSING = "CLOSING"
 
 
-class Channel(BaseModel):
+class Channel(StoredModel):
     """A push channel of Google, or a subscription of Graph. Its secret is nowhere."""
-
-    model_config = _STORED
 
     channel_id: str
     secret_hash: Credential
@@ -76,10 +71,8 @@ class Channel(BaseModel):
         return self.since + fraction * (self.expires_at - self.since)
 
 
-class SyncToken(BaseModel):
+class SyncToken(StoredModel):
     """Where the next sync begins: the provider's opaque token, and the window and generation it was given for."""
-
-    model_config = _STORED
 
     token: str = Field(repr=False)
     begins: Instant
@@ -91,24 +84,20 @@ class SyncToken(BaseModel):
         return self.generation == generation and abs(window.begins - self.begins) < _WINDOW_STEP
 
 
-class Counts(BaseModel):
+class Counts(StoredModel):
     """What a sync did to the platform's meetings."""
-
-    model_config = _STORED
 
     imported: int = 0
     updated: int = 0
     removed: int = 0
 
 
-class InboundSyncState(BaseModel):
+class InboundSyncState(StoredModel):
     """One per connection; the provider, account and generation are those of the newest connection that was noted.
 
     Only the worker that leases its ``inboundSync`` writes its sync token and its imported events; only the worker that
     leases its ``channelMaintenance`` writes its channels.
     """
-
-    model_config = _STORED
 
     connection_id: PersonId
     tenant_uuid: str

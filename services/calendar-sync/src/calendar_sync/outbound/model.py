@@ -12,18 +12,15 @@ Decision 15 says why this converges.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from contracts.model import StoredModel
 from contracts.values.enums import CalendarProvider, ExternalSyncStatus, MeetingStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState
 from contracts.values.personal import Credential, MailAddress, PersonId, WrittenText
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from calendar_sync.providers.errors import Failure
 from calendar_sync.providers.event_content import EventContent
-
-_STORED = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
 
 _MAX_REMEMBERED = 20
 
@@ -34,10 +31,8 @@ _MAX_BLOCKS = 5
 _EVERYTHING = frozenset(EventContent.model_fields)
 
 
-class PendingHostEdit(BaseModel):
+class PendingHostEdit(StoredModel):
     """What the host changed and we have told of. It is left alone until the meeting says something new about it."""
-
-    model_config = _STORED
 
     fields: list[str]
     previous_contents: list[EventContent]
@@ -46,10 +41,8 @@ class PendingHostEdit(BaseModel):
     """When we stop waiting for an answer, and what the meeting says is written."""
 
 
-class MirroredEvent(BaseModel):
+class MirroredEvent(StoredModel):
     """A meeting's event in one account."""
-
-    model_config = _STORED
 
     provider: CalendarProvider
     calendar_email: MailAddress
@@ -208,20 +201,16 @@ class MirroredEvent(BaseModel):
         return frozenset().union(*(content.differs_from(base) for base in (*bases, *self.unconfirmed_writes)))
 
 
-class Recheck(BaseModel):
+class Recheck(StoredModel):
     """Somebody saw that the event may have been changed or removed by its owner; each has a ``token`` of its own."""
-
-    model_config = _STORED
 
     recheck_id: str
     is_mass_deletion: bool = False
     """So many are missing at once that their deletion must cancel nothing."""
 
 
-class ReportedStatus(BaseModel):
+class ReportedStatus(StoredModel):
     """The status that was last reported of a mirrored meeting."""
-
-    model_config = _STORED
 
     status: ExternalSyncStatus
     operation: SyncOperation | None = None
@@ -233,10 +222,8 @@ class ReportedStatus(BaseModel):
     at: Instant
 
 
-class MirroredMeeting(BaseModel):
+class MirroredMeeting(StoredModel):
     """One meeting of the platform. ``sequence`` is the newest version of it that was heard of; older news is stale."""
-
-    model_config = _STORED
 
     meeting_uuid: str
     tenant_uuid: str

@@ -8,29 +8,22 @@ import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from contracts.model import StoredModel
 from contracts.values.personal import WrittenText
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import field_validator
 
 from calendar_sync.providers.text import normalised
-
-_STORED = ConfigDict(
-    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
-)
-
 
 _LONGEST_TEXT = 20_000
 """Of what is kept of an owner's own words, which may be a book."""
 
 
-class EventTime(BaseModel):
+class EventTime(StoredModel, frozen=True):
     """When an event is: UTC instants cut to seconds, and the IANA zone it is shown in, None where it is not known.
 
     An all-day event has dates: they stand here as midnights in UTC, the end exclusive.
     """
-
-    model_config = _STORED
 
     starts_at: Instant
     ends_at: Instant
@@ -66,10 +59,8 @@ class EventTime(BaseModel):
         return self.starts_at, self.ends_at, self.all_day
 
 
-class EventContent(BaseModel):
+class EventContent(StoredModel, frozen=True):
     """What an event says. It never lists guests as attendees: the platform alone invites them."""
-
-    model_config = _STORED
 
     title: WrittenText
     when: EventTime

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from contracts.model import StoredModel
 from contracts.values.enums import DeliveryFailureCode, LocationType, MailKind, MeetingStatus
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.personal import MailAddress, PersonId, WrittenText
 from contracts.values.text import email_key
 from contracts.values.times import Instant, LocalDateTime, Schedule, TimeZoneName
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
-_STORED = ConfigDict(
-    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +38,8 @@ class GuestChange:
     """They are no longer a guest."""
 
 
-class SentContent(BaseModel):
+class SentContent(StoredModel, frozen=True):
     """What a mail said about title, time and place, so that the next one can say what changed."""
-
-    model_config = _STORED
 
     title: WrittenText | None
     start_date_time: LocalDateTime
@@ -65,10 +58,8 @@ class SentContent(BaseModel):
         return Schedule(self.start_date_time, self.end_date_time, self.timezone, self.all_day)
 
 
-class SentMail(BaseModel):
+class SentMail(StoredModel, frozen=True):
     """The last mail that the mail server took from us for this guest."""
-
-    model_config = _STORED
 
     kind: MailKind
     sequence: int
@@ -83,10 +74,8 @@ class SentMail(BaseModel):
     at: Instant
 
 
-class Failure(BaseModel):
+class Failure(StoredModel, frozen=True):
     """Why the last requested mail will not be sent."""
-
-    model_config = _STORED
 
     kind: MailKind
     sequence: int
@@ -95,10 +84,8 @@ class Failure(BaseModel):
     at: Instant
 
 
-class Guest(BaseModel):
+class Guest(StoredModel, frozen=True):
     """One participant of one meeting, as the invitations service knows them."""
-
-    model_config = _STORED
 
     participant_uuid: PersonId
     meeting_uuid: str

@@ -13,17 +13,12 @@ from contracts.messages.meeting_events import (
     ParticipantProposedNewTime,
     ParticipantResponded,
 )
+from contracts.model import StoredModel
 from contracts.transport.envelope import Envelope
 from contracts.values.enums import MeetingSource, RsvpStatus
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.personal import PersonId, WrittenText
 from contracts.values.times import Instant
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
-_STORED = ConfigDict(
-    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
-)
 
 
 class HostMails(StrEnum):
@@ -42,10 +37,8 @@ class NoticeTopic(StrEnum):
     FAILURE = "failure"
 
 
-class HostNotice(BaseModel):
+class HostNotice(StoredModel, frozen=True):
     """The newest news of one guest on one topic, and what the host was mailed about it."""
-
-    model_config = _STORED
 
     participant_uuid: PersonId
     topic: NoticeTopic
