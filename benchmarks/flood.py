@@ -12,7 +12,6 @@ import json
 import os
 import platform as machine
 import statistics
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -30,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Request, measure, request
-from tests.support.crowd import NO_MAIL_LIMITS
+from benchmarks.running import running_platform
 
 _REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "flood.md"
 _AT_ONCE = 16
@@ -217,13 +216,7 @@ def main() -> None:
     parser.add_argument("--kafka", choices=("apache", "tansu"), default="apache")
     parser.add_argument("--port-offset", type=int, default=3000)
     options = parser.parse_args()
-    overrides = {"meeting-core": NO_MAIL_LIMITS}
-    with (
-        tempfile.TemporaryDirectory(prefix="meetings-flood-") as folder,
-        Platform.start(
-            Path(folder), port_offset=options.port_offset, kafka=options.kafka, env_overrides=overrides, report=print
-        ) as platform,
-    ):
+    with running_platform(kafka=options.kafka, port_offset=options.port_offset) as platform:
         rows = asyncio.run(compare(platform, options.seconds, options.rounds))
     table = Table(*_HEADINGS)
     cells = [row.cells for row in rows]

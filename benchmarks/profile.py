@@ -18,9 +18,8 @@ from rich.table import Table
 
 from benchmarks.load import measure
 from benchmarks.requests import creating, getting, headers_of, process_of
-from tests.support.crowd import NO_MAIL_LIMITS
+from benchmarks.running import running_platform, stop_reacting
 
-_REACTING = ("invitations", "calendar-sync")
 _TOP = 40
 
 
@@ -73,18 +72,8 @@ def main() -> None:
     parser.add_argument("--kafka", choices=("apache", "tansu"), default="tansu")
     parser.add_argument("--port-offset", type=int, default=3100)
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="meetings-profile-") as folder,
-        Platform.start(
-            Path(folder),
-            port_offset=options.port_offset,
-            kafka=options.kafka,
-            env_overrides={"meeting-core": NO_MAIL_LIMITS},
-            report=print,
-        ) as platform,
-    ):
-        for reacting in _REACTING:
-            platform.processes[reacting].stop()
+    with running_platform(kafka=options.kafka, port_offset=options.port_offset) as platform:
+        stop_reacting(platform)
         for operation in options.operation or ("create", "get"):
             for service in options.service or ("api-gateway", "meeting-core"):
                 _show(f"{operation} in {service}", _sample(platform, service, operation, options))

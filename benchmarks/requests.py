@@ -12,7 +12,6 @@ import os
 import platform as machine
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,12 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Measured, Request, measure, request
-from tests.support.crowd import NO_MAIL_LIMITS
+from benchmarks.running import running_platform, stop_reacting
 
 _REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "requests.md"
 _CLIENTS = (1, 32, 128)
-_REACTING = ("invitations", "calendar-sync")
-"""What works on after the answer, on the same cores: mails of one round would slow the next one, the baseline's too."""
 _BODY = {
     "title": "Quarterly portfolio review",
     "startDateTime": "2026-06-15T15:00:00",
@@ -131,14 +128,14 @@ def _median(runs: list[Measured]) -> Measured:
     )
 
 
-def _baseline(platform: Platform, state: Path, port: int) -> Process:
+def _baseline(platform: Platform, port: int) -> Process:
     """The baseline as a process beside the platform, with the gateway's own environment."""
     gateway = platform.processes["api-gateway"]
     return Process(
         "baseline",
         [sys.executable, "-m", "benchmarks.baseline"],
         env={**(gateway.env or {}), "MONGODB_URI": platform.addresses.mongodb, "HTTP_PORT": str(port)},
-        log=state / "logs" / "baseline.log",
+        log=platform.state_dir / "logs" / "baseline.log",
         ready=lambda: answers_ok(f"http://127.0.0.1:{port}/readyz"),
     )
 
@@ -150,24 +147,14 @@ def main() -> None:
     parser.add_argument("--kafka", choices=("apache", "tansu"), default="apache")
     parser.add_argument("--port-offset", type=int, default=3000)
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="meetings-bench-") as folder,
-        Platform.start(
-            Path(folder),
-            port_offset=options.port_offset,
-            kafka=options.kafka,
-            env_overrides={"meeting-core": NO_MAIL_LIMITS},
-            report=print,
-        ) as platform,
-    ):
+    with running_platform(kafka=options.kafka, port_offset=options.port_offset) as platform:
         port = free_port()
-        baseline = _baseline(platform, Path(folder), port)
+        baseline = _baseline(platform, port)
         baseline.start()
         try:
             baseline.wait_ready()
             memory = _idle_memory(platform)
-            for reacting in _REACTING:
-                platform.processes[reacting].stop()
+            stop_reacting(platform)
             headers = headers_of(platform)
             urls = (platform.addresses.services["api-gateway"], f"http://127.0.0.1:{port}")
             measured = {name: platform.processes[name].pid for name in ("api-gateway", "meeting-core")}
