@@ -136,7 +136,15 @@ def test_answers_name_no_server(client: httpx.Client) -> None:
 
 def test_a_large_body_is_refused_and_one_that_services_refuse_reaches_them(client: httpx.Client) -> None:
     assert client.post("/", content=b"x" * 300_000).json()["body"] == 300_000
-    check_problem(client.post("/", content=b"x" * 1_500_000), ErrorCode.BODY_TOO_LARGE)
+    refused = client.post("/", content=b"x" * 1_500_000)
+    check_problem(refused, ErrorCode.BODY_TOO_LARGE)
+    assert refused.headers["connection"] == "close"
+
+
+def test_the_rest_of_a_refused_body_is_not_read_as_a_request(client: httpx.Client) -> None:
+    for _ in range(50):  # before the edge closed such connections, one in eight met it
+        client.post("/", content=b"x" * 1_500_000)
+        assert client.get("/").status_code == 200
 
 
 def test_headers_without_end_are_refused(client: httpx.Client) -> None:

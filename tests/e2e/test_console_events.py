@@ -32,10 +32,9 @@ async def test_a_person_sees_the_records_of_their_tenant_alone(
         assert await anext(shown) == {}
         await valentina.creates()
         own = await ingrid.creates()
-        types = set()
-        while "meetings.meeting.created.v1" not in types:
+        types: set[str] = set()
+        while not types >= {"meetings.meeting.create.v1", "meetings.meeting.created.v1"}:  # topics have no common order
             record = await anext(shown)
             assert record["subject"] in (own["meetingUuid"], ingrid.user_id) or record["topic"] == "gateway.replies"
             types.add(record["type"])
         await shown.aclose()
-    assert "meetings.meeting.create.v1" in types
