@@ -89,11 +89,14 @@ class StandInDirectory:
             for one in (*contact_ids, *staff_ids)
         ]
 
-    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
+    async def staff(self, caller: Caller, staff_ids: Sequence[str]) -> list[Invitee | None]:
         """Only tenant staff."""
-        self.asked.append(staff_id)
-        found = Invitee(participant_type=ParticipantType.TENANT_STAFF, participant_entity_uuid=staff_id)
-        return found if staff_id.startswith("TS") else None
+        self.asked += staff_ids
+        kind = ParticipantType.TENANT_STAFF
+        return [
+            Invitee(participant_type=kind, participant_entity_uuid=staff_id) if staff_id.startswith("TS") else None
+            for staff_id in staff_ids
+        ]
 
     async def actor(self, caller: Caller) -> Actor:
         return caller.actor("Valentina Rojas")

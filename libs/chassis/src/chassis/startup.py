@@ -1,6 +1,7 @@
 """Starting while what a service depends on may be away: it waits, says so, and goes on by itself."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -56,6 +57,7 @@ class Startup:
             try:
                 await self._check()
                 async with self._parts(app):
+                    _freeze_what_stays()
                     log.info("started", attempts=attempt)
                     self._problem = None
                     await self._leaving.wait()
@@ -74,6 +76,12 @@ class Startup:
         self.failed = True
         log.critical("failed", exc_info=error)
         self._stop_server()
+
+
+def _freeze_what_stays() -> None:
+    """Keep what start-up made (a hundred thousand objects) out of later garbage collections: each took 60 ms of all."""
+    gc.collect()
+    gc.freeze()
 
 
 def _dependency(error: Exception) -> str:

@@ -20,6 +20,8 @@ from chassis.telemetry.tracing import configure_tracing
 _OPERATIONAL = frozenset({"/healthz", "/readyz", "/metrics"})
 _FAILED = 3
 """The exit status of a service that cannot start, as uvicorn has it."""
+_KEEP_ALIVE = 150
+"""Seconds. Proxies keep idle connections for less (Caddy 120, NGINX 60): no request may meet a closing one (502)."""
 
 
 class StartupGate:
@@ -63,6 +65,7 @@ def serve(app: FastAPI, settings: ServiceSettings, health: Health) -> None:
         log_config=None,
         server_header=False,
         http="chassis.http.uvicorn_protocol:PlatformProtocol",
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
     server = _DrainingServer(config, health)

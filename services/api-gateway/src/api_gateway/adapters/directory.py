@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -26,6 +27,8 @@ _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 5.0
 
 Found = TypeVar("Found")
+Reader = Callable[[str, bytes], Invitee | None]
+"""Reads who an id is from the directory's answer."""
 
 
 class _Person(Contract):
@@ -94,8 +97,7 @@ class Directory:
         Raises:
             ApiError: 400 naming each id that is unknown to this caller; 503 when the directory cannot be asked.
         """
-        contacts = await asyncio.gather(*(self.contact(caller, contact_id) for contact_id in contact_ids))
-        staff = await asyncio.gather(*(self.staff(caller, staff_id) for staff_id in staff_ids))
+        contacts, staff = await self.contacts(caller, contact_ids), await self.staff(caller, staff_ids)
         unknown = [
             f"{field}: {person_id} is unknown"
             for field, ids, found in (("contactIds", contact_ids, contacts), ("staffIds", staff_ids, staff))
@@ -108,33 +110,40 @@ class Directory:
 
     async def actor(self, caller: Caller) -> Actor:
         """The caller with name and language; their address is the name of those whom the directory does not know."""
-        look_up = self.contact if caller.user_type is UserType.CLIENT else self.staff
-        person = await look_up(caller, caller.user_id)
+        look_up = self.contacts if caller.user_type is UserType.CLIENT else self.staff
+        (person,) = await look_up(caller, [caller.user_id])
         if person is None:
             return caller.actor(caller.email)
         return caller.actor(person.name or caller.email, person.language)
 
-    async def contact(self, caller: Caller, contact_id: str) -> Invitee | None:
-        """A client of the firm; None when the caller knows no such contact."""
-        return await self._cached(caller, f"/api/contacts/{contact_id}", lambda raw: as_contact(contact_id, raw))
+    async def contacts(self, caller: Caller, contact_ids: Sequence[str]) -> list[Invitee | None]:
+        """For each id a client of the firm; None where the caller knows no such contact."""
+        return await self._resolve(caller, contact_ids, "/api/contacts/", as_contact)
 
-    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
-        """A staff member of the tenant or a partner; None when there is none, or none that is active."""
-        if staff_id[:2] not in _STAFF_TYPES:
-            return None
-        return await self._cached(
-            caller, f"/api/tenant-staff/{staff_id}", lambda raw: _as_staff(staff_id, caller.tenant_uuid, raw)
-        )
+    async def staff(self, caller: Caller, staff_ids: Sequence[str]) -> list[Invitee | None]:
+        """For each id a staff member of the tenant or a partner; None where there is none, or none that is active."""
+        possible = [staff_id for staff_id in staff_ids if staff_id[:2] in _STAFF_TYPES]
+        read = partial(_as_staff, tenant=caller.tenant_uuid)
+        found = dict(zip(possible, await self._resolve(caller, possible, "/api/tenant-staff/", read), strict=True))
+        return [found.get(staff_id) for staff_id in staff_ids]
 
-    async def _cached(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
+    async def _resolve(self, caller: Caller, ids: Sequence[str], path: str, read: Reader) -> list[Invitee | None]:
         """Cached per caller: what one may see, another may not."""
-        key = (caller.tenant_uuid, caller.user_id, path)
-        if key in self._cache:
-            return self._cache[key]
-        breaker = self._breakers.setdefault((caller.tenant_uuid, caller.user_id), _CircuitBreaker())
-        async with self._gate.turn(caller.tenant_uuid, caller.user_id):
-            found = await breaker.call(lambda: self._ask(caller, path, read))
-        self._cache[key] = found
+        found: dict[str, Invitee | None] = {}
+        for person_id in ids:
+            with suppress(KeyError):
+                found[person_id] = self._cache[(*caller.key, path + person_id)]
+        # Only what is not cached gets a task: hundreds of tasks at once would hold up everybody's requests.
+        missing = [person_id for person_id in dict.fromkeys(ids) if person_id not in found]
+        asked = await asyncio.gather(*(self._look_up(caller, person_id, path, read) for person_id in missing))
+        found |= zip(missing, asked, strict=True)
+        return [found[person_id] for person_id in ids]
+
+    async def _look_up(self, caller: Caller, person_id: str, path: str, read: Reader) -> Invitee | None:
+        breaker = self._breakers.setdefault(caller.key, _CircuitBreaker())
+        async with self._gate.turn(*caller.key):
+            found = await breaker.call(lambda: self._ask(caller, path + person_id, partial(read, person_id)))
+        self._cache[(*caller.key, path + person_id)] = found
         return found
 
     async def _ask(self, caller: Caller, path: str, read: Callable[[bytes], Invitee | None]) -> Invitee | None:
@@ -158,7 +167,7 @@ def as_contact(contact_id: str, raw: bytes) -> Invitee:
     )
 
 
-def _as_staff(staff_id: str, tenant: str, raw: bytes) -> Invitee | None:
+def _as_staff(staff_id: str, raw: bytes, *, tenant: str) -> Invitee | None:
     staff = _Staff.model_validate_json(raw)
     kind = _STAFF_TYPES[staff_id[:2]]
     foreign = kind is ParticipantType.TENANT_STAFF and staff.tenant_uuid != tenant

@@ -1,6 +1,6 @@
 """Telling who has time: the directory knows who is staff, meeting-core knows who is busy."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from chassis.http.internal_queries import QueryClient
@@ -17,8 +17,8 @@ from api_gateway.schemas.availability import AvailabilityBody
 class StaffDirectory(Protocol):
     """Who an id is, asked with the caller's own authority."""
 
-    async def staff(self, caller: Caller, staff_id: str) -> Invitee | None:
-        """A staff member of the caller's tenant; None when there is none."""
+    async def staff(self, caller: Caller, staff_ids: Sequence[str]) -> list[Invitee | None]:
+        """For each id a staff member of the caller's tenant; None where there is none."""
 
 
 class AvailabilityChecks:
@@ -38,7 +38,7 @@ class AvailabilityChecks:
         if caller.user_type is UserType.CLIENT and not self._clients_may_ask:
             raise ApiError(ErrorCode.FORBIDDEN, message="Clients may not look up when staff have time")
         distinct = list(dict.fromkeys(body.user_uuids))
-        found = await asyncio.gather(*(self._directory.staff(caller, user_id) for user_id in distinct))
+        found = await self._directory.staff(caller, distinct)
         staff = [user_id for user_id, person in zip(distinct, found, strict=True) if person is not None]
         statuses = await self._statuses(caller, staff, body) if staff else {}
         return AvailabilityView(

@@ -41,6 +41,11 @@ class Caller:
     platform_headers: Sequence[tuple[bytes, bytes]]
     """As they came, to be sent on as they are."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tells them from every other caller."""
+        return self.tenant_uuid, self.user_id
+
     def actor(self, name: str | None = None, language: Language | None = None) -> Actor:
         return Actor(
             tenant_uuid=self.tenant_uuid,

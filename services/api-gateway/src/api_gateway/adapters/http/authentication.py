@@ -35,7 +35,7 @@ class AuthenticatedRoute(APIRoute):
             services = request.app.state.services
             services.address_limiter.hit(client_network(request))
             caller = await services.authenticator.authenticate(request)
-            services.user_limiter.hit((caller.tenant_uuid, caller.user_id))
+            services.user_limiter.hit(caller.key)
             request.state.caller = caller
             with use_context(Context(current_context().correlation_id, tenant=caller.tenant_uuid)):
                 return await self.respond(require_json(request), handle)
@@ -62,13 +62,13 @@ class ReadRoute(AuthenticatedRoute):
     async def respond(self, request: Request, handle: _Handle) -> Response:
         caller: Caller = request.state.caller
         limits: ReadLimits = request.app.state.services.read_limits[self.path]
-        with limits.in_flight.acquire((caller.tenant_uuid, caller.user_id)):
+        with limits.in_flight.acquire(caller.key):
             await request.body()
             return await answer_while_connected(request, self._in_turn(limits.turns, request, handle))
 
     async def _in_turn(self, turns: FairGate, request: Request, handle: _Handle) -> Response:
         caller: Caller = request.state.caller
-        async with turns.turn(caller.tenant_uuid, caller.user_id):
+        async with turns.turn(*caller.key):
             return await handle(request)
 
 
