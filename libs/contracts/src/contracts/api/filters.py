@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self, cast, get_args, get_origin
 
 from pydantic import (
     Field,
+    PrivateAttr,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -251,6 +252,7 @@ class Condition(Contract):
     field: str
     operator: Operator
     operands: list[Any] = Field(default_factory=list)
+    _values: list[Any] = PrivateAttr()
 
     @property
     def definition(self) -> FilterField:
@@ -259,7 +261,7 @@ class Condition(Contract):
     @property
     def values(self) -> list[Any]:
         """The operands as values of the field's kind."""
-        return self.definition.kind.read(self.operator, self.operands)
+        return self._values
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -268,7 +270,7 @@ class Condition(Contract):
         names, given = self.operator.operands, len(self.operands)
         if not (1 <= given <= MAX_VALUES if names == ("values",) else given == len(names)):
             raise ValueError("the operator takes another number of operands")
-        self.definition.kind.read(self.operator, self.operands)
+        self._values = self.definition.kind.read(self.operator, self.operands)
         return self
 
 
