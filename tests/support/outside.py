@@ -37,6 +37,9 @@ class Shown:
 class Simulator(Protocol):
     """What both simulators' clients can do."""
 
+    url: str
+    browser: httpx.Client
+
     def control(self, verb: str, path: str, body: Any = None) -> Any: ...
 
     def fault(self, kind: str, **more: Any) -> str: ...

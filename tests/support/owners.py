@@ -100,6 +100,13 @@ class Owner:
             {"description": stored} if self._is_google else {"body": {"contentType": "html", "content": stored}},
         )
 
+    def saves_on_page(self, event_id: str, action: str, **fields: str) -> None:
+        """Press a button of the provider's own calendar page, which saves the whole event."""
+        form = {"action": action, "calendar_id": self.email, **fields}
+        page = f"/accounts/{self.email}/events/{event_id}"
+        answer = self.outside.simulator.browser.post(page, data=form, headers={"Origin": self.outside.simulator.url})
+        assert answer.status_code == 303, answer.text
+
     def stored(self) -> str:
         """All that the calendar holds, as JSON."""
         return json.dumps(self._control("GET", "events"), ensure_ascii=False)

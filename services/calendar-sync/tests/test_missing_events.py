@@ -13,7 +13,6 @@ _OPERATIONS = {
     "google": {READ: "events.get", CHANGE: "events.patch", REMOVE: "events.delete", CREATE: "events.insert"},
     "outlook": {READ: "events.get", CHANGE: "events.update", REMOVE: "events.delete", CREATE: "events.create"},
 }
-_CODES = {"google": "notFound", "outlook": "ErrorItemNotFound"}
 
 
 async def settled(office: Office) -> Desk:
@@ -24,7 +23,7 @@ async def settled(office: Office) -> Desk:
 
 def not_found(office: Office, operation: str | None = None, *, times: int = 1) -> None:
     pattern = _OPERATIONS[office.outside.name][operation] if operation else "events.*"
-    office.fault("error", status=404, reason=_CODES[office.outside.name], times=times, operation=pattern)
+    office.fault("not_found", times=times, operation=pattern)
 
 
 async def test_a_passing_404_while_reading_removes_nothing(office: Office) -> None:

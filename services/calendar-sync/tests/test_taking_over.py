@@ -19,6 +19,7 @@ from calendar_sync.providers.accounts import account_key
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.event_content import EventTime
 from calendar_sync.providers.external_event import Window
+from calendar_sync.providers.html_text import text_of_html
 from calendar_sync.providers.rate_limit import RateLimiter
 from calendar_sync.providers.registry import RATE_LIMITS
 from chassis.http.meeting_passwords import MeetingPasswords
@@ -36,6 +37,7 @@ from simulators.microsoft.testing import Microsoft
 from tests.support.connections import StandInPublisher, settings_for
 from tests.support.offices import Office
 from tests.support.outward import NOON, Desk, OneAccount, meeting_state, participant
+from tests.support.owners import Owner
 from tests.support.two_ends import MemoryCalendar
 
 EARLIEST, LATEST = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))  # noqa: DTZ901
@@ -267,6 +269,22 @@ async def test_our_lines_may_go_without_a_word(office: Office) -> None:
     await desk.settle()
     assert "Join:" not in str(office.event())
     assert await looked(desk) is None, "known from now on"
+
+
+async def test_an_event_that_is_saved_in_googles_editor_tells_only_what_was_changed(google_office: Office) -> None:
+    """The editor stores the whole description as HTML, our lines included."""
+    desk = await settled(google_office, description="Bring <all> the numbers.\n\n- Q1 & Q2\n- Q3")
+    owner, event_id = Owner(google_office.outside, google_office.email), google_office.event()["id"]
+    owner.saves_on_page(event_id, "retitle", title="Renamed")
+    assert "<br>" in google_office.event()["description"]
+    assert given(await changed(desk)) == {"title": "Renamed"}
+    desk.want(title="Renamed", description=desk.mirror.desired.description)
+    await desk.settle()
+    before = google_office.event()["description"]
+    typed = f"*Bring* cake.\n\n{text_of_html(before)}"
+    owner.saves_on_page(event_id, "describe", description=typed)
+    words = given(await changed(desk))["description"]
+    assert words == "Bring cake.\n\nBring <all> the numbers.\n\n- Q1 & Q2\n- Q3"
 
 
 async def test_words_of_the_host_outlast_a_guest_who_is_invited_meanwhile(office: Office) -> None:

@@ -40,6 +40,29 @@ def test_an_error_has_googles_envelope_and_changes_nothing(
     assert request.execute()["id"] == "abcdef"
 
 
+def test_not_found_strikes_whatever_is_asked_for_and_does_nothing(
+    google: Google, host: Any, subtests: pytest.Subtests
+) -> None:
+    events = host.events()
+    events.insert(calendarId="primary", body=EVENT).execute()
+    where = {"calendarId": "primary", "eventId": EVENT["id"]}
+    for request in (
+        events.get(**where),
+        events.list(calendarId="primary"),
+        events.instances(**where),
+        events.patch(**where, body={"summary": "Changed"}),
+        events.move(**where, destination="primary"),
+        events.delete(**where),
+        events.insert(calendarId="primary", body={**EVENT, "id": "second"}),
+        host.calendarList().list(),
+    ):
+        with subtests.test(method=request.methodId):
+            google.fault("not_found", times=1)
+            google.refused(request, 404, "notFound")
+    assert stored(google) == [EVENT["id"]]
+    assert "summary" not in events.get(**where).execute()
+
+
 def test_a_fault_strikes_one_account_one_operation_and_a_number_of_times(google: Google, host: Any) -> None:
     google.fault("error", account=HOST, operation="events.*", times=2, retryAfter=7)
     other = google.calendar(google.connect("other@example.com"))

@@ -1,5 +1,6 @@
 """The pages where a person looks after a simulated calendar."""
 
+import html
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +49,42 @@ def test_a_person_retitles_moves_and_deletes_and_the_program_sees_it(google: Goo
     assert press(google, event["id"], "delete") == 303
     assert changed()["status"] == "cancelled"
     assert "deleted" in google.browser.get(PAGE).text
+
+
+def described(host: Any, event: Json) -> str:
+    found: Json = host.events().get(calendarId="primary", eventId=event["id"]).execute()
+    return str(found["description"])
+
+
+def test_what_a_person_saves_is_stored_as_html(google: Google, host: Any) -> None:
+    event = insert(host)
+    typed = "*Agenda*  & more\r\nJoin: https://meet.example.com/a?b=1&c=2"
+    assert press(google, event["id"], "describe", description=typed) == 303
+    link = "https://meet.example.com/a?b=1&amp;c=2"
+    as_html = f'<b>Agenda</b>&nbsp; &amp; more<br>Join: <a href="{link}">{link}</a>'
+    assert described(host, event) == as_html
+    shown = html.unescape(google.browser.get(PAGE).text)
+    assert typed.replace("\r\n", "\n") in shown
+    assert press(google, event["id"], "retitle", title="Again") == 303
+    assert described(host, event) == as_html
+
+
+def test_saving_an_event_turns_the_plain_text_of_programs_into_html(google: Google, host: Any) -> None:
+    event = insert(host, description="1 < 2\nhttps://meet.example.com/x")
+    assert press(google, event["id"], "retitle", title="Again") == 303
+    link = '<a href="https://meet.example.com/x">https://meet.example.com/x</a>'
+    assert described(host, event) == f"1 &lt; 2<br>{link}"
+
+
+def test_the_editor_can_be_chosen(google: Google, host: Any) -> None:
+    event = insert(host, description="One\nTwo")
+    google.control("PUT", "behaviour", {"editor": "plain"})
+    assert press(google, event["id"], "describe", description="One\nTwo\nThree") == 303
+    assert described(host, event) == "One\nTwo\nThree"
+    google.control("PATCH", f"accounts/{HOST}/events/{event['id']}?editor=html", {"summary": "Renamed"})
+    assert described(host, event) == "One<br>Two<br>Three"
+    google.control("PATCH", f"accounts/{HOST}/events/{event['id']}", {"description": "As\nit is"})
+    assert described(host, event) == "As\nit is"
 
 
 def test_a_person_creates_an_event(google: Google, host: Any) -> None:

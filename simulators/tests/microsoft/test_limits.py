@@ -60,6 +60,25 @@ def test_a_mailbox_has_so_many_requests_in_ten_minutes() -> None:
         assert graph.get("/me").status_code == 200
 
 
+def test_not_found_strikes_whatever_is_asked_for_and_does_nothing(microsoft: Microsoft, graph: httpx.Client) -> None:
+    made = create(graph).json()
+    path, window = f"/me/events/{made['id']}", "startDateTime=2026-06-15T00:00:00Z&endDateTime=2026-06-16T00:00:00Z"
+    for verb, asked in (
+        ("GET", path),
+        ("PATCH", path),
+        ("DELETE", path),
+        ("GET", "/me/events?$filter=subject eq 'Review'"),
+        ("POST", "/me/events"),
+        ("GET", f"{path}/instances?{window}"),
+        ("GET", f"/me/calendarView/delta?{window}"),
+    ):
+        microsoft.fault("not_found", account=HOST, times=1)
+        body = {"subject": "Changed"} if verb in ("PATCH", "POST") else None
+        error = refused(graph.request(verb, asked, json=body), 404, "ErrorItemNotFound")
+        assert error["message"] == "The specified object was not found in the store."
+    assert [event["subject"] for event in graph.get("/me/events").json()["value"]] == ["Review"]
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException
 
 from simulators.common.control import ControlModel, control_router
 from simulators.google.calendar.access import calendar_for
+from simulators.google.calendar.editor import Editor, saved_unchanged, stored
 from simulators.google.calendar.fields import merged
 from simulators.google.calendar.series import find
 from simulators.google.calendar.writing import Writer, change, delete, insert
@@ -46,6 +47,12 @@ class Expiry(ControlModel):
     bare: bool = False
 
 
+class Behaviour(ControlModel):
+    """``editor``: how the calendar pages store descriptions, ``html`` as Google's own do, or ``plain``."""
+
+    editor: Editor
+
+
 class ChannelState(ControlModel):
     """An open channel, without its secret."""
 
@@ -78,6 +85,12 @@ def known(world: World, email: str) -> Account:
 def by_hand(world: World, account: Account, calendar_id: str) -> Writer:
     """The owner at their own screen: no token, no scope, no conference."""
     return Writer(world, account, calendar_for(world, account, calendar_id, "writer"), {})
+
+
+def saved_description(event: Event, editor: Editor, typed: str | None = None) -> Json:
+    """The description as the editor stores it with the event, whether its owner has ``typed`` in it or not."""
+    before = event.resource.get("description", "")
+    return {"description": saved_unchanged(before, editor) if typed is None else stored(typed, editor)}
 
 
 def _add_accounts(routes: APIRouter, world: World) -> None:
@@ -117,10 +130,13 @@ def _add_events(routes: APIRouter, world: World) -> None:
         return insert(by_hand(world, known(world, email), "primary"), check_body("Event", body)).resource
 
     @routes.patch("/accounts/{email}/events/{event_id}")
-    async def edit(email: str, event_id: str, body: Json) -> Json:
+    async def edit(email: str, event_id: str, body: Json, editor: Editor | None = None) -> Json:
+        """As an API client writes it, or as an ``editor`` saves it that shows the description as text."""
         writer = by_hand(world, known(world, email), "primary")
-        event = find(world, writer.calendar.id, event_id)
-        return change(writer, event, check_body("Event", body), whole=False).resource
+        event, wanted = find(world, writer.calendar.id, event_id), check_body("Event", body)
+        if editor is not None:
+            wanted |= saved_description(event, editor, wanted.get("description"))
+        return change(writer, event, wanted, whole=False).resource
 
     @routes.patch("/accounts/{email}/events/{event_id}/stored")
     async def store(email: str, event_id: str, body: Json) -> Json:
@@ -156,6 +172,16 @@ def _add_levers(routes: APIRouter, world: World) -> None:
                 calendar.sync_epoch += 1
                 calendar.bare_gone = body.bare
         world.changes += 1
+
+    @routes.get("/behaviour")
+    async def read_behaviour() -> Behaviour:
+        return Behaviour(editor=world.state.editor)
+
+    @routes.put("/behaviour")
+    async def change_behaviour(body: Behaviour) -> Behaviour:
+        world.state.editor = body.editor
+        world.changes += 1
+        return body
 
     @routes.get("/channels")
     async def channels() -> list[ChannelState]:

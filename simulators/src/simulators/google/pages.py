@@ -12,12 +12,13 @@ from fastapi.responses import RedirectResponse
 from simulators.common.pages import Pages, same_origin
 from simulators.common.weeks import week_page
 from simulators.google.calendar.access import visible
+from simulators.google.calendar.editor import shown as shown_as_text
 from simulators.google.calendar.errors import ApiError
 from simulators.google.calendar.guests import set_answer
 from simulators.google.calendar.query import Query
 from simulators.google.calendar.series import find
 from simulators.google.calendar.writing import change, delete, insert
-from simulators.google.control import by_hand, known
+from simulators.google.control import by_hand, known, saved_description
 from simulators.google.oauth.grants import consented, revoke
 from simulators.google.state import Account, Calendar, Json
 from simulators.google.world import World
@@ -86,10 +87,10 @@ def _carry_out(world: World, account: Account, event_id: str, form: dict[str, st
         answered = event.model_copy(update={"resource": event.resource | {"attendees": guests}})
         set_answer(answered, account.email, action)
         change(writer, event, {"attendees": answered.resource["attendees"]}, whole=False)
-    elif action == "retitle":
-        change(writer, event, {"summary": form.get("title", "")}, whole=False)
-    elif action == "move":
-        change(writer, event, _times(form.get("start", ""), form.get("end", ""), writer.calendar), whole=False)
+    elif action in _EDITS:
+        edited = _EDITS[action](form, writer.calendar)
+        edited |= saved_description(event, world.state.editor, edited.get("description"))
+        change(writer, event, edited, whole=False)
     else:
         raise ApiError(400, "invalid", "There is no such button.")
 
@@ -111,6 +112,14 @@ def _times(start: str, end: str, calendar: Calendar) -> Json:
         raise ApiError(400, "invalid", "Invalid end time.") from None
     empty = {"dateTime": None, "timeZone": None}
     return {"start": {"date": start} | empty, "end": {"date": after} | empty}
+
+
+_EDITS: dict[str, Callable[[dict[str, str], Calendar], Json]] = {
+    "retitle": lambda form, _: {"summary": form.get("title", "")},
+    "describe": lambda form, _: {"description": form.get("description", "")},
+    "move": lambda form, calendar: _times(form.get("start", ""), form.get("end", ""), calendar),
+}
+"""What the buttons of the editor change. Each saves the whole event."""
 
 
 def _done(world: World, pages: Pages, account: Account, work: Callable[[], object]) -> Response:
@@ -189,6 +198,7 @@ def _row(resource: Json, calendar: Calendar) -> Json:
     own = resource["organizer"]["email"] == calendar.id
     return {
         "event": resource,
+        "description": shown_as_text(resource.get("description", "")),
         "calendar_id": calendar.id,
         "start": start,
         "end": end,

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from simulators.google.calendar.editor import Editor
+
 Json = dict[str, Any]
 Role = Literal["freeBusyReader", "reader", "writer", "owner"]
 
@@ -136,5 +138,6 @@ class State(BaseModel):
     access_tokens: dict[str, AccessToken] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
     mails: list[Mail] = Field(default_factory=list)
+    editor: Editor = Field(default="html", description="How the calendar pages store descriptions.")
     revision: int = 0
     clock_offset_seconds: float = 0.0

@@ -19,6 +19,7 @@ from simulators.google.state import Account, Calendar, Event, Json, State
 FAULTS = NOTIFICATION_FAULTS | {
     "latency": "The request waits `seconds` before anything happens.",
     "error": "Nothing is done; the answer is `status` with `reason` (and Retry-After, if given).",
+    "not_found": "Nothing is done; the answer is 404, as if there were no such event or calendar.",
     "commit_then_error": "The request is carried out, then answered with `status`.",
     "commit_then_timeout": "The request is carried out, but there is no answer for `seconds` (default 60), then 504.",
     "empty_page": "A page of events.list is empty, yet has a next page.",

@@ -8,6 +8,7 @@ from simulators.common.faults import Fault, FaultPlan, hold
 KINDS = NOTIFICATION_FAULTS | {
     "latency": "The request waits `seconds` before anything happens.",
     "error": "Nothing is done; the answer is `status` with `reason` (and Retry-After, if given).",
+    "not_found": "Nothing is done; the answer is 404, as if there were no such event, calendar or mailbox folder.",
     "commit_then_error": "The request is carried out, then answered with `status`.",
     "commit_then_timeout": "The request is carried out, but there is no answer for `seconds` (default 60), then 504.",
     "token_death": "login.token refuses a refresh; `reason` is one of the reasons of /_control/.../revoke.",
@@ -24,6 +25,8 @@ async def before(plan: FaultPlan, request: Request, account: str | None, operati
     """Wait if a fault says so; the fault that makes the request fail before it is carried out, or None."""
     if slow := plan.draw("latency", account=account, operation=operation):
         await hold(request, slow.seconds)
+    if absent := plan.draw("not_found", account=account, operation=operation):
+        return absent.model_copy(update={"status": 404, "reason": "ErrorItemNotFound", "retry_after": None})
     return plan.draw("error", account=account, operation=operation)
 
 

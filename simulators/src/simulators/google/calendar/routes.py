@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from simulators.common.faults import hold
-from simulators.google.calendar.errors import ApiError, by_reason, invalid
+from simulators.google.calendar.errors import ApiError, by_reason, invalid, not_found
 from simulators.google.calendar.handlers import HANDLERS, Call, Handler, not_imitated
 from simulators.google.discovery.document import Method, methods
 from simulators.google.discovery.partial import select
@@ -72,6 +72,8 @@ class _Endpoint:
             await hold(request, slow.seconds)
         if fault := self._fault("error", account):
             raise by_reason(fault.status, fault.reason, _retry_after(fault.retry_after))
+        if self._fault("not_found", account):
+            raise not_found()
         if self.world.over_quota(account.email):
             raise by_reason(403, "userRateLimitExceeded", {})
 

@@ -13,7 +13,13 @@ from starlette.types import Receive, Scope, Send
 from simulators.common.faults import Fault
 from simulators.microsoft import faults
 from simulators.microsoft.calendar.rendering import View
-from simulators.microsoft.graph.errors import GraphError, error_response, irresolvable_conflict, new_request_id
+from simulators.microsoft.graph.errors import (
+    GraphError,
+    error_response,
+    irresolvable_conflict,
+    item_not_found,
+    new_request_id,
+)
 from simulators.microsoft.graph.odata import Preferences, Query, metadata, ordered, page, preferences, query, selected
 from simulators.microsoft.state.records import Account, Grant
 from simulators.microsoft.world import World
@@ -46,6 +52,7 @@ _MESSAGES = {
     "ApplicationThrottled": "Application is over its MailboxConcurrency limit.",
     "MailboxConcurrency": "Application is over its MailboxConcurrency limit.",
     "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
+    "ErrorItemNotFound": item_not_found().message,
     "ErrorIrresolvableConflict": irresolvable_conflict().message,
 }
 
