@@ -65,7 +65,9 @@ class Service:
         self.failures = 0
         self._meeting = meeting
         self._bootstrap, self._group = bootstrap, f"test-{meeting}"
-        self._subscriber = Subscriber(bootstrap, group=self._group, inbox=SqliteInbox(self.database), snapshot=snapshot, instance="replica-0")
+        self._subscriber = Subscriber(
+            bootstrap, group=self._group, inbox=SqliteInbox(self.database), snapshot=snapshot, instance="replica-0"
+        )
 
     async def run_until(self, *versions: int) -> None:
         """Run until these versions were handled and everything was committed."""

@@ -7,11 +7,12 @@ from calendar_sync.outbound.model import MirroredEvent
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted
 from contracts.values.enums import MeetingStatus
 from simulators.google.testing import CALENDAR, Google
+from simulators.microsoft.testing import Microsoft
 
 from tests.support.offices import Office
 from tests.support.outward import Desk
 
-_WEEKLY = {
+_WEEKLY: dict[str, Any] = {
     "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["tuesday"], "firstDayOfWeek": "sunday"},
     "range": {"type": "numbered", "startDate": "2038-06-01", "numberOfOccurrences": 3},
 }
@@ -34,23 +35,59 @@ async def looked(desk: Desk) -> MirroredEventChanged | MirroredEventDeleted | No
     return (await desk.attempt()).host_edit
 
 
+def starts(change: MirroredEventChanged | MirroredEventDeleted | None) -> str:
+    """The wall time at which the meeting is to begin."""
+    assert isinstance(change, MirroredEventChanged)
+    assert change.start_date_time is not None
+    return change.start_date_time.isoformat()
+
+
 class Hand:
-    """The host's own hand on instances of a series at Google."""
+    """The host's own hand on instances of the series, in order of time."""
 
     def __init__(self, office: Office) -> None:
-        simulator = office.outside.simulator
-        assert isinstance(simulator, Google)
-        self._events = simulator.calendar(simulator.connect(office.email, CALENDAR)).events()
+        self._office, simulator = office, office.outside.simulator
+        if isinstance(simulator, Google):
+            self._events = simulator.calendar(simulator.connect(office.email, CALENDAR)).events()
+        else:
+            assert isinstance(simulator, Microsoft)
+            self._graph = simulator.graph(office.email)
+
+    @property
+    def _is_google(self) -> bool:
+        return self._office.outside.name == "google"
 
     def instances(self, series: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._events.instances(calendarId="primary", eventId=series).execute()["items"]
-        return found
+        if self._is_google:
+            found = self._events.instances(calendarId="primary", eventId=series).execute()["items"]
+        else:
+            window = {"startDateTime": "2038-01-01T00:00:00Z", "endDateTime": "2039-01-01T00:00:00Z"}
+            found = self._graph.get(f"/me/events/{series}/instances", params=window).json()["value"]
+        return sorted(found, key=lambda event: str(event["start"]["dateTime"]))
 
-    def edit(self, event_id: str, **body: Any) -> None:
-        self._events.patch(calendarId="primary", eventId=event_id, body=body).execute()
+    def titles(self, series: str) -> list[str]:
+        return [event[self._office.title_field] for event in self.instances(series)]
+
+    def rename(self, event_id: str, title: str) -> None:
+        self._edit(event_id, {self._office.title_field: title})
+
+    def move(self, event_id: str, start: str, end: str) -> None:
+        """To these wall times in UTC, ``2038-06-01T15:00:00``."""
+        times = {"start": start, "end": end}
+        self._edit(event_id, {name: {"dateTime": time, "timeZone": "UTC"} for name, time in times.items()})
 
     def delete(self, event_id: str) -> None:
-        self._events.delete(calendarId="primary", eventId=event_id).execute()
+        if self._is_google:
+            self._events.delete(calendarId="primary", eventId=event_id).execute()
+        else:
+            assert self._graph.delete(f"/me/events/{event_id}").status_code == 204
+
+    def _edit(self, event_id: str, body: dict[str, Any]) -> None:
+        if self._is_google:
+            self._events.patch(calendarId="primary", eventId=event_id, body=body).execute()
+        else:
+            answer = self._graph.patch(f"/me/events/{event_id}", json=body)
+            assert answer.status_code == 200, answer.text
 
 
 def own(desk: Desk) -> MirroredEvent:
@@ -64,53 +101,82 @@ async def test_a_series_changes_nothing_about_the_meeting(office: Office) -> Non
     assert own(desk).deleted is False
 
 
-async def test_the_platform_changes_and_removes_only_the_meetings_own_instance(google_office: Office) -> None:
-    desk, series = await made_recurring(google_office)
-    hand = Hand(google_office)
+async def test_the_platform_changes_and_removes_only_the_meetings_own_instance(office: Office) -> None:
+    desk, series = await made_recurring(office)
+    hand = Hand(office)
     desk.want(title="Changed here")
     await desk.settle()
-    assert [one["summary"] for one in hand.instances(series)] == ["Changed here", "Review", "Review"]
+    assert hand.titles(series) == ["Changed here", "Review", "Review"]
     desk.want(status=MeetingStatus.CANCELED)
     await desk.settle()
-    assert [one["summary"] for one in hand.instances(series)] == ["Review", "Review"]
+    assert hand.titles(series) == ["Review", "Review"]
 
 
-async def test_the_meeting_follows_its_own_instance_and_no_other(google_office: Office) -> None:
-    desk, series = await made_recurring(google_office)
+async def test_the_meeting_follows_its_own_instance_and_no_other(office: Office) -> None:
+    desk, series = await made_recurring(office)
     await looked(desk)
-    hand = Hand(google_office)
+    hand = Hand(office)
     first, second, _ = hand.instances(series)
-    hand.edit(second["id"], summary="Another one")
+    hand.rename(second["id"], "Another one")
     assert await looked(desk) is None
-    moved = {"dateTime": "2038-06-01T15:00:00Z"}, {"dateTime": "2038-06-01T16:00:00Z"}
-    hand.edit(first["id"], start=moved[0], end=moved[1])
+    hand.move(first["id"], "2038-06-01T15:00:00", "2038-06-01T16:00:00")
     change = await looked(desk)
-    assert isinstance(change, MirroredEventChanged)
-    assert change.start_date_time is not None
-    assert change.start_date_time.hour == 15
+    assert starts(change) == "2038-06-01T15:00:00"
 
 
-async def test_the_meeting_follows_a_series_that_is_moved(google_office: Office) -> None:
-    desk, series = await made_recurring(google_office)
-    await looked(desk)
-    hand = Hand(google_office)
-    start, end = {"dateTime": "2038-06-02T10:00:00Z"}, {"dateTime": "2038-06-02T11:00:00Z"}
-    hand.edit(series, start=start | {"timeZone": "UTC"}, end=end | {"timeZone": "UTC"})
+async def test_an_instance_that_is_moved_behind_the_next_one_is_still_the_meetings(office: Office) -> None:
+    desk, series = await made_recurring(office)
+    hand = Hand(office)
+    hand.move(hand.instances(series)[0]["id"], "2038-06-10T09:00:00", "2038-06-10T10:00:00")
     change = await looked(desk)
-    assert isinstance(change, MirroredEventChanged)
-    assert change.start_date_time is not None
-    assert (change.start_date_time.day, change.start_date_time.hour) == (2, 10)
+    assert starts(change) == "2038-06-10T09:00:00"
 
 
-async def test_an_instance_that_the_host_deletes_is_removed_alone(google_office: Office) -> None:
-    desk, series = await made_recurring(google_office)
+async def test_the_meeting_follows_a_series_that_is_moved(office: Office) -> None:
+    desk, series = await made_recurring(office)
     await looked(desk)
-    hand = Hand(google_office)
+    Hand(office).move(series, "2038-06-01T11:30:00", "2038-06-01T12:30:00")
+    change = await looked(desk)
+    assert starts(change) == "2038-06-01T11:30:00"
+
+
+async def test_the_meeting_follows_a_series_that_is_moved_to_another_day(office: Office) -> None:
+    desk, series = await made_recurring(office)
+    await looked(desk)
+    if office.outside.name == "google":
+        Hand(office).move(series, "2038-06-02T10:00:00", "2038-06-02T11:00:00")
+    else:
+        pattern = _WEEKLY["pattern"] | {"daysOfWeek": ["wednesday"]}
+        times = {"start": "2038-06-02T10:00:00", "end": "2038-06-02T11:00:00"}
+        moved = {name: {"dateTime": time, "timeZone": "UTC"} for name, time in times.items()}
+        recurrence = {"pattern": pattern, "range": _WEEKLY["range"] | {"startDate": "2038-06-02"}}
+        office.by_hand("PATCH", moved | {"recurrence": recurrence})
+    change = await looked(desk)
+    assert starts(change) == "2038-06-02T10:00:00"
+
+
+async def test_an_instance_that_the_host_deletes_is_removed_alone(office: Office) -> None:
+    desk, series = await made_recurring(office)
+    await looked(desk)
+    hand = Hand(office)
     first, second, _ = hand.instances(series)
     hand.delete(second["id"])
     assert await looked(desk) is None
     hand.delete(first["id"])
     assert isinstance(await looked(desk), MirroredEventDeleted)
+    desk.want(status=MeetingStatus.CANCELED)
+    await desk.settle()
+    assert hand.titles(series) == ["Review"]
+
+
+async def test_a_series_that_is_a_single_event_again_is_the_copy(office: Office) -> None:
+    desk, series = await made_recurring(office)
+    await looked(desk)
+    office.outside.simulator.control("PATCH", f"accounts/{office.email}/events/{series}", {"recurrence": None})
+    assert await looked(desk) is None
+    desk.want(title="Changed here")
+    await desk.settle()
+    assert office.titles() == ["Changed here"]
 
 
 async def test_a_series_that_is_deleted_as_a_whole_is_removed(office: Office) -> None:
