@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calendar_sync.inbound.ports import MirroredEventRef, RecheckRequest
-from calendar_sync.providers.errors import CallFailedError, unavailable_failure
+from calendar_sync.providers.errors import CallFailedError, NotFoundError, unavailable_failure
 from calendar_sync.providers.event_content import EventContent, EventTime
 from calendar_sync.providers.external_event import (
     ChangesPage,
@@ -16,7 +16,7 @@ from calendar_sync.providers.external_event import (
     SyncTokenExpiredError,
     Window,
 )
-from calendar_sync.providers.ports import CalendarAccess
+from calendar_sync.providers.ports import CalendarAccess, CreatedChannel
 from chassis.settings import DatabaseSettings
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
@@ -124,20 +124,46 @@ class FakeMirroredEvents:
         )
 
     async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, MirroredEventRef]:
-        return {one: self.known[one] for one in event_ids if one in self.known}
+        return {event_id: self.known[event_id] for event_id in event_ids if event_id in self.known}
 
     async def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[MirroredEventRef]]:
-        expected = (one for one in self.known.values() if one.expected and one.when is not None)
-        yield [one for one in expected if one.when.starts_at < window.ends and one.when.ends_at > window.begins]
+        begins = max(window.begins, utc_now())
+        expected = (ref for ref in self.known.values() if ref.expected and ref.when is not None)
+        yield [ref for ref in expected if ref.when.starts_at < window.ends and ref.when.ends_at > begins]
 
     async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
         return self.settling & set(meeting_uuids)
 
     async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
-        return self.ours & set(meeting_uuids)
+        return (self.ours | self.settling | {ref.meeting_uuid for ref in self.known.values()}) & set(meeting_uuids)
 
     async def request_rechecks(self, looks: Sequence[RecheckRequest]) -> None:
         self.looks += looks
+
+
+@dataclass
+class FakeNotificationChannels:
+    """A provider's notification channels, which last a day and cannot be renewed."""
+
+    is_remote_id_of_calendar = False
+    created: list[str] = field(default_factory=list)
+
+    async def create(
+        self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
+    ) -> CreatedChannel:
+        self.created.append(channel_id)
+        return CreatedChannel(channel_id, utc_now() + timedelta(days=1))
+
+    async def renew(self, access: CalendarAccess, remote_id: str, expires_at: datetime, /) -> CreatedChannel | None:
+        return None
+
+    async def stop(self, access: CalendarAccess, channel_id: str, remote_id: str, /) -> None:
+        if remote_id not in self.created:
+            raise NotFoundError
+        self.created.remove(remote_id)
+
+    async def list_own(self, access: CalendarAccess, /) -> Sequence[str]:
+        return list(self.created)
 
 
 def database_for(mongodb_uri: str) -> DatabaseSettings:

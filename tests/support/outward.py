@@ -99,7 +99,16 @@ class OneAccount:
         self.known: Window | None = None
 
     async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
-        return self.account
+        account = self.account
+        return (
+            account
+            if account is not None and (account.tenant_uuid, account.user_id) == (tenant_uuid, user_id)
+            else None
+        )
+
+    async def providers_of(self, hosts: set[tuple[str, str]]) -> dict[tuple[str, str], CalendarProvider]:
+        found = {host: await self.connected(*host) for host in hosts}
+        return {host: account.provider for host, account in found.items() if account is not None}
 
     async def access_token(self, account: Account, *, refused: str | None = None) -> str:
         if self.account is None:

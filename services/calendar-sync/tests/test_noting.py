@@ -1,6 +1,6 @@
 """What meetings' events and connections leave in the links, in a real MongoDB."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,17 +38,6 @@ pytestmark = pytest.mark.integration
 GOOGLE, OUTLOOK = CalendarProvider.GOOGLE, CalendarProvider.OUTLOOK
 
 
-class ConnectionRepository:
-    """Who is connected, as the noting side asks."""
-
-    def __init__(self, accounts: OneAccount) -> None:
-        self._accounts = accounts
-
-    async def providers_of(self, hosts: set[tuple[str, str]]) -> Mapping[tuple[str, str], CalendarProvider]:
-        account = self._accounts.account
-        return {} if account is None else {(account.tenant_uuid, account.user_id): account.provider}
-
-
 class Desk:
     """The noting side, with one host."""
 
@@ -61,9 +50,7 @@ class Desk:
         self.account = Account(f"T1:{host}", "T1", host, GOOGLE, "primary", f"{host}@example.com", 1, host)
         self.accounts.account = self.account
         book = MirroredMeetingRepository(links, Outbox(links, publisher, relay_delay=10))
-        self.noting = DesiredStateProjector(
-            book, ConnectionRepository(self.accounts), self.accounts, wake=self.woken.append
-        )
+        self.noting = DesiredStateProjector(book, self.accounts, self.accounts, wake=self.woken.append)
 
     def meeting(self, **changes: Any) -> MeetingState:
         return meeting_state(**{"host_uuid": self.host} | changes)

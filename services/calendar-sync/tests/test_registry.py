@@ -1,10 +1,10 @@
 """A calendar provider is one entry of the registry: another is written, read and watched without any other change."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from calendar_sync.connections.wiring import start_authorization, start_connections
@@ -15,7 +15,6 @@ from calendar_sync.providers.accounts import Account
 from calendar_sync.providers.authorized_calls import AuthorizedCalls
 from calendar_sync.providers.entry import CalendarApi, ProviderEntry
 from calendar_sync.providers.oauth import AuthorizationRequest, TokenGrant, TokenSet
-from calendar_sync.providers.ports import CalendarAccess, CreatedChannel
 from calendar_sync.providers.rate_limit import RateLimit, RateLimiter
 from calendar_sync.providers.registry import PROVIDERS, calendar_apis, oauth_clients
 from calendar_sync.runtime import Runtime
@@ -29,7 +28,7 @@ from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.connections import StandInPublisher, new_actor, settings_for
-from tests.support.inward import ExternalCalendar, seen
+from tests.support.inward import ExternalCalendar, FakeNotificationChannels, seen
 from tests.support.outward import meeting_state, received
 from tests.support.two_ends import MemoryCalendar
 from tests.support.waiting import until
@@ -57,35 +56,12 @@ class OpenDoorOAuth:
 
 
 @dataclass
-class MemoryChannels:
-    """Notification channels that last a day."""
-
-    is_remote_id_of_calendar = False
-    created: list[str] = field(default_factory=list)
-
-    async def create(
-        self, access: CalendarAccess, channel_id: str, secret: str, expires_at: datetime, /
-    ) -> CreatedChannel:
-        self.created.append(channel_id)
-        return CreatedChannel(channel_id, utc_now() + timedelta(days=1))
-
-    async def renew(self, access: CalendarAccess, remote_id: str, expires_at: datetime, /) -> CreatedChannel | None:
-        return None
-
-    async def stop(self, access: CalendarAccess, channel_id: str, remote_id: str, /) -> None:
-        self.created.remove(channel_id)
-
-    async def list_own(self, access: CalendarAccess, /) -> Sequence[str]:
-        return list(self.created)
-
-
-@dataclass
 class Service:
     """calendar-sync without Kafka, with a provider that is nothing but an entry."""
 
     written: MemoryCalendar
     read: ExternalCalendar
-    channels: MemoryChannels
+    channels: FakeNotificationChannels
     account: Account
     outbound: Outbound
     inbound: Inbound
@@ -96,7 +72,7 @@ async def service(
     mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Service]:
     monkeypatch.setitem(os.environ, "OAUTHLIB_INSECURE_TRANSPORT", "1")
-    written, read, channels = MemoryCalendar({}), ExternalCalendar(), MemoryChannels()
+    written, read, channels = MemoryCalendar({}), ExternalCalendar(), FakeNotificationChannels()
 
     async def open_oauth(_settings: Settings, _started: AsyncExitStack) -> OpenDoorOAuth:
         return OpenDoorOAuth()

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from calendar_sync.inbound.on_demand import OnDemandSync
 from calendar_sync.inbound.ports import SyncOutcome
-from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
+from calendar_sync.providers.accounts import Account, GrantRevokedError, ProviderUnavailableError
 from contracts.api.calendar import CalendarSyncResult, ResyncCalendar, SyncRunStatus
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.calendar_commands import SyncCalendar
@@ -15,18 +15,11 @@ from contracts.messages.replies import Outcome, Reply
 from contracts.values.enums import CalendarProvider
 
 from tests.support.connections import new_actor
+from tests.support.outward import OneAccount
 
 ACTOR = new_actor()
 COMMAND = SyncCalendar(command_id="1", fingerprint="", actor=ACTOR)
 ACCOUNT = Account("T:TS", ACTOR.tenant_uuid, ACTOR.user_id, CalendarProvider.GOOGLE, "primary", "a@b.co", 1, "1")
-
-
-class StandInAccounts:
-    def __init__(self, account: Account | None) -> None:
-        self.account = account
-
-    async def connected(self, tenant_uuid: str, user_id: str) -> Account | None:
-        return self.account
 
 
 class FakeSyncRequests:
@@ -60,7 +53,9 @@ class Caller:
 
 
 def syncing(account: Account | None, pulls: FakeSyncRequests) -> OnDemandSync:
-    return OnDemandSync(cast("Accounts", StandInAccounts(account)), pulls)
+    accounts = OneAccount(CalendarProvider.GOOGLE, "a@b.co", lambda: "token")
+    accounts.account = account
+    return OnDemandSync(accounts, pulls)
 
 
 async def test_a_caller_hears_what_was_pulled() -> None:
