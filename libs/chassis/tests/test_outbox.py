@@ -1,7 +1,7 @@
 """The outbox against a real MongoDB and broker: what is written is published, in order, whatever dies meanwhile."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -9,11 +9,10 @@ from aiokafka.errors import KafkaConnectionError
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.mongo.database import Collection, open_database
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
 from chassis.settings import DatabaseSettings, ServiceSettings
 from contracts.transport.topics import Topic
 from contracts.values.ids import uuid7_hex
-from contracts.values.times import utc_now
 
 from tests.support.waiting import until
 
@@ -63,13 +62,13 @@ def published(settings: ServiceSettings, topic: Topic) -> Published:
 
 
 def document(topic: Topic, *said: str, version: int = 1, due_in: float = 10) -> dict[str, object]:
-    entries = [outbox_entry(OutgoingRecord(topic.name, b"k", word.encode(), [("ce_id", b"1")])) for word in said]
-    return {
-        "_id": uuid7_hex(),
-        "version": version,
-        "outbox": entries,
-        "outboxDueAt": utc_now() + timedelta(seconds=due_in),
-    }
+    nothing: Any = None  # neither reads nor publishes
+    outbox = Outbox(nothing, nothing, relay_delay=due_in).contents(*(record(topic, word) for word in said))
+    return {"_id": uuid7_hex(), "version": version} | outbox
+
+
+def record(topic: Topic, word: str) -> OutgoingRecord:
+    return OutgoingRecord(topic.name, b"k", word.encode(), [("ce_id", b"1")])
 
 
 async def test_what_a_writer_says_is_published_in_order_and_cleared(
@@ -138,3 +137,33 @@ async def test_an_event_that_cannot_be_published_stops_those_after_it_and_stays(
     assert len(stored["outbox"]) == 3
     await outbox.flush([stored])
     assert [word for word in await published.values() if word != "other"] == ["first", "first", "second", "third"]
+
+
+async def test_appended_events_follow_those_that_are_there(
+    collection: Collection, publisher: Publisher, topic: Topic, published: Published
+) -> None:
+    outbox = Outbox(collection, publisher, relay_delay=10)
+    await collection.update_one({"_id": "new", "version": 0}, outbox.append(), upsert=True)
+    [empty] = await outbox.load(["new"])
+    assert (empty["version"], empty["outbox"]) == (1, [])
+    assert await collection.find_one({"outboxDueAt": {"$exists": True}}) is None
+    for words in (["first"], ["second", "third"]):
+        await collection.update_one({"_id": "new"}, outbox.append(*(record(topic, word) for word in words)))
+    [written] = await outbox.load(["new"])
+    assert written["version"] == 3
+    await outbox.flush_or_defer([written])
+    assert await published.values() == ["first", "second", "third"]
+
+
+async def test_events_that_the_broker_does_not_take_stay_for_the_relay(
+    collection: Collection, publisher: Publisher, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(outgoing: OutgoingRecord) -> None:
+        raise KafkaConnectionError("away")
+
+    outbox = Outbox(collection, publisher, relay_delay=10)
+    await collection.insert_one({"_id": "new", "version": 1} | outbox.contents(record(topic, "first")))
+    monkeypatch.setattr(publisher, "publish", refuse)
+    await outbox.flush_or_defer(await outbox.load(["new"]))
+    [kept] = await outbox.load(["new"])
+    assert len(kept["outbox"]) == 1

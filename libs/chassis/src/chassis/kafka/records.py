@@ -61,6 +61,14 @@ def decode(record: Record) -> ReceivedMessage[Contract]:
     return ReceivedMessage(envelope, known.body.model_validate_json(record.value or b""), record)
 
 
+def event_record(
+    event: Contract, *, source: str, subject: str, tenant: str | None = None, sequence: int | None = None
+) -> OutgoingRecord:
+    """The record of a new event in the envelope of ``envelope_for``; the events of one subject stay in order."""
+    envelope = envelope_for(event, source=source, subject=subject, tenant=tenant, sequence=sequence)
+    return encode(Message(envelope, event), subject)
+
+
 def envelope_for(
     body: Contract,
     *,

@@ -16,7 +16,7 @@ import pymongo
 from pymongo import AsyncMongoClient, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, BulkWriteError, PyMongoError, WriteConcernError
+from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, PyMongoError, WriteConcernError
 from pymongo.results import BulkWriteResult, UpdateResult
 
 from chassis.settings import DatabaseSettings
@@ -75,9 +75,13 @@ class Collection:
             return await self._raw.find(query, **options).to_list(None)
 
     async def find_one_and_update(self, query: Query, update: Any, **options: Any) -> Document | None:
-        async with self._gate.turn():
-            found: Document | None = await self._raw.find_one_and_update(query, update, **options)
-            return found
+        """Raises ConflictError when nothing matches, and an upsert meets a document with this id."""
+        try:
+            async with self._gate.turn():
+                found: Document | None = await self._raw.find_one_and_update(query, update, **options)
+                return found
+        except DuplicateKeyError as error:
+            raise ConflictError(filter(None, [query.get("_id")])) from error
 
     async def insert_one(self, document: Document) -> None:
         """Raises ConflictError when a document with this id, or another unique key of it, is there."""

@@ -8,8 +8,7 @@ finds events only after a crash or an outage of the broker.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -20,6 +19,7 @@ from pymongo.errors import PyMongoError
 from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.mongo.database import Collection, Document
+from chassis.mongo.updates import Update, merge_updates
 from chassis.tasks import cancel_and_wait
 from chassis.telemetry import metrics
 
@@ -30,8 +30,12 @@ OUTBOX_INDEX = IndexModel(
 )
 
 
+_FLUSHED = {"outbox": 1, "version": 1}
+"""The fields that are read to publish a document's events."""
+
+
 class Outbox:
-    """Publishes the pending events of one collection's documents."""
+    """Stores and publishes the pending events of one collection's documents."""
 
     def __init__(self, collection: Collection, publisher: Publisher, *, relay_delay: float) -> None:
         """``relay_delay``: seconds that a writer has before the relay takes over."""
@@ -39,9 +43,19 @@ class Outbox:
         self._publisher = publisher
         self._relay_delay = timedelta(seconds=relay_delay)
 
-    def due_at(self, now: datetime) -> datetime:
-        """The ``outboxDueAt`` of a document written now."""
-        return now + self._relay_delay
+    def append(self, *records: OutgoingRecord) -> Update:
+        """The update that raises a document's version and adds these events, if any, to its outbox."""
+        entries = [_entry(record) for record in records]
+        update: Update = {"$inc": {"version": 1}, "$push": {"outbox": {"$each": entries}}}
+        return merge_updates(update, {"$set": self._due_at()}) if entries else update
+
+    def contents(self, *records: OutgoingRecord, leftover: Sequence[Document] = ()) -> Document:
+        """The outbox of a document that is replaced as a whole: what it had ``leftover``, then these events."""
+        entries = [*leftover, *map(_entry, records)]
+        return {"outbox": entries} | (self._due_at() if entries else {})
+
+    def _due_at(self) -> Document:
+        return {"outboxDueAt": utc_now() + self._relay_delay}
 
     async def flush(self, documents: Sequence[Document]) -> None:
         """Publish the events in these documents' outboxes, those of each document in order, and clear the outboxes.
@@ -60,6 +74,17 @@ class Outbox:
         for result in results:
             if result is not None:
                 raise result
+
+    async def flush_or_defer(self, documents: Sequence[Document]) -> None:
+        """As ``flush``, but events that the broker does not take are left to the relay."""
+        try:
+            await self.flush(documents)
+        except KafkaError as error:
+            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
+
+    async def load(self, ids: Sequence[str]) -> list[Document]:
+        """These documents, as far as ``flush`` reads them."""
+        return await self._collection.find({"_id": {"$in": list(ids)}}, projection=_FLUSHED)
 
     async def _publish(self, document: Document) -> None:
         await self._publisher.publish_in_order(_outgoing(entry) for entry in document["outbox"])
@@ -87,7 +112,7 @@ class Outbox:
         return await self._collection.find_one_and_update(
             {"outboxDueAt": {"$lte": now}},
             {"$set": {"outboxDueAt": now + self._relay_delay}},
-            projection={"outbox": 1, "version": 1},
+            projection=_FLUSHED,
             sort={"outboxDueAt": ASCENDING},
             return_document=ReturnDocument.AFTER,
         )
@@ -120,7 +145,7 @@ async def pending_count(collection: Collection) -> int:
     return await collection.count({"outboxDueAt": {"$exists": True}}, hint="outbox")
 
 
-def outbox_entry(outgoing: OutgoingRecord) -> dict[str, Any]:
+def _entry(outgoing: OutgoingRecord) -> Document:
     """A record as it waits in a document."""
     return {
         "topic": outgoing.topic,
@@ -130,7 +155,7 @@ def outbox_entry(outgoing: OutgoingRecord) -> dict[str, Any]:
     }
 
 
-def _outgoing(entry: dict[str, Any]) -> OutgoingRecord:
+def _outgoing(entry: Document) -> OutgoingRecord:
     return OutgoingRecord(
         entry["topic"], entry["key"], entry["value"], [(name, value) for name, value in entry["headers"]]
     )

@@ -11,16 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
 from chassis.backoff import backoff
 from chassis.jobs.indexes import job_indexes
 from chassis.jobs.queue import schedule
-from chassis.kafka.records import encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, event_record
 from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
+from chassis.mongo.updates import Update, merge_updates
 from chassis.outages import is_outage
 from contracts.messages.calendar_events import ConnectionChanged
-from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.enums import CalendarProvider, ConnectionStatus
 from contracts.values.times import utc_now
@@ -90,60 +89,37 @@ class MongoConnectionRepository:
         for attempt in range(1, _MAX_CONFLICTS + 1):
             found = await self.find(tenant_uuid, user_id)
             connection = found or Connection(tenant_uuid=tenant_uuid, user_id=user_id)
-            update_made = change(connection)
-            if update_made is None:
+            made = change(connection)
+            if made is None:
                 return connection
-            written = await self._write(connection, update_made)
+            written = await self._write(connection, made)
             if written is not None:
-                await self.publish(written)
+                await self._outbox.flush_or_defer([written])
                 return to_connection(written)
             await asyncio.sleep(backoff(attempt, initial=0.005, maximum=0.1))
         raise ConflictError([connection_id(tenant_uuid, user_id)])
 
-    async def publish(self, document: Document) -> None:
-        """Publish what the document has to say; while the bus is away, the sweeper does it later."""
-        try:
-            await self._outbox.flush([document])
-        except KafkaError as error:
-            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
-
-    async def _write(self, connection: Connection, update_made: ConnectionUpdate) -> Document | None:
+    async def _write(self, connection: Connection, made: ConnectionUpdate) -> Document | None:
         """The document after that; None when another writer was faster."""
-        version = connection.version + 1
-        fields = connection.model_dump(by_alias=True) | {"version": version}
-        entries = [] if update_made.event is None else [self._outbox_entry(connection, update_made.event, version)]
-        if connection.version == 0:
-            document: Document = {"_id": connection.connection_id, **fields, "outbox": entries}
-            if entries:
-                document["outboxDueAt"] = self._outbox.due_at(utc_now())
-            try:
-                await self._collection.insert_one(document)
-            except ConflictError:
-                return None
-            return document
-        update: dict[str, Any] = {"$set": fields}
-        if entries:
-            fields["outboxDueAt"] = self._outbox.due_at(utc_now())
-            update["$push"] = {"outbox": {"$each": entries}}
-        if isinstance(update_made.event, ConnectionChanged):
-            update["$unset"] = {"refreshClaimedUntil": ""}
-        if update_made.revoke:
-            update |= schedule(REVOCATION, connection.revocable_at(utc_now()))
-        return await self._collection.find_one_and_update(
-            {"_id": connection.connection_id, "version": connection.version},
-            update,
-            return_document=ReturnDocument.AFTER,
-        )
-
-    def _outbox_entry(self, connection: Connection, event: ConnectionEvent, version: int) -> dict[str, Any]:
-        envelope = envelope_for(
-            event,
-            source=CALENDAR_SYNC,
-            subject=connection.user_id,
-            tenant=connection.tenant_uuid,
-            sequence=version,
-        )
-        return outbox_entry(encode(Message(envelope, event), connection.user_id))
+        version = connection.version
+        records = [] if made.event is None else [_record(connection, made.event, version + 1)]
+        updates: list[Update] = [
+            {"$set": connection.model_dump(by_alias=True, exclude={"version"})},
+            self._outbox.append(*records),
+        ]
+        if isinstance(made.event, ConnectionChanged):
+            updates.append({"$unset": {"refreshClaimedUntil": ""}})
+        if made.revoke:
+            updates.append(schedule(REVOCATION, connection.revocable_at(utc_now())))
+        try:
+            return await self._collection.find_one_and_update(
+                {"_id": connection.connection_id, "version": version},
+                merge_updates(*updates),
+                upsert=version == 0,
+                return_document=ReturnDocument.AFTER,
+            )
+        except ConflictError:
+            return None
 
     async def defer_revocation(self, connection_id: str, until: datetime) -> bool:
         held = await self._collection.update_one(
@@ -207,6 +183,12 @@ class MongoConnectionRepository:
             },
         )
         return noted.matched_count == 1
+
+
+def _record(connection: Connection, event: ConnectionEvent, version: int) -> OutgoingRecord:
+    return event_record(
+        event, source=CALENDAR_SYNC, subject=connection.user_id, tenant=connection.tenant_uuid, sequence=version
+    )
 
 
 def to_connection(document: Document) -> Connection:

@@ -1,24 +1,17 @@
 """The collection of imported events: one document per external event and connection, with its outbox."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
-import structlog
-from aiokafka.errors import KafkaError
 from chassis.jobs.queue import LeaseLostError
-from chassis.kafka.records import encode, envelope_for
+from chassis.kafka.records import OutgoingRecord, event_record
 from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
-from contracts.transport.envelope import Message
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
+from chassis.mongo.updates import merge_updates
 from contracts.transport.topics import CALENDAR_SYNC
-from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from calendar_sync.inbound.imported_event import ImportedEvent
 from calendar_sync.inbound.ports import ImportedEventMessage
-
-log = structlog.get_logger()
-
 
 INDEXES = [
     OUTBOX_INDEX,
@@ -81,31 +74,19 @@ class MongoImportedEventRepository:
         if written.matched_count + written.upserted_count < len(changes):
             raise LeaseLostError
         ids = [imported_event.imported_event_id for imported_event, _ in changes]
-        try:
-            await self._outbox.flush(
-                await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
-            )
-        except KafkaError as error:
-            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
+        await self._outbox.flush_or_defer(await self._outbox.load(ids))
 
     def _write(self, imported_event: ImportedEvent, messages: Sequence[ImportedEventMessage]) -> UpdateOne:
-        fields: dict[str, Any] = imported_event.model_dump(exclude={"version"})
-        if messages:
-            fields["outboxDueAt"] = self._outbox.due_at(utc_now())
+        fields = {"$set": imported_event.model_dump(exclude={"version"})}
         return UpdateOne(
             {"_id": imported_event.imported_event_id, "version": imported_event.version},
-            {
-                "$set": fields,
-                "$inc": {"version": 1},
-                "$push": {"outbox": {"$each": [_outbox_entry(message) for message in messages]}},
-            },
+            merge_updates(fields, self._outbox.append(*map(_record, messages))),
             upsert=imported_event.version == 0,
         )
 
 
-def _outbox_entry(messages: ImportedEventMessage) -> dict[str, Any]:
-    envelope = envelope_for(messages, source=CALENDAR_SYNC, subject=messages.meeting_uuid, tenant=messages.tenant_uuid)
-    return outbox_entry(encode(Message(envelope, messages), messages.meeting_uuid))
+def _record(message: ImportedEventMessage) -> OutgoingRecord:
+    return event_record(message, source=CALENDAR_SYNC, subject=message.meeting_uuid, tenant=message.tenant_uuid)
 
 
 def _to_imported_event(document: Document) -> ImportedEvent:

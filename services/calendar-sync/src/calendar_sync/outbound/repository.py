@@ -8,19 +8,15 @@ work for each provider by itself, so that one that is slow keeps no worker from 
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Any
 
-import structlog
-from aiokafka.errors import KafkaError
 from chassis.jobs.indexes import job_indexes
 from chassis.jobs.queue import schedule
-from chassis.kafka.records import encode, envelope_for
-from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.kafka.records import event_record
+from chassis.mongo.database import Collection, ConflictError, Document, Query
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
+from chassis.mongo.updates import Update, merge_updates
 from chassis.telemetry.context import Context, use_context
 from contracts.messages.calendar_events import MirroredEventChanged, MirroredEventDeleted, MirrorStatusChanged
-from contracts.transport.envelope import Message
 from contracts.transport.topics import CALENDAR_SYNC
 from contracts.values.enums import CalendarProvider
 from contracts.values.times import utc_now
@@ -33,17 +29,11 @@ from calendar_sync.providers.registry import PROVIDERS
 
 _PAGE = 200
 
-
-log = structlog.get_logger()
-
-
 CONCURRENCY_KEY = "host"
 """The id of the host's connection: what writes to one calendar compete for."""
 
-
 JOBS = {provider: entry.job for provider, entry in PROVIDERS.items()}
 """The fields of the jobs that write to each provider's calendars."""
-
 
 INDEXES = [
     OUTBOX_INDEX,
@@ -79,30 +69,31 @@ class MirroredMeetingRepository:
     async def report_status(
         self, reports: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, request_sync: CalendarProvider | None
     ) -> None:
-        writes = []
-        for mirror, status in reports:
-            update: dict[str, Any] = (
-                {} if status is None else status_update(mirror, status, self._outbox.due_at(utc_now()))
-            )
-            if request_sync is not None:
-                update |= schedule(JOBS[request_sync], utc_now())
-            known = (
-                {}
-                if status is None or mirror.reported_status is None
-                else {"reportedStatus.sequence": {"$lt": status.sequence}}
-            )
-            if update:
-                writes.append(UpdateOne({"_id": mirror.meeting_uuid} | known, update))
+        writes = [
+            UpdateOne(_unreported(mirror, status), update)
+            for mirror, status in reports
+            if (update := self._report(mirror, status, request_sync))
+        ]
         if not writes:
             return
         await self._collection.bulk_write(writes)
         ids = [mirror.meeting_uuid for mirror, status in reports if status is not None]
-        try:
-            await self._outbox.flush(
-                await self._collection.find({"_id": {"$in": ids}}, projection={"outbox": 1, "version": 1})
-            )
-        except KafkaError as error:
-            log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
+        await self._outbox.flush_or_defer(await self._outbox.load(ids))
+
+    def _report(
+        self, mirror: MirroredMeeting, status: ReportedStatus | None, request_sync: CalendarProvider | None
+    ) -> Update:
+        return merge_updates(
+            {} if status is None else status_update(self._outbox, mirror, status),
+            {} if request_sync is None else schedule(JOBS[request_sync], utc_now()),
+        )
+
+
+def _unreported(mirror: MirroredMeeting, status: ReportedStatus | None) -> Query:
+    """The mirrored meeting, if this status is newer than the one that was reported last."""
+    if status is None or mirror.reported_status is None:
+        return {"_id": mirror.meeting_uuid}
+    return {"_id": mirror.meeting_uuid, "reportedStatus.sequence": {"$lt": status.sequence}}
 
 
 def _desired_state_write(update: MeetingUpdate) -> UpdateOne:
@@ -129,8 +120,8 @@ def to_mirrored_meeting(document: Document) -> MirroredMeeting:
     return MirroredMeeting.model_validate(document)
 
 
-def status_update(mirror: MirroredMeeting, status: ReportedStatus, outbox_due_at: datetime) -> dict[str, Any]:
-    """The update that takes what is told into a link's document, and the event that tells it into its outbox."""
+def status_update(outbox: Outbox, mirror: MirroredMeeting, status: ReportedStatus) -> Update:
+    """The update of a mirrored meeting that records a reported status, and publishes it."""
     event = MirrorStatusChanged(
         tenant_uuid=mirror.tenant_uuid,
         meeting_uuid=mirror.meeting_uuid,
@@ -142,37 +133,27 @@ def status_update(mirror: MirroredMeeting, status: ReportedStatus, outbox_due_at
         failure_code=status.failure_code,
         failure_reason=status.failure_reason,
     )
-    return event_update(
-        event,
-        mirror,
-        mirror.correlation_id or mirror.meeting_uuid,
-        {"reportedStatus": status.model_dump()},
-        outbox_due_at,
-    )
+    published = event_update(outbox, mirror, event, mirror.correlation_id or mirror.meeting_uuid)
+    return merge_updates({"$set": {"reportedStatus": status.model_dump()}}, published)
 
 
 def event_update(
-    event: MirrorStatusChanged | MirroredEventChanged | MirroredEventDeleted,
+    outbox: Outbox,
     mirror: MirroredMeeting,
+    event: MirrorStatusChanged | MirroredEventChanged | MirroredEventDeleted,
     correlation_id: str,
-    fields: Document,
-    outbox_due_at: datetime,
-) -> dict[str, Any]:
+) -> Update:
+    """The update of a mirrored meeting that publishes an event."""
     with use_context(Context(correlation_id=correlation_id, tenant=mirror.tenant_uuid)):
-        envelope = envelope_for(event, source=CALENDAR_SYNC, subject=mirror.meeting_uuid)
-    return {
-        "$set": fields | {"outboxDueAt": outbox_due_at},
-        "$push": {"outbox": outbox_entry(encode(Message(envelope, event), mirror.meeting_uuid))},
-        "$inc": {"version": 1},
-    }
+        return outbox.append(event_record(event, source=CALENDAR_SYNC, subject=mirror.meeting_uuid))
 
 
-def mirrored_event_update(key: str, event: MirroredEvent) -> dict[str, Any]:
-    """The update that keeps a copy, and lets its event be found."""
-    update: dict[str, Any] = {"$set": {f"events.{key}": event.model_dump()}}
-    if event.event_id is not None:
-        update["$addToSet"] = {"eventKeys": event_key(key, event.event_id)}
-    return update
+def mirrored_event_update(key: str, event: MirroredEvent) -> Update:
+    """The update that stores a mirrored event, and lets it be found by its provider's id."""
+    stored = {"$set": {f"events.{key}": event.model_dump()}}
+    if event.event_id is None:
+        return stored
+    return stored | {"$addToSet": {"eventKeys": event_key(key, event.event_id)}}
 
 
 def event_key(account: str, event_id: str) -> str:

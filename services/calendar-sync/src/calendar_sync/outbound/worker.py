@@ -1,7 +1,6 @@
 """Runs leased outbound jobs of one provider and stores their results."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 from chassis.http.internal_queries import QueryUnavailableError
@@ -9,6 +8,7 @@ from chassis.http.meeting_passwords import MeetingPasswords
 from chassis.jobs.queue import JobResult, LeasedJob, LeaseLostError, schedule
 from chassis.mongo.database import Collection, Document
 from chassis.mongo.outbox import Outbox
+from chassis.mongo.updates import Update, merge_updates
 from chassis.telemetry.context import Context, use_context
 from chassis.telemetry.tracing import span
 from contracts.values.times import utc_now
@@ -64,18 +64,16 @@ class OutboundWorker:
         """Publish what these documents have to say."""
         await self._outbox.flush(documents)
 
-    def _update(self, mirror: MirroredMeeting, result: ReconcileResult) -> dict[str, Any]:
-        update: dict[str, Any] = {}
+    def _update(self, mirror: MirroredMeeting, result: ReconcileResult) -> Update:
+        updates: list[Update] = []
         if result.host_edit is not None:
-            # Nobody on the platform asked for it: whatever follows from it begins here.
-            change_id = result.host_edit.change_id
-            update = event_update(result.host_edit, mirror, change_id, {}, self._outbox.due_at(utc_now()))
+            # No request on the platform led to it: its correlation id begins here.
+            updates.append(event_update(self._outbox, mirror, result.host_edit, result.host_edit.change_id))
         elif result.status_report is not None:
-            update = status_update(mirror, result.status_report, self._outbox.due_at(utc_now()))
+            updates.append(status_update(self._outbox, mirror, result.status_report))
         if result.key is not None and result.event is not None:
-            stored = mirrored_event_update(result.key, result.event)
-            update |= stored | {"$set": update.get("$set", {}) | stored["$set"]}
-        return update
+            updates.append(mirrored_event_update(result.key, result.event))
+        return merge_updates(*updates)
 
 
 class _LeasedIntentLog:

@@ -7,20 +7,18 @@ sequence it has read; the delivery worker the last mail, guarded by its lease.
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import structlog
 from chassis.jobs.indexes import job_indexes
 from chassis.jobs.queue import JobResult, LeasedJob, schedule
-from chassis.kafka.records import encode, envelope_for
+from chassis.kafka.records import event_record
 from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
+from chassis.mongo.updates import Update, merge_updates
 from chassis.telemetry.context import Context, use_context
 from chassis.telemetry.tracing import SpanKind, span
 from contracts.messages.invitation_events import DeliveryEvent, MailDelivered, MailFailed
-from contracts.transport.envelope import Message
 from contracts.transport.topics import INVITATIONS
-from contracts.values.times import utc_now
 from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
@@ -162,11 +160,6 @@ class DeliveryWorker:
         """Publish the events in the outboxes of these documents."""
         await self._outbox.flush(documents)
 
-    def _update_with(self, event: DeliveryEvent, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        envelope = envelope_for(event, source=INVITATIONS, subject=event.meeting_uuid)
-        entry = outbox_entry(encode(Message(envelope, event), event.meeting_uuid))
-        return {
-            "$set": fields | {HELD_BACK: False, "outboxDueAt": self._outbox.due_at(utc_now())},
-            "$push": {"outbox": entry},
-            "$inc": {"version": 1},
-        }
+    def _update_with(self, event: DeliveryEvent, fields: Document) -> Update:
+        record = event_record(event, source=INVITATIONS, subject=event.meeting_uuid)
+        return merge_updates({"$set": fields | {HELD_BACK: False}}, self._outbox.append(record))

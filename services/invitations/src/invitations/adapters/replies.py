@@ -3,15 +3,14 @@
 from typing import Any
 
 import structlog
-from chassis.kafka.records import encode, envelope_for
+from chassis.kafka.records import event_record
 from chassis.mongo.database import Collection
-from chassis.mongo.outbox import Outbox, outbox_entry
+from chassis.mongo.outbox import Outbox
+from chassis.mongo.updates import merge_updates
 from chassis.outages import is_outage
 from chassis.telemetry.context import Context, current_context, use_context
 from contracts.messages.invitation_events import GuestProposedNewTime, GuestReplied, MailFailed
-from contracts.transport.envelope import Message
 from contracts.transport.topics import INVITATIONS
-from contracts.values.times import utc_now
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 
 from invitations.adapters.guests import to_guest
@@ -57,15 +56,10 @@ class ReplyRepository:
 
     async def _record(self, guest: Guest, condition: dict[str, Any], fields: dict[str, Any], event: Any) -> bool:
         with use_context(Context(current_context().correlation_id, tenant=guest.tenant_uuid)):
-            envelope = envelope_for(event, source=INVITATIONS, subject=guest.meeting_uuid, tenant=guest.tenant_uuid)
-            entry = outbox_entry(encode(Message(envelope, event), guest.meeting_uuid))
+            record = event_record(event, source=INVITATIONS, subject=guest.meeting_uuid)
         document = await self._collection.find_one_and_update(
             {"_id": guest.participant_uuid} | condition,
-            {
-                "$set": fields | {"outboxDueAt": self._outbox.due_at(utc_now())},
-                "$push": {"outbox": entry},
-                "$inc": {"version": 1},
-            },
+            merge_updates({"$set": fields}, self._outbox.append(record)),
             return_document=ReturnDocument.AFTER,
         )
         if document is None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from chassis.mongo.database import Collection, ConflictError, Document
-from chassis.mongo.outbox import OUTBOX_INDEX, Outbox, outbox_entry
+from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
 from contracts.messages.command import Command
-from contracts.values.times import utc_now
 from pymongo import InsertOne, ReplaceOne
 
 from meeting_core.adapters.availability import BUSY_INDEX, duration_bucket
@@ -59,15 +58,18 @@ class MongoMeetingRepository:
             raise ConflictError
 
     async def publish(self, units: list[UnitOfWork]) -> None:
-        await self._outbox.flush([_pending(uow.meeting, uow) for uow in units if uow.meeting is not None])
+        await self._outbox.flush([self._outbox_of(uow.meeting, uow) for uow in units if uow.meeting is not None])
 
     def _write(self, meeting: Meeting, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
-        pending = _pending(meeting, uow)
-        due = {"outboxDueAt": self._outbox.due_at(utc_now())} if pending["outbox"] else {}
-        document = {**to_document(meeting), **pending, **due}
+        document = to_document(meeting) | self._outbox_of(meeting, uow)
         if uow.stored_version is None:
             return InsertOne(document)
         return ReplaceOne({"_id": meeting.meeting_uuid, "version": uow.stored_version}, document)
+
+    def _outbox_of(self, meeting: Meeting, uow: UnitOfWork) -> Document:
+        """The events of the meeting that are still to be published."""
+        key = {"_id": meeting.meeting_uuid, "version": meeting.version}
+        return key | self._outbox.contents(*uow.new_records, leftover=uow.leftover_outbox)
 
 
 def to_meeting(document: Document) -> Meeting:
@@ -91,12 +93,6 @@ def to_document(meeting: Meeting) -> Document:
         "participantCount": len(meeting.participants),
         "showExternalCalendarIcon": is_on_external_calendar(meeting),
     }
-
-
-def _pending(meeting: Meeting, uow: UnitOfWork) -> Document:
-    """What the meeting still has to say, as the outbox knows it."""
-    entries = [*uow.leftover_outbox, *map(outbox_entry, uow.new_records)]
-    return {"_id": meeting.meeting_uuid, "version": meeting.version, "outbox": entries}
 
 
 class MeetingReader:
