@@ -43,7 +43,7 @@ from invitations.application.mail_sender import Mail
 from invitations.bootstrap import delivery_workers, mail_composer, mail_sender, smtp_mailer
 from invitations.domain.guest import Guest
 from invitations.domain.guest_changes import guest_changes
-from invitations.settings import Settings, SmtpTls
+from invitations.settings import MailTls, Settings
 from localrun.kafka import running_apache_kafka, running_tansu
 from localrun.mongodb import running_mongod
 from localrun.ports import free_port
@@ -222,7 +222,7 @@ async def _infrastructure(kafka: str) -> AsyncIterator[Settings]:
             kafka_bootstrap_servers=bootstrap,
             smtp_host="127.0.0.1",
             smtp_port=smtp_port,
-            smtp_tls=SmtpTls.NONE,
+            smtp_tls=MailTls.NONE,
             mail_from="Meetings <meetings@example.com>",
             public_base_url="https://meetings.example.com",
             rsvp_token_keys=SecretStr(_KEY),

@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from contracts.values.enums import DeliveryFailureCode
 from invitations.adapters.smtp import SmtpMailer, SmtpUnavailableError
 from invitations.application.mail_sender import DeferredError, Mail, UndeliverableError
-from invitations.settings import SmtpSettings, SmtpTls
+from invitations.settings import MailTls, SmtpSettings
 from localrun.ports import free_port
 from pydantic import SecretStr
 
@@ -109,7 +109,7 @@ def settings(server: Server, **changes: Any) -> SmtpSettings:
         "mongodb_database": "none",
         "smtp_host": "127.0.0.1",
         "smtp_port": server.port,
-        "smtp_tls": SmtpTls.NONE,
+        "smtp_tls": MailTls.NONE,
         "smtp_timeout": 5,
         "smtp_connections": 3,
     }
@@ -257,7 +257,7 @@ async def test_starttls_with_login(certificate: Path) -> None:
     tls = {"tls_context": server_context(certificate), "require_starttls": True}
     login = {"authenticator": server.authenticate, "auth_required": True}
     async with serving(server, **tls, **login):
-        given = {"smtp_tls": SmtpTls.STARTTLS, "smtp_ca_file": certificate / "cert.pem", "smtp_username": "us"}
+        given = {"smtp_tls": MailTls.STARTTLS, "smtp_ca_file": certificate / "cert.pem", "smtp_username": "us"}
         good = settings(server, smtp_password=SecretStr("right"), **given)
         async with SmtpMailer(good, sender=SENDER).opened() as mailer:
             await mailer.send(mail())
@@ -274,14 +274,14 @@ async def test_starttls_with_login(certificate: Path) -> None:
 async def test_implicit_tls(certificate: Path) -> None:
     server = Server()
     async with serving(server, tls=server_context(certificate)):
-        given = settings(server, smtp_tls=SmtpTls.IMPLICIT, smtp_ca_file=certificate / "cert.pem")
+        given = settings(server, smtp_tls=MailTls.IMPLICIT, smtp_ca_file=certificate / "cert.pem")
         async with SmtpMailer(given, sender=SENDER).opened() as mailer:
             await mailer.send(mail())
     assert len(server.kept) == 1
 
 
 async def test_without_the_encryption_that_is_asked_for_nothing_is_sent(server: Server) -> None:
-    async with SmtpMailer(settings(server, smtp_tls=SmtpTls.STARTTLS), sender=SENDER).opened() as mailer:
+    async with SmtpMailer(settings(server, smtp_tls=MailTls.STARTTLS), sender=SENDER).opened() as mailer:
         with pytest.raises(SmtpUnavailableError):
             await mailer.send(mail())
     assert server.kept == []
@@ -291,7 +291,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Pat
     server = Server()
     async with (
         serving(server, tls=server_context(certificate)),
-        SmtpMailer(settings(server, smtp_tls=SmtpTls.IMPLICIT), sender=SENDER).opened() as mailer,
+        SmtpMailer(settings(server, smtp_tls=MailTls.IMPLICIT), sender=SENDER).opened() as mailer,
     ):
         with pytest.raises(SmtpUnavailableError):
             await mailer.send(mail())

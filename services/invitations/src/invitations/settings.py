@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from invitations.domain.host_notice import HostMails
 
 
-class SmtpTls(StrEnum):
+class MailTls(StrEnum):
     """How the connection to the mail server is encrypted."""
 
     STARTTLS = "starttls"  # RFC 3207; never sent in the clear when the server does not offer it
@@ -23,7 +23,7 @@ class SmtpSettings(DatabaseSettings):
 
     smtp_host: str = Field(default="localhost", description="the mail server")
     smtp_port: int = Field(default=587, description="its submission port (RFC 6409)")
-    smtp_tls: SmtpTls = Field(default=SmtpTls.STARTTLS, description="`starttls`, `implicit` or `none`")
+    smtp_tls: MailTls = Field(default=MailTls.STARTTLS, description="`starttls`, `implicit` or `none`")
     smtp_ca_file: Path | None = Field(default=None, description="instead of the system's certificate authorities")
     smtp_username: str | None = Field(default=None, description="unset: no authentication")
     smtp_password: SecretStr | None = Field(default=None, description="of `SMTP_USERNAME`")

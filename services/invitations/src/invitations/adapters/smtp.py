@@ -18,7 +18,7 @@ from contracts.values.enums import DeliveryFailureCode
 from contracts.values.text import sanitize_line
 
 from invitations.application.mail_sender import DeferredError, Mail, UndeliverableError
-from invitations.settings import SmtpSettings, SmtpTls
+from invitations.settings import MailTls, SmtpSettings
 
 log = structlog.get_logger()
 
@@ -106,8 +106,8 @@ class SmtpMailer:
             hostname=settings.smtp_host,
             port=settings.smtp_port,
             timeout=settings.smtp_timeout,
-            use_tls=settings.smtp_tls is SmtpTls.IMPLICIT,
-            start_tls=settings.smtp_tls is SmtpTls.STARTTLS,
+            use_tls=settings.smtp_tls is MailTls.IMPLICIT,
+            start_tls=settings.smtp_tls is MailTls.STARTTLS,
             tls_context=self._tls,
             local_hostname=self._sender.rpartition("@")[2],
             username=settings.smtp_username,
@@ -169,7 +169,7 @@ class SmtpMailer:
 
 
 def _tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
-    if settings.smtp_tls is SmtpTls.NONE:
+    if settings.smtp_tls is MailTls.NONE:
         return None
     return ssl.create_default_context(cafile=settings.smtp_ca_file)
 
