@@ -25,6 +25,7 @@ from contracts.values.times import utc_now
 from invitations.adapters import replies
 from invitations.adapters.guests import INDEXES, GuestRepository, to_guest
 from invitations.adapters.inbound.authentication import AuthenticationResults
+from invitations.adapters.inbound.intake import Intake
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer
 from invitations.adapters.mail.links import RsvpLinks
@@ -149,8 +150,12 @@ async def office(mongodb_uri: str) -> AsyncIterator[Office]:
             uid_domain=DOMAIN,
             replies=RateLimiter(20, window=3600),
         )
-        office.port = await stack.enter_async_context(inbound_server(settings, ADDRESSES, mail))
+        office.port = await stack.enter_async_context(inbound_server(settings, intake_of(mail)))
         yield office
+
+
+def intake_of(mail: InboundMail) -> Intake:
+    return Intake(ADDRESSES, mail, concurrency=8)
 
 
 def with_headers(mail: Outgoing, **headers: str) -> Outgoing:
@@ -487,7 +492,7 @@ async def test_lmtp(office: Office) -> None:
         uid_domain=DOMAIN,
         replies=RateLimiter(0),
     )
-    async with inbound_server(settings, ADDRESSES, inbound) as port:
+    async with inbound_server(settings, intake_of(inbound)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         lines = [await reader.readline()]
         for line in (b"LHLO mx.example.com", b"MAIL FROM:<>", b"RCPT TO:<" + sent.recipient.encode() + b">", b"DATA"):

@@ -24,6 +24,7 @@ from invitations.adapters import host_notices, replies
 from invitations.adapters.guests import CONCURRENCY_KEY, INDEXES, ORDER, WORK, DeliveryWorker, GuestRepository
 from invitations.adapters.host_notices import HOST_CONCURRENCY_KEY, HOST_WORK, HostMailWorker, HostNoticeRepository
 from invitations.adapters.inbound.authentication import AuthenticationResults
+from invitations.adapters.inbound.intake import Intake
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.host_composer import HostMailComposer
@@ -90,8 +91,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             consumer = Consumer(settings, publisher, group=INVITATIONS, topics=[MEETING_EVENTS], handler=project)
             await started.enter_async_context(consumer.running())
             if addresses is not None:
-                inbound = inbound_mail(settings, addresses, ReplyRepository(guests, outbox))
-                await started.enter_async_context(inbound_server(settings, addresses, inbound))
+                intake = mail_intake(settings, addresses, ReplyRepository(guests, outbox))
+                await started.enter_async_context(inbound_server(settings, intake))
             health.add_liveness_check("consumer", consumer.problem)
             health.add_readiness_check("mongodb", database.problem)
             yield
@@ -176,15 +177,16 @@ def guest_addresses(settings: Settings) -> GuestAddresses | None:
     return None if settings.reply_address is None else GuestAddresses(settings.reply_address, _keys(settings))
 
 
-def inbound_mail(settings: Settings, addresses: GuestAddresses, guests: ReplyRepository) -> InboundMail:
-    """What handles mails that come in."""
-    return InboundMail(
+def mail_intake(settings: Settings, addresses: GuestAddresses, guests: ReplyRepository) -> Intake:
+    """What takes mails in."""
+    mail = InboundMail(
         guests,
         addresses,
         AuthenticationResults(settings.trusted_authserv_id),
         uid_domain=_uid_domain(settings),
         replies=RateLimiter(settings.replies_per_guest, window=3600),
     )
+    return Intake(addresses, mail, concurrency=settings.mongodb_concurrency)
 
 
 def _keys(settings: Settings) -> RsvpKeys:

@@ -58,9 +58,9 @@ class GuestAddresses:
         """Where a mail to this guest returns to: the sender of its envelope (VERP)."""
         return self._address("b", participant_uuid, (version % 2 ** (8 * _VERSION)).to_bytes(_VERSION, "big"))
 
-    def is_ours(self, address: str) -> bool:
-        """Whether this is our address, with or without a tag."""
-        return self._tag(address) is not None
+    def is_deliverable(self, address: str) -> bool:
+        """Whether this is our address, without a tag or with one that we signed."""
+        return self._tag(address) == "" or self.read(address) is not None
 
     def read(self, address: str) -> GuestAddress | None:
         """Whom the tag of our address stands for; None without a tag, or when the tag is not signed by us."""
