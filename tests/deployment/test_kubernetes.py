@@ -24,7 +24,7 @@ from tests.support.deployment import (
 
 NAMES = [service.name for service in services.SERVICES]
 CONSUMERS = sorted({group for topic in TOPICS for group in topic.readers} - {"api-gateway", "webhook-ingest"})
-OUTSIDE = ("edge", "prometheus", "kafka", "mongodb", "telemetry", "directory", "smtp", "receiving-mail")
+OUTSIDE = ("edge", "prometheus", "kafka", "mongodb", "telemetry", "directory", "smtp", "imap", "receiving-mail")
 INSTALLATION = kustomized(ROOT / "deploy/k8s/overlays/example")
 TEMPLATES = {manifest["metadata"]["name"]: template for manifest, template in workloads(INSTALLATION)}
 
@@ -306,6 +306,7 @@ def test_pods_let_out_nothing_but_this() -> None:
         ("calendar-sync", "meeting-core", 8091),
         ("invitations", "smtp", 587),
         ("invitations", "smtp", 465),
+        ("invitations", "imap", 993),
         ("calendar-sync", "0.0.0.0/0", 443),
         ("calendar-sync", "::/0", 443),
     }

@@ -16,6 +16,8 @@ from invitations.adapters.mail.message import Mailbox
 from invitations.adapters.mail.translators import load_translators
 from pydantic import SecretStr
 
+from tests.support.inbound_office import Office, open_office
+
 KEYS = RsvpKeys.parse("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
 
@@ -49,3 +51,10 @@ async def guests(mongodb_uri: str) -> AsyncIterator[Collection]:
         collection = database.collection(uuid7_hex())
         await collection.create_indexes(INDEXES)
         yield collection
+
+
+@pytest.fixture
+async def office(mongodb_uri: str) -> AsyncIterator[Office]:
+    """The inbound side of the service."""
+    async with open_office(mongodb_uri) as office:
+        yield office

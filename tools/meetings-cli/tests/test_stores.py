@@ -17,6 +17,7 @@ from contracts.values.enums import CalendarProvider
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 from invitations.adapters import guests, host_notices
+from invitations.adapters.inbound import mailbox_reader
 from invitations.settings import Settings as InvitationsSettings
 from meeting_core.adapters import mail_budgets, meetings
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
@@ -32,6 +33,7 @@ INDEXES: dict[Place, Any] = {
     (MEETING_CORE, "mail_budgets"): mail_budgets.INDEXES,
     (INVITATIONS, "guests"): guests.INDEXES,
     (INVITATIONS, "host_notices"): host_notices.INDEXES,
+    (INVITATIONS, "mailboxes"): mailbox_reader.INDEXES,
     (CALENDAR_SYNC, "connections"): connections.INDEXES,
     (CALENDAR_SYNC, "mirrored_meetings"): links.INDEXES,
     (CALENDAR_SYNC, "imported_events"): sightings.INDEXES,
@@ -43,6 +45,7 @@ def test_kinds_of_work_have_the_names_that_the_services_give_them() -> None:
     assert {(kind.name, kind.place) for kind in JOB_KINDS.values()} == {
         (guests.WORK, (INVITATIONS, "guests")),
         (host_notices.HOST_WORK, (INVITATIONS, "host_notices")),
+        (mailbox_reader.MAILBOX_WORK, (INVITATIONS, "mailboxes")),
         (links.JOBS[CalendarProvider.GOOGLE], (CALENDAR_SYNC, "mirrored_meetings")),
         (links.JOBS[CalendarProvider.OUTLOOK], (CALENDAR_SYNC, "mirrored_meetings")),
         (feeds.SYNC_JOB, (CALENDAR_SYNC, "inbound_sync_states")),

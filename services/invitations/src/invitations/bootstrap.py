@@ -23,8 +23,10 @@ from fastapi import FastAPI
 from invitations.adapters import host_notices, replies
 from invitations.adapters.guests import CONCURRENCY_KEY, INDEXES, ORDER, WORK, DeliveryWorker, GuestRepository
 from invitations.adapters.host_notices import HOST_CONCURRENCY_KEY, HOST_WORK, HostMailWorker, HostNoticeRepository
+from invitations.adapters.inbound import mailbox_reader
 from invitations.adapters.inbound.authentication import AuthenticationResults
 from invitations.adapters.inbound.intake import Intake
+from invitations.adapters.inbound.mailbox_reader import mailbox_workers
 from invitations.adapters.inbound.smtp_server import inbound_server
 from invitations.adapters.mail.composing import MailComposer, deliverable
 from invitations.adapters.mail.host_composer import HostMailComposer
@@ -60,6 +62,8 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await guests.create_indexes([*INDEXES, *replies.INDEXES])
             notices = database.collection("host_notices")
             await notices.create_indexes(host_notices.INDEXES)
+            mailboxes = database.collection("mailboxes")
+            await mailboxes.create_indexes(mailbox_reader.INDEXES)
 
             publisher = await started.enter_async_context(open_publisher(settings))
             outbox = Outbox(guests, publisher, relay_delay=settings.outbox_relay_delay)
@@ -93,6 +97,9 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             if addresses is not None:
                 intake = mail_intake(settings, addresses, ReplyRepository(guests, outbox))
                 await started.enter_async_context(inbound_server(settings, intake))
+                if settings.imap_host is not None:
+                    readers = await mailbox_workers(settings, mailboxes, intake)
+                    await started.enter_async_context(readers.running())
             health.add_liveness_check("consumer", consumer.problem)
             health.add_readiness_check("mongodb", database.problem)
             yield
@@ -172,8 +179,10 @@ def guest_addresses(settings: Settings) -> GuestAddresses | None:
     """The addresses to which guests reply; None: no mails come in.
 
     Raises:
-        ValueError: REPLY_ADDRESS or RSVP_TOKEN_KEYS is unusable.
+        ValueError: REPLY_ADDRESS or RSVP_TOKEN_KEYS is unusable, or a mailbox is to be read without REPLY_ADDRESS.
     """
+    if settings.reply_address is None and settings.imap_host is not None:
+        raise ValueError("IMAP_HOST needs REPLY_ADDRESS, to which the mails of that mailbox are addressed")
     return None if settings.reply_address is None else GuestAddresses(settings.reply_address, _keys(settings))
 
 

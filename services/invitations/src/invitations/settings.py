@@ -63,7 +63,39 @@ class InboundSettings(DatabaseSettings):
     )
 
 
-class Settings(SmtpSettings, InboundSettings):
+class MailboxSettings(InboundSettings):
+    """A mailbox that is read over IMAP, where no mail server can hand mails to the listener."""
+
+    imap_host: str | None = Field(
+        default=None, description="the IMAP server of the mailbox of `REPLY_ADDRESS`. Unset: no mailbox is read"
+    )
+    imap_port: int = Field(default=993, description="its port: 993 for `implicit`, 143 for `starttls`")
+    imap_tls: MailTls = Field(default=MailTls.IMPLICIT, description="`implicit`, `starttls` or `none`")
+    imap_ca_file: Path | None = Field(default=None, description="instead of the system's certificate authorities")
+    imap_username: str = Field(default="", description="the mailbox's user, often its address")
+    imap_password: SecretStr | None = Field(default=None, description="of that user; or an app password")
+    imap_password_file: Path | None = Field(
+        default=None, description="has the password instead; read at each connection, so that it may be replaced"
+    )
+    imap_token_url: str | None = Field(
+        default=None,
+        description="where access tokens come from (RFC 6749 section 4.4), for XOAUTH2 instead of a password",
+    )
+    imap_client_id: str = Field(default="", description="of the application that may read the mailbox")
+    imap_client_secret: SecretStr | None = Field(default=None, description="of `IMAP_CLIENT_ID`")
+    imap_scope: str = Field(default="https://outlook.office365.com/.default", description="of the access token")
+    imap_folder: str = Field(default="INBOX", description="the folder that is read, and emptied")
+    imap_done_folder: str = Field(default="Meetings done", description="where mails go that were taken in")
+    imap_set_aside_folder: str = Field(
+        default="Meetings set aside", description="where mails go that a person should look at"
+    )
+    imap_interval: float = Field(default=15, gt=0, description="seconds between two reads")
+    imap_retry_max: float = Field(default=900, gt=0, description="the longest pause after failed reads")
+    imap_timeout: float = Field(default=30, gt=0, description="for connecting, and for each answer")
+    imap_lease: float = Field(default=60, description="after which another replica reads on for one that died")
+
+
+class Settings(SmtpSettings, MailboxSettings):
     service_name: str = "invitations"
     http_port: int = 8092
     mongodb_database: str = "invitations"

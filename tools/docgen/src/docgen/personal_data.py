@@ -56,6 +56,7 @@ COLLECTIONS = (
 IDS_ONLY = {
     (MEETING_CORE, "hosts"): "ids of the users whose calendar is connected",
     (MEETING_CORE, "mail_budgets"): "ids of users who caused mails lately; a day",
+    (INVITATIONS, "mailboxes"): "none: when the mailbox of replies is read next",
     (CALENDAR_SYNC, "topics"): "ids of topics",
 }
 """Collections whose documents hold no text about a person but ids in their keys."""

@@ -23,6 +23,7 @@ Place = tuple[str, str]
 
 _GUESTS: Place = (INVITATIONS, "guests")
 _NOTICES: Place = (INVITATIONS, "host_notices")
+_MAILBOXES: Place = (INVITATIONS, "mailboxes")
 _MAIL_BUDGETS: Place = (MEETING_CORE, "mail_budgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
 _LINKS: Place = (CALENDAR_SYNC, "mirrored_meetings")
@@ -52,6 +53,7 @@ JOB_KINDS: dict[str, JobKind] = {
     for kind in (
         JobKind("delivery", "mails to guests", _GUESTS, ("tenantUuid", "meetingUuid", "domain", "failure")),
         JobKind("hostMail", "mails to hosts", _NOTICES, ("tenantUuid", "meetingUuid", "topic", "domain")),
+        JobKind("mailboxRead", "reading the mailbox of replies", _MAILBOXES, ()),
         JobKind("google", "writes to Google calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
         JobKind("outlook", "writes to Outlook calendars", _LINKS, ("tenantUuid", "host", "reportedStatus")),
         JobKind("inboundSync", "reading calendars", _FEEDS, ("provider", "phase", "syncedAsOf", "notBefore")),
