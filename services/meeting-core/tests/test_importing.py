@@ -179,6 +179,16 @@ def test_a_guest_whose_calendar_was_seen_first_does_not_see_a_hidden_list_either
     assert (view.host_uuid, view.participants, view.attendee_count) == ("TS-A", [], 1)
 
 
+def test_of_a_hidden_list_the_guest_whose_calendar_was_seen_first_is_not_shown_as_host() -> None:
+    meeting = after(seen("TS-A", guests_hidden=True), seen("TS-B", guests_hidden=True))
+    full, summary = Viewer(meeting, B).full(), Viewer(meeting, B).summary()
+    assert "TS-A" not in full.model_dump_json()
+    assert (full.host_uuid, full.host_name, full.created_by_uuid) == (None, None, None)
+    assert (summary.host_uuid, summary.host_name) == (None, None)
+    assert full.organizer_email == "desk@example.org"
+    assert Viewer(after(seen("TS-A"), seen("TS-B")), B).full().host_uuid == "TS-A"
+
+
 def test_a_hidden_guest_list_is_on_no_event() -> None:
     guests = [EventAttendee(email="alice@example.com"), EventAttendee(email="bob@example.com")]
     harness = note(

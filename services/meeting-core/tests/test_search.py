@@ -97,10 +97,11 @@ def in_order(found: list[Meeting], viewer: Actor, sort: Sequence[SortKey]) -> li
 
 
 def _sortable(meeting: Meeting, viewer: Actor, field: str) -> tuple[bool, Any]:
-    """Null comes first; start and end sort by their instants."""
+    """Null comes first; start and end sort by their instants, hosts as they are also where the viewer sees none."""
     schedule = meeting.content.schedule
-    by_instant = {"startDateTime": schedule.starts_at, "endDateTime": schedule.ends_at}
-    [value] = [by_instant[field]] if field in by_instant else values(shown(meeting, viewer), FILTER_FIELDS[field])
+    stored = {"startDateTime": schedule.starts_at, "endDateTime": schedule.ends_at}
+    stored |= meeting.hosted.model_dump(mode="json")
+    [value] = [stored[field]] if field in stored else values(shown(meeting, viewer), FILTER_FIELDS[field])
     return (value is not None, value if value is not None else 0)
 
 

@@ -201,6 +201,7 @@ def _texts_of(model: type[Contract]) -> Iterator[str]:
 _WALL_TIME = "compares the wall time as given; sorts by the instant"
 _STAFF_ONLY = "null for CLIENT callers"
 _OF_OTHERS = "null for CLIENT callers, unless of staff, of their own, or in a meeting that they manage"
+_HOST = "null to guests who do not see each other, where the organiser is elsewhere"
 _MANAGERS_ONLY = "null unless the caller is host or creator"
 
 FILTER_FIELDS: dict[str, FilterField] = {
@@ -217,12 +218,12 @@ FILTER_FIELDS: dict[str, FilterField] = {
         FilterField("internalNotes", TEXT, sortable=False, note=_STAFF_ONLY),
         FilterField("status", _choice(MeetingStatus)),
         FilterField("source", _choice(MeetingSource)),
-        FilterField("hostUuid", TEXT),
-        FilterField("hostType", _choice(UserType)),
-        FilterField("hostName", TEXT),
-        FilterField("hostEmail", TEXT),
-        FilterField("createdByUuid", TEXT),
-        FilterField("createdByType", _choice(UserType)),
+        FilterField("hostUuid", TEXT, note=_HOST),
+        FilterField("hostType", _choice(UserType), note=_HOST),
+        FilterField("hostName", TEXT, note=_HOST),
+        FilterField("hostEmail", TEXT, note=_HOST),
+        FilterField("createdByUuid", TEXT, note=_HOST),
+        FilterField("createdByType", _choice(UserType), note=_HOST),
         FilterField("createdAt", INSTANT),
         FilterField("updatedAt", INSTANT),
         FilterField("durationMinutes", NUMBER),

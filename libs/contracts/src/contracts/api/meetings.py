@@ -16,8 +16,9 @@ from contracts.values.enums import (
     RsvpStatus,
     SyncFailureCode,
     SyncOperation,
+    UserType,
 )
-from contracts.values.meeting import HostFields, MeetingContent, MeetingUuid, ScheduleFields
+from contracts.values.meeting import MeetingContent, MeetingUuid, OrganizerFields, ScheduleFields
 from contracts.values.personal import Credential, MailAddress, PersonId, PersonName, PhoneNumber, WrittenText
 from contracts.values.times import Instant
 
@@ -53,9 +54,19 @@ class ParticipantView(Contract):
     delivery_failure_reason: str | None = Field(default=None, description="the same in words")
 
 
-class MeetingView(HostFields, MeetingContent):
-    """A meeting in full, as one caller sees it."""
+class MeetingView(OrganizerFields, MeetingContent):
+    """A meeting in full, as one caller sees it.
 
+    Who is host and creator is null to guests who do not see each other, where the organiser is elsewhere: the host is
+    then one of the guests.
+    """
+
+    host_uuid: PersonId | None = None
+    host_type: UserType | None = None
+    host_name: PersonName | None = None
+    host_email: MailAddress | None = None
+    created_by_uuid: PersonId | None = None
+    created_by_type: UserType | None = None
     meeting_uuid: MeetingUuid
     tenant_uuid: str = Field(examples=["T019A16FF372A70B5A9307B00CE85E4DA"])
     status: MeetingStatus
@@ -89,7 +100,7 @@ class MeetingSummary(ScheduleFields):
     meeting_link: WrittenText | None = None
     status: MeetingStatus
     source: MeetingSource
-    host_uuid: PersonId
+    host_uuid: PersonId | None = None
     host_name: PersonName | None = None
     duration_minutes: int
     attendee_count: int

@@ -77,7 +77,19 @@ class ParticipantState(Contract):
     rsvp_status: RsvpStatus = RsvpStatus.UNKNOWN
 
 
-class HostFields(Contract):
+class OrganizerFields(Contract):
+    """Who organises an imported meeting."""
+
+    organizer_email: MailAddress | None = Field(
+        default=None, description="of an imported meeting; null for INTERNAL ones"
+    )
+    organizer_name: PersonName | None = None
+    externally_organized: bool = Field(
+        default=False, description="imported, with the organiser elsewhere; read-only here"
+    )
+
+
+class HostFields(OrganizerFields):
     """Whose meeting it is."""
 
     host_uuid: PersonId
@@ -86,13 +98,6 @@ class HostFields(Contract):
     host_email: MailAddress | None = None
     created_by_uuid: PersonId
     created_by_type: UserType
-    organizer_email: MailAddress | None = Field(
-        default=None, description="of an imported meeting; null for INTERNAL ones"
-    )
-    organizer_name: PersonName | None = None
-    externally_organized: bool = Field(
-        default=False, description="imported, with the organiser elsewhere; read-only here"
-    )
 
 
 class MeetingState(HostFields, DescriptionFields, ScheduleFields):

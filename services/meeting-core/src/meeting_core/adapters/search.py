@@ -20,6 +20,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from meeting_core.application.search import ListedMeeting
 from meeting_core.domain.meeting import Meeting
+from meeting_core.domain.views import HOST_FIELDS
 
 _GROUPS: dict[str, type[Contract]] = {"content": MeetingContent, "hosted": HostFields}
 """The parts of a document, and the models that say which fields they have."""
@@ -235,12 +236,18 @@ def _if_viewer_manages(viewer: Actor) -> Query:
     return {"$or": [{"hosted.hostUuid": viewer.user_id}, {"hosted.createdByUuid": viewer.user_id}]}
 
 
+def _if_viewer_sees_host(viewer: Actor) -> Query:
+    one_of_hidden_guests = {"guestsHidden": True, "hosted.externallyOrganized": True}
+    return {"$or": [{"$nor": [one_of_hidden_guests]}, _if_viewer_manages(viewer)]}
+
+
 _STAFF = [ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF]
 _HIDDEN_FROM_CLIENTS = frozenset(
     {"participants.participantUuid", "participants.participantEntityUuid", "participants.email"}
 )
 
 _SEEN_BY: dict[str, Callable[[Actor], Query]] = {
+    **{to_camel(name): _if_viewer_sees_host for name in HOST_FIELDS},
     "internalNotes": _if_viewer_is_staff,
     "syncFailedAt": _if_viewer_manages,
     "syncFailureCode": _if_viewer_manages,

@@ -35,6 +35,12 @@ def shows_guests_to(meeting: Meeting, user_id: str) -> bool:
     return organizes or not meeting.guests_hidden
 
 
+def shows_host_to(meeting: Meeting, user_id: str) -> bool:
+    """Whether this person sees whose meeting it is: where the organiser is elsewhere, the host is one of the guests."""
+    is_one_of_the_guests = meeting.hosted.externally_organized
+    return is_managed_by(meeting, user_id) or not (meeting.guests_hidden and is_one_of_the_guests)
+
+
 def participants_for(meeting: Meeting, user_id: str) -> list[Participant]:
     """The participants whom this person sees."""
     if shows_guests_to(meeting, user_id):

@@ -3,13 +3,16 @@
 from contracts.api.meetings import Invitation, MeetingSummary, MeetingView, ParticipantView
 from contracts.messages.command import Actor
 from contracts.values.enums import MeetingStatus, UserType
+from contracts.values.meeting import HostFields, OrganizerFields
 
-from meeting_core.domain.access import is_editable, is_managed_by, participants_for, shows_guests_to
+from meeting_core.domain.access import is_editable, is_managed_by, participants_for, shows_guests_to, shows_host_to
 from meeting_core.domain.derived import duration_minutes, is_on_external_calendar
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import Participant
 
 ATTENDEES_OF_HIDDEN_LIST = 1
+HOST_FIELDS = HostFields.model_fields.keys() - OrganizerFields.model_fields.keys()
+"""What the viewer sees of the host and the creator, or does not."""
 
 
 class Viewer:
@@ -21,6 +24,7 @@ class Viewer:
         self._meeting = meeting
         self._participant = meeting.participant_of(user_id)
         self._people = participants_for(meeting, user_id)
+        self._sees_host = shows_host_to(meeting, user_id)
         self._sees_guests = shows_guests_to(meeting, user_id)
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
         self._hides_clients = actor is not None and actor.user_type is UserType.CLIENT and not manages
@@ -35,7 +39,7 @@ class Viewer:
         meeting, sync = self._meeting, self._meeting.sync
         return MeetingView(
             **dict(meeting.content) | self._hidden_from_clients(),
-            **dict(meeting.hosted),
+            **dict(meeting.hosted) | ({} if self._sees_host else dict.fromkeys(HOST_FIELDS)),
             meeting_uuid=meeting.meeting_uuid,
             tenant_uuid=meeting.tenant_uuid,
             status=meeting.status,
@@ -74,8 +78,8 @@ class Viewer:
             meeting_link=content.meeting_link,
             status=meeting.status,
             source=meeting.source,
-            host_uuid=meeting.hosted.host_uuid,
-            host_name=meeting.hosted.host_name,
+            host_uuid=meeting.hosted.host_uuid if self._sees_host else None,
+            host_name=meeting.hosted.host_name if self._sees_host else None,
             duration_minutes=duration_minutes(meeting),
             attendee_count=self._attendee_count(len(meeting.participants) if attendees is None else attendees),
             can_edit=self.may_edit,
@@ -133,6 +137,7 @@ class Viewer:
 def invitation_of(meeting: Meeting, participant: Participant, *, is_proved: bool) -> Invitation:
     """The meeting as this participant's RSVP page shows it; ``is_proved``: to the holder of a valid token."""
     content = meeting.content
+    sees_host = shows_host_to(meeting, participant.participant_entity_uuid or "")
     return Invitation(
         start_date_time=content.start_date_time,
         end_date_time=content.end_date_time,
@@ -141,7 +146,7 @@ def invitation_of(meeting: Meeting, participant: Participant, *, is_proved: bool
         title=content.title,
         ends_at=content.schedule.ends_at,
         status=meeting.status,
-        host_name=meeting.hosted.host_name,
+        host_name=meeting.hosted.host_name if sees_host else None,
         meeting_link=content.meeting_link if is_proved else None,
         meeting_password=content.meeting_password if is_proved else None,
         participant_name=participant.name,
