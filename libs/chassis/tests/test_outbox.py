@@ -13,6 +13,7 @@ from chassis.mongo.outbox import OUTBOX_INDEX, Outbox
 from chassis.settings import DatabaseSettings, ServiceSettings
 from contracts.transport.topics import Topic
 from contracts.values.ids import uuid7_hex
+from pymongo.errors import AutoReconnect
 
 from tests.support.waiting import until
 
@@ -165,5 +166,20 @@ async def test_events_that_the_broker_does_not_take_stay_for_the_relay(
     await collection.insert_one({"_id": "new", "version": 1} | outbox.contents(record(topic, "first")))
     monkeypatch.setattr(publisher, "publish", refuse)
     await outbox.flush_or_defer(await outbox.load(["new"]))
+    [kept] = await outbox.load(["new"])
+    assert len(kept["outbox"]) == 1
+
+
+async def test_events_that_cannot_be_cleared_are_left_to_the_relay(
+    collection: Collection, publisher: Publisher, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_writes: object) -> None:
+        raise AutoReconnect("away")
+
+    outbox = Outbox(collection, publisher, relay_delay=10)
+    await collection.insert_one({"_id": "new", "version": 1} | outbox.contents(record(topic, "first")))
+    documents = await outbox.load(["new"])
+    monkeypatch.setattr(collection, "bulk_write", fail)
+    await outbox.flush_or_defer(documents)
     [kept] = await outbox.load(["new"])
     assert len(kept["outbox"]) == 1

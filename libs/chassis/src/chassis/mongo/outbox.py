@@ -20,6 +20,7 @@ from chassis.kafka.publisher import Publisher
 from chassis.kafka.records import OutgoingRecord
 from chassis.mongo.database import Collection, Document
 from chassis.mongo.updates import Update, merge_updates
+from chassis.outages import is_outage
 from chassis.tasks import cancel_and_wait
 from chassis.telemetry import metrics
 
@@ -76,10 +77,12 @@ class Outbox:
                 raise result
 
     async def flush_or_defer(self, documents: Sequence[Document]) -> None:
-        """As ``flush``, but events that the broker does not take are left to the relay."""
+        """As ``flush``, but in an outage the events are left to the relay: their documents are saved."""
         try:
             await self.flush(documents)
-        except KafkaError as error:
+        except Exception as error:
+            if not isinstance(error, KafkaError) and not is_outage(error):
+                raise
             log.warning("document saved, event publish deferred to the outbox relay", error=type(error).__name__)
 
     async def load(self, ids: Sequence[str]) -> list[Document]:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import structlog
 from chassis.kafka.records import event_record
 from chassis.mongo.database import Collection
 from chassis.mongo.outbox import Outbox
 from chassis.mongo.updates import merge_updates
-from chassis.outages import is_outage
 from chassis.telemetry.context import Context, current_context, use_context
 from contracts.messages.invitation_events import GuestProposedNewTime, GuestReplied, MailFailed
 from contracts.transport.topics import INVITATIONS
@@ -15,8 +13,6 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 
 from invitations.adapters.guests import to_guest
 from invitations.domain.guest import Failure, Guest
-
-log = structlog.get_logger()
 
 INDEXES = [IndexModel([("meetingUuid", ASCENDING)], name="guests of a meeting")]
 _MAX_GUESTS = 500
@@ -64,10 +60,5 @@ class ReplyRepository:
         )
         if document is None:
             return False
-        try:
-            await self._outbox.flush([document])
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            log.warning("a reply is recorded but not published yet", error=type(error).__name__)
+        await self._outbox.flush_or_defer([document])
         return True
