@@ -9,8 +9,9 @@ from typing import Any
 
 from localrun.kafka import apache_kafka, bootstrap
 from localrun.mongodb import mongod, uri
-from localrun.platform import KafkaKind, Platform
+from localrun.platform import Platform
 from localrun.ports import Ports, free_port
+from localrun.process_factory import KafkaKind
 from localrun.processes import Process
 from pymongo import MongoClient
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from calendar_sync.connections.access_tokens import AccessTokenProvider
 from calendar_sync.connections.authorization import AuthorizationService
+from calendar_sync.connections.connection_service import ConnectionService
 from calendar_sync.connections.model import Connection
 from calendar_sync.connections.repository import REVOCATION, MongoConnectionRepository, to_connection
 from calendar_sync.connections.revocation import GrantRevoker
@@ -66,6 +67,10 @@ class House:
     def accounts(self) -> AccessTokenProvider:
         return AccessTokenProvider(self.connections, self.providers, self.vault)
 
+    @property
+    def connection_service(self) -> ConnectionService:
+        return ConnectionService(self.connections, wake_revocation=lambda: self.woken.append(True))
+
     def connecting(self, *, authorization_lifetime: timedelta = timedelta(minutes=10)) -> AuthorizationService:
         return AuthorizationService(
             self.connections,
@@ -113,7 +118,7 @@ class House:
 
     async def disconnect(self, actor: Actor, command_id: str | None = None) -> Reply:
         command = DisconnectCalendar(command_id=command_id or uuid7_hex(), fingerprint="", actor=actor)
-        return await self.connecting().execute(command)
+        return await self.connection_service.execute(command)
 
     # --- what is there afterwards -------------------------------------------------------------------------------
 

@@ -177,14 +177,14 @@ async def test_who_is_connected_cannot_connect(house: House, consents: Consents,
 async def test_a_preference_survives_everything(house: House, consents: Consents, actor: Actor) -> None:
     preference = FirstTimeModalPreference.DONT_SHOW
     command = SetModalPreference(command_id="1", fingerprint=preference, actor=actor, action=preference)
-    reply = await house.connecting().execute(command)
+    reply = await house.connection_service.execute(command)
     assert (reply.data.first_time_modal_pref, reply.data.status) == (preference, ConnectionStatus.NONE)
     await house.connect(actor, consents)
     await house.disconnect(actor)
     assert (await house.connection(actor)).first_time_modal_pref is preference
     other = FirstTimeModalPreference.SHOW_ALWAYS
     reused = SetModalPreference(command_id="1", fingerprint=other, actor=actor, action=other)
-    refused = (await house.connecting().execute(reused)).error
+    refused = (await house.connection_service.execute(reused)).error
     assert refused is not None
     assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code
 

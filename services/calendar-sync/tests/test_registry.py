@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from calendar_sync.connections.wiring import start_authorization, start_connections
+from calendar_sync.connections.wiring import start_connection_services, start_connections
 from calendar_sync.inbound.ports import SyncOutcome
 from calendar_sync.inbound.wiring import Inbound, start_channels, start_inbound
 from calendar_sync.outbound.wiring import Outbound, start_outbound
@@ -96,16 +96,16 @@ async def service(
         limits = {provider: known.rate_limit for provider, known in providers.items()}
         calls = AuthorizedCalls(connections.accounts, RateLimiter(limits))
         kept = await start_channels(runtime, apis, calls)
-        authorization = await start_authorization(runtime, connections, kept.manager)
+        services = await start_connection_services(runtime, connections, kept.manager)
         outbound = await start_outbound(runtime, providers, apis, connections.repository, calls)
         inbound = await start_inbound(runtime, kept, apis, outbound.lookup, calls)
 
         actor = new_actor()
-        begun = await authorization.start(
+        begun = await services.authorization.start(
             StartAuthorization(actor=actor, provider=CalendarProvider.OUTLOOK, request_id="1")
         )
         state = begun.data.authorization_url.rpartition("=")[2]
-        ended = await authorization.complete(
+        ended = await services.authorization.complete(
             CompleteAuthorization(provider=CalendarProvider.OUTLOOK, state=state, code="code")
         )
         assert AuthorizationOutcome.model_validate(ended.data).result is AuthorizationResult.CONNECTED

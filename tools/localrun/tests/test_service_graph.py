@@ -59,13 +59,13 @@ def test_overrides_win_over_the_wiring_which_wins_over_the_callers_environment(t
         {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "8092"},
         {"LOG_LEVEL": "INFO", "MAIL_FROM": "a@example.com"},
     )
-    env = made._env("invitations", wired, defaults)
+    env = made._factory._env("invitations", wired, defaults)
     assert env["LOG_LEVEL"] == "DEBUG"  # over the default
     assert env["HTTP_PORT"] == "8092"
     assert env["HTTP_HOST"] == "127.0.0.2"
     assert env["MAIL_FROM"] == "a@example.com"
     assert env["NO_PROXY"] == "intranet,127.0.0.1"
-    assert made._env("mail", {})["NO_PROXY"] == "intranet,127.0.0.1"
+    assert made._factory._env("mail", {})["NO_PROXY"] == "intranet,127.0.0.1"
 
 
 def test_own_servers_win_and_then_none_is_started(tmp_path: Path) -> None:

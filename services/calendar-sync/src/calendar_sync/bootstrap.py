@@ -29,9 +29,13 @@ from contracts.transport.topics import (
 )
 from fastapi import FastAPI
 
-from calendar_sync.connections.authorization import AuthorizationService
 from calendar_sync.connections.key_rotation import KeyRotation
-from calendar_sync.connections.wiring import Connections, start_authorization, start_connections
+from calendar_sync.connections.wiring import (
+    Connections,
+    ConnectionServices,
+    start_connection_services,
+    start_connections,
+)
 from calendar_sync.handlers import CalendarCommands, MessageHandler, MessageRouter
 from calendar_sync.inbound.on_demand import OnDemandSync
 from calendar_sync.inbound.wiring import start_channels, start_inbound, start_republication
@@ -65,12 +69,12 @@ async def _start(runtime: Runtime, app: FastAPI, health: Health) -> None:
     apis = await calendar_apis(settings, started)
     calls = AuthorizedCalls(connections.accounts, RateLimiter(RATE_LIMITS))
     channels = await start_channels(runtime, apis, calls)
-    authorization = await start_authorization(runtime, connections, channels.manager)
+    services = await start_connection_services(runtime, connections, channels.manager)
     outbound = await start_outbound(runtime, PROVIDERS, apis, connections.repository, calls)
     inbound = await start_inbound(runtime, channels, apis, outbound.lookup, calls)
     await start_republication(runtime, channels, connections.repository)
-    _add_queries(app, settings, connections, authorization, inbound.on_demand)
-    commands = CalendarCommands(authorization, inbound.on_demand, runtime.publisher)
+    _add_queries(app, settings, connections, services, inbound.on_demand)
+    commands = CalendarCommands(services.connection, inbound.on_demand, runtime.publisher)
     await _start_consumer(runtime, health, [commands, outbound.projector, inbound.scheduler])
 
 
@@ -78,14 +82,14 @@ def _add_queries(
     app: FastAPI,
     settings: Settings,
     connections: Connections,
-    authorization: AuthorizationService,
+    services: ConnectionServices,
     on_demand: OnDemandSync,
 ) -> None:
     answers: dict[type[InternalQuery], Callable[[Any], Awaitable[Reply]]] = {
-        GetConnection: authorization.get,
-        StartAuthorization: authorization.start,
-        CompleteAuthorization: authorization.complete,
-        ConfirmAuthorization: authorization.confirm,
+        GetConnection: services.connection.get,
+        StartAuthorization: services.authorization.start,
+        CompleteAuthorization: services.authorization.complete,
+        ConfirmAuthorization: services.authorization.confirm,
         ReencryptSecrets: KeyRotation(connections.repository, connections.vault).reencrypt,
         ResyncCalendar: on_demand.resync,
     }

@@ -13,7 +13,7 @@ from contracts.model import Contract
 from contracts.transport.envelope import Envelope, Message
 from contracts.transport.topics import CALENDAR_SYNC
 
-from calendar_sync.connections.authorization import AuthorizationService
+from calendar_sync.connections.connection_service import ConnectionService
 from calendar_sync.inbound.on_demand import OnDemandSync
 
 
@@ -45,9 +45,9 @@ class CalendarCommands:
 
     kinds = (CalendarCommand,)
 
-    def __init__(self, connecting: AuthorizationService, syncing: OnDemandSync, publisher: Publisher) -> None:
-        self._connecting = connecting
-        self._syncing = syncing
+    def __init__(self, connections: ConnectionService, on_demand_sync: OnDemandSync, publisher: Publisher) -> None:
+        self._connections = connections
+        self._on_demand_sync = on_demand_sync
         self._publisher = publisher
 
     async def handle(self, batch: Batch) -> None:
@@ -57,9 +57,9 @@ class CalendarCommands:
                 answer = partial(self._reply, received.envelope)
                 match received.body:
                     case DisconnectCalendar() | SetModalPreference() as command:
-                        await answer(await self._connecting.execute(command))
+                        await answer(await self._connections.execute(command))
                     case SyncCalendar() as command:
-                        await self._syncing.sync(command, answer)
+                        await self._on_demand_sync.sync(command, answer)
 
     async def _reply(self, command: Envelope, reply: Reply) -> None:
         if command.reply_to is None:

@@ -16,9 +16,10 @@ from rich.markup import escape
 from localrun.greeting import FIRST_MEETING, first_meeting, greeting
 from localrun.parent_death import die_with_parent
 from localrun.paths import REPOSITORY
-from localrun.platform import KafkaKind, Platform
+from localrun.platform import Platform
 from localrun.ports import Ports, variable
 from localrun.problem import LocalRunError
+from localrun.process_factory import KafkaKind
 
 _SETTINGS = """\
 settings, all from the environment (make passes them on, as in: make run KAFKA=apache)

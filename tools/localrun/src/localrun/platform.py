@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Literal
 
 from localrun.addresses import Addresses
-from localrun.edge import edge
-from localrun.kafka import apache_kafka, bootstrap, jars_are_here, tansu
+from localrun.kafka import bootstrap, jars_are_here
 from localrun.keys import Keys
-from localrun.mongodb import mongod, uri
+from localrun.mongodb import uri
 from localrun.people import contact_ids, log_in, staff_ids
 from localrun.ports import Ports, require_free
 from localrun.problem import LocalRunError
-from localrun.processes import READY_SECONDS, Process, ProcessFailedError, answers_ok, describe_exit, stop_all
-from localrun.service_graph import ServiceGraph, ServiceSpec, url
+from localrun.process_factory import KafkaKind, ProcessFactory
+from localrun.processes import READY_SECONDS, Process, ProcessFailedError, describe_exit, stop_all
+from localrun.service_graph import ServiceGraph, url
 from localrun.state import lock_state_dir
 
-KafkaKind = Literal["tansu", "apache"]
 Report = Callable[[str], None]
 
 
@@ -51,7 +48,7 @@ class Platform:
         self._kafka: KafkaKind | None = None if own_kafka else kafka
         self._mongodb = not own_mongodb
         self._ports = ports
-        self._environ, self._overrides, self._report, self._waiting = environ, env_overrides, report, waiting
+        self._report, self._waiting = report, waiting
         graph = ServiceGraph(
             ports=ports,
             keys=Keys.kept_in(state_dir / "keys.json"),
@@ -61,6 +58,7 @@ class Platform:
             mongodb=own_mongodb or uri(ports.mongodb),
         )
         self._graph = graph
+        self._factory = ProcessFactory(state_dir, ports, graph, environ=environ, env_overrides=env_overrides)
         self._simulators, self._workers, self._edge_services = (
             graph.simulators(),
             graph.workers(),
@@ -126,11 +124,14 @@ class Platform:
 
         self._await(self._launch(self._infrastructure()), "database and broker start")
         self._provision()
-        workers = self._launch(map(self._python, self._workers))
+        workers = self._launch(map(self._factory.service, self._workers))
         login, *world = self._simulators  # the gateway is ready once it has the login's keys
-        self._await(self._launch([self._edge(), *map(self._python, [login, *self._edge_services])]), "services load")
+        self._await(
+            self._launch([self._factory.edge(), *map(self._factory.service, [login, *self._edge_services])]),
+            "services load",
+        )
         # The workers now wait to be let into their consumer groups: time for the other simulators to load.
-        waiters = [*workers, *self._launch(map(self._python, world))]
+        waiters = [*workers, *self._launch(map(self._factory.service, world))]
         self._await(waiters, "services join their Kafka consumer groups, the simulated world loads")
 
         self.addresses = self._addresses()
@@ -145,38 +146,17 @@ class Platform:
             stop_all([self.processes[name] for name in layer if name in self.processes])
         stop_all(self.processes.values())  # what is left: broker and database
 
+    def _infrastructure(self) -> Iterator[Process]:
+        if self._mongodb:
+            yield self._factory.mongodb()
+        if self._kafka is not None:
+            if self._kafka == "apache" and not jars_are_here():
+                self._report("Maven fetches Apache Kafka's jars (45 MB), this once")
+            yield self._factory.kafka(self._kafka)
+
     @property
     def _run_json(self) -> Path:
         return self.state_dir / "run.json"
-
-    def _infrastructure(self) -> Iterator[Process]:
-        if self._mongodb:
-            yield mongod(self.state_dir / "mongodb", self._ports.mongodb, log=self._log("mongodb"))
-        if self._kafka == "tansu":
-            yield tansu(self._ports.kafka, log=self._log("kafka"))
-        if self._kafka == "apache":
-            if not jars_are_here():
-                self._report("Maven fetches Apache Kafka's jars (45 MB), this once")
-            yield apache_kafka(self.state_dir / "kafka", self._ports.kafka, log=self._log("kafka"))
-
-    def _edge(self) -> Process:
-        ports = self._ports
-        return edge(
-            ports.gateway,
-            api_gateway=ports.api_gateway,
-            webhook_ingest=ports.webhook_ingest,
-            state_dir=self.state_dir,
-            log=self._log("edge"),
-        )
-
-    def _python(self, part: ServiceSpec) -> Process:
-        return Process(
-            part.name,
-            [sys.executable, "-m", part.program],
-            log=self._log(part.name),
-            env=self._env(part.name, part.env, part.defaults),
-            ready=lambda: answers_ok(f"{part.url}/readyz"),
-        )
 
     def _launch(self, processes: Iterable[Process]) -> list[Process]:
         """Start them at once."""
@@ -203,33 +183,12 @@ class Platform:
                 raise
 
     def _provision(self) -> None:
-        env = self._env("provision", {"KAFKA_BOOTSTRAP_SERVERS": self._graph.kafka})
-        job = Process("provision", [sys.executable, "-m", "chassis.provision"], log=self._log("provision"), env=env)
+        job = self._factory.provisioning()
         self._waiting("topics are created")
         job.start()
         if (status := job.wait(READY_SECONDS)) != 0:
             raise ProcessFailedError(f"Creating the topics ended with {describe_exit(status)}.{job.tail()}")
         self._report("topics are there")
-
-    def _env(self, name: str, wired: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of a process: its defaults, then the caller's, then the graph's, then overrides."""
-        direct = ",".join(filter(None, [self._environ.get("NO_PROXY") or self._environ.get("no_proxy"), "127.0.0.1"]))
-        return {
-            **(defaults or {}),
-            **self._environ,
-            "NO_PROXY": direct,  # no proxy of the caller's network stands between the parts
-            "no_proxy": direct,
-            "PYTHONUNBUFFERED": "1",  # the log of a killed process is complete
-            **wired,
-            **self._overrides.get(name, {}),
-        }
-
-    def _log(self, name: str) -> Path:
-        """Where a process logs in this run; the log of the run before is kept beside it."""
-        log = self.state_dir / "logs" / f"{name}.log"
-        if log.exists():
-            log.replace(log.with_suffix(".log.before"))
-        return log
 
     def _addresses(self) -> Addresses:
         ports = self._ports

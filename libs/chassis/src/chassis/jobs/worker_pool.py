@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,9 @@ import structlog
 from contracts.values.times import utc_now
 
 from chassis.backoff import backoff
+from chassis.jobs.failed_attempts import FailedAttempts
+from chassis.jobs.key_limits import KeyLimits
+from chassis.jobs.outage_pause import OutagePause
 from chassis.jobs.queue import JobQueue, JobResult, LeasedJob
 from chassis.jobs.result_writer import AfterCommit, ResultWriter
 from chassis.mongo.database import Document
@@ -76,17 +78,14 @@ class WorkerPool:
         self._handler = handler
         self._results = ResultWriter(queue, after_commit)
         self._concurrency = concurrency
-        self._per_key = per_key or concurrency
         self._poll = poll
-        self._max_attempts = max_attempts
         self._drain = drain
         self._wakeup = asyncio.Event()
         self._jobs: dict[asyncio.Task[None], _RunningJob] = {}
         self._slots = asyncio.Semaphore(concurrency)
-        self._running_per_key: Counter[str] = Counter()
-        self._paused_keys: dict[str, float] = {}
-        self._paused_until = 0.0
-        self._outages_in_a_row = 0
+        self._keys = KeyLimits(per_key or concurrency)
+        self._pause = OutagePause(queue.name)
+        self._failed_attempts = FailedAttempts(queue, self._pause, max_attempts=max_attempts)
 
     def wake(self) -> None:
         """Look for due jobs now: this process has just scheduled some."""
@@ -120,13 +119,13 @@ class WorkerPool:
             except Exception as error:
                 if not is_outage(error):
                     log.exception("job queue maintenance failed", queue=self._queue.name)
-                self._pause(error)
+                self._pause.begin(error)
             await asyncio.sleep(pause)
 
     async def _dispatch(self) -> None:
         """Start what may be started; when that is nothing, wait until it may have changed."""
         self._wakeup.clear()
-        wait = self._paused_until - _now()
+        wait = self._pause.remaining()
         if wait <= 0:
             prefetched = sum(not job.is_started for job in self._jobs.values())
             is_full = prefetched > self._concurrency or len(self._jobs) >= 6 * self._concurrency
@@ -138,12 +137,7 @@ class WorkerPool:
                 await self._wakeup.wait()
 
     async def _claim(self, limit: int) -> int:
-        now = _now()
-        self._paused_keys = {key: until for key, until in self._paused_keys.items() if until > now}
-        full = [key for key, running in self._running_per_key.items() if running >= self._per_key]
-        leases = await self._queue.claim(
-            limit, full=[*full, *self._paused_keys], per_key=lambda key: self._per_key - self._running_per_key[key]
-        )
+        leases = await self._queue.claim(limit, full=self._keys.full(), per_key=self._keys.free_slots)
         for lease in leases:
             self._start(lease)
         return len(leases)
@@ -158,7 +152,7 @@ class WorkerPool:
         job = _RunningJob(lease, self._queue.concurrency_key_of(lease.document))
         task = asyncio.create_task(self._run(job))
         self._jobs[task] = job
-        self._running_per_key[job.concurrency_key] += 1
+        self._keys.acquire(job.concurrency_key)
         metrics.JOBS_RUNNING.labels(self._queue.name).inc()
         task.add_done_callback(self._forget)
 
@@ -167,9 +161,7 @@ class WorkerPool:
         if not job.uses_key:
             return
         job.uses_key = False
-        self._running_per_key[job.concurrency_key] -= 1
-        if not self._running_per_key[job.concurrency_key]:
-            del self._running_per_key[job.concurrency_key]
+        self._keys.release(job.concurrency_key)
         self._wakeup.set()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
@@ -189,7 +181,7 @@ class WorkerPool:
         jobs = list(self._jobs.values())
         if not jobs:
             return
-        until = _now() + self._queue.seconds
+        until = asyncio.get_running_loop().time() + self._queue.seconds
         await self._queue.extend([job.lease for job in jobs])
         for job in jobs:
             if job.deadline is not None and not job.deadline.expired():
@@ -209,11 +201,7 @@ class WorkerPool:
             log.warning("lease expired before it was extended; another worker will retry", queue=self._queue.name)
             self._count("lease-lost")
         except asyncio.CancelledError:
-            # The service stops. Another worker may go on at once, but must know whether the handler was called.
-            attempts = lease.attempt - (not job.is_started)
-            await self._ignore_outage(
-                self._queue.release(lease, retry_in=0, attempts=attempts, interrupted=job.is_started)
-            )
+            await self._failed_attempts.interrupt(lease, is_started=job.is_started)
             raise
 
     async def _attempt(self, job: _RunningJob) -> None:
@@ -225,12 +213,12 @@ class WorkerPool:
                 with metrics.JOB_SECONDS.labels(self._queue.name).time():
                     result = await self._handler(lease)
             except Exception as error:
-                await self._fail(lease, error)
+                await self._failed_attempts.fail(lease, error)
                 return
         self._free_key(job)
-        self._outages_in_a_row = 0
+        self._pause.reset()
         if result.retry_in is not None and result.pause_key:
-            self._paused_keys[job.concurrency_key] = _now() + result.retry_in
+            self._keys.pause(job.concurrency_key, seconds=result.retry_in)
         if await self._record(lease, result):
             self._count("done" if result.retry_in is None else "snoozed")
         else:
@@ -245,46 +233,9 @@ class WorkerPool:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                self._pause(error)
+                self._pause.begin(error)
                 await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))
         return False
 
-    async def _fail(self, lease: LeasedJob, error: Exception) -> None:
-        if is_outage(error):
-            self._pause(error)
-            await self._ignore_outage(self._queue.release(lease, retry_in=0, attempts=lease.attempt - 1, outage=error))
-            return
-        log.error("job failed", queue=self._queue.name, attempt=lease.attempt, exc_info=error)
-        if lease.attempt >= self._max_attempts:
-            self._count("discarded")
-            await self._ignore_outage(self._queue.discard(lease, error))
-            return
-        self._count("failed")
-        delay = backoff(lease.attempt, initial=1, maximum=300)
-        await self._ignore_outage(self._queue.release(lease, retry_in=delay, attempts=lease.attempt))
-
-    async def _ignore_outage(self, ending: Awaitable[None]) -> None:
-        """End a lease; if the database is unavailable, the lease expires by itself."""
-        try:
-            await ending
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            log.warning("job not released; its lease will expire", queue=self._queue.name)
-
-    def _pause(self, error: Exception) -> None:
-        """Start nothing for a while: everything would fail now. Many failures at one moment count once."""
-        if self._paused_until > _now():
-            return
-        self._outages_in_a_row += 1
-        seconds = backoff(self._outages_in_a_row, initial=0.2, maximum=15)
-        self._paused_until = _now() + seconds
-        metrics.OUTAGES.labels(self._queue.name).inc()
-        log.warning("jobs wait for a dependency", queue=self._queue.name, error=type(error).__name__, fold=True)
-
     def _count(self, outcome: str) -> None:
         metrics.JOB_ATTEMPTS.labels(self._queue.name, outcome).inc()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -25,6 +25,8 @@ from contracts.values.personal import Credential, MailAddress, PersonId, PersonN
 from contracts.values.times import Instant
 from pydantic import Field
 
+from calendar_sync.connections.pending_authorizations import PendingAuthorization, PendingAuthorizations
+from calendar_sync.connections.representations import change_of, coverage_of, view_of
 from calendar_sync.providers.external_event import Window
 
 _MAX_WITH_KEY = 1_000
@@ -32,23 +34,6 @@ _MAX_WITH_KEY = 1_000
 
 
 _IDEMPOTENCY_RETENTION = timedelta(days=1)
-
-
-MAX_PENDING_AUTHORIZATIONS = 5
-
-
-class PendingAuthorization(StoredModel):
-    """An authorization that was started: the browser is at the provider, or shows what the user is to confirm."""
-
-    request_id: str
-    provider: CalendarProvider
-    state_hash: Credential
-    encrypted: Credential
-    """The address that the browser was sent to, and what redeeming the code takes (the PKCE verifier). Once it is to be
-    confirmed: what the provider granted."""
-    expires_at: Instant
-    user_email: MailAddress = ""
-    firm: str = ""
 
 
 class PendingRevocation(StoredModel):
@@ -91,7 +76,7 @@ class Connection(StoredModel):
     last_error_code: SyncFailureCode | None = None
     last_error_reason: str | None = None
     first_time_modal_pref: FirstTimeModalPreference = FirstTimeModalPreference.SHOW_ALWAYS
-    pending_authorizations: list[PendingAuthorization] = Field(default_factory=list)
+    pending_authorizations: PendingAuthorizations = Field(default_factory=PendingAuthorizations)
     pending_revocations: list[PendingRevocation] = Field(default_factory=list)
     processed_commands: ProcessedCommands = Field(default_factory=ProcessedCommands)
 
@@ -103,31 +88,21 @@ class Connection(StoredModel):
     def is_connected(self) -> bool:
         return self.status is ConnectionStatus.CONNECTED
 
-    # --- connecting ---------------------------------------------------------------------------------------------
-
     def may_connect(self) -> None:
         """Raises a ApiError while a calendar is connected."""
         if self.is_connected:
             raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
 
-    def started_by(self, request_id: str, now: datetime) -> PendingAuthorization | None:
-        """The authorization that this request started before, while it is open."""
-        return next((pending for pending in self._open_authorizations(now) if pending.request_id == request_id), None)
-
     def start(self, authorization: PendingAuthorization, actor: Actor, now: datetime) -> None:
         """Let the user consent; the latest few attempts stay open, for a user with several windows."""
         self.may_connect()
         self.owner_type, self.owner_name = actor.user_type, actor.name
-        self.pending_authorizations = [*self._open_authorizations(now), authorization][-MAX_PENDING_AUTHORIZATIONS:]
-
-    def await_confirmation(self, authorization: PendingAuthorization, now: datetime) -> None:
-        """Keep what was granted until the user has confirmed it."""
-        self.pending_authorizations = [*self._open_authorizations(now), authorization][-MAX_PENDING_AUTHORIZATIONS:]
+        self.pending_authorizations.add(authorization, now)
 
     def schedule_revocation(
         self, provider: CalendarProvider, *, subject: str, email: str, encrypted_tokens: str
     ) -> None:
-        """Put a sealed ``grant`` that is not wanted aside, to be revoked."""
+        """Keep an encrypted grant that is no longer used until it is revoked."""
         revocation = PendingRevocation(
             provider=provider,
             calendar_email=email,
@@ -136,14 +111,6 @@ class Connection(StoredModel):
             encrypted_tokens=encrypted_tokens,
         )
         self.pending_revocations = [*self.pending_revocations, revocation]
-
-    def claim(self, state_hash: str, provider: CalendarProvider, now: datetime) -> PendingAuthorization | None:
-        """The authorization of this state, which no request can claim again; None when it is not open."""
-        claimed = [pending for pending in self._open_authorizations(now) if pending.state_hash == state_hash]
-        self.pending_authorizations = [
-            pending for pending in self.pending_authorizations if pending.state_hash != state_hash
-        ]
-        return next((pending for pending in claimed if pending.provider is provider), None)
 
     def connect(
         self,
@@ -163,7 +130,7 @@ class Connection(StoredModel):
         self.replace_tokens(encrypted_tokens)
         self.connected_at, self.last_synced_at, self.ended_because = now, None, None
         self.known_from = self.known_until = None
-        self.pending_authorizations = []
+        self.pending_authorizations.clear()
         # Revoking an old grant of the same account now would take the new one with it.
         self.pending_revocations = [
             pending
@@ -171,7 +138,7 @@ class Connection(StoredModel):
             if (pending.provider, pending.subject) != (provider, subject)
         ]
         self.record_error(None, None)
-        return self._changed(provider, now)
+        return change_of(self, provider, now)
 
     def record_synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
         """All of the calendar's window is known as it was at ``at``, and nothing stands in the way."""
@@ -189,13 +156,7 @@ class Connection(StoredModel):
 
     def coverage(self) -> CalendarCoverageChanged:
         """The event that says how much of the calendar is known."""
-        return CalendarCoverageChanged(
-            tenant_uuid=self.tenant_uuid,
-            user_id=self.user_id,
-            generation=self.generation,
-            known_from=self.known_from,
-            known_until=self.known_until,
-        )
+        return coverage_of(self)
 
     def record_error(self, code: SyncFailureCode | None, reason: str | None) -> None:
         """What stands in the way now, if anything."""
@@ -211,26 +172,18 @@ class Connection(StoredModel):
             pending.model_copy(update={"encrypted_tokens": reencrypt(pending.encrypted_tokens)})
             for pending in self.pending_revocations
         ]
-        self.pending_authorizations = [
-            pending.model_copy(update={"encrypted": reencrypt(pending.encrypted)})
-            for pending in self._open_authorizations(now)
-        ]
+        self.pending_authorizations.reencrypt(reencrypt, now)
 
     def revocable_at(self, now: datetime) -> datetime:
         """The UTC instant from which grants may be revoked: after the last open authorization.
 
         Google ends with one grant all that the account has granted since, also what is still to be confirmed.
         """
-        return max((pending.expires_at for pending in self._open_authorizations(now)), default=now)
+        return self.pending_authorizations.end_of_last(now)
 
     def replace_tokens(self, encrypted_tokens: str | None) -> None:
         self.encrypted_tokens = encrypted_tokens
         self.token_version += 1
-
-    def _open_authorizations(self, now: datetime) -> list[PendingAuthorization]:
-        return [pending for pending in self.pending_authorizations if pending.expires_at > now]
-
-    # --- ending it ----------------------------------------------------------------------------------------------
 
     def disconnect(self, now: datetime) -> ConnectionChanged:
         """The user ends it; the grant is put aside to be revoked. A connection that was lost has none any more.
@@ -241,17 +194,15 @@ class Connection(StoredModel):
         if self.ended_because is not None and self.provider is not None:
             self.ended_because = None
             self.record_error(None, None)
-            return self._changed(self.provider, now)
+            return change_of(self, self.provider, now)
         if not self.is_connected or self.provider is None or self.subject is None or self.encrypted_tokens is None:
             raise ApiError(ErrorCode.CALENDAR_NOT_CONNECTED)
-        revocation = PendingRevocation(
-            provider=self.provider,
-            calendar_email=self.calendar_email or "",
+        self.schedule_revocation(
+            self.provider,
             subject=self.subject,
-            generation=self.generation,
+            email=self.calendar_email or "",
             encrypted_tokens=self.encrypted_tokens,
         )
-        self.pending_revocations = [*self.pending_revocations, revocation]
         self.record_error(None, None)
         return self._end(self.provider, now)
 
@@ -267,24 +218,11 @@ class Connection(StoredModel):
         self.status = ConnectionStatus.DISCONNECTED
         self.scopes = []
         self.replace_tokens(None)
-        return self._changed(provider, now)
+        return change_of(self, provider, now)
 
     def current_event(self, now: datetime) -> ConnectionChanged | None:
         """The event that says how the connection is now; None for one that was never made."""
-        return None if self.provider is None else self._changed(self.provider, now)
-
-    def _changed(self, provider: CalendarProvider, now: datetime) -> ConnectionChanged:
-        return ConnectionChanged(
-            tenant_uuid=self.tenant_uuid,
-            user_id=self.user_id,
-            provider=provider,
-            status=self.status,
-            generation=self.generation,
-            at=now,
-            error_code=self.ended_because,
-        )
-
-    # --- repeats ------------------------------------------------------------------------------------------------
+        return None if self.provider is None else change_of(self, self.provider, now)
 
     def has_processed(self, command: CalendarCommand) -> bool:
         """Whether this very command was carried out here before.
@@ -300,20 +238,9 @@ class Connection(StoredModel):
         self.processed_commands.add(record)
         self.processed_commands.take_overflow(now, retention=_IDEMPOTENCY_RETENTION, limit=_MAX_WITH_KEY)
 
-    # --- what is told -------------------------------------------------------------------------------------------
-
     def view(self) -> ConnectionView:
         """The connection as its user sees it."""
-        return ConnectionView(
-            provider=self.provider,
-            status=self.status,
-            calendar_email=self.calendar_email,
-            connected_at=self.connected_at,
-            last_synced_at=self.last_synced_at,
-            first_time_modal_pref=self.first_time_modal_pref,
-            last_error_code=self.last_error_code,
-            last_error_reason=self.last_error_reason,
-        )
+        return view_of(self)
 
 
 def connection_id(tenant_uuid: str, user_id: str) -> str:

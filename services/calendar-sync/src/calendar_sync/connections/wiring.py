@@ -9,6 +9,7 @@ from chassis.mongo.database import Collection
 
 from calendar_sync.connections.access_tokens import AccessTokenProvider
 from calendar_sync.connections.authorization import AuthorizationService
+from calendar_sync.connections.connection_service import ConnectionService
 from calendar_sync.connections.ports import ChannelStopper
 from calendar_sync.connections.repository import INDEXES, REVOCATION, MongoConnectionRepository, to_connection
 from calendar_sync.connections.revocation import GrantRevoker
@@ -40,9 +41,17 @@ async def start_connections(runtime: Runtime, oauth: OAuthClients) -> Connection
     return Connections(documents, repository, oauth, vault, accounts)
 
 
-async def start_authorization(
+@dataclass(frozen=True, slots=True)
+class ConnectionServices:
+    """What users do with connections."""
+
+    authorization: AuthorizationService
+    connection: ConnectionService
+
+
+async def start_connection_services(
     runtime: Runtime, connections: Connections, channels: ChannelStopper
-) -> AuthorizationService:
+) -> ConnectionServices:
     """Starts the workers that revoke grants, too; they stop ``channels`` first."""
     settings = runtime.settings
     revoker = GrantRevoker(connections.repository, connections.oauth, connections.vault, channels, to_connection)
@@ -53,10 +62,11 @@ async def start_authorization(
         drain=runtime.drain,
     )
     await runtime.started.enter_async_context(workers.running())
-    return AuthorizationService(
+    authorization = AuthorizationService(
         connections.repository,
         connections.oauth,
         connections.vault,
         authorization_lifetime=timedelta(seconds=settings.authorization_lifetime),
         wake_revocation=workers.wake,
     )
+    return ConnectionServices(authorization, ConnectionService(connections.repository, wake_revocation=workers.wake))

@@ -14,10 +14,11 @@ from contracts.messages.calendar_events import (
 from contracts.values.enums import CalendarProvider, SyncFailureCode
 from contracts.values.times import utc_now
 
+from calendar_sync.inbound.event_importer import as_list
 from calendar_sync.inbound.imported_event import CalendarContext
 from calendar_sync.inbound.model import Counts, InboundSyncState, SyncPhase, SyncToken
 from calendar_sync.inbound.ports import ImportedEvents, MirroredEvents
-from calendar_sync.inbound.sync_run import SyncRun, as_list
+from calendar_sync.inbound.sync_run import SyncRun
 from calendar_sync.providers.accounts import Account, Accounts, GrantRevokedError, ProviderUnavailableError
 from calendar_sync.providers.authorized_calls import AuthorizedCalls, retry_delay
 from calendar_sync.providers.errors import (
@@ -151,9 +152,10 @@ class InboundSync:
     async def _sync(self, sync_state: InboundSyncState, account: Account, now: datetime) -> Synced:
         """Continue from the sync token, if it is valid; else read everything."""
         window = self._policy.window(now)
-        sync_run = SyncRun(self._mirrored_events, self._imported_events, _context(sync_state, account), window, now)
+        context = _context(sync_state, account)
+        sync_run = SyncRun.begin(self._mirrored_events, self._imported_events, context, window, now)
         if sync_state.sync_token is not None and sync_state.sync_token.is_valid_for(sync_state.generation, window):
-            sync_run.window = Window(sync_state.sync_token.begins, sync_state.sync_token.ends)
+            sync_run.importer.window = Window(sync_state.sync_token.begins, sync_state.sync_token.ends)
             try:
                 return await self._apply_changes(sync_run, sync_state, account, sync_token=sync_state.sync_token.token)
             except SyncTokenExpiredError:
@@ -162,16 +164,17 @@ class InboundSync:
         return await self._apply_changes(sync_run, sync_state, account, sync_token=None)
 
     async def _apply_changes(
-        self, sync_run: "SyncRun", sync_state: InboundSyncState, account: Account, *, sync_token: str | None
+        self, sync_run: SyncRun, sync_state: InboundSyncState, account: Account, *, sync_token: str | None
     ) -> Synced:
         """Read all pages, write what they bring, and only then say where the next round begins."""
-        window, now = sync_run.window, sync_run.now
+        importer = sync_run.importer
+        window, now = importer.window, importer.now
         async for page in self._pages(account, window, sync_token=sync_token):
             await sync_run.apply_page(page)
-        await sync_run.record_declined_invitations(lambda event_id: self._exists(account, event_id))
+        await importer.record_declined_invitations(lambda event_id: self._exists(account, event_id))
         if sync_token is None:
             await sync_run.reconcile()
-        elif await sync_run.has_missing_instances():
+        elif await importer.has_missing_instances():
             raise SyncTokenExpiredError
         recorded_deletions = await sync_run.request_rechecks(
             sync_state.deletions_in_window(now), max_deletions=self._policy.max_deletions
@@ -179,7 +182,7 @@ class InboundSync:
         reached = SyncToken(
             token=sync_run.sync_token, begins=window.begins, ends=window.ends, generation=sync_state.generation
         )
-        return Synced(sync_token=reached, counts=sync_run.counts, recorded_deletions=recorded_deletions, began=now)
+        return Synced(sync_token=reached, counts=importer.counts, recorded_deletions=recorded_deletions, began=now)
 
     async def _exists(self, account: Account, event_id: str) -> bool:
         changes = self._changes[account.provider]

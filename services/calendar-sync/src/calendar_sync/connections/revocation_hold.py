@@ -1,0 +1,26 @@
+"""Keeps grants of a user from being revoked while the user connects a calendar."""
+
+import asyncio
+from datetime import timedelta
+
+from contracts.values.times import utc_now
+
+from calendar_sync.connections.model import Connection
+from calendar_sync.connections.ports import ConnectionRepository
+
+_POLL = 0.05
+
+
+async def hold_revocations(
+    connections: ConnectionRepository, connection: Connection, hold: timedelta, *, give_up_after: timedelta
+) -> bool:
+    """Wait until no grant of the user is being revoked, then defer revocations by ``hold``; False if it takes too long.
+
+    A revocation can end a new grant of the same account, too, and the code that is to become one.
+    """
+    until = utc_now() + give_up_after
+    while not await connections.defer_revocation(connection.connection_id, utc_now() + hold):
+        if utc_now() > until:
+            return False
+        await asyncio.sleep(_POLL)
+    return True
