@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import httpx
-from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.directory import HttpDirectory
 from api_gateway.adapters.http.services import AppServices
 from api_gateway.application.meetings import MeetingCommands
 from api_gateway.bootstrap import assemble, authenticator
@@ -26,7 +26,7 @@ from contracts.messages.replies import Reply
 from contracts.values.times import utc_now
 from fastapi import FastAPI
 from meeting_core.adapters.command_archive import CommandArchive
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
+from meeting_core.adapters.meetings import INDEXES, MongoMeetingReader, MongoMeetingRepository
 from meeting_core.application.commands import execute_command
 from meeting_core.application.queries import Queries
 from meeting_core.settings import Settings as CoreSettings
@@ -69,8 +69,10 @@ def create_app(settings: Settings, core: CoreSettings, health: Health) -> FastAP
                 meetings, cast("Publisher", None), relay_delay=core.outbox_relay_delay
             )  # nothing is published
             archive = CommandArchive(database.collection("processed_commands"), retention=timedelta(days=1))
-            here: Any = _Here(MongoMeetingRepository(meetings, unpublished, archive), Queries(MeetingReader(meetings)))
-            directory = Directory(
+            here: Any = _Here(
+                MongoMeetingRepository(meetings, unpublished, archive), Queries(MongoMeetingReader(meetings))
+            )
+            directory = HttpDirectory(
                 http, cache_seconds=settings.directory_cache_seconds, concurrency=settings.directory_concurrency
             )
             services.authenticator = authenticator(settings, http)

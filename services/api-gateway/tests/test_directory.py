@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_gateway.adapters.directory import Directory, as_contact
+from api_gateway.adapters.directory import HttpDirectory, as_contact
 from api_gateway.domain.caller import Caller, identify
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.values.enums import Language, ParticipantType
@@ -34,8 +34,8 @@ async def platform(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def directory(platform: httpx.AsyncClient) -> Directory:
-    return Directory(platform, cache_seconds=60, concurrency=4)
+def directory(platform: httpx.AsyncClient) -> HttpDirectory:
+    return HttpDirectory(platform, cache_seconds=60, concurrency=4)
 
 
 def caller(person: Any = seed.VALENTINA) -> Caller:
@@ -60,7 +60,7 @@ async def refusal(asking: Any) -> ApiError:
     return refused.value
 
 
-async def test_people_are_who_the_directory_says(directory: Directory) -> None:
+async def test_people_are_who_the_directory_says(directory: HttpDirectory) -> None:
     ana, camila, daniel = await directory.people(caller(), [seed.ANA.uuid], [seed.CAMILA.uuid, seed.DANIEL.uuid])
     assert (ana.participant_type, ana.participant_entity_uuid) == (ParticipantType.CONTACT, seed.ANA.uuid)
     assert (ana.name, ana.email) == ("Ana María González Pérez", "ana.gonzalez@mail.example.com")
@@ -94,13 +94,13 @@ def test_addresses_of_the_directory_are_trimmed_and_checked(
 
 
 async def test_a_contact_is_reached_at_the_preferred_address_else_the_primary_else_not_at_all(
-    directory: Directory,
+    directory: HttpDirectory,
 ) -> None:
     john, pedro = await directory.people(caller(), [seed.JOHN.uuid, seed.PEDRO.uuid], [])
     assert (john.email, pedro.email) == ("john.whitfield@mail.example.com", None)
 
 
-async def test_an_address_that_is_none_is_passed_over(platform: httpx.AsyncClient, directory: Directory) -> None:
+async def test_an_address_that_is_none_is_passed_over(platform: httpx.AsyncClient, directory: HttpDirectory) -> None:
     broken = seed.ANA.model_copy(update={"preferred_email": "ana@\r\nBcc: all@example.com"})
     body = {"contacts": [broken.model_dump(by_alias=True)]}
     assert (await platform.post("/_control/people", json=body)).status_code == 204
@@ -108,7 +108,7 @@ async def test_an_address_that_is_none_is_passed_over(platform: httpx.AsyncClien
     assert ana.email == "ana.gonzalez@mail.example.com"
 
 
-async def test_each_unknown_id_is_named(directory: Directory) -> None:
+async def test_each_unknown_id_is_named(directory: HttpDirectory) -> None:
     contacts, staff = ["C-NOBODY", seed.ANA.uuid, seed.LARS.uuid], [seed.MARTA.uuid, seed.INGRID.uuid, "ADMIN"]
     refused = await refusal(directory.people(caller(), contacts, staff))
     assert refused.code is ErrorCode.VALIDATION_FAILED
@@ -121,20 +121,20 @@ async def test_each_unknown_id_is_named(directory: Directory) -> None:
     ]
 
 
-async def test_what_one_caller_may_see_is_not_told_to_another(directory: Directory) -> None:
+async def test_what_one_caller_may_see_is_not_told_to_another(directory: HttpDirectory) -> None:
     await directory.people(caller(), [seed.ANA.uuid], [])
     assert (await refusal(directory.people(caller(seed.INGRID), [seed.ANA.uuid], []))).code is (
         ErrorCode.VALIDATION_FAILED
     )
 
 
-async def test_the_same_person_is_asked_for_once(platform: httpx.AsyncClient, directory: Directory) -> None:
+async def test_the_same_person_is_asked_for_once(platform: httpx.AsyncClient, directory: HttpDirectory) -> None:
     for _ in range(3):
         await directory.people(caller(), [seed.ANA.uuid], [])
     assert await asked(platform, "contacts.get") == 1
 
 
-async def test_callers_are_named_by_the_directory_or_their_address(directory: Directory) -> None:
+async def test_callers_are_named_by_the_directory_or_their_address(directory: HttpDirectory) -> None:
     assert (await directory.actor(caller())).name == "Valentina Paz Rojas Fuentes"
     assert (await directory.actor(caller(seed.ANA))).name == "Ana María González Pérez"
     assert (await directory.actor(caller(seed.MARTA))).name == seed.MARTA.email  # no longer active
@@ -143,7 +143,7 @@ async def test_callers_are_named_by_the_directory_or_their_address(directory: Di
 
 @pytest.mark.parametrize("fault", [{"kind": "error", "status": 500}, {"kind": "error", "status": 429}])
 async def test_a_directory_that_fails_is_503(
-    platform: httpx.AsyncClient, directory: Directory, fault: dict[str, Any]
+    platform: httpx.AsyncClient, directory: HttpDirectory, fault: dict[str, Any]
 ) -> None:
     await platform.post("/_control/faults", json=fault)
     assert (await refusal(directory.people(caller(), [seed.ANA.uuid], []))).code is ErrorCode.SERVICE_UNAVAILABLE
@@ -152,7 +152,7 @@ async def test_a_directory_that_fails_is_503(
 
 
 async def test_a_directory_that_keeps_failing_is_left_in_peace(
-    platform: httpx.AsyncClient, directory: Directory
+    platform: httpx.AsyncClient, directory: HttpDirectory
 ) -> None:
     await platform.post("/_control/faults", json={"kind": "error", "status": 500})
     for number in range(20):
@@ -161,7 +161,9 @@ async def test_a_directory_that_keeps_failing_is_left_in_peace(
     assert await asked(platform, "contacts.get") == 5
 
 
-async def test_what_fails_for_one_caller_refuses_no_other(platform: httpx.AsyncClient, directory: Directory) -> None:
+async def test_what_fails_for_one_caller_refuses_no_other(
+    platform: httpx.AsyncClient, directory: HttpDirectory
+) -> None:
     await platform.post("/_control/faults", json={"kind": "error", "status": 500})
     for number in range(20):
         assert (await refusal(directory.people(caller(), [f"C{number}"], []))).code is ErrorCode.SERVICE_UNAVAILABLE
@@ -182,7 +184,7 @@ async def test_one_tenants_many_look_ups_do_not_keep_out_anothers_few() -> None:
         return httpx.Response(404)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://directory") as http:
-        directory = Directory(http, cache_seconds=60, concurrency=4)
+        directory = HttpDirectory(http, cache_seconds=60, concurrency=4)
         many = asyncio.create_task(refusal(directory.people(caller(), [f"C{number}" for number in range(100)], [])))
         await asyncio.sleep(0)
         async with asyncio.timeout(10):
@@ -191,7 +193,9 @@ async def test_one_tenants_many_look_ups_do_not_keep_out_anothers_few() -> None:
         assert (await many).code is ErrorCode.VALIDATION_FAILED
 
 
-async def test_an_unknown_id_is_no_failure_of_the_directory(platform: httpx.AsyncClient, directory: Directory) -> None:
+async def test_an_unknown_id_is_no_failure_of_the_directory(
+    platform: httpx.AsyncClient, directory: HttpDirectory
+) -> None:
     for number in range(20):
         one = directory.people(caller(), [f"C{number}"], [])
         assert (await refusal(one)).code is ErrorCode.VALIDATION_FAILED
@@ -199,7 +203,7 @@ async def test_an_unknown_id_is_no_failure_of_the_directory(platform: httpx.Asyn
 
 
 async def test_an_id_that_the_directory_calls_malformed_is_unknown(
-    platform: httpx.AsyncClient, directory: Directory
+    platform: httpx.AsyncClient, directory: HttpDirectory
 ) -> None:
     """Otherwise five ids that a caller invented would close the directory for everybody."""
     await platform.post("/_control/faults", json={"kind": "error", "status": 400, "operation": "contacts.get"})
@@ -210,7 +214,7 @@ async def test_an_id_that_the_directory_calls_malformed_is_unknown(
 
 
 async def test_a_token_that_the_directory_does_not_take_is_401(
-    platform: httpx.AsyncClient, directory: Directory
+    platform: httpx.AsyncClient, directory: HttpDirectory
 ) -> None:
     await platform.post("/_control/faults", json={"kind": "error", "status": 401})
     for _ in range(6):

@@ -19,7 +19,7 @@ from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
+from meeting_core.adapters.meetings import INDEXES, MongoMeetingReader, MongoMeetingRepository
 from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.commands import execute_command
 from meeting_core.application.message_handler import MeetingMessageHandler
@@ -69,7 +69,7 @@ class Core:
         await self._message_handler.handle(batch)
 
     async def meeting(self, meeting_uuid: str = OUTSIDE) -> Meeting:
-        found = await MeetingReader(self.meetings).find(TENANT, meeting_uuid)
+        found = await MongoMeetingReader(self.meetings).find(TENANT, meeting_uuid)
         assert found is not None
         return found
 

@@ -25,7 +25,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from api_gateway.adapters.directory import Directory
+from api_gateway.adapters.directory import HttpDirectory
 from api_gateway.adapters.http.authentication import Authenticator, ReadLimits
 from api_gateway.adapters.http.authorization import BrowserCookies
 from api_gateway.adapters.http.availability import availability_routes
@@ -62,7 +62,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             services.authenticator = authenticator(settings, keys)
 
             platform = httpx.AsyncClient(base_url=settings.directory_url, timeout=settings.directory_timeout)
-            directory = Directory(
+            directory = HttpDirectory(
                 await started.enter_async_context(platform),
                 cache_seconds=settings.directory_cache_seconds,
                 concurrency=settings.directory_concurrency,

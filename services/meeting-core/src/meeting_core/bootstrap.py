@@ -29,7 +29,7 @@ from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
-from meeting_core.adapters.meetings import INDEXES, MeetingReader, MongoMeetingRepository
+from meeting_core.adapters.meetings import INDEXES, MongoMeetingReader, MongoMeetingRepository
 from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.availability import Availability
 from meeting_core.application.commands import Rules, execute_command
@@ -56,7 +56,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await commands.create_indexes(command_archive.INDEXES)
             archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
 
-            queries = Queries(MeetingReader(meetings))
+            queries = Queries(MongoMeetingReader(meetings))
             hosts = ConnectedHostsProjection(database.collection("hosts"))
             listed = database.with_gate(2 * settings.list_concurrency, time_limit=settings.list_timeout)
             searched = database.with_gate(settings.search_concurrency, time_limit=settings.search_timeout)

@@ -179,7 +179,7 @@ def _snake(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Call:
+class ReceivedCall:
     """One request to the receiver."""
 
     path: str
@@ -199,11 +199,11 @@ class Receiver:
         self.url = ""
         self.handshake = "echo"
         self.statuses: list[int] = []
-        self.validations: list[Call] = []
-        self._came: list[Call] = []
+        self.validations: list[ReceivedCall] = []
+        self._came: list[ReceivedCall] = []
         self._news = threading.Condition()
 
-    def wait(self, count: int, deadline: float = 10.0) -> list[Call]:
+    def wait(self, count: int, deadline: float = 10.0) -> list[ReceivedCall]:
         """The notifications so far, once there are ``count``. Raises AssertionError after ``deadline`` seconds."""
         with self._news:
             if not self._news.wait_for(lambda: len(self._came) >= count, deadline):
@@ -219,14 +219,14 @@ class Receiver:
         with self._news:
             self._came.clear()
 
-    def take(self, call: Call) -> int:
+    def take(self, call: ReceivedCall) -> int:
         """Remember a notification; gives the status to answer."""
         with self._news:
             self._came.append(call)
             self._news.notify_all()
             return self.statuses.pop(0) if self.statuses else 202
 
-    def validated(self, call: Call, raw_token: str) -> Response:
+    def validated(self, call: ReceivedCall, raw_token: str) -> Response:
         """Answer a validation request."""
         self.validations.append(call)
         token = call.query["validationToken"]
@@ -247,7 +247,7 @@ def receiving() -> Iterator[Receiver]:
     async def take(path: str, request: Request) -> Response:
         query = dict(request.query_params)
         body = await request.json() if "validationToken" not in query else {}
-        call = Call(f"/{path}", query, dict(request.headers), body)
+        call = ReceivedCall(f"/{path}", query, dict(request.headers), body)
         if "validationToken" in query:
             return receiver.validated(call, request.url.query.partition("validationToken=")[2])
         return Response(status_code=receiver.take(call))

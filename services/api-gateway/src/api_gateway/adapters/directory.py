@@ -81,7 +81,7 @@ class _CircuitBreaker:
         return answer
 
 
-class Directory:
+class HttpDirectory:
     """Resolves ids to people."""
 
     def __init__(self, http: httpx.AsyncClient, *, cache_seconds: float, concurrency: int) -> None:

@@ -95,7 +95,7 @@ def to_document(meeting: Meeting) -> Document:
     }
 
 
-class MeetingReader:
+class MongoMeetingReader:
     """Reads meetings for the query side, from the primary: reads follow writes."""
 
     def __init__(self, collection: Collection) -> None:
