@@ -6,7 +6,7 @@ import pytest
 from contracts.values.personal import NEUTRAL, DataKind, MailAddress, PersonName
 from docgen.messages import message_types
 from docgen.personal_data import COLLECTIONS, Text, texts_of, unclassified
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 PLACES = [
     *(pytest.param(kind.body, id=name) for name, kind in message_types().items()),
@@ -30,8 +30,13 @@ class _Inner(BaseModel):
     nickname: str | None
 
 
+class _Group(RootModel[list[_Inner]]):
+    root: list[_Inner]
+
+
 class _Outer(BaseModel):
     people: list[_Inner]
+    group: _Group
     by_name: dict[PersonName, int]
     number: int
     again: "_Outer | None" = None
@@ -41,6 +46,8 @@ def test_a_text_without_a_kind_is_found_wherever_it_is() -> None:
     assert list(texts_of(_Outer)) == [
         Text("people.address", "address", DataKind.ADDRESS),
         Text("people.nickname", "nickname", None),
+        Text("group.address", "address", DataKind.ADDRESS),
+        Text("group.nickname", "nickname", None),
         Text("by_name", "by_name", DataKind.NAME),
     ]
-    assert unclassified(_Outer) == ["people.nickname"]
+    assert unclassified(_Outer) == ["people.nickname", "group.nickname"]

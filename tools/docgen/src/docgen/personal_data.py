@@ -15,7 +15,7 @@ from contracts.values.personal import NEUTRAL, DataKind, Personal
 from invitations.domain.guest import Guest
 from invitations.domain.host_notice import HostNotice
 from meeting_core.domain.meeting import Meeting
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from docgen.catalogue import FOLDER, retention
@@ -96,6 +96,8 @@ def _leaves(annotation: Any, kind: DataKind | None = None) -> Iterator[tuple[Dat
         inner, *marks = get_args(annotation)
         kind = next((mark.kind for mark in marks if isinstance(mark, Personal)), kind)
         yield from _leaves(inner, kind)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):  # it is in JSON what its root is
+        yield from _leaves(annotation.model_fields["root"].annotation, kind)
     elif origin in (Union, UnionType, list, tuple, set, frozenset, dict):
         for inner in get_args(annotation):
             yield from _leaves(inner, kind)
