@@ -191,6 +191,7 @@ async def test_other_paths_methods_and_sizes_get_the_standard_body(http: httpx.A
     for answer, status in (
         (await http.get("/google"), 405),
         (await http.post("/yahoo"), 404),
+        (await http.post("/google/"), 404),
         (await http.post("/outlook", content=b"x" * (256 * 1024 + 1)), 413),
     ):
         assert answer.status_code == status

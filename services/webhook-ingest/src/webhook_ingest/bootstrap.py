@@ -65,6 +65,7 @@ def assemble(settings: Settings, health: Health, state: WebhookState, lifespan: 
         redoc_url=None,
         openapi_url=WEBHOOKS_DESCRIPTION,
         servers=[{"url": "/"}],
+        redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
     _add_webhooks(app, webhook_routes(state))
