@@ -153,6 +153,13 @@ async def test_no_damaged_form_of_a_mailed_link_records_anything(status: RsvpSta
         assert [command.status for command in api.bus.commands] == [status]
 
 
+@pytest.mark.parametrize("name", ["t", "tok", "amp;token", "Token", " token", "%20TOKEN", "amp%3Btoken"])
+async def test_a_put_whose_token_arrives_damaged_records_nothing(api: Gateway, name: str) -> None:
+    answer = await api.client.put(f"{PATH}?{name}={TOKEN}", json={"status": "ACCEPTED"})
+    assert (answer.status_code, api.bus.commands) == (403, [])
+    assert (await api.client.put(f"{PATH}?theme=dark", json={"status": "ACCEPTED"})).status_code == 200
+
+
 async def test_options_records_nothing(api: Gateway) -> None:
     answer = await api.client.options(f"{PATH}?status=ACCEPTED&token={TOKEN}")
     assert answer.status_code == 405

@@ -82,6 +82,8 @@ def _for_programs(services: AppServices) -> APIRouter:
 
     @router.put(_PATH, response_model=ParticipantView, responses=decided(404, 412, public=True))
     async def answer_invitation_by_link(
+        *,
+        request: Request,
         meeting_uuid: MeetingUuid,
         participant_uuid: ParticipantUuid,
         preconditions: CurrentPreconditions,
@@ -89,6 +91,8 @@ def _for_programs(services: AppServices) -> APIRouter:
         token: Token = None,
     ) -> Response:
         """Accept or decline as the participant that the link names."""
+        if token is None and _has_damaged_token(request.query_params):
+            raise ApiError(ErrorCode.RSVP_TOKEN_INVALID)
         guest = services.guests.authenticate(meeting_uuid, participant_uuid, token)
         return command_response(await services.guests.answer(guest, body.status, preconditions))
 
@@ -151,6 +155,11 @@ def _is_recording_form(query: QueryParams) -> bool:
     """Whether the query is the contract's recording form and nothing else: `status`, perhaps `token`, once each."""
     names = [name for name, _ in query.multi_items()]
     return set(names) <= {"status", "token"} and len(names) == len(set(names))
+
+
+def _has_damaged_token(query: QueryParams) -> bool:
+    """Whether a token was meant: its name was cut, or arrived in other letters or with some before it."""
+    return any("token" in name.lower() or "token".startswith(name.lower()) for name in query)
 
 
 def _page(request: Request, invitation: Invitation, state: State, choice: RsvpAnswer, token: str | None) -> Response:
