@@ -7,6 +7,8 @@ import httpx
 import pytest
 from msgraph.generated.models.calendar import Calendar
 from msgraph.generated.models.calendar_collection_response import CalendarCollectionResponse
+from msgraph.generated.models.custom_time_zone import CustomTimeZone
+from msgraph.generated.models.mailbox_settings import MailboxSettings
 from msgraph.generated.models.schedule_information import ScheduleInformation
 from msgraph.generated.models.time_zone_information import TimeZoneInformation
 from simulators.microsoft.testing import JsonObject, Microsoft, decoded, refused
@@ -163,3 +165,51 @@ def test_the_zone_of_the_mailbox_is_in_its_settings(microsoft: Microsoft, graph:
     assert graph.get("/me/mailboxSettings").json()["timeZone"] == "Pacific SA Standard Time"
     blind = microsoft.graph_with(microsoft.consent(HOST, "Calendars.ReadWrite")["access_token"])
     refused(blind.get("/me/mailboxSettings"), 403, "ErrorAccessDenied")
+
+
+# --- several mailboxes ----------------------------------------------------------------------------------------------
+
+SHARED = ("Calendars.ReadWrite", "Calendars.ReadWrite.Shared", "User.Read")
+
+
+def test_a_mailbox_that_is_shared_is_used_as_far_as_its_owner_allows(microsoft: Microsoft, graph: httpx.Client) -> None:
+    create(graph, "10:00", "11:00")
+    for email in ("reader@contoso.com", "editor@contoso.com", "stranger@contoso.com"):
+        microsoft.control("POST", "accounts", {"email": email})
+    for role in ("reader", "editor"):
+        microsoft.control("POST", f"accounts/{HOST}/shares", {"account": f"{role}@contoso.com", "role": role})
+    body = {"subject": "Theirs", "start": at("13:00"), "end": at("14:00")}
+    for email, read, write in (
+        ("reader@contoso.com", 200, 403),
+        ("editor@contoso.com", 200, 201),
+        ("stranger@contoso.com", 403, 403),
+    ):
+        client = microsoft.graph(email, *SHARED)
+        assert client.get(f"/users/{HOST}/events").status_code == read
+        assert client.post(f"/users/{HOST}/calendar/events", json=body).status_code == write
+        assert client.get("/me/events").json()["value"] == []
+    without = microsoft.graph("editor@contoso.com")
+    refused(without.get(f"/users/{HOST}/events"), 403, "ErrorAccessDenied")
+    assert [event["subject"] for event in graph.get("/me/events").json()["value"]] == ["Secret plan", "Theirs"]
+
+
+def test_a_name_to_sign_in_with_need_not_be_the_address(microsoft: Microsoft) -> None:
+    account = {"email": HOST, "principalName": "h.host@Contoso.onmicrosoft.com"}
+    microsoft.control("POST", "accounts", account)
+    client = microsoft.graph(HOST)
+    me = client.get("/me").json()
+    assert (me["mail"], me["userPrincipalName"]) == (HOST, "h.host@Contoso.onmicrosoft.com")
+    for name in (me["id"], me["mail"], me["userPrincipalName"], "H.HOST@CONTOSO.onmicrosoft.com"):
+        assert client.get(f"/users/{name}/events").status_code == 200
+    microsoft.control("POST", "accounts", account | {"hasMail": False})
+    assert client.get("/me").json()["mail"] is None
+
+
+def test_a_mailbox_may_have_a_zone_of_its_own_making(microsoft: Microsoft) -> None:
+    microsoft.control("POST", "accounts", {"email": HOST, "customBias": 240})
+    settings = decoded(MailboxSettings, microsoft.graph(HOST).get("/me/mailboxSettings").json())
+    assert settings.time_zone == "Customized Time Zone"
+    assert settings.working_hours is not None
+    custom = settings.working_hours.time_zone
+    assert isinstance(custom, CustomTimeZone)
+    assert (custom.name, custom.bias) == ("Customized Time Zone", 240)

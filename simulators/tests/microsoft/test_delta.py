@@ -211,6 +211,14 @@ def test_items_can_come_twice(microsoft: Microsoft, graph: httpx.Client) -> None
     assert [item["id"] for item in page["value"]] == [made["id"], made["id"]]
 
 
+def test_a_removal_can_have_another_reason(microsoft: Microsoft, graph: httpx.Client) -> None:
+    made = create(graph, "2026-06-01")
+    (page,) = full(graph)
+    graph.delete(f"/me/events/{made['id']}")
+    microsoft.fault("removed_as_changed", times=1)
+    assert [item["@removed"] for item in following(graph, page)] == [{"reason": "changed"}]
+
+
 def test_a_removed_occurrence_may_not_be_told(microsoft: Microsoft, graph: httpx.Client) -> None:
     span = {"type": "numbered", "startDate": "2026-06-01", "numberOfOccurrences": 3}
     master = create(graph, "2026-06-01", recurrence={"pattern": {"type": "daily", "interval": 1}, "range": span})

@@ -9,18 +9,32 @@ from pydantic import Field
 from simulators.common.control import ControlModel
 from simulators.microsoft.calendar import rendering, zones
 from simulators.microsoft.push.notifier import LIFECYCLE_EVENTS
-from simulators.microsoft.state.records import Account, Calendar, Event, Mail, Person, Subscription, SyncRefusal
+from simulators.microsoft.state.records import Account, Calendar, Event, Mail, Person, Role, Subscription, SyncRefusal
 from simulators.microsoft.world import World
 
 JsonObject = dict[str, Any]
 
 
 class NewAccount(ControlModel):
-    """A mailbox; ``timeZone`` is a name that Graph supports."""
+    """A mailbox; ``timeZone`` is a name that Graph supports.
+
+    ``customBias``: its zone is of its own making, so many minutes before UTC. ``principalName``: what the user signs in
+    with, where that is not the address; without ``hasMail``, ``/me`` does not tell the address.
+    """
 
     email: str
     name: str | None = None
     time_zone: str = "UTC"
+    custom_bias: int | None = Field(default=None, ge=-14 * 60, le=14 * 60)
+    principal_name: str = ""
+    has_mail: bool = True
+
+
+class Share(ControlModel):
+    """What another account may do in the mailbox."""
+
+    account: str
+    role: Role
 
 
 class NewCalendar(ControlModel):
@@ -93,6 +107,7 @@ def router(world: World) -> APIRouter:
     """Routes under ``/_control``, beside the ones that every simulator has."""
     routes = APIRouter(prefix="/_control", tags=["control"])
     _add_accounts(routes, world)
+    _add_behaviour(routes, world)
     _add_events(routes, world)
     _add_grants(routes, world)
     _add_subscriptions(routes, world)
@@ -116,7 +131,14 @@ def _add_accounts(routes: APIRouter, world: World) -> None:
             raise HTTPException(400, str(error)) from error
         account.name = body.name or account.name
         account.time_zone = zones.known(body.time_zone)
+        account.custom_bias = body.custom_bias
+        account.principal_name, account.has_mail = body.principal_name, body.has_mail
         return _account_json(account)
+
+    @routes.post("/accounts/{email}/shares", status_code=204)
+    async def share(email: str, body: Share) -> None:
+        world.account(email).shares[world.account(body.account).email] = body.role
+        world.state.changes += 1
 
     @routes.post("/accounts/{email}/calendars", status_code=201)
     async def add_calendar(email: str, body: NewCalendar) -> Calendar:
@@ -133,6 +155,8 @@ def _add_accounts(routes: APIRouter, world: World) -> None:
     async def forget_mails(email: str) -> None:
         world.account(email).mails.clear()
 
+
+def _add_behaviour(routes: APIRouter, world: World) -> None:
     @routes.get("/behaviour")
     async def read_behaviour() -> Behaviour:
         window = world.state.transaction_window.total_seconds()

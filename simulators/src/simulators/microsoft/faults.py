@@ -15,6 +15,7 @@ KINDS = NOTIFICATION_FAULTS | {
     "admin_consent": "login.authorize ends in access_denied: an administrator has to consent.",
     "empty_page": "A page of calendarView.delta is empty, yet has a next link.",
     "repeated_items": "The items of a page of calendarView.delta come twice.",
+    "removed_as_changed": "Removed items of a page of calendarView.delta have the reason `changed`, not `deleted`.",
     "untold_removal": "Occurrences that were removed from their series are left out of a page of calendarView.delta.",
     "subscription_gone": "subscriptions.renew finds that the subscription was removed (404).",
 }

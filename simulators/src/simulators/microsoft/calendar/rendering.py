@@ -12,6 +12,7 @@ from simulators.microsoft.state.records import Account, Calendar, Event, Person
 
 JsonObject = dict[str, Any]
 
+CUSTOM_ZONE = "Customized Time Zone"
 _COLORS = {"color": "auto", "hexColor": ""}
 
 
@@ -124,6 +125,14 @@ def removed_json(item_id: str) -> JsonObject:
     return {"@odata.type": "#microsoft.graph.event", "id": item_id, "@removed": {"reason": "deleted"}}
 
 
+def settings_json(account: Account) -> JsonObject:
+    """The mailbox settings of which only the time zone is imitated (resources mailboxSettings and customTimeZone)."""
+    if account.custom_bias is None:
+        return {"timeZone": account.time_zone, "workingHours": {"timeZone": {"name": account.time_zone}}}
+    custom = {"@odata.type": "#microsoft.graph.customTimeZone", "name": CUSTOM_ZONE, "bias": account.custom_bias}
+    return {"timeZone": CUSTOM_ZONE, "workingHours": {"timeZone": custom}}
+
+
 def times_json(event: Event, view: View, occurrence: Occurrence | None = None) -> JsonObject:
     """``start`` and ``end`` in the zone the view asks for.
 
@@ -167,12 +176,12 @@ def user_json(account: Account) -> JsonObject:
         "displayName": account.name,
         "givenName": given,
         "jobTitle": None,
-        "mail": account.email,
+        "mail": account.email if account.has_mail else None,
         "mobilePhone": None,
         "officeLocation": None,
         "preferredLanguage": None,
         "surname": family or None,
-        "userPrincipalName": account.email,
+        "userPrincipalName": account.principal_name or account.email,
         "id": account.user_id,
     }
 

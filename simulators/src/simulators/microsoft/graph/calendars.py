@@ -23,10 +23,17 @@ async def me(call: Call) -> Answer:
 
 
 async def mailbox_settings(call: Call) -> Answer:
-    """The settings of the mailbox, of which only its time zone is imitated (resource mailboxSettings)."""
-    zone = call.account.time_zone
-    settings = {"timeZone": zone, "workingHours": {"timeZone": {"name": zone}}}
-    return Answer(200, {"@odata.context": odata.metadata(call.request, of_user(call, "mailboxSettings")), **settings})
+    """The settings of the mailbox."""
+    context = odata.metadata(call.request, of_user(call, "mailboxSettings"))
+    return Answer(200, {"@odata.context": context, **rendering.settings_json(call.account)})
+
+
+async def change_mailbox_settings(call: Call) -> Answer:
+    """Another time zone (https://learn.microsoft.com/graph/api/user-update-mailboxsettings)."""
+    if isinstance(call.body, dict) and call.body.get("timeZone") is not None:
+        call.account.time_zone, call.account.custom_bias = zones.known(str(call.body["timeZone"])), None
+        call.world.state.changes += 1
+    return await mailbox_settings(call)
 
 
 async def list_calendars(call: Call) -> Answer:
@@ -51,6 +58,27 @@ async def create_calendar(call: Call) -> Answer:
     call.account.calendars.append(calendar)
     call.world.state.changes += 1
     return entity(call, rendering.calendar_json(call.account, calendar), of_user(call, "calendars/$entity"), 201)
+
+
+async def update_calendar(call: Call) -> Answer:
+    """Another name."""
+    calendar = _calendar(call)
+    name = call.body.get("name") if isinstance(call.body, dict) else None
+    if isinstance(name, str) and name.strip():
+        calendar.name = name.strip()
+        call.world.state.changes += 1
+    return entity(call, rendering.calendar_json(call.account, calendar), of_user(call, "calendars/$entity"))
+
+
+async def delete_calendar(call: Call) -> Answer:
+    """204; its events go with it. The default calendar stays."""
+    calendar = _calendar(call)
+    if calendar.is_default:
+        raise GraphError(400, "ErrorDeleteDistinguishedFolder", "Distinguished folders cannot be deleted.")
+    for event in call.world.exchange.events(call.account, calendar):
+        call.world.exchange.delete(call.account, event, None)
+    call.account.calendars.remove(calendar)
+    return Answer(204)
 
 
 async def calendar_view(call: Call) -> Answer:
@@ -98,6 +126,8 @@ async def supported_time_zones(call: Call) -> Answer:
         "()": zones.WINDOWS_NAMES,
         "(timezonestandard=microsoft.graph.timezonestandard'windows')": zones.WINDOWS_NAMES,
         "(timezonestandard=microsoft.graph.timezonestandard'iana')": zones.IANA_NAMES,
+        "(timezonestandard='windows')": zones.WINDOWS_NAMES,  # so does Microsoft's SDK for Python
+        "(timezonestandard='iana')": zones.IANA_NAMES,
     }
     if standard not in known:
         raise item_not_found()
@@ -134,6 +164,8 @@ def _delta_page(call: Call, asked: delta.Round, path: str) -> JsonObject:
     values = [item for _, item in part]
     if call.world.faults.draw("untold_removal", account=call.account.email, operation=_DELTA):
         values = [item for item in values if "@removed" not in item or ids.split_occurrence_id(item["id"]) is None]
+    if call.world.faults.draw("removed_as_changed", account=call.account.email, operation=_DELTA):
+        values = [item | {"@removed": {"reason": "changed"}} if "@removed" in item else item for item in values]
     if call.world.faults.draw("repeated_items", account=call.account.email, operation=_DELTA):
         values += values
     context = odata.metadata(call.request, "Collection(event)")

@@ -33,8 +33,15 @@ SCOPES = {
     "read_basic": ("Calendars.ReadBasic", *_READ, "Calendars.Read.Shared", "Calendars.ReadWrite.Shared"),
     "write": ("Calendars.ReadWrite",),
     "settings": ("MailboxSettings.Read", "MailboxSettings.ReadWrite"),
+    "change_settings": ("MailboxSettings.ReadWrite",),
 }
 """Delegated permissions that allow an operation (each API page, "Permissions")."""
+SHARED_SCOPES = {
+    "read": ("Calendars.Read.Shared", "Calendars.ReadWrite.Shared"),
+    "read_basic": ("Calendars.Read.Shared", "Calendars.ReadWrite.Shared"),
+    "write": ("Calendars.ReadWrite.Shared",),
+}
+"""Those that allow it in a mailbox that somebody shares (https://learn.microsoft.com/graph/outlook-share-or-delegate-calendar)."""
 
 _CODES = {
     400: "BadRequest",
@@ -59,7 +66,7 @@ _MESSAGES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A request that got through: who, with which consent, and what the client prefers."""
+    """A request that got through: in whose mailbox, with which consent, and what the client prefers."""
 
     world: World
     request: Request
@@ -114,7 +121,9 @@ class Endpoint:
 
     def __init__(self, world: World, operation: str, permission: str, handler: Handler) -> None:
         self.world, self.operation, self.handler = world, operation, handler
+        self._permission = permission
         self._scopes = frozenset(SCOPES[permission])
+        self._shared_scopes = frozenset(SHARED_SCOPES.get(permission, ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request and note it down."""
@@ -144,7 +153,7 @@ class Endpoint:
         if found is None:
             text = "Lifetime validation failed, the token is expired."
             raise GraphError(401, "InvalidAuthenticationToken", text, _CHALLENGE)
-        if not self._scopes & set(found[1].scopes):
+        if not (self._scopes | self._shared_scopes) & set(found[1].scopes):
             raise GraphError(403, "ErrorAccessDenied", _MESSAGES["ErrorAccessDenied"])
         return found
 
@@ -162,13 +171,28 @@ class Endpoint:
         finally:
             self.world.under_way[mailbox] -= 1
 
+    def _mailbox(self, request: Request, account: Account, grant: Grant) -> Account:
+        """Whose mailbox the path names: the signed-in user's own, or one that is shared with them.
+
+        Raises GraphError: 403 without the permission of its owner, or of the user to the client.
+        """
+        name, scopes = request.path_params.get("user", account.user_id).lower(), set(grant.scopes)
+        mailbox = next((one for one in self.world.state.accounts.values() if name in one.names), None)
+        if mailbox is account and scopes & self._scopes:
+            return mailbox
+        role = mailbox.shares.get(account.email) if mailbox is not None and mailbox is not account else None
+        may = role == "editor" or (role == "reader" and self._permission != "write")
+        if mailbox is None or not may or not scopes & self._shared_scopes:
+            raise GraphError(403, "ErrorAccessDenied", _MESSAGES["ErrorAccessDenied"])
+        return mailbox
+
     async def _carried_out(self, request: Request, account: Account, grant: Grant) -> Response:
         plan, email = self.world.faults, account.email
         if fault := await faults.before(plan, request, email, self.operation):
             raise _failure(fault)
         prefer = preferences(request)
-        call = Call(self.world, request, account, grant, prefer, query(request), await _body(request))
-        _check_owner(request, account)
+        mailbox = self._mailbox(request, account, grant)
+        call = Call(self.world, request, mailbox, grant, prefer, query(request), await _body(request))
         answer = await self.handler(call)
         if fault := await faults.after(plan, request, email, self.operation):
             raise _failure(fault)
@@ -200,13 +224,6 @@ async def _body(request: Request) -> Any:
         "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON "
         "format.",
     )
-
-
-def _check_owner(request: Request, account: Account) -> None:
-    """``/users/{id}`` may name the signed-in user only: sharing is not imitated."""
-    user = request.path_params.get("user")
-    if user is not None and user.lower() not in (account.user_id, account.email):
-        raise GraphError(403, "ErrorAccessDenied", _MESSAGES["ErrorAccessDenied"])
 
 
 def _failure(fault: Fault) -> GraphError:

@@ -25,6 +25,9 @@ class Operation(NamedTuple):
 _OF_A_MAILBOX = (
     Operation("me.get", "GET", "", "user", calendars.me),
     Operation("mailboxSettings.get", "GET", "/mailboxSettings", "settings", calendars.mailbox_settings),
+    Operation(
+        "mailboxSettings.update", "PATCH", "/mailboxSettings", "change_settings", calendars.change_mailbox_settings
+    ),
     Operation("calendars.list", "GET", "/calendars", "read_basic", calendars.list_calendars),
     Operation("calendars.create", "POST", "/calendars", "write", calendars.create_calendar),
     Operation("calendar.getSchedule", "POST", "/calendar/getSchedule", "read_basic", calendars.get_schedule),
@@ -38,6 +41,10 @@ _OF_A_MAILBOX = (
 )
 _OF_A_CALENDAR = (
     Operation("calendars.get", "GET", "", "read_basic", calendars.get_calendar),
+    Operation("calendars.update", "PATCH", "", "write", calendars.update_calendar),
+    Operation("calendars.delete", "DELETE", "", "write", calendars.delete_calendar),
+)
+_OF_A_VIEW = (
     Operation("calendarView.list", "GET", "/calendarView", "read", calendars.calendar_view),
     *(
         Operation("calendarView.delta", "GET", f"/calendarView/{function}", "read", calendars.calendar_view_delta)
@@ -98,9 +105,9 @@ def _all() -> Iterator[tuple[str, Operation]]:
     for owner in ("/me", "/users/{user}"):
         yield from ((owner, operation) for operation in _OF_A_MAILBOX)
         # without a calendar, views are of the default one and events of the whole mailbox
-        yield from ((owner, operation) for operation in (*_OF_A_CALENDAR[1:], *_OF_EVENTS))
+        yield from ((owner, operation) for operation in (*_OF_A_VIEW, *_OF_EVENTS))
         for calendar in _CALENDARS:
-            yield from ((owner + calendar, operation) for operation in (*_OF_A_CALENDAR, *_OF_EVENTS))
+            yield from ((owner + calendar, operation) for operation in (*_OF_A_CALENDAR, *_OF_A_VIEW, *_OF_EVENTS))
     yield from (("/subscriptions", operation) for operation in _OF_SUBSCRIPTIONS)
 
 

@@ -67,7 +67,7 @@ class SigningKey:
             "ver": "2.0",
         }
         if "profile" in grant.scopes:
-            claims |= {"name": account.name, "preferred_username": account.email}
+            claims |= {"name": account.name, "preferred_username": account.principal_name or account.email}
         if "email" in grant.scopes:
             claims["email"] = account.email
         if nonce is not None:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -120,13 +120,24 @@ class SyncRefusal(BaseModel):
     code: str = "SyncStateNotFound"
 
 
+Role = Literal["reader", "editor"]
+
+
 class Account(BaseModel):
     """A person with a mailbox. ``change`` counts the changes of the mailbox; delta tokens remember a value of it."""
 
     email: str
     name: str
     first_email: str = Field(default="", description="The address that the account was made with, if it had another.")
+    principal_name: str = Field(default="", description="What the user signs in with, where that is not the address.")
+    has_mail: bool = Field(
+        default=True, description="Whether ``/me`` tells the address; personal accounts may lack it."
+    )
     time_zone: str = "UTC"
+    custom_bias: int | None = Field(
+        default=None, description="Minutes from local time to UTC, where the mailbox has a zone of its own making."
+    )
+    shares: dict[str, Role] = Field(default_factory=dict, description="What others may do here, by their address.")
     calendars: list[Calendar]
     events: dict[str, Event] = Field(default_factory=dict)
     mails: list[Mail] = Field(default_factory=list)
@@ -138,6 +149,11 @@ class Account(BaseModel):
     def user_id(self) -> str:
         """Object id of the user, which stays when the address changes."""
         return ids.user_id(self.first_email or self.email)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What ``/users/{name}`` may call the user, in lower case."""
+        return frozenset({self.user_id, self.email, (self.principal_name or self.email).lower()})
 
     @property
     def tenant_id(self) -> str:
