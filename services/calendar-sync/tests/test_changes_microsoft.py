@@ -99,6 +99,14 @@ async def test_a_full_round_shows_everything_and_the_next_one_only_what_is_new(d
     assert await desk.reader.found() == [DeletedEvent(event.event_id)]
 
 
+async def test_what_is_removed_is_gone_whatever_the_reason(desk: Desk, microsoft_simulator: Microsoft) -> None:
+    made = desk.make()
+    await desk.reader.seen()
+    desk.delete(made["id"])
+    microsoft_simulator.fault("removed_as_changed", account=desk.email)
+    assert await desk.reader.found() == [DeletedEvent(made["immutableId"])]
+
+
 async def test_an_event_that_left_the_window_counts_as_gone(desk: Desk) -> None:
     made = desk.make()
     await desk.reader.seen()
@@ -164,6 +172,14 @@ async def test_a_whole_day_without_a_zone_is_the_mailboxs_own_day(desk: Desk, la
     (event,) = await desk.reader.seen()
     when = event.content.when
     assert (when.starts_at, when.ends_at, when.zone) == (TOMORROW, TOMORROW + timedelta(days=1), "America/Santiago")
+
+
+@pytest.mark.parametrize(("bias", "zone"), [(240, "Etc/GMT+4"), (-540, "Etc/GMT-9"), (0, "UTC")])
+async def test_a_whole_day_in_a_mailbox_with_a_custom_zone_is_its_owners_day(desk: Desk, bias: int, zone: str) -> None:
+    desk.microsoft.control("POST", "accounts", {"email": desk.email, "customBias": bias})
+    desk.make(zone_label="Customized Time Zone", **whole_day("UTC"))
+    (event,) = await desk.reader.seen()
+    assert (event.content.when.starts_at, event.content.when.zone) == (TOMORROW, zone)
 
 
 async def test_a_whole_day_with_a_zone_keeps_it(desk: Desk) -> None:

@@ -14,7 +14,8 @@ from calendar_sync.providers.microsoft import writer as microsoft_calendar
 from calendar_sync.providers.microsoft.changes import MicrosoftChanges
 from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id
 from calendar_sync.providers.ports import CalendarAccess, EventChangesSource
-from calendar_sync.providers.time_zones import iana_zone_name
+from calendar_sync.providers.time_zones import iana_zone_name, zone_of_bias
+from contracts.values.enums import RsvpStatus
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,9 @@ class Answering:
     follow = call
 
 
+PREFIX = "040000008200E00074C5B7101A82E008"
+REST = "80D2E7F1A2B3C4D5" + "00" * 8
+"""Of a global object id of Exchange's, before and behind the day of an occurrence."""
 GOOGLE: Json = {
     "id": "e1",
     "etag": '"1"',
@@ -134,6 +138,83 @@ def test_a_whole_day_that_ends_no_later_than_it_begins_is_one_day(read: Any, end
     when = read({"isAllDay": True, "start": midnight, "end": last}).when
     day = datetime(2026, 6, 15, tzinfo=UTC)
     assert (when.starts_at, when.ends_at, when.all_day) == (day, day + timedelta(days=1), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "event", "start"),
+    [
+        (google, GOOGLE, {"dateTime": "2038-06-01T10:00:00", "timeZone": "America/Santiago"}),
+        (google, GOOGLE, {"dateTime": "2038-06-01T10:00:00", "timeZone": "Pacific SA Standard Time"}),
+        (google, GOOGLE, {"dateTime": "2038-06-01T10:00:00-04:00", "timeZone": "GMT-04:00"}),
+        (graph, GRAPH, {"dateTime": "2038-06-01T10:00:00.0000000", "timeZone": "Pacific SA Standard Time"}),
+        (graph, GRAPH, {"dateTime": "2038-06-01T14:00:00.0000000", "timeZone": None}),
+        (graph, GRAPH, {"dateTime": "2038-06-01T14:00:00.0000000", "timeZone": "tzone://Microsoft/Utc"}),
+        (graph, GRAPH, {"dateTime": "2038-06-01T10:00:00-04:00", "timeZone": "UTC"}),
+        (graph, GRAPH, {"dateTime": "2038-06-01T14:00:00Z"}),
+    ],
+)
+async def test_an_instant_is_what_it_says_with_whatever_zone(changes: Any, event: Json, start: Json) -> None:
+    (seen,) = (await page(changes(event | {"start": start}))).found
+    assert isinstance(seen, ExternalEvent)
+    assert seen.content.when.starts_at == datetime(2038, 6, 1, 14, tzinfo=UTC)
+
+
+async def test_a_time_without_offset_and_zone_cannot_be_read() -> None:
+    read = await page(google(GOOGLE | {"start": {"dateTime": "2038-06-01T10:00:00"}}))
+    assert (read.found, read.unparsable_ids) == ([], ["e1"])
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific SA Standard Time", "Tokyo Standard Time"])
+async def test_a_whole_day_is_its_date_in_whatever_zone_it_is_shown(zone: str) -> None:
+    days = [{"dateTime": f"2038-06-0{day}T00:00:00.0000000", "timeZone": zone} for day in (1, 2)]
+    (seen,) = (await page(graph(GRAPH | {"isAllDay": True, "start": days[0], "end": days[1]}))).found
+    assert isinstance(seen, ExternalEvent)
+    assert (seen.content.when.starts_at, seen.content.when.ends_at) == tuple(
+        datetime(2038, 6, day, tzinfo=UTC) for day in (1, 2)
+    )
+
+
+async def test_the_owners_own_answer_counts_behind_any_number_of_others() -> None:
+    others = [{"email": f"guest{number}@example.com", "responseStatus": "accepted"} for number in range(1_000)]
+    own = {"self": True, "responseStatus": "declined"}
+    for attendees in ([*others, own | {"email": "me@example.com"}], [own], [{}, own]):
+        (seen,) = (await page(google(GOOGLE | {"attendees": attendees}))).found
+        assert isinstance(seen, ExternalEvent)
+        assert (seen.answer, seen.answered) == (RsvpStatus.DECLINED, True)
+        assert len(seen.attendees) <= 500
+
+
+async def test_rooms_and_nameless_attendees_are_no_guests() -> None:
+    at_google = [{"email": "room@resource.calendar.google.com", "resource": True}, {"displayName": "Nobody"}, {}]
+    at_graph = [{"type": "resource", "emailAddress": {"address": "room@example.com"}}, {"type": "required"}, {}]
+    for changes in (google(GOOGLE | {"attendees": at_google}), graph(GRAPH | {"attendees": at_graph})):
+        (seen,) = (await page(changes)).found
+        assert isinstance(seen, ExternalEvent)
+        assert seen.attendees == ()
+
+
+async def test_an_event_without_organizer_is_its_owners() -> None:
+    for changes in (google(GOOGLE | {"organizer": None}), graph(GRAPH | {"organizer": None, "isOrganizer": False})):
+        (seen,) = (await page(changes)).found
+        assert isinstance(seen, ExternalEvent)
+        assert (seen.organized_by_owner, seen.organizer_email) == (True, None)
+
+
+async def test_who_is_invited_to_single_occurrences_sees_each_of_them() -> None:
+    """Exchange puts them into the calendar as single events, whose UIDs have the day."""
+    alone = GRAPH | {"type": "singleInstance", "seriesMasterId": None, "originalStart": None}
+    first = alone | {"id": "a", "iCalUId": f"{PREFIX}07F60601{REST}10000000{'AB' * 16}"}
+    second = alone | {"id": "b", "iCalUId": f"{PREFIX}07F60608{REST}10000000{'AB' * 16}"}
+    broken = alone | {"id": "c", "iCalUId": f"{PREFIX}FFFFFFFF{REST}10000000{'AB' * 16}"}
+    single = alone | {"id": "d", "iCalUId": f"{PREFIX}00000000{REST}10000000{'AB' * 16}"}
+    seen = (await page(graph(first, second, broken, single))).found
+    assert [event.original_start for event in seen if isinstance(event, ExternalEvent)] == [
+        "2038-06-01T14:00:00Z",
+        "2038-06-08",  # it is on another day now
+        "",
+        "",
+    ]
+    assert len({event.ical_uid for event in seen if isinstance(event, ExternalEvent)}) == 1
 
 
 async def test_a_bare_occurrence_that_names_no_series_is_looked_up() -> None:
@@ -249,8 +330,12 @@ def test_zones_are_known_by_either_name(name: object, zone: str | None) -> None:
     assert iana_zone_name(name) == zone
 
 
-PREFIX = "040000008200E00074C5B7101A82E008"
-REST = "80D2E7F1A2B3C4D5" + "00" * 8
+@pytest.mark.parametrize(
+    ("bias", "zone"),
+    [(180, "Etc/GMT+3"), (-540, "Etc/GMT-9"), (0, "UTC"), (-330, None), (6000, None), (None, None), ("180", None)],
+)
+def test_a_custom_zone_is_known_by_its_bias(bias: object, zone: str | None) -> None:
+    assert zone_of_bias(bias) == zone
 
 
 def test_an_occurrence_has_the_uid_of_its_series() -> None:

@@ -169,6 +169,22 @@ async def test_an_instance_that_the_host_deletes_is_removed_alone(office: Office
     assert hand.titles(series) == ["Review"]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific SA Standard Time", "Tokyo Standard Time"])
+async def test_a_series_of_whole_days_changes_nothing_about_the_meeting(microsoft_office: Office, zone: str) -> None:
+    """Graph says when occurrences begin as instants, which are midnights only where the host is."""
+    desk = microsoft_office.desk()
+    desk.want(start_date_time="2038-06-01T00:00:00", end_date_time="2038-06-02T00:00:00", all_day=True, timezone="UTC")
+    await desk.settle()
+    days = {
+        name: {"dateTime": f"2038-06-0{day}T00:00:00", "timeZone": zone} for name, day in (("start", 1), ("end", 2))
+    }
+    microsoft_office.by_hand("PATCH", days | {"isAllDay": True, "recurrence": _WEEKLY})
+    series = microsoft_office.event()["id"]
+    assert await looked(desk) is None
+    assert (own(desk).deleted, own(desk).event_id == series) == (False, False)
+    assert await looked(desk) is None
+
+
 async def test_a_series_that_is_a_single_event_again_is_the_copy(office: Office) -> None:
     desk, series = await made_recurring(office)
     await looked(desk)

@@ -21,6 +21,16 @@ def iana_zone_name(name: object) -> str | None:
     return known if known in _names() else None
 
 
+def zone_of_bias(minutes: object) -> str | None:
+    """The zone of an offset as Windows has it, from local time to UTC; None for one that is no whole number of hours.
+
+    Source: https://learn.microsoft.com/graph/api/resources/customtimezone, "bias".
+    """
+    if not isinstance(minutes, int) or minutes % 60:
+        return None
+    return iana_zone_name(f"Etc/GMT{minutes // 60:+d}" if minutes else "UTC")
+
+
 @cache
 def _names() -> frozenset[str]:
     return frozenset(available_timezones())

@@ -35,6 +35,9 @@ _UNWANTED = frozenset({"workingLocation", "birthday"})
 _PRIVATE = frozenset({"private", "confidential"})
 
 
+_TENTATIVELY = "tentative"
+
+
 _ANSWERS = {"accepted": RsvpStatus.ACCEPTED, "declined": RsvpStatus.DECLINED}
 
 
@@ -82,7 +85,7 @@ class GoogleChanges:
         attendees = tuple(_attendees(event))
         organizer = parsing.dict_at(event, "organizer")
         by_owner = not organizer or bool(organizer.get("self"))
-        own = next((attendee.answer for attendee in attendees if attendee.is_owner), RsvpStatus.UNKNOWN)
+        own = _own_answer(event)
         return ExternalEvent(
             event_id=event["id"],
             etag=str(event.get("etag") or ""),
@@ -97,8 +100,8 @@ class GoogleChanges:
             organizer_email=parsing.email_or_none(organizer.get("email")),
             organizer_name=parsing.person_name(organizer.get("displayName")),
             organized_by_owner=by_owner,
-            answer=RsvpStatus.UNKNOWN if by_owner else own,
-            answered=not by_owner and _has_answered(event),
+            answer=RsvpStatus.UNKNOWN if by_owner else parsing.rsvp_status(_ANSWERS, own),
+            answered=not by_owner and own in (*_ANSWERS, _TENTATIVELY),
             attendees=attendees,
             guests_hidden=event.get("guestsCanSeeOtherGuests") is False,
             marked_meeting=self._marked(event),
@@ -124,11 +127,10 @@ def _attendees(event: Json) -> list[Attendee]:
     ]
 
 
-def _has_answered(event: Json) -> bool:
-    return any(
-        attendee.get("self") and attendee.get("responseStatus") in (*_ANSWERS, "tentative")
-        for attendee in parsing.dicts_in(event.get("attendees"))
-    )
+def _own_answer(event: Json) -> str:
+    """What the calendar's owner answered, in Google's words; the list may be longer than what is read of it."""
+    own = (attendee for attendee in parsing.dicts_in(event.get("attendees")) if attendee.get("self"))
+    return next((str(attendee.get("responseStatus")) for attendee in own), "")
 
 
 def _original_start(event: Json) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from contracts.values.enums import SyncFailureCode
 
@@ -16,6 +17,7 @@ from calendar_sync.providers.google.client import GoogleClient
 from calendar_sync.providers.html_text import html_of_text, text_of_html
 from calendar_sync.providers.parsing import dict_at, dicts_in
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
+from calendar_sync.providers.time_zones import iana_zone_name
 
 Json = dict[str, Any]
 
@@ -203,9 +205,15 @@ def _read_when(event: Json) -> EventTime:
     if start.get("date"):
         return EventTime.days(_midnight(start["date"]), _midnight(end["date"]) if end.get("date") else None)
     if start.get("dateTime"):
-        ends_at = datetime.fromisoformat(end["dateTime"]) if end.get("dateTime") else None
-        return EventTime.span(datetime.fromisoformat(start["dateTime"]), ends_at, start.get("timeZone"))
+        return EventTime.span(_instant(start), _instant(end) if end.get("dateTime") else None, start.get("timeZone"))
     raise ValueError("an event has no time")
+
+
+def _instant(time: Json) -> datetime:
+    """Has an offset "unless a time zone is explicitly specified" (EventDateTime). Raises ValueError for neither."""
+    moment = datetime.fromisoformat(time["dateTime"])
+    zone = iana_zone_name(time.get("timeZone"))
+    return moment.replace(tzinfo=ZoneInfo(zone)) if moment.tzinfo is None and zone else moment
 
 
 def _midnight(date: str) -> datetime:

@@ -30,11 +30,11 @@ from calendar_sync.providers.external_event import (
     Window,
 )
 from calendar_sync.providers.microsoft.client import GraphClient
-from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id
+from calendar_sync.providers.microsoft.ical_uids import ical_uid_from_global_object_id, occurrence_date
 from calendar_sync.providers.microsoft.writer import DEPLOYMENT, MARKER, calendar_path, read_content, read_marker
 from calendar_sync.providers.parsing import Json
 from calendar_sync.providers.ports import CalendarAccess
-from calendar_sync.providers.time_zones import iana_zone_name
+from calendar_sync.providers.time_zones import iana_zone_name, zone_of_bias
 
 _PAGE = "odata.maxpagesize=200"
 
@@ -141,7 +141,8 @@ class MicrosoftChanges:
             if error.failure.retryable:
                 raise
             return None
-        return iana_zone_name(settings.get("timeZone"))
+        custom = parsing.dict_at(parsing.dict_at(settings, "workingHours"), "timeZone")
+        return iana_zone_name(settings.get("timeZone")) or zone_of_bias(custom.get("bias"))
 
     async def _look(self, access: CalendarAccess, event_id: str, **options: Any) -> Json | None:
         """The event; None when it is not there any more, or is refused: that must not end the round."""
@@ -262,15 +263,28 @@ def _lacks_zone(event: Json) -> bool:
 
 
 def _original_start(event: Json, content: EventContent, zone: str | None) -> str:
-    """Which occurrence it is. An exception says when it was to begin; any other begins as it was to."""
+    """Which occurrence it is. An exception says when it was to begin; any other begins as it was to.
+
+    Who was invited to one occurrence alone has no series: only the UID says so, with the day.
+    """
     if not event.get("seriesMasterId"):
-        return ""
+        return _day_of_lone_occurrence(event, content, zone)
     original = event.get("originalStart")
     begins = content.when.starts_at if original is None else parse_instant(original)
     if not content.when.all_day:
         return parsing.recurrence_id(begins)
     # The instant is midnight where the event was made; an all-day time as such stands for its day in UTC.
     return (begins if original is None or zone is None else begins.astimezone(ZoneInfo(zone))).date().isoformat()
+
+
+def _day_of_lone_occurrence(event: Json, content: EventContent, zone: str | None) -> str:
+    """Empty for a single event. The same as for the organizer's occurrence, unless its time of day was changed."""
+    day = occurrence_date(str(event.get("iCalUId") or ""))
+    if day is None:
+        return ""
+    begins = content.when.starts_at
+    is_unmoved = not content.when.all_day and begins.astimezone(ZoneInfo(zone or "UTC")).date() == day
+    return parsing.recurrence_id(begins) if is_unmoved else day.isoformat()
 
 
 def _attendees(event: Json, organizer: str) -> list[Attendee]:

@@ -7,6 +7,7 @@ Times are written in UTC: Graph knows only some zones, and a wall time in an aut
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from contracts.values.enums import SyncFailureCode
 from contracts.values.times import parse_instant
@@ -18,6 +19,7 @@ from calendar_sync.providers.html_text import text_of_html, tidied
 from calendar_sync.providers.microsoft.client import GraphClient
 from calendar_sync.providers.parsing import dicts_in
 from calendar_sync.providers.ports import CalendarAccess, EventRef, Marker, RemoteEvent
+from calendar_sync.providers.time_zones import iana_zone_name
 
 Json = dict[str, Any]
 
@@ -72,7 +74,7 @@ class MicrosoftCalendarWriter:
         """Of a series that its owner has made of the event, the first occurrence is still the meeting's."""
         if event.get("type") != "seriesMaster":
             return event
-        start = _instant(event["start"])
+        start = _read_when(event).starts_at
         parameters = {
             "startDateTime": (start - _SERIES_SPAN).isoformat(),
             "endDateTime": (start + _SERIES_SPAN).isoformat(),
@@ -81,7 +83,7 @@ class MicrosoftCalendarWriter:
         }
         answer = await self._call("GET", f"/events/{event['id']}/instances", access, params=parameters)
         for occurrence in dicts_in(answer.get("value")):
-            if occurrence.get("originalStart") and parse_instant(occurrence["originalStart"]) == start:
+            if _is_first(event, start, occurrence.get("originalStart")):
                 return await self._call("GET", f"/events/{occurrence['id']}", access)
         if "@odata.nextLink" in answer:
             raise CallFailedError(unavailable_failure("a series that is too long"))
@@ -113,6 +115,22 @@ class MicrosoftCalendarWriter:
 
     async def _call(self, method: str, path: str, access: CalendarAccess, **options: Any) -> Json:
         return await self._client.call(method, f"/me{path}", access.token, **options)
+
+
+def _is_first(series: Json, start: datetime, original_start: str | None) -> bool:
+    """Whether an occurrence was to begin when its series does.
+
+    Graph gives the instant, which for a whole day is midnight where the series was made; where that is not known, the
+    nearest day is meant.
+    """
+    if original_start is None:
+        return False
+    begins = parse_instant(original_start)
+    if not series.get("isAllDay"):
+        return begins == start
+    zone = iana_zone_name(series.get("originalStartTimeZone"))
+    local = begins.astimezone(ZoneInfo(zone)) if zone else begins + timedelta(hours=12)
+    return local.date() == start.date()
 
 
 def calendar_path(access: CalendarAccess) -> str:
@@ -167,13 +185,23 @@ def _text(body: Json) -> str:
 
 
 def _read_when(event: Json) -> EventTime:
-    starts_at, ends_at = _instant(event["start"]), _instant(event["end"]) if event.get("end") else None
-    return EventTime.days(starts_at, ends_at) if event.get("isAllDay") else EventTime.span(starts_at, ends_at)
+    all_day = bool(event.get("isAllDay"))
+    read = _date if all_day else _instant
+    starts_at, ends_at = read(event["start"]), read(event["end"]) if event.get("end") else None
+    return EventTime.days(starts_at, ends_at) if all_day else EventTime.span(starts_at, ends_at)
+
+
+def _date(value: Json) -> datetime:
+    """The day of a dateTimeTimeZone, which is midnight in whatever zone it is shown, as midnight in UTC."""
+    return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
 
 
 def _instant(value: Json) -> datetime:
-    """A dateTimeTimeZone in UTC: seven fractional digits and no offset."""
-    return datetime.fromisoformat(value["dateTime"]).replace(tzinfo=UTC)
+    """A dateTimeTimeZone: seven fractional digits and no offset; in UTC, as we ask, or where Graph says that it is."""
+    moment = datetime.fromisoformat(value["dateTime"])
+    if moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=ZoneInfo(iana_zone_name(value.get("timeZone")) or "UTC"))
 
 
 def read_marker(event: Json) -> tuple[str | None, str | None]:
