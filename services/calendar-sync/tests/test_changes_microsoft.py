@@ -250,6 +250,28 @@ async def test_an_invitation_says_who_invites_and_who_is_invited(desk: Desk) -> 
     assert found
 
 
+async def test_who_is_invited_by_another_address_of_theirs_is_no_guest_of_their_own(desk: Desk) -> None:
+    other = f"other.{desk.email}"
+    desk.microsoft.control("POST", "accounts", {"email": desk.email, "principalName": other.title()})
+    guests = [{"emailAddress": {"address": address}} for address in (other, desk.email, "guest@example.com")]
+    desk.make(organizer="boss@example.com", attendees=guests)
+    (event,) = await desk.reader.seen()
+    assert {attendee.email: attendee.is_owner for attendee in event.attendees} == {
+        other: True,
+        desk.email: True,
+        "guest@example.com": False,
+    }
+
+
+async def test_addresses_of_a_mailbox_that_cannot_be_had_do_not_end_a_round(desk: Desk) -> None:
+    desk.microsoft.fault("error", account=desk.email, operation="me.get", status=403)
+    desk.make(organizer="boss@example.com", attendees=[{"emailAddress": {"address": desk.email}}])
+    (event,) = await desk.reader.seen()
+    assert [attendee.is_owner for attendee in event.attendees] == [False], (
+        "by the address of the connection it is known"
+    )
+
+
 @pytest.mark.parametrize(
     ("says", "answered", "answer"),
     [

@@ -201,6 +201,9 @@ def test_a_name_to_sign_in_with_need_not_be_the_address(microsoft: Microsoft) ->
     assert (me["mail"], me["userPrincipalName"]) == (HOST, "h.host@Contoso.onmicrosoft.com")
     for name in (me["id"], me["mail"], me["userPrincipalName"], "H.HOST@CONTOSO.onmicrosoft.com"):
         assert client.get(f"/users/{name}/events").status_code == 200
+    assert "proxyAddresses" not in me
+    selected = client.get("/me?$select=mail,proxyAddresses").json()
+    assert selected["proxyAddresses"] == [f"SMTP:{HOST}", "smtp:h.host@Contoso.onmicrosoft.com"]
     microsoft.control("POST", "accounts", account | {"hasMail": False})
     assert client.get("/me").json()["mail"] is None
 

@@ -16,7 +16,7 @@ class Attendee:
     name: str | None = None
     answer: RsvpStatus = RsvpStatus.UNKNOWN
     is_owner: bool = False
-    """Whether this is the owner of the calendar, where the provider says so: Graph does not, by their address it is."""
+    """Whether this is the owner of the calendar: Google says so, at Graph the addresses of the mailbox do."""
     is_organizer: bool = False
 
 

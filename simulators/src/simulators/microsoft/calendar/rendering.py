@@ -186,6 +186,12 @@ def user_json(account: Account) -> JsonObject:
     }
 
 
+def addresses_json(account: Account) -> JsonObject:
+    """What ``/me`` says on request: every address of the mailbox, the primary one in capitals (resource user)."""
+    further = [] if account.principal_name in ("", account.email) else [f"smtp:{account.principal_name}"]
+    return {"proxyAddresses": [f"SMTP:{account.email}", *further]}
+
+
 def _type(event: Event, occurrence: Occurrence | None) -> str:
     if event.timing.recurrence is None:
         return "singleInstance"

@@ -18,8 +18,9 @@ _DELTA = "calendarView.delta"
 
 
 async def me(call: Call) -> Answer:
-    """The signed-in user."""
-    return entity(call, rendering.user_json(call.account), "users/$entity")
+    """The user; some properties only when they are selected."""
+    on_request = rendering.addresses_json(call.account) if call.query.select else {}
+    return entity(call, rendering.user_json(call.account) | on_request, "users/$entity")
 
 
 async def mailbox_settings(call: Call) -> Answer:

@@ -10,12 +10,14 @@ is no event itself, with occurrences that say hardly more than when they are, an
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from contracts.values.enums import CalendarProvider, RsvpStatus
+from contracts.values.text import email_key
 from contracts.values.times import parse_instant, utc_now
 
 from calendar_sync.providers import parsing
@@ -67,6 +69,12 @@ _NEW = timedelta(days=1)
 _FEW = 4
 
 
+_ADDRESSES = {"$select": "mail,userPrincipalName,proxyAddresses"}
+
+
+_SMTP = "smtp:"
+
+
 _MARKS = {"$select": "id", "$expand": MARKER}
 
 
@@ -88,7 +96,9 @@ class MicrosoftChanges:
         marks = await self._marks(access, items)
         whole = [*masters.values(), *(item for item in items if not _is_bare(item) and not _is_removed(item))]
         own_zone = await self._mailbox_zone(access) if any(map(_lacks_zone, whole)) else None
-        found = parsing.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, own_zone))
+        own = await self._own_addresses(access) if any(map(_is_invitation, whole)) else frozenset()
+        mailbox = _Mailbox(own_zone, own)
+        found = parsing.read_items(CalendarProvider.OUTLOOK, answer, lambda item: _read(item, masters, marks, mailbox))
         found.series.extend(str(item.get("id")) for item in items if _is_master(item) or _is_removed(item))
         return parsing.with_continuation(found, answer.get("@odata.nextLink"), answer.get("@odata.deltaLink"))
 
@@ -144,6 +154,22 @@ class MicrosoftChanges:
         custom = parsing.dict_at(parsing.dict_at(settings, "workingHours"), "timeZone")
         return iana_zone_name(settings.get("timeZone")) or zone_of_bias(custom.get("bias"))
 
+    async def _own_addresses(self, access: CalendarAccess) -> frozenset[str]:
+        """What the owner may be invited as, by ``email_key``: their mailbox may have further addresses than its own."""
+        try:
+            person = await self._client.call("GET", "/me", access.token, params=_ADDRESSES)
+        except NotFoundError:
+            return frozenset()
+        except CallFailedError as error:
+            if error.failure.retryable:
+                raise
+            return frozenset()
+        listed = person.get("proxyAddresses")
+        proxies = [str(proxy) for proxy in listed] if isinstance(listed, list) else []
+        further = [proxy[len(_SMTP) :] for proxy in proxies if proxy.casefold().startswith(_SMTP)]
+        found = map(parsing.email_or_none, (person.get("mail"), person.get("userPrincipalName"), *further))
+        return frozenset(email_key(email) for email in found if email is not None)
+
     async def _look(self, access: CalendarAccess, event_id: str, **options: Any) -> Json | None:
         """The event; None when it is not there any more, or is refused: that must not end the round."""
         try:
@@ -173,8 +199,16 @@ class MicrosoftChanges:
         return {event["id"]: meeting_uuid} if meeting_uuid and deployment == self._deployment else {}
 
 
-def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone: str | None) -> EventChange | None:
-    """What an item is; None for the master of a series. ``own_zone`` is the mailbox's."""
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """Its IANA zone, if it is known, and its addresses, where they were asked for."""
+
+    zone: str | None
+    addresses: frozenset[str]
+
+
+def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], mailbox: _Mailbox) -> EventChange | None:
+    """What an item is; None for the master of a series."""
     if _is_removed(item):
         return DeletedEvent(item["id"])
     if _is_master(item):
@@ -183,7 +217,7 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone:
     if event.get("isCancelled"):
         return DeletedEvent(event["id"])
     content = read_content(event)
-    zone = (own_zone if _lacks_zone(event) else None) or _zone(event)
+    zone = (mailbox.zone if _lacks_zone(event) else None) or _zone(event)
     organizer = parsing.dict_at(parsing.dict_at(event, "organizer"), "emailAddress")
     by_owner = bool(event.get("isOrganizer")) or not organizer
     uid = parsing.ical_uid(event.get("iCalUId"))
@@ -205,10 +239,15 @@ def _read(item: Json, masters: dict[str, Json], marks: dict[str, str], own_zone:
         organized_by_owner=by_owner,
         answer=RsvpStatus.UNKNOWN if by_owner else _answer(event.get("responseStatus")),
         answered=not by_owner and parsing.dict_at(event, "responseStatus").get("response") in (*_ANSWERS, _TENTATIVELY),
-        attendees=tuple(_attendees(event, parsing.email_or_none(organizer.get("address")) or "")),
+        attendees=tuple(_attendees(event, parsing.email_or_none(organizer.get("address")) or "", mailbox.addresses)),
         guests_hidden=event.get("hideAttendees") is True,
         marked_meeting=marks.get(event["id"]),
     )
+
+
+def _is_invitation(event: Json) -> bool:
+    """Whether somebody else has invited the owner."""
+    return not event.get("isOrganizer") and bool(event.get("attendees"))
 
 
 def _is_removed(item: Json) -> bool:
@@ -287,7 +326,7 @@ def _day_of_lone_occurrence(event: Json, content: EventContent, zone: str | None
     return parsing.recurrence_id(begins) if is_unmoved else day.isoformat()
 
 
-def _attendees(event: Json, organizer: str) -> list[Attendee]:
+def _attendees(event: Json, organizer: str, own: frozenset[str]) -> list[Attendee]:
     listed = list(parsing.dicts_in(event.get("attendees")))[: parsing.MAX_ATTENDEES]
     found = [
         (attendee, parsing.dict_at(attendee, "emailAddress"))
@@ -299,6 +338,7 @@ def _attendees(event: Json, organizer: str) -> list[Attendee]:
             email=email,
             name=parsing.person_name(who.get("name")),
             answer=_answer(attendee.get("status")),
+            is_owner=email_key(email) in own,
             is_organizer=email.casefold() == organizer.casefold(),
         )
         for attendee, who in found
