@@ -63,7 +63,7 @@ class Hand:
         else:
             window = {"startDateTime": "2038-01-01T00:00:00Z", "endDateTime": "2039-01-01T00:00:00Z"}
             found = self._graph.get(f"/me/events/{series}/instances", params=window).json()["value"]
-        return sorted(found, key=lambda event: str(event["start"]["dateTime"]))
+        return sorted(found, key=lambda event: str(event["start"].get("dateTime") or event["start"]["date"]))
 
     def titles(self, series: str) -> list[str]:
         return [event[self._office.title_field] for event in self.instances(series)]
@@ -183,6 +183,21 @@ async def test_a_series_of_whole_days_changes_nothing_about_the_meeting(microsof
     assert await looked(desk) is None
     assert (own(desk).deleted, own(desk).event_id == series) == (False, False)
     assert await looked(desk) is None
+
+
+async def test_a_series_of_whole_days_at_google_changes_nothing_about_the_meeting(google_office: Office) -> None:
+    desk = google_office.desk()
+    desk.want(start_date_time="2038-06-01T00:00:00", end_date_time="2038-06-02T00:00:00", all_day=True, timezone="UTC")
+    await desk.settle()
+    google_office.by_hand("PATCH", {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})
+    series = google_office.event()["id"]
+    assert await looked(desk) is None
+    assert (own(desk).deleted, own(desk).event_id == series) == (False, False)
+    hand = Hand(google_office)
+    hand.delete(hand.instances(series)[1]["id"])
+    assert await looked(desk) is None
+    hand.delete(hand.instances(series)[0]["id"])
+    assert isinstance(await looked(desk), MirroredEventDeleted)
 
 
 async def test_a_series_that_is_a_single_event_again_is_the_copy(office: Office) -> None:

@@ -29,6 +29,10 @@ _MAX_CALENDARS = 20
 """So many calendars of one user are searched for an event that is not where it was."""
 
 
+_MAX_INSTANCES = 2_500
+"""Google shows no more of a series at once."""
+
+
 _MAX_DESCRIPTION = 8_192
 """Google cuts longer ones."""
 
@@ -69,15 +73,22 @@ class GoogleCalendarWriter:
         )
 
     async def _meeting_instance(self, access: CalendarAccess, event: Json) -> Json:
-        """Of a series that its owner has made of the event, the first instance is still the meeting's."""
+        """Of a series that its owner has made of the event, the first instance is still the meeting's.
+
+        An instance is asked for by its instant; for days nothing is documented, so the instances are looked through.
+        """
         start = dict_at(event, "start")
-        original = start.get("dateTime") or start.get("date")
-        if event.get("status") == "cancelled" or not event.get("recurrence") or not original:
+        instant, day = start.get("dateTime"), start.get("date")
+        if event.get("status") == "cancelled" or not event.get("recurrence") or not (instant or day):
             return event
-        answer = await self._call(
-            "instances", access, eventId=event["id"], originalStart=original, showDeleted=True, maxResults=1
-        )
-        return next(iter(dicts_in(answer.get("items"))), event | {"status": "cancelled"})
+        sought = {"originalStart": instant, "maxResults": 1} if instant else {"maxResults": _MAX_INSTANCES}
+        answer = await self._call("instances", access, eventId=event["id"], showDeleted=True, **sought)
+        for instance in dicts_in(answer.get("items")):
+            if instant or dict_at(instance, "originalStartTime").get("date") == day:
+                return instance
+        if answer.get("nextPageToken"):
+            raise CallFailedError(unavailable_failure("a series that is too long"))
+        return event | {"status": "cancelled"}
 
     async def locate(self, access: CalendarAccess, marker: Marker, event_id: str) -> RemoteEvent | None:
         """An event keeps its id when it is moved, which leaves a tombstone with the new organizer: the calendar."""
