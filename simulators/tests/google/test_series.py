@@ -172,6 +172,19 @@ def begin(item: Json) -> datetime:
     return datetime.fromisoformat(item["start"]["dateTime"])
 
 
+def test_a_series_is_moved_with_its_changed_instances(host: Any) -> None:
+    series, events = weekly(host), host.events()
+    other = host.calendars().insert(body={"summary": "Clients"}).execute()["id"]
+    first, second, third, _ = events.instances(calendarId="primary", eventId=series["id"]).execute()["items"]
+    events.patch(calendarId="primary", eventId=second["id"], body={"summary": "Special"}).execute()
+    events.delete(calendarId="primary", eventId=third["id"]).execute()
+    events.move(calendarId="primary", eventId=series["id"], destination=other).execute()
+    assert listed(host, singleEvents=True) == []
+    there = events.instances(calendarId=other, eventId=series["id"]).execute()["items"]
+    assert [item["summary"] for item in there] == ["Weekly", "Special", "Weekly"]
+    assert first["id"] in {item["id"] for item in there}
+
+
 def test_instances_are_listed_beside_plain_events(host: Any) -> None:
     plain = {
         "summary": "Plain",

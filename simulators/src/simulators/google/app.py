@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from simulators.common.pages import Pages
 from simulators.google import control, pages
+from simulators.google.calendar import batch
 from simulators.google.calendar.errors import ApiError
 from simulators.google.calendar.routes import routes
 from simulators.google.oauth import authorize, identity, tokens
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
         identity.router(world, keys),
         control.router(world),
         pages.router(world, templates),
+        batch.router(app),
     ):
         app.include_router(router)
 

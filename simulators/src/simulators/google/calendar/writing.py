@@ -8,7 +8,7 @@ from simulators.google.calendar.errors import ApiError, condition_not_met, delet
 from simulators.google.calendar.fields import check_id, check_sequence, merged, tidy, writable
 from simulators.google.calendar.guests import About, check_guest_may, decline_by_deleting, organizes, send_mails, spread
 from simulators.google.calendar.resources import etag
-from simulators.google.calendar.series import cancel_exceptions, drop_vanished
+from simulators.google.calendar.series import cancel_exceptions, drop_vanished, exceptions
 from simulators.google.calendar.times import text_ms
 from simulators.google.state import Account, Calendar, Event, Json
 from simulators.google.world import World
@@ -128,11 +128,20 @@ def move(writer: Writer, event: Event, target: Calendar) -> Event:
     if present is not None and not present.cancelled:
         raise duplicate()
     organizer = _person(writer.world, target.id, target)
-    moved = writer.world.new_event(target.id, event.resource | {"organizer": organizer})
-    event.resource = event.resource | {"status": "cancelled", "organizer": organizer}
-    writer.world.commit(event)
-    writer.world.commit(moved)
+    changed_instances = exceptions(writer.world, event)
+    moved = _refiled(writer.world, event, target, organizer)
+    for instance in changed_instances:
+        _refiled(writer.world, instance, target, organizer)
     spread(writer.world, moved)
+    return moved
+
+
+def _refiled(world: World, event: Event, target: Calendar, organizer: Json) -> Event:
+    """The same event on another calendar; a tombstone stays."""
+    moved = world.new_event(target.id, event.resource | {"organizer": organizer})
+    event.resource = event.resource | {"status": "cancelled", "organizer": organizer}
+    world.commit(event)
+    world.commit(moved)
     return moved
 
 
