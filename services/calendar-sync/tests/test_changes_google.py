@@ -141,6 +141,26 @@ async def test_what_kind_of_event_it_is(
     assert (event.opaque, event.private, event.imported) == (opaque, private, imported)
 
 
+@pytest.mark.parametrize(
+    ("stored", "opaque", "imported"),
+    [
+        ({"eventType": "fromGmail"}, True, True),
+        ({"eventType": "birthday"}, True, False),
+        ({"status": "tentative"}, True, True),
+        ({"eventType": "somethingNew"}, True, True),
+        ({"organizer": None}, True, True),
+        ({"attendees": [{"displayName": "Nobody"}, {"email": "no address"}]}, True, True),
+        ({"end": {"dateTime": f"{TOMORROW - timedelta(days=1):%Y-%m-%dT10:00:00Z}"}}, True, False),
+        ({"start": {"timeZone": "GMT-03:00"}}, True, True),
+    ],
+)
+async def test_what_only_google_itself_makes(desk: Desk, stored: dict[str, Any], opaque: bool, imported: bool) -> None:
+    event_id = desk.make()
+    desk.google.control("PATCH", f"accounts/{desk.email}/events/{event_id}/stored", stored)
+    (event,) = await desk.reader.seen()
+    assert (event.opaque, event.imported, event.attendees) == (opaque, imported, ())
+
+
 async def test_an_invitation_says_who_invites_and_who_answered(desk: Desk, google_simulator: Google) -> None:
     host = f"{uuid7_hex().lower()}@gmail.com"
     google_simulator.connect(host)
