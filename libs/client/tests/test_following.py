@@ -65,8 +65,9 @@ class Service:
         self.failures = 0
         self._meeting = meeting
         self._bootstrap, self._group = bootstrap, f"test-{meeting}"
+        inbox = SqliteInbox(self.database)
         self._subscriber = Subscriber(
-            bootstrap, group=self._group, inbox=SqliteInbox(self.database), snapshot=snapshot, instance="replica-0"
+            bootstrap, group=self._group, inbox=inbox, snapshot=snapshot, instance="replica-0"
         )
 
     async def run_until(self, *versions: int) -> None:
