@@ -81,6 +81,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
             await started.enter_async_context(requests.running())
             health.add_readiness_check("replies", requests.problem)
+            health.add_liveness_check("publisher", publisher.problem)
             services.meetings = MeetingCommands(requests, directory)
             services.guests = Guests(
                 requests,

@@ -106,3 +106,4 @@ async def _start_consumer(runtime: Runtime, health: Health, handlers: list[Messa
     )
     await runtime.started.enter_async_context(consumer.running())
     health.add_liveness_check("consumer", consumer.problem)
+    health.add_liveness_check("publisher", runtime.publisher.problem)

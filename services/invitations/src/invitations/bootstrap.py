@@ -101,6 +101,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                     readers = await mailbox_workers(settings, mailboxes, intake)
                     await started.enter_async_context(readers.running())
             health.add_liveness_check("consumer", consumer.problem)
+            health.add_liveness_check("publisher", publisher.problem)
             health.add_readiness_check("mongodb", database.problem)
             yield
 

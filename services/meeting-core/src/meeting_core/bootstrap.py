@@ -109,6 +109,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
             await started.enter_async_context(consumer.running())
             health.add_liveness_check("consumer", consumer.problem)
+            health.add_liveness_check("publisher", publisher.problem)
             health.add_readiness_check("mongodb", database.problem)
             yield
 

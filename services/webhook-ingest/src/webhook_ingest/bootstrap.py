@@ -49,6 +49,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
             await started.enter_async_context(channels.running())
             health.add_readiness_check("channels", channels.problem)
+            health.add_liveness_check("publisher", publisher.problem)
             yield
 
     return assemble(settings, health, state, lifespan)

@@ -6,9 +6,11 @@ from aiokafka.abc import AbstractTokenProvider
 from faststream.security import BaseSecurity, SASLOAuthBearer, SASLPlaintext, SASLScram256, SASLScram512
 from pydantic import SecretStr
 
+from chassis.kafka.closed_connections import expect_closed_connections
 from chassis.kafka.oauth import ClientCredentialsTokens
 from chassis.kafka.settings import KafkaSettings, SaslMechanism
 
+expect_closed_connections()
 _LOGINS = {
     SaslMechanism.PLAIN: SASLPlaintext,
     SaslMechanism.SCRAM_SHA_256: SASLScram256,

@@ -36,6 +36,10 @@ class Publisher:
         self._timeout = timeout
         self._sends = _SendMonitor(producer.client)
 
+    def problem(self) -> str | None:
+        """A reason to restart this process: the producer has ended, and takes no record any more."""
+        return "the producer has ended" if self._producer._sender.sender_task.done() else None  # noqa: SLF001
+
     async def publish(self, outgoing: OutgoingRecord) -> None:
         """Publish one record and wait until the broker has it.
 
