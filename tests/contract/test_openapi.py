@@ -24,7 +24,7 @@ PUBLIC = re.compile(r"/participants/\{participantUuid\}/rsvp$|/calendar/callback
 """The paths that the outer contract leaves open to everybody."""
 READS = {"searchMeetings", "checkAvailability"}
 """Operations that are POST for the size of what they ask, and change nothing."""
-VERSIONED = {"MeetingView", "ParticipantView", "ResendInvitation"}
+VERSIONED = {"MeetingView", "ParticipantView", "ResendInvitation", "MeetingHistoryPage"}
 """What is said about one meeting at one version of it."""
 Json = dict[str, Any]
 

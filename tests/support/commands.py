@@ -139,6 +139,7 @@ def answer(
     *,
     by: Actor | None = None,
     participant_uuid: str | None = None,
+    tenant_uuid: str | None = None,
     expected_versions: list[int] | None = None,
 ) -> AnswerInvitation:
     return AnswerInvitation(
@@ -148,6 +149,7 @@ def answer(
         expected_versions=expected_versions,
         actor=by,
         participant_uuid=participant_uuid,
+        tenant_uuid=tenant_uuid,
         status=status,
     )
 

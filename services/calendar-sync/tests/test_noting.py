@@ -31,11 +31,13 @@ from contracts.values.meeting import MeetingState
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
+from tests.support.commands import HOST
 from tests.support.connections import StandInPublisher, settings_for
 from tests.support.outward import NOON, OneAccount, meeting_state, received
 
 pytestmark = pytest.mark.integration
 GOOGLE, OUTLOOK = CalendarProvider.GOOGLE, CalendarProvider.OUTLOOK
+BY = HOST.reference
 
 
 class Desk:
@@ -86,7 +88,7 @@ async def desk(mongodb_uri: str, google_simulator: Google, microsoft_simulator: 
 
 async def test_a_meeting_of_a_connected_host_is_to_be_written(desk: Desk) -> None:
     meeting = desk.meeting()
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     link = await desk.link(meeting)
     assert link[JOBS[GOOGLE]]["dueAt"] is not None
     assert (link["sequence"], link["correlationId"], desk.woken) == (1, "c1", [GOOGLE])
@@ -95,7 +97,7 @@ async def test_a_meeting_of_a_connected_host_is_to_be_written(desk: Desk) -> Non
 async def test_a_meeting_of_anybody_else_is_only_noted(desk: Desk) -> None:
     desk.accounts.account = None
     meeting = desk.meeting(external_sync_status=ExternalSyncStatus.NOT_APPLICABLE)
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     link = await desk.link(meeting)
     assert not set(JOBS.values()) & set(link)
     assert desk.woken == []
@@ -104,28 +106,31 @@ async def test_a_meeting_of_anybody_else_is_only_noted(desk: Desk) -> None:
 async def test_a_meeting_that_is_thought_to_wait_is_looked_after_also_when_its_host_has_left(desk: Desk) -> None:
     desk.accounts.account = None
     meeting = desk.meeting(external_sync_status=ExternalSyncStatus.PENDING)
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     assert JOBS[GOOGLE] in await desk.link(meeting)
 
 
 async def test_an_imported_meeting_is_not_written_back(desk: Desk) -> None:
     meeting = desk.meeting(source=MeetingSource.GOOGLE)
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     assert await desk.links.find_one({"_id": meeting.meeting_uuid}) is None
 
 
 async def test_only_the_newest_wish_counts_whatever_comes_again_later(desk: Desk) -> None:
     meeting = desk.meeting()
     canceled = meeting.model_copy(update={"status": MeetingStatus.CANCELED})
-    await desk.hear((1, MeetingCreated(meeting=meeting)), (2, MeetingCanceled(meeting=canceled)))
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear(
+        (1, MeetingCreated(actor=BY, meeting=meeting)),
+        (2, MeetingCanceled(actor=BY, meeting=canceled)),
+    )
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     link = await desk.link(meeting)
     assert (link["sequence"], link["desired"]["status"]) == (2, "CANCELED")
 
 
 async def test_an_answer_of_a_guest_asks_for_nothing(desk: Desk) -> None:
     meeting = desk.meeting()
-    answered = ParticipantResponded(meeting=meeting, participant_uuid="MP1", rsvp_status=RsvpStatus.ACCEPTED)
+    answered = ParticipantResponded(actor=BY, meeting=meeting, participant_uuid="MP1", rsvp_status=RsvpStatus.ACCEPTED)
     await desk.hear((3, answered))
     link = await desk.link(meeting)
     assert (link["sequence"], JOBS[GOOGLE] in link) == (3, False)
@@ -133,7 +138,7 @@ async def test_an_answer_of_a_guest_asks_for_nothing(desk: Desk) -> None:
 
 async def test_a_retry_is_due_at_once(desk: Desk) -> None:
     meeting = desk.meeting()
-    await desk.hear((4, SyncRetryRequested(meeting=meeting)))
+    await desk.hear((4, SyncRetryRequested(actor=BY, meeting=meeting)))
     assert JOBS[GOOGLE] in await desk.link(meeting)
 
 
@@ -149,7 +154,7 @@ async def test_whoever_connects_has_the_meetings_ahead_written_and_told_as_pendi
         for year in (2199, 2001)
     )
     off = desk.meeting(status=MeetingStatus.CANCELED, external_sync_status=nothing)
-    await desk.hear(*((1, MeetingCreated(meeting=meeting)) for meeting in (ahead, past, off)))
+    await desk.hear(*((1, MeetingCreated(actor=BY, meeting=meeting)) for meeting in (ahead, past, off)))
     desk.accounts.account = desk.account
     await desk.connection(ConnectionStatus.CONNECTED)
     assert JOBS[GOOGLE] in await desk.link(ahead)
@@ -162,7 +167,7 @@ async def test_whoever_connects_has_the_meetings_ahead_written_and_told_as_pendi
 async def test_what_was_written_into_the_account_before_is_put_right_when_it_comes_back(desk: Desk) -> None:
     meeting = desk.meeting(status=MeetingStatus.CANCELED, external_sync_status=ExternalSyncStatus.NOT_APPLICABLE)
     desk.accounts.account = None
-    await desk.hear((2, MeetingCanceled(meeting=meeting)))
+    await desk.hear((2, MeetingCanceled(actor=BY, meeting=meeting)))
     copy = {"provider": "GOOGLE", "calendarEmail": desk.account.calendar_email, "eventId": "1", "etag": "1"}
     key = desk.account.key
     await desk.links.update_one({"_id": meeting.meeting_uuid}, {"$set": {f"events.{key}": copy}})
@@ -173,7 +178,7 @@ async def test_what_was_written_into_the_account_before_is_put_right_when_it_com
 
 async def test_whoever_disconnects_has_nothing_to_do_with_a_calendar_any_more(desk: Desk) -> None:
     meeting = desk.meeting(start_date_time="2199-06-01T10:00:00", end_date_time="2199-06-01T11:00:00")
-    await desk.hear((1, MeetingCreated(meeting=meeting)))
+    await desk.hear((1, MeetingCreated(actor=BY, meeting=meeting)))
     await desk.connection(ConnectionStatus.CONNECTED)
     desk.accounts.account = None
     await desk.connection(ConnectionStatus.DISCONNECTED)
@@ -189,7 +194,8 @@ async def test_news_of_a_connection_that_is_over_changes_nothing(desk: Desk) -> 
         (
             1,
             MeetingCreated(
-                meeting=meeting.model_copy(update={"external_sync_status": ExternalSyncStatus.NOT_APPLICABLE})
+                actor=BY,
+                meeting=meeting.model_copy(update={"external_sync_status": ExternalSyncStatus.NOT_APPLICABLE}),
             ),
         )
     )

@@ -27,6 +27,7 @@ from contracts.values.times import utc_now
 from simulators.google.testing import Google
 from simulators.microsoft.testing import Microsoft
 
+from tests.support.commands import HOST
 from tests.support.connections import StandInPublisher, new_actor, settings_for
 from tests.support.inward import ExternalCalendar, FakeNotificationChannels, seen
 from tests.support.outward import meeting_state, received
@@ -124,15 +125,15 @@ async def test_a_provider_of_one_entry_is_written(service: Service) -> None:
 
         await until(found, what=f"the calendar shows {titles}")
 
-    await service.outbound.projector.handle([received(MeetingCreated(meeting=meeting), 1)])
+    await service.outbound.projector.handle([received(MeetingCreated(actor=HOST.reference, meeting=meeting), 1)])
     await shows("Review")
     moved = meeting.model_copy(update={"title": "Moved"})
     await service.outbound.projector.handle(
-        [received(MeetingUpdated(meeting=moved, changed=["title"], rescheduled=False), 2)]
+        [received(MeetingUpdated(actor=HOST.reference, meeting=moved, changed=["title"], rescheduled=False), 2)]
     )
     await shows("Moved")
     canceled = moved.model_copy(update={"status": MeetingStatus.CANCELED})
-    await service.outbound.projector.handle([received(MeetingCanceled(meeting=canceled), 3)])
+    await service.outbound.projector.handle([received(MeetingCanceled(actor=HOST.reference, meeting=canceled), 3)])
     await shows()
 
 

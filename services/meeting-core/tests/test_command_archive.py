@@ -42,6 +42,7 @@ class Core:
         replies = [execute_command(works[MEETING], command, utc_now()) for command in commands]
         for work in works.values():
             work.new_records.clear()
+            work.new_entries.clear()
         await self.writer.save(list(works.values()))
         return replies
 
@@ -56,6 +57,7 @@ async def core(mongodb_uri: str) -> AsyncIterator[Core]:
         works = await core.writer.load([create()])
         execute_command(works[MEETING], create(), utc_now())
         works[MEETING].new_records.clear()
+        works[MEETING].new_entries.clear()
         await core.writer.save(list(works.values()))
         yield core
 

@@ -16,7 +16,8 @@ from contracts.messages.meeting_events import (
     ParticipantProposedNewTime,
     ParticipantResponded,
 )
-from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, RsvpStatus
+from contracts.values.changes import ActorRef
+from contracts.values.enums import ActorType, DeliveryFailureCode, MailKind, RsvpStatus, Way
 from meeting_core.application.event_handlers import apply_delivery, apply_mail_reply
 from meeting_core.domain.participants import Participant
 
@@ -63,14 +64,15 @@ def test_a_reply_is_an_answer_and_the_event_says_by_which_way(harness: CommandHa
     assert replied(harness) is ACCEPTED
     event = harness.events[-1]
     assert isinstance(event, ParticipantResponded)
-    assert (event.rsvp_status, event.way, event.tentative) == (ACCEPTED, AnswerWay.MAIL_REPLY, False)
+    assert (event.rsvp_status, event.actor.way, event.tentative) == (ACCEPTED, Way.MAIL_REPLY, False)
 
 
-def test_answers_by_link_say_their_way(harness: CommandHarness) -> None:
-    harness.done(answer(participant_uuid=jane(harness).participant_uuid))
+@pytest.mark.parametrize(("tenant", "way"), [(TENANT, Way.MAIL_LINK), (None, Way.UNSIGNED_LINK)])
+def test_answers_by_link_say_their_way(harness: CommandHarness, tenant: str | None, way: Way) -> None:
+    harness.done(answer(participant_uuid=jane(harness).participant_uuid, tenant_uuid=tenant))
     event = harness.events[-1]
     assert isinstance(event, ParticipantResponded)
-    assert event.way is AnswerWay.MAIL_LINK
+    assert event.actor == ActorRef(id=jane(harness).participant_uuid, type=ActorType.GUEST, way=way)
 
 
 def test_a_tentative_reply_is_noted_and_takes_back_an_answer(harness: CommandHarness) -> None:

@@ -17,6 +17,7 @@ from contracts.api.queries import (
     CheckAvailability,
     GetInvitation,
     GetMeeting,
+    GetMeetingHistory,
     GetMeetingPassword,
     ListCalendar,
     SearchMeetings,
@@ -28,11 +29,13 @@ from meeting_core.adapters import command_archive, mail_budgets
 from meeting_core.adapters.availability import MongoBusyTimes
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
+from meeting_core.adapters.history import MongoHistory
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MongoMeetingReader, MongoMeetingRepository
 from meeting_core.adapters.search import MongoMeetingSearchReader
 from meeting_core.application.availability import Availability
 from meeting_core.application.commands import Rules, execute_command
+from meeting_core.application.history import HistoryQueries
 from meeting_core.application.message_handler import MeetingMessageHandler
 from meeting_core.application.queries import Queries
 from meeting_core.application.search import MeetingSearch
@@ -56,6 +59,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await commands.create_indexes(command_archive.INDEXES)
             archive = CommandArchive(commands, retention=timedelta(seconds=settings.idempotency_retention))
 
+            history = MongoHistory(database.collection("meeting_history"), meetings)
             queries = Queries(MongoMeetingReader(meetings))
             hosts = ConnectedHostsProjection(database.collection("hosts"))
             listed = database.with_gate(2 * settings.list_concurrency, time_limit=settings.list_timeout)
@@ -80,6 +84,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                     settings,
                     {
                         GetMeeting: queries.get_meeting,
+                        GetMeetingHistory: HistoryQueries(history).get_meeting_history,
                         GetMeetingPassword: queries.get_meeting_password,
                         GetInvitation: queries.get_invitation,
                         ListCalendar: search.list_calendar,
@@ -90,7 +95,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             )
 
             publisher = await started.enter_async_context(open_publisher(settings))
-            outbox = Outbox(meetings, publisher, relay_delay=settings.outbox_relay_delay)
+            outbox = Outbox(meetings, publisher, relay_delay=settings.outbox_relay_delay, keep=history.append)
             await started.enter_async_context(outbox.relay())
 
             message_handler = MeetingMessageHandler(

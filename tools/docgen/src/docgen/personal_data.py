@@ -9,6 +9,7 @@ from calendar_sync.connections.model import Connection
 from calendar_sync.inbound.imported_event import ImportedEvent
 from calendar_sync.inbound.model import InboundSyncState
 from calendar_sync.outbound.model import MirroredMeeting
+from contracts.history import HistoryEntry
 from contracts.transport.idempotency import CommandRecord
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE, TOPICS
 from contracts.values.personal import NEUTRAL, DataKind, Personal
@@ -37,6 +38,13 @@ class Collection:
 
 COLLECTIONS = (
     Collection(MEETING_CORE, "meetings", Meeting, "The meetings themselves.", "as long as the firm keeps its meetings"),
+    Collection(
+        MEETING_CORE,
+        "meeting_history",
+        HistoryEntry,
+        "Who changed a meeting, and what.",
+        "as the meeting",
+    ),
     Collection(MEETING_CORE, "processed_commands", CommandRecord, "Which commands were processed.", "a day"),
     Collection(INVITATIONS, "guests", Guest, "Whom to mail, and what they were sent last.", "as the meeting"),
     Collection(INVITATIONS, "host_notices", HostNotice, "What hosts are mailed about their guests.", "as the meeting"),

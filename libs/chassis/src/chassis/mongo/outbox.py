@@ -6,7 +6,7 @@ finds events only after a crash or an outage of the broker.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -35,14 +35,30 @@ _FLUSHED = {"outbox": 1, "version": 1}
 """The fields that are read to publish a document's events."""
 
 
+async def _keep_nothing(_documents: Sequence[Document]) -> None:
+    return
+
+
 class Outbox:
     """Stores and publishes the pending events of one collection's documents."""
 
-    def __init__(self, collection: Collection, publisher: Publisher, *, relay_delay: float) -> None:
-        """``relay_delay``: seconds that a writer has before the relay takes over."""
+    def __init__(
+        self,
+        collection: Collection,
+        publisher: Publisher,
+        *,
+        relay_delay: float,
+        keep: Callable[[Sequence[Document]], Awaitable[None]] = _keep_nothing,
+    ) -> None:
+        """``relay_delay``: seconds that a writer has before the relay takes over.
+
+        ``keep``: stores elsewhere what is to stay of these documents' outboxes. It is called before they are cleared,
+        and again for the same entries after a crash or an error.
+        """
         self._collection = collection
         self._publisher = publisher
         self._relay_delay = timedelta(seconds=relay_delay)
+        self._keep = keep
 
     def append(self, *records: OutgoingRecord) -> Update:
         """The update that raises a document's version and adds these events, if any, to its outbox."""
@@ -63,12 +79,14 @@ class Outbox:
 
         Raises:
             aiokafka.errors.KafkaError: some could not be published; they stay in their outboxes.
-            pymongo.errors.PyMongoError: some could not be cleared; they are published again later.
+            pymongo.errors.PyMongoError: some could not be kept or cleared; they are published again later.
         """
         pending = [document for document in documents if document["outbox"]]
         if not pending:
             return
-        results = await asyncio.gather(*map(self._publish, pending), return_exceptions=True)
+        kept, *results = await asyncio.gather(self._keep(pending), *map(self._publish, pending), return_exceptions=True)
+        if kept is not None:
+            raise kept
         published = [document for document, result in zip(pending, results, strict=True) if result is None]
         if published:
             await self._collection.bulk_write([_cleared(document) for document in published])

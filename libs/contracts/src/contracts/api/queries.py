@@ -44,6 +44,15 @@ class GetMeeting(ActorQuery):
     meeting_uuid: str
 
 
+class GetMeetingHistory(ActorQuery):
+    """Who changed a meeting, and what, the first version first; answered with a ``MeetingHistoryPage``."""
+
+    name = "get-meeting-history"
+    meeting_uuid: str
+    page: int = Field(default=0, ge=0)
+    size: int = Field(default=20, ge=1, le=100)
+
+
 class ListCalendar(ActorQuery):
     """The meetings on the actor's calendar, the latest start first; answered with a ``Page`` of ``MeetingSummary``."""
 

@@ -1,7 +1,8 @@
 """What every command carries: its identity for idempotency, and the caller on whose behalf it is sent."""
 
 from contracts.model import Contract
-from contracts.values.enums import GuestLanguage, UserType
+from contracts.values.changes import ActorRef
+from contracts.values.enums import ActorType, GuestLanguage, UserType, Way
 from contracts.values.personal import MailAddress, PersonId, PersonName
 
 
@@ -14,6 +15,11 @@ class Actor(Contract):
     email: MailAddress
     name: PersonName | None = None
     language: GuestLanguage = None
+
+    @property
+    def reference(self) -> ActorRef:
+        """The caller as events and the history name them."""
+        return ActorRef(id=self.user_id, type=ActorType(self.user_type), way=Way.GATEWAY)
 
 
 class Command(Contract):

@@ -8,7 +8,8 @@ from pydantic import Field
 from contracts.model import Contract
 from contracts.transport.registry import message
 from contracts.transport.topics import MEETING_EVENTS
-from contracts.values.enums import AnswerWay, DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
+from contracts.values.changes import ActorRef, FieldChange
+from contracts.values.enums import DeliveryFailureCode, MailKind, RsvpStatus, SyncFailureCode, SyncOperation
 from contracts.values.meeting import MeetingState, ParticipantState
 from contracts.values.personal import PersonId, WrittenText
 from contracts.values.times import Instant
@@ -18,9 +19,15 @@ UNSEEN_BY_GUESTS = frozenset({"internalNotes", "participants"})
 
 
 class MeetingEvent(Contract):
-    """A change of a meeting, with the state it led to."""
+    """A change of a meeting: who made it, what it changed, and the state it led to."""
 
     meeting: MeetingState
+    actor: ActorRef
+    changes: list[FieldChange] = Field(
+        default_factory=list,
+        description="old and new values; empty for a new meeting. Of internal notes, the meeting password and people's "
+        "contact data only that they changed; who came and went is in `added` and `removed`",
+    )
 
 
 @message("meetings.meeting.created.v1", MEETING_EVENTS)
@@ -57,7 +64,6 @@ class ParticipantResponded(MeetingEvent):
 
     participant_uuid: PersonId
     rsvp_status: RsvpStatus
-    way: AnswerWay = AnswerWay.UNKNOWN
     tentative: bool = Field(default=False, description="they may come; their answer is UNKNOWN")
 
 

@@ -48,13 +48,27 @@ class RsvpStatus(StrEnum):
     DECLINED = "DECLINED"
 
 
-class AnswerWay(OpenEnum):
-    """By which way a participant answered."""
+class ActorType(OpenEnum):
+    """Who changed a meeting."""
 
-    API = "API"  # in the platform's own pages
-    MAIL_LINK = "MAIL_LINK"
-    MAIL_REPLY = "MAIL_REPLY"  # their mail or calendar program replied to our mail
-    CALENDAR = "CALENDAR"  # in their own connected calendar
+    TENANT_STAFF = "TENANT_STAFF"
+    PARTNER_STAFF = "PARTNER_STAFF"
+    CLIENT = "CLIENT"
+    GUEST = "GUEST"  # an external guest, who has no account
+    PROVIDER = "PROVIDER"  # somebody in an external calendar: providers do not say who
+    SYSTEM = "SYSTEM"  # a service of the platform
+    UNKNOWN = "UNKNOWN"
+
+
+class Way(OpenEnum):
+    """By which way a change came, which says how far it is proved who made it."""
+
+    GATEWAY = "GATEWAY"  # a request with an access token
+    MAIL_LINK = "MAIL_LINK"  # the link of a mail, with its token
+    UNSIGNED_LINK = "UNSIGNED_LINK"  # a link without a token: anybody who knows the two ids
+    MAIL_REPLY = "MAIL_REPLY"  # a mail or calendar program replied to our mail
+    PROVIDER = "PROVIDER"  # a connected external calendar
+    SYSTEM = "SYSTEM"  # a service of the platform, by itself
     UNKNOWN = "UNKNOWN"
 
 

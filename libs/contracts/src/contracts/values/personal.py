@@ -41,10 +41,11 @@ Credential = Annotated[str, Personal(DataKind.CREDENTIAL)]
 NEUTRAL = frozenset(
     {
         "base_fingerprint", "change_id", "changed", "channel_id", "code", "command_id", "correlation_id",
-        "details", "digest", "error", "etag", "event_id", "events", "fields", "fingerprint", "firm",
-        "first_message_id", "last_error_reason", "last_proposal_id", "last_recheck_id", "meeting_provider",
-        "meeting_uuid", "message", "message_id", "reason", "recheck_id", "rechecks", "remote_id", "reply_id",
-        "request_id", "scopes", "series_id", "tenant_uuid", "timezone", "token", "traceparent", "zone",
+        "details", "digest", "error", "etag", "event_id", "event_type", "events", "field", "fields", "fingerprint",
+        "firm", "first_message_id", "hash", "last_error_reason", "last_proposal_id", "last_recheck_id",
+        "meeting_provider", "meeting_uuid", "message", "message_id", "previous_hash", "reason", "recheck_id",
+        "rechecks", "remote_id", "reply_id", "request_id", "salt", "scopes", "series_id", "tenant_uuid", "timezone",
+        "token", "traceparent", "zone",
     }
 )
 # fmt: on

@@ -1,4 +1,4 @@
-"""The collection of meetings: one document per meeting holds state, version, decided commands and outbox."""
+"""The collection of meetings: a document holds a meeting's state, version, processed commands, outbox and last hash."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,9 @@ from meeting_core.domain.views import ATTENDEES_OF_HIDDEN_LIST
 INDEXES = [OUTBOX_INDEX, *CALENDAR_INDEXES, BUSY_INDEX]
 """The shard key of a sharded cluster is {tenantUuid: 1, _id: 1}: every query but a guest's answer names the tenant."""
 
+PENDING_HISTORY = "history"
+"""The field of an outbox entry that holds the entry of the meeting's history for the same version."""
+
 _STATE = {"outbox": 0, "processedCommands": 0, "externalSources": 0}  # what only the command side needs
 
 
@@ -34,7 +37,10 @@ class MongoMeetingRepository:
         units = {message.meeting_uuid: UnitOfWork() for message in messages}
         for document in await self._collection.find({"_id": {"$in": list(units)}}):
             units[document["_id"]] = UnitOfWork(
-                meeting=to_meeting(document), stored_version=document["version"], leftover_outbox=document["outbox"]
+                meeting=to_meeting(document),
+                stored_version=document["version"],
+                leftover_outbox=document["outbox"],
+                last_hash=document["historyHash"],
             )
         command_ids: dict[str, list[str]] = {}
         for message in messages:
@@ -61,15 +67,18 @@ class MongoMeetingRepository:
         await self._outbox.flush([self._outbox_of(uow.meeting, uow) for uow in units if uow.meeting is not None])
 
     def _write(self, meeting: Meeting, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
-        document = to_document(meeting) | self._outbox_of(meeting, uow)
+        document = to_document(meeting) | self._outbox_of(meeting, uow) | {"historyHash": uow.last_hash}
         if uow.stored_version is None:
             return InsertOne(document)
         return ReplaceOne({"_id": meeting.meeting_uuid, "version": uow.stored_version}, document)
 
     def _outbox_of(self, meeting: Meeting, uow: UnitOfWork) -> Document:
-        """The events of the meeting that are still to be published."""
-        key = {"_id": meeting.meeting_uuid, "version": meeting.version}
-        return key | self._outbox.contents(*uow.new_records, leftover=uow.leftover_outbox)
+        """The events of the meeting that are still to be published, each with its entry of the history."""
+        pending = self._outbox.contents(*uow.new_records, leftover=uow.leftover_outbox)
+        new = pending["outbox"][len(uow.leftover_outbox) :]
+        for record, entry in zip(new, uow.new_entries, strict=True):
+            record[PENDING_HISTORY] = entry.model_dump()
+        return {"_id": meeting.meeting_uuid, "version": meeting.version} | pending
 
 
 def to_meeting(document: Document) -> Meeting:

@@ -21,7 +21,7 @@ from contracts.messages.meeting_commands import (
 from contracts.messages.meeting_events import MeetingCreated, MeetingEvent, MeetingUpdated
 from contracts.messages.replies import Outcome, Reply, ReplyError
 from contracts.model import Contract
-from contracts.values.enums import AnswerWay
+from contracts.values.enums import Way
 
 from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.access import require_visible, respondent
@@ -171,8 +171,11 @@ def _hide(meeting: Meeting | None, command: HideMeeting, context: _CommandContex
 def _answer_invitation(meeting: Meeting | None, command: AnswerInvitation, context: _CommandContext) -> Meeting:
     found = _existing(meeting)
     participant = respondent(found, actor=command.actor, participant_uuid=command.participant_uuid)
-    way = AnswerWay.MAIL_LINK if command.actor is None else AnswerWay.API
-    found.answer(participant, command.status, context.now, way=way)
+    if command.actor is not None:
+        by = command.actor.reference
+    else:
+        by = participant.acting(Way.UNSIGNED_LINK if command.tenant_uuid is None else Way.MAIL_LINK)
+    found.answer(participant, command.status, context.now, by=by)
     return found
 
 

@@ -19,7 +19,7 @@ from contracts.values.enums import MeetingSource
 
 from meeting_core.application.unit_of_work import UnitOfWork
 from meeting_core.domain.external_sources import ExternalSources
-from meeting_core.domain.imports import meeting_from_import, update_from_import
+from meeting_core.domain.imports import calendar_of, meeting_from_import, update_from_import
 from meeting_core.domain.reports import (
     apply_host_change,
     record_calendar_answer,
@@ -73,14 +73,14 @@ def import_external_event(uow: UnitOfWork, event: ExternalEventUpserted, now: da
         return
     meeting = uow.meeting_of(event.tenant_uuid)
     if meeting is not None and meeting.external_sources is not None:
-        _update_import(uow, meeting.external_sources.with_event(event), now)
+        _update_import(uow, meeting.external_sources.with_event(event), now, user_id=event.owner.user_id)
 
 
 def remove_external_event(uow: UnitOfWork, event: ExternalEventDeleted, now: datetime) -> None:
     """The event was deleted from a user's external calendar."""
     meeting = uow.meeting_of(event.tenant_uuid)
     if meeting is not None and meeting.external_sources is not None:
-        _update_import(uow, meeting.external_sources.without(event), now)
+        _update_import(uow, meeting.external_sources.without(event), now, user_id=event.user_id)
 
 
 def apply_mirrored_event_change(
@@ -103,10 +103,10 @@ class _ProcessedChange:
     fingerprint: str = ""
 
 
-def _update_import(uow: UnitOfWork, sources: ExternalSources | None, now: datetime) -> None:
-    """Apply what the calendars say now; None: the event is known or out of date."""
+def _update_import(uow: UnitOfWork, sources: ExternalSources | None, now: datetime, *, user_id: str) -> None:
+    """Apply what the calendars say now, since this user's changed; None: the event is known or out of date."""
     if uow.meeting is not None and sources is not None:
-        update_from_import(uow.meeting, sources, now)
+        update_from_import(uow.meeting, sources, now, by=calendar_of(user_id))
         uow.track(uow.meeting)
 
 

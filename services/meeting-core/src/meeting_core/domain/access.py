@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from contracts.api.errors import ApiError, ErrorCode
 from contracts.messages.command import Actor
-from contracts.values.enums import MeetingSource, MeetingStatus
+from contracts.values.enums import MeetingSource, MeetingStatus, UserType
 
 from meeting_core.domain.participants import Participant
 
@@ -66,6 +66,12 @@ def respondent(meeting: Meeting, *, actor: Actor | None, participant_uuid: str |
 def require_visible(meeting: Meeting, actor: Actor) -> None:
     """Raises ApiError (403) when the actor does not see the meeting."""
     if not is_visible_to(meeting, actor.user_id):
+        raise ApiError(ErrorCode.FORBIDDEN)
+
+
+def require_staff(actor: Actor) -> None:
+    """Raises ApiError (403) when the actor is a client."""
+    if actor.user_type is UserType.CLIENT:
         raise ApiError(ErrorCode.FORBIDDEN)
 
 

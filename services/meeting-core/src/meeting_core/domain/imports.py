@@ -4,7 +4,8 @@ from datetime import datetime
 
 from contracts.messages.calendar_events import ExternalEventUpserted
 from contracts.messages.meeting_events import MeetingCanceled, MeetingCreated
-from contracts.values.enums import MeetingStatus
+from contracts.values.changes import ActorRef
+from contracts.values.enums import ActorType, MeetingStatus, Way
 
 from meeting_core.domain.content_changes import changed_fields, is_over, is_rescheduling
 from meeting_core.domain.external_sources import ExternalSources
@@ -28,11 +29,16 @@ def meeting_from_import(event: ExternalEventUpserted, sources: ExternalSources, 
         guests_hidden=sources.guests_hidden,
         external_sources=sources,
     )
-    meeting.add_event(MeetingCreated(meeting=meeting.state()))
+    meeting.add_event(MeetingCreated(meeting=meeting.state(), actor=calendar_of(event.owner.user_id)))
     return meeting
 
 
-def update_from_import(meeting: Meeting, sources: ExternalSources, now: datetime) -> None:
+def calendar_of(user_id: str) -> ActorRef:
+    """Somebody who changed the event, as it was read in this user's calendar."""
+    return ActorRef(id=user_id, type=ActorType.PROVIDER, way=Way.PROVIDER)
+
+
+def update_from_import(meeting: Meeting, sources: ExternalSources, now: datetime, *, by: ActorRef) -> None:
     """Replace the imported state.
 
     Cancels the meeting when no connected calendar contains it any more, unless it is over: then it has only left them.
@@ -40,14 +46,14 @@ def update_from_import(meeting: Meeting, sources: ExternalSources, now: datetime
     meeting.external_sources = sources
     meeting.visible_to_user_ids = sources.user_ids
     if sources.sources:
-        _replace_content(meeting, sources, now)
+        _replace_content(meeting, sources, now, by=by)
     elif meeting.status is not MeetingStatus.CANCELED and not is_over(meeting.content, now):
         meeting.status = MeetingStatus.CANCELED
         meeting.mark_edited(now)
-        meeting.add_event(MeetingCanceled(meeting=meeting.state()))
+        meeting.add_event(MeetingCanceled(meeting=meeting.state(), actor=by))
 
 
-def _replace_content(meeting: Meeting, sources: ExternalSources, now: datetime) -> None:
+def _replace_content(meeting: Meeting, sources: ExternalSources, now: datetime, *, by: ActorRef) -> None:
     people = participant_change(meeting.participants, sources.participants(meeting.participants))
     changed = [*changed_fields(meeting.content, sources.content), *changed_fields(meeting.hosted, sources.hosted)]
     changed += ["source"] if meeting.source is not sources.source else []
@@ -59,4 +65,4 @@ def _replace_content(meeting: Meeting, sources: ExternalSources, now: datetime) 
     meeting.participants, meeting.guests_hidden = people.now, sources.guests_hidden
     meeting.status = MeetingStatus.ACTIVE
     meeting.mark_edited(now)
-    meeting.add_updated(changed, people, rescheduled=is_rescheduling(changed), silent=True)
+    meeting.add_updated(changed, people, by=by, rescheduled=is_rescheduling(changed), silent=True)

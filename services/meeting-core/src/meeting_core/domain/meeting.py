@@ -24,8 +24,8 @@ from contracts.messages.meeting_events import (
 )
 from contracts.model import StoredModel
 from contracts.transport.idempotency import CommandRecord, IdempotentCommand, ProcessedCommands
+from contracts.values.changes import ActorRef
 from contracts.values.enums import (
-    AnswerWay,
     ExternalSyncStatus,
     GuestLanguage,
     MeetingSource,
@@ -112,7 +112,7 @@ class Meeting(StoredModel):
         meeting._recompute_visibility()
         if host_connected:
             meeting.request_sync(SyncOperation.CREATE)
-        meeting.add_event(MeetingCreated(meeting=meeting.state()))
+        meeting.add_event(MeetingCreated(meeting=meeting.state(), actor=actor.reference))
         return meeting
 
     def update(self, command: UpdateMeeting, now: datetime, *, host_connected: bool = False) -> None:
@@ -126,12 +126,13 @@ class Meeting(StoredModel):
             host=self.hosted.host_uuid,
             host_email=self.hosted.host_email,
         )
-        self.revise(merge_changes(self.content, command.changes), people, now, host_connected=host_connected)
+        content, by = merge_changes(self.content, command.changes), command.actor.reference
+        self.revise(content, people, now, by=by, host_connected=host_connected)
 
     def cancel(self, actor: Actor, now: datetime, *, host_connected: bool = False) -> None:
         """Cancel the meeting on behalf of its host or creator."""
         require_editor(self, actor)
-        self.mark_canceled(now, host_connected=host_connected)
+        self.mark_canceled(now, by=actor.reference, host_connected=host_connected)
 
     def hide(self, actor: Actor, now: datetime) -> None:
         """Remove the canceled meeting from the actor's calendar."""
@@ -139,9 +140,11 @@ class Meeting(StoredModel):
         if self.status is not MeetingStatus.CANCELED:
             raise ApiError(ErrorCode.MEETING_NOT_CANCELED)
         if actor.user_id in self.visible_to_user_ids:
-            self.visible_to_user_ids.remove(actor.user_id)
+            self.visible_to_user_ids = [one for one in self.visible_to_user_ids if one != actor.user_id]
             self.mark_edited(now)
-            self.add_event(MeetingRemovedFromCalendar(meeting=self.state(), user_uuid=actor.user_id))
+            self.add_event(
+                MeetingRemovedFromCalendar(meeting=self.state(), actor=actor.reference, user_uuid=actor.user_id)
+            )
 
     def answer(
         self,
@@ -149,7 +152,7 @@ class Meeting(StoredModel):
         status: RsvpStatus,
         now: datetime,
         *,
-        way: AnswerWay,
+        by: ActorRef,
         tentative: bool = False,
         answered_at: datetime | None = None,
     ) -> None:
@@ -166,9 +169,9 @@ class Meeting(StoredModel):
         self.add_event(
             ParticipantResponded(
                 meeting=self.state(),
+                actor=by,
                 participant_uuid=participant.participant_uuid,
                 rsvp_status=status,
-                way=way,
                 tentative=tentative,
             )
         )
@@ -185,14 +188,14 @@ class Meeting(StoredModel):
             person.with_invitation_resent(now, self.version) if person.participant_uuid in mailed else person
             for person in self.participants
         ]
-        self.add_event(InvitationResent(meeting=self.state(), participant_uuids=mailed))
+        self.add_event(InvitationResent(meeting=self.state(), actor=actor.reference, participant_uuids=mailed))
 
     def retry_sync(self, actor: Actor) -> None:
         """Have a failed sync tried again."""
         require_editor(self, actor)
         if not self.sync.is_retryable:
             raise ApiError(ErrorCode.SYNC_NOT_RETRYABLE)
-        self.request_resync()
+        self.request_resync(by=actor.reference)
 
     def participant(self, participant_uuid: str | None) -> Participant:
         """The participant of this participantUuid. Raises ApiError when there is none, or not any longer."""
@@ -232,7 +235,7 @@ class Meeting(StoredModel):
             ical_sequence=self.ical_sequence,
             created_at=self.created_at,
             updated_at=self.updated_at,
-            participants=[person.state() for person in self._named_in_events(self.participants)],
+            participants=[person.state() for person in self.named_in_events(self.participants)],
             external_sync_status=self.sync.status,
         )
 
@@ -258,6 +261,7 @@ class Meeting(StoredModel):
         people: ParticipantChange,
         now: datetime,
         *,
+        by: ActorRef,
         host_connected: bool,
         silent_texts: bool = False,
         on_record: bool = False,
@@ -286,36 +290,39 @@ class Meeting(StoredModel):
         self.mark_edited(now)
         if host_connected:
             self.request_sync(SyncOperation.UPDATE)
-        self.add_updated(changed, people, rescheduled=rescheduled, silent=silent_texts and not rescheduled)
+        self.add_updated(changed, people, by=by, rescheduled=rescheduled, silent=silent_texts and not rescheduled)
 
-    def add_updated(self, changed: list[str], people: ParticipantChange, *, rescheduled: bool, silent: bool) -> None:
+    def add_updated(
+        self, changed: list[str], people: ParticipantChange, *, by: ActorRef, rescheduled: bool, silent: bool
+    ) -> None:
         """Add the event of an update of these fields and people."""
         wire_names = [to_camel(name) for name in changed]
         self.add_event(
             MeetingUpdated(
                 meeting=self.state(),
+                actor=by,
                 changed=[*wire_names, "participants"] if people.changed else wire_names,
                 rescheduled=rescheduled,
-                added=[person.participant_uuid for person in self._named_in_events(people.added)],
-                removed=[person.state() for person in self._named_in_events(people.removed)],
+                added=[person.participant_uuid for person in self.named_in_events(people.added)],
+                removed=[person.state() for person in self.named_in_events(people.removed)],
                 silent=silent,
             )
         )
 
-    def mark_canceled(self, now: datetime, *, host_connected: bool) -> None:
+    def mark_canceled(self, now: datetime, *, by: ActorRef, host_connected: bool) -> None:
         """Cancel the meeting, and its mirrored event if it has one."""
         self.status = MeetingStatus.CANCELED
         self.ical_sequence += 1
         self.mark_edited(now)
         if host_connected and self.sync.status is not ExternalSyncStatus.NOT_APPLICABLE:
             self.request_sync(SyncOperation.DELETE)
-        self.add_event(MeetingCanceled(meeting=self.state()))
+        self.add_event(MeetingCanceled(meeting=self.state(), actor=by))
 
-    def request_resync(self) -> None:
+    def request_resync(self, *, by: ActorRef) -> None:
         """Have the mirrored event written again as the meeting is, or removed."""
         self.version += 1
         self.request_sync(self.sync.last_operation)
-        self.add_event(SyncRetryRequested(meeting=self.state()))
+        self.add_event(SyncRetryRequested(meeting=self.state(), actor=by))
 
     def request_sync(self, operation: SyncOperation | None) -> None:
         self.sync = self.sync.requested(operation, version=self.version)
@@ -335,7 +342,7 @@ class Meeting(StoredModel):
         attending = (person.participant_entity_uuid for person in self.participants if person.participant_entity_uuid)
         self.visible_to_user_ids = sorted({self.hosted.host_uuid, *attending})
 
-    def _named_in_events(self, people: list[Participant]) -> list[Participant]:
+    def named_in_events(self, people: list[Participant]) -> list[Participant]:
         """Those whom events name: of a hidden list only people of the platform, whose calendars it is on."""
         return [person for person in people if person.participant_entity_uuid] if self.guests_hidden else people
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.model import StoredModel
-from contracts.values.enums import DeliveryFailureCode, GuestLanguage, ParticipantType, RsvpStatus
+from contracts.values.changes import ActorRef
+from contracts.values.enums import (
+    ActorType,
+    DeliveryFailureCode,
+    GuestLanguage,
+    ParticipantType,
+    RsvpStatus,
+    Way,
+)
 from contracts.values.ids import new_participant_uuid
 from contracts.values.meeting import Invitee, ParticipantState
 from contracts.values.personal import MailAddress, PersonId, PersonName, PhoneNumber, WrittenText
@@ -14,6 +22,12 @@ from contracts.values.times import Instant
 from pydantic import Field
 
 _STAFF = (ParticipantType.TENANT_STAFF, ParticipantType.PARTNER_STAFF)
+_ACTOR_TYPES = {
+    ParticipantType.CONTACT: ActorType.CLIENT,
+    ParticipantType.TENANT_STAFF: ActorType.TENANT_STAFF,
+    ParticipantType.PARTNER_STAFF: ActorType.PARTNER_STAFF,
+    ParticipantType.EXTERNAL: ActorType.GUEST,
+}
 
 
 class LastMail(StoredModel, frozen=True):
@@ -64,6 +78,11 @@ class Participant(StoredModel, frozen=True):
     @property
     def is_external(self) -> bool:
         return self.participant_type is ParticipantType.EXTERNAL
+
+    def acting(self, way: Way) -> ActorRef:
+        """The participant as events and the history name them, when they did something by this way."""
+        person = self.participant_entity_uuid or self.participant_uuid
+        return ActorRef(id=person, type=_ACTOR_TYPES[self.participant_type], way=way)
 
     def is_newer_answer(self, said: CalendarAnswer) -> bool:
         """Whether what their calendar says now is their newest answer.

@@ -25,12 +25,17 @@ from contracts.messages.meeting_events import (
     MeetingSyncChanged,
     ParticipantProposedNewTime,
 )
-from contracts.values.enums import AnswerWay, MeetingStatus
+from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS
+from contracts.values.changes import ActorRef
+from contracts.values.enums import ActorType, MeetingStatus, Way
 
 from meeting_core.domain.access import require_host
 from meeting_core.domain.content_changes import is_over, merge_host_edit
 from meeting_core.domain.meeting import Meeting
 from meeting_core.domain.participants import CalendarAnswer, LastMail, Participant, participant_change
+
+_MAILER = ActorRef(id=INVITATIONS, type=ActorType.SYSTEM, way=Way.SYSTEM)
+_CALENDAR_SYNC = ActorRef(id=CALENDAR_SYNC, type=ActorType.SYSTEM, way=Way.SYSTEM)
 
 
 def record_delivery(meeting: Meeting, mail: DeliveryEvent) -> None:
@@ -51,11 +56,14 @@ def record_delivery(meeting: Meeting, mail: DeliveryEvent) -> None:
     meeting.version += 1
     state = meeting.state()
     if failed is None:
-        meeting.add_event(InvitationDelivered(meeting=state, participant_uuid=mail.participant_uuid, kind=mail.kind))
+        meeting.add_event(
+            InvitationDelivered(meeting=state, actor=_MAILER, participant_uuid=mail.participant_uuid, kind=mail.kind)
+        )
     else:
         meeting.add_event(
             InvitationFailed(
                 meeting=state,
+                actor=_MAILER,
                 participant_uuid=mail.participant_uuid,
                 kind=mail.kind,
                 failure_code=failed.failure_code,
@@ -75,7 +83,7 @@ def record_calendar_answer(meeting: Meeting, event: InvitationAnswered, now: dat
     said = CalendarAnswer(sequence=event.sequence, answer=event.answer if event.answered else None)
     recorded = meeting.replace_participant(participant, calendar_answer=said)
     if participant.is_newer_answer(said):
-        meeting.answer(recorded, event.answer, now, way=AnswerWay.CALENDAR)
+        meeting.answer(recorded, event.answer, now, by=participant.acting(Way.PROVIDER))
 
 
 def record_mail_reply(meeting: Meeting, reply: GuestReplied, now: datetime) -> None:
@@ -87,7 +95,7 @@ def record_mail_reply(meeting: Meeting, reply: GuestReplied, now: datetime) -> N
         participant,
         reply.rsvp_status,
         now,
-        way=AnswerWay.MAIL_REPLY,
+        by=participant.acting(Way.MAIL_REPLY),
         tentative=reply.tentative,
         answered_at=reply.replied_at,
     )
@@ -103,6 +111,7 @@ def record_proposal(meeting: Meeting, proposal: GuestProposedNewTime) -> None:
     meeting.add_event(
         ParticipantProposedNewTime(
             meeting=meeting.state(),
+            actor=participant.acting(Way.MAIL_REPLY),
             participant_uuid=participant.participant_uuid,
             starts_at=proposal.starts_at,
             ends_at=proposal.ends_at,
@@ -137,6 +146,7 @@ def record_mirror_status(meeting: Meeting, report: MirrorStatusChanged) -> None:
     meeting.add_event(
         MeetingSyncChanged(
             meeting=meeting.state(),
+            actor=_CALENDAR_SYNC,
             operation=meeting.sync.last_operation,
             failure_code=report.failure_code,
             failure_reason=report.failure_reason,
@@ -156,7 +166,8 @@ def apply_host_edit(meeting: Meeting, edit: MirroredEventChanged, now: datetime)
     unchanged = participant_change(meeting.participants, meeting.participants)
     content = merge_host_edit(meeting.content, edit)
     on_record = is_over(meeting.content, now) and is_over(content, now)
-    meeting.revise(content, unchanged, now, host_connected=True, silent_texts=True, on_record=on_record)
+    by = _host_in_calendar(meeting)
+    meeting.revise(content, unchanged, now, by=by, host_connected=True, silent_texts=True, on_record=on_record)
 
 
 def cancel_for_host_deletion(meeting: Meeting, user_id: str, now: datetime) -> None:
@@ -167,7 +178,7 @@ def cancel_for_host_deletion(meeting: Meeting, user_id: str, now: datetime) -> N
     """
     require_host(meeting, user_id)
     if not is_over(meeting.content, now):
-        meeting.mark_canceled(now, host_connected=True)
+        meeting.mark_canceled(now, by=_host_in_calendar(meeting), host_connected=True)
 
 
 def apply_host_change(meeting: Meeting, change: MirroredEventChanged | MirroredEventDeleted, now: datetime) -> None:
@@ -184,4 +195,9 @@ def apply_host_change(meeting: Meeting, change: MirroredEventChanged | MirroredE
     except ApiError:
         pass
     if meeting.version == version:
-        meeting.request_resync()
+        meeting.request_resync(by=_host_in_calendar(meeting))
+
+
+def _host_in_calendar(meeting: Meeting) -> ActorRef:
+    """The host, who changed the mirrored event in their own calendar."""
+    return ActorRef(id=meeting.hosted.host_uuid, type=ActorType(meeting.hosted.host_type), way=Way.PROVIDER)

@@ -22,10 +22,11 @@ class Viewer:
         user_id = actor.user_id if actor else ""
         manages = is_managed_by(meeting, user_id)
         self._meeting = meeting
+        self._user_id = user_id
         self._participant = meeting.participant_of(user_id)
         self._people = participants_for(meeting, user_id)
-        self._sees_host = shows_host_to(meeting, user_id)
-        self._sees_guests = shows_guests_to(meeting, user_id)
+        self.sees_host = shows_host_to(meeting, user_id)
+        self.sees_guests = shows_guests_to(meeting, user_id)
         self._is_client = actor is None or actor.user_type is UserType.CLIENT
         self._hides_clients = actor is not None and actor.user_type is UserType.CLIENT and not manages
         self.may_edit = manages and is_editable(meeting)
@@ -39,7 +40,7 @@ class Viewer:
         meeting, sync = self._meeting, self._meeting.sync
         return MeetingView(
             **dict(meeting.content) | self._hidden_from_clients(),
-            **dict(meeting.hosted) | ({} if self._sees_host else dict.fromkeys(HOST_FIELDS)),
+            **dict(meeting.hosted) | ({} if self.sees_host else dict.fromkeys(HOST_FIELDS)),
             meeting_uuid=meeting.meeting_uuid,
             tenant_uuid=meeting.tenant_uuid,
             status=meeting.status,
@@ -78,8 +79,8 @@ class Viewer:
             meeting_link=content.meeting_link,
             status=meeting.status,
             source=meeting.source,
-            host_uuid=meeting.hosted.host_uuid if self._sees_host else None,
-            host_name=meeting.hosted.host_name if self._sees_host else None,
+            host_uuid=meeting.hosted.host_uuid if self.sees_host else None,
+            host_name=meeting.hosted.host_name if self.sees_host else None,
             duration_minutes=duration_minutes(meeting),
             attendee_count=self._attendee_count(len(meeting.participants) if attendees is None else attendees),
             can_edit=self.may_edit,
@@ -126,9 +127,14 @@ class Viewer:
             delivery_failure_reason=mail.failure_reason if mail else None,
         )
 
+    def sees(self, person_id: str) -> bool:
+        """Whether they see this person, present or past, by participantUuid or user id: of a hidden list themselves."""
+        own = self._participant
+        return self.sees_guests or person_id == self._user_id or (own is not None and person_id == own.participant_uuid)
+
     def _attendee_count(self, participants: int) -> int:
         """How many attend; of a hidden guest list no more than that the viewer does."""
-        return participants if self._sees_guests else ATTENDEES_OF_HIDDEN_LIST
+        return participants if self.sees_guests else ATTENDEES_OF_HIDDEN_LIST
 
     def _hidden_from_clients(self) -> dict[str, None]:
         return {"internal_notes": None} if self._is_client else {}

@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.api.availability import AvailabilityView
 from contracts.api.calendar import Authorization, CalendarSyncResult, ConnectionView
+from contracts.api.history import HistoryEntryView, MeetingHistoryPage
 from contracts.api.meetings import MeetingPage, MeetingSummary, MeetingView, ParticipantView, ResendInvitation
 from contracts.model import Contract
 
@@ -90,6 +91,17 @@ PATH_EXAMPLES: dict[str, str] = {
     "{provider}": "google",
 }
 _WINDOW = {key: _CREATE[key] for key in ("startDateTime", "endDateTime", "timezone")}
+_HISTORY = {
+    "version": 2,
+    "at": "2026-05-05T09:12:40.117Z",
+    "eventType": "meetings.meeting.updated.v1",
+    "eventId": "019A16FF372A70B5A9307B00CE85E4DA",
+    "actor": {"id": "TS019C06688AA57248B9EA5325DBDFC48E", "type": "TENANT_STAFF", "way": "GATEWAY"},
+    "changes": [{"field": "title", "old": "Quarterly portfolio review", "new": "Portfolio review and plan"}],
+    "previousHash": "5d1f0f3f1d4f2c37a1f8a7a9c0bd4f4b1c8d5b1f6f0f4c6e0a7a9d3b2c1e0f9a",
+    "hash": "9b74c9897bac770ffc029102a200c5de1f2d3c4b5a69788796a5b4c3d2e1f001",
+}
+_ENTRY = HistoryEntryView.model_validate(_HISTORY)
 _SUMMARY = MeetingSummary.model_validate(_CREATE | _STATE)
 
 _CONNECTION = {
@@ -125,6 +137,8 @@ ANSWERS: tuple[Contract, ...] = (
     MeetingView.model_validate(_CREATE | _STATE | _PEOPLE),
     _SUMMARY,
     MeetingPage(content=[_SUMMARY], page=0, size=20, total_elements=1, total_pages=1),
+    _ENTRY,
+    MeetingHistoryPage(content=[_ENTRY], page=0, size=20, total_elements=2, total_pages=1),
     ParticipantView.model_validate(_PARTICIPANT),
     ResendInvitation.model_validate(
         {"email": "jane.roe@example.com", "lastInvitationResentAt": "2026-06-10T08:30:00.000Z"}

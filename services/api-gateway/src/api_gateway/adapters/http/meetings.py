@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
+from contracts.api.history import MeetingHistoryPage
 from contracts.api.meetings import MeetingPage, MeetingView, ParticipantView, ResendInvitation
-from contracts.api.queries import GetMeeting, ListCalendar
+from contracts.api.queries import GetMeeting, GetMeetingHistory, ListCalendar
 from fastapi import APIRouter, Query, Response
 
 from api_gateway.adapters.http.authentication import (
@@ -68,6 +69,7 @@ def meeting_routes(services: AppServices) -> APIRouter:
         """Accept or decline as the participant that the caller is."""
         return command_response(await services.meetings.answer(request, meeting_uuid, body))
 
+    _add_history(router, services)
     _add_repeats(router, services)
     return router
 
@@ -82,6 +84,21 @@ def meeting_list_routes(services: AppServices) -> APIRouter:
         return reply_response(await services.core.ask(ListCalendar(actor=caller.actor(), page=page, size=size)))
 
     return router
+
+
+def _add_history(router: APIRouter, services: AppServices) -> None:
+    """Who changed a meeting."""
+
+    @router.get("/{meetingUuid}/history", response_model=MeetingHistoryPage, responses=errors(404) | versioned())
+    async def get_meeting_history(
+        caller: CurrentCaller, meeting_uuid: MeetingUuid, page: PageNumber = 0, size: PageSize = 20
+    ) -> Response:
+        """Who changed a meeting, by which way, and what it said before, for staff who may read it; 403 for clients.
+
+        One entry for each version, the first version first.
+        """
+        query = GetMeetingHistory(actor=caller.actor(), meeting_uuid=meeting_uuid, page=page, size=size)
+        return reply_response(await services.core.ask(query))
 
 
 def _add_repeats(router: APIRouter, services: AppServices) -> None:
