@@ -7,7 +7,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from meetings_cli.commands import calendar, dead_letters, jobs, keys, status, token
+from meetings_cli.commands import calendar, dead_letters, history, jobs, keys, status, token
 from meetings_cli.console import err
 from meetings_cli.problem import Problem
 
@@ -23,6 +23,7 @@ app.add_typer(dead_letters.commands, name="dead-letters")
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(calendar.commands, name="calendar")
 app.add_typer(keys.commands, name="keys")
+app.add_typer(history.commands, name="history")
 app.add_typer(token.commands)
 
 

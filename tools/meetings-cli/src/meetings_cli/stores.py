@@ -16,6 +16,7 @@ from contracts.values.enums import ConnectionStatus
 from contracts.values.times import utc_now
 from pydantic import BaseModel
 
+from meetings_cli.history import Histories
 from meetings_cli.settings import Settings
 
 Place = tuple[str, str]
@@ -24,12 +25,14 @@ Place = tuple[str, str]
 _GUESTS: Place = (INVITATIONS, "guests")
 _NOTICES: Place = (INVITATIONS, "host_notices")
 _MAILBOXES: Place = (INVITATIONS, "mailboxes")
+_MEETINGS: Place = (MEETING_CORE, "meetings")
+_HISTORY: Place = (MEETING_CORE, "meeting_history")
 _MAIL_BUDGETS: Place = (MEETING_CORE, "mail_budgets")
 _CONNECTIONS: Place = (CALENDAR_SYNC, "connections")
 _LINKS: Place = (CALENDAR_SYNC, "mirrored_meetings")
 _FEEDS: Place = (CALENDAR_SYNC, "inbound_sync_states")
 OUTBOXES: tuple[Place, ...] = (
-    (MEETING_CORE, "meetings"),
+    _MEETINGS,
     _GUESTS,
     _CONNECTIONS,
     _LINKS,
@@ -121,6 +124,9 @@ class Stores:
 
     def job_admin(self, kind: JobKind) -> JobAdmin:
         return JobAdmin(self._collection(kind.place), kind.name)
+
+    def histories(self) -> Histories:
+        return Histories(self._collection(_MEETINGS), self._collection(_HISTORY))
 
     async def outboxes(self) -> list[OutboxStats]:
         return [
