@@ -477,8 +477,36 @@ def test_only_an_update_says_what_was_before(composer: MailComposer) -> None:
     assert "Before:" not in compose(composer, book.of(JANE)).text("text/plain")
 
 
-def test_a_cancellation_names_the_time_that_is_free_again(composer: MailComposer) -> None:
-    book = Guestbook(create(jane()))
+@pytest.mark.parametrize("part", ["text/plain", "text/html"])
+def test_an_update_says_where_it_was_when_there_is_no_place_any_more(composer: MailComposer, part: str) -> None:
+    book = Guestbook(create(jane(), location_type=LocationType.IN_PERSON, location_detail="Room 1"))
     book.tell()
+    guest = book.of(JANE)
+    gone = guest.meeting.model_copy(update={"location_detail": None})
+    guest = guest.model_copy(update={"meeting": gone, "requested_in_version": 2, "changed_in_version": 2})
+    text = compose(composer, guest).text(part)
+    assert text.index("When") < text.index("Where") < text.index("Before: Room 1")
+
+
+@pytest.mark.parametrize("part", ["text/plain", "text/html"])
+@pytest.mark.parametrize(
+    ("language", "free"), [(Language.ENGLISH, "You are free again: "), (Language.SPANISH, "Vuelve a estar libre: ")]
+)
+def test_a_cancellation_names_the_time_that_is_free_again(
+    composer: MailComposer, language: Language, free: str, part: str
+) -> None:
+    """It is the one that the guest knows, also when a newer one was never mailed."""
+    book = Guestbook(create(jane(language=language), title="Known"))
+    book.tell()
+    when = (
+        free + compose(composer, book.of(JANE), MailKind.CANCELLATION).text(part).partition(free)[2].partition(".")[0]
+    )
+    book.hear(update(title="Never mailed", start_date_time=at("14:00")))
     book.hear(cancel())
-    assert "You are free again: " in compose(composer, book.of(JANE)).text("text/plain")
+    text = compose(composer, book.of(JANE)).text(part)
+    assert "2026" in when
+    assert when in text
+    assert "Known" in text
+    assert "Never mailed" not in text
+    assert "14:00" not in text
+    assert "2:00" not in text

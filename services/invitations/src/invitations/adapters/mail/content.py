@@ -54,7 +54,7 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator, *, passwo
     """The words of the mail of this kind to this guest; ``password``: to join the meeting."""
     meeting, translate = guest.meeting, translator.translate
     host = sanitize_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
-    facts = _facts(meeting, host, translator)
+    facts = _facts(_known(guest) if kind is MailKind.CANCELLATION else meeting, host, translator)
     title = facts["title"]
     return MailContent(
         language=translator.tag,
@@ -98,6 +98,11 @@ def _facts(meeting: MeetingState | SentContent, host: str, translator: Translato
     }
 
 
+def _known(guest: Guest) -> MeetingState | SentContent:
+    """The meeting as the last mail said it: what the guest has in their calendar."""
+    return guest.last_mail.content if guest.last_mail and guest.last_mail.content else guest.meeting
+
+
 def _before(guest: Guest, kind: MailKind, host: str, translator: Translator, now: dict[str, str]) -> dict[str, str]:
     if kind is not MailKind.UPDATE or guest.last_mail is None or guest.last_mail.content is None:
         return {}
@@ -134,8 +139,7 @@ def _headline(guest: Guest, kind: MailKind, host: str, translator: Translator) -
 
 def _note(guest: Guest, kind: MailKind, translator: Translator) -> str:
     if kind is MailKind.CANCELLATION:
-        known = guest.last_mail.content if guest.last_mail and guest.last_mail.content else guest.meeting
-        free = translator.translate("You are free again: %(when)s.", when=translator.when(known.schedule))
+        free = translator.translate("You are free again: %(when)s.", when=translator.when(_known(guest).schedule))
         nothing = translator.translate("You do not need to do anything. Your calendar removes it.")
         return f"{free} {nothing}"
     match guest.person.rsvp_status:
