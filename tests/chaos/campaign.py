@@ -107,6 +107,8 @@ class Campaign:
             "writes asked for": len(history.writes),
             "questions asked": len(history.reads),
             "requests made for both": sum(len(one.attempts) for one in history.operations()),
+            "answers by mail": len(history.replies),
+            "attempts at them": sum(reply.attempts for reply in history.replies),
             "events told": sum(map(len, self.log.events.values())),
             "events told again, under the same id": self.log.repeats,
             "mails": len(self.mailbox.mails),
@@ -130,13 +132,16 @@ async def campaign(ground: Grounds, *, seed: int, clients: int) -> AsyncIterator
             await opened.enter_async_context(calling(addresses.gateway, person)) for person in addresses.people
         ]
         guests = await opened.enter_async_context(httpx.AsyncClient(base_url=addresses.gateway, trust_env=False))
+        mails = await opened.enter_async_context(
+            httpx.AsyncClient(base_url=addresses.mail, trust_env=False, timeout=30)
+        )
         copies = [
             Copies(outside, f"host-{run}@{domain}", host.user_id)
             for outside, domain, host in zip(found.values(), ("gmail.com", "contoso.com"), hosts, strict=False)
         ]
         for one, host in zip(copies, hosts, strict=False):
             await one.outside.connect(host, one.email)
-        workload = Workload(hosts, stranger, guests, addresses.staff, addresses.contacts, seed, run)
+        workload = Workload(hosts, stranger, guests, mails, addresses.staff, addresses.contacts, seed, run)
         neighbour = Neighbour(stranger, directory_of(running), workload)
         yield Campaign(ground, workload, copies, Tormentor(ground, workload, neighbour, clients))
 

@@ -18,10 +18,11 @@ from contracts.transport.envelope import Envelope, EnvelopeError
 from contracts.transport.topics import MEETING_EVENTS, dead_letter_topics
 from pymongo import MongoClient
 
-from tests.chaos.history import History, Json, Operation, Outcome
+from tests.chaos.history import History, Json, MailReply, Operation, Outcome
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.outside import Outside, Shown, expected
 
+_TIME = {"startDateTime", "endDateTime", "timezone", "allDay"}
 _UNSEEN_BY_GUESTS = {"internalNotes", "participants"}
 _CREATED, _UPDATED = "meetings.meeting.created.v1", "meetings.meeting.updated.v1"
 _CANCELED, _HIDDEN = "meetings.meeting.canceled.v1", "meetings.meeting.removed-from-calendar.v1"
@@ -171,6 +172,7 @@ async def broken_promises(
         *history.problems,
         *log.disorder,
         *_effects(history.writes, log),
+        *_replies(history.replies, log),
         *_answers(history, log),
         *_present(log, meetings),
         *(problem for uuid, events in log.events.items() for problem in _mails(uuid, events, mailbox)),
@@ -188,7 +190,7 @@ def _effects(writes: Sequence[Operation], log: Log) -> list[str]:
     effects: dict[str, list[Event]] = defaultdict(list)
     for events in log.events.values():
         for event in events:
-            if event.type in _BY_CALLERS:
+            if event.type in _BY_CALLERS and not _is_reply(event):
                 effects[event.correlation].append(event)
     problems = []
     for write in writes:
@@ -219,6 +221,48 @@ def _expected_effects(write: Operation) -> tuple[int, int]:
         return 0, 0
     certain = write.outcome in (Outcome.DONE, Outcome.PROMISED) and write.changes is True
     return (1 if certain else 0), 1
+
+
+# --- answers by mail -------------------------------------------------------------------------------------------------
+
+
+def _is_reply(event: Event) -> bool:
+    return event.type == _RESPONDED and event.body.get("way") == "MAIL_REPLY"
+
+
+def _replies(replies: Sequence[MailReply], log: Log) -> list[str]:
+    """No acknowledged answer by mail is lost, and none is told that was not given."""
+    attempts: Counter[tuple[str, str]] = Counter()
+    for reply in replies:
+        attempts[reply.participant, reply.status] += reply.attempts
+    told = Counter(
+        (event.body["participantUuid"], event.body["rsvpStatus"])
+        for events in log.events.values()
+        for event in events
+        if _is_reply(event)
+    )
+    return [
+        *(f"{count} answers by mail {key} were told, and {attempts[key]} sent" for key, count in told.items()
+          if count > attempts[key]),
+        *(f"an answer by mail was refused: {reply}" for reply in replies if reply.refusal),
+        *(
+            f"an answer by mail is lost: {reply}"
+            for reply in replies
+            if reply.acknowledged and _is_lost(reply, log.events[reply.meeting])
+        ),
+    ]  # fmt: skip
+
+
+def _is_lost(reply: MailReply, events: Sequence[Event]) -> bool:
+    """Whether the guest is still to answer in the end, and it was not for a new time that they are asked again."""
+    if not events or events[-1].meeting["status"] == "CANCELED":
+        return False
+    answers = {one["participantUuid"]: one["rsvpStatus"] for one in events[-1].meeting["participants"]}
+    is_asked_again = any(
+        event.sequence > reply.version and event.type == _UPDATED and _TIME.intersection(event.body["changed"])
+        for event in events
+    )
+    return answers.get(reply.participant) == "UNKNOWN" and not is_asked_again
 
 
 # --- reads -----------------------------------------------------------------------------------------------------------

@@ -71,11 +71,28 @@ class Operation:
 
 
 @dataclass
+class MailReply:
+    """A guest's answer by mail. Their mail server repeats it until the platform acknowledges it."""
+
+    meeting: str
+    participant: str
+    status: str
+    """An RsvpStatus."""
+    version: int
+    """Of the meeting, which asked for the mail that is replied to."""
+    attempts: int = 0
+    acknowledged: bool = False
+    refusal: str = ""
+    """What the platform said, when it wanted no more attempts."""
+
+
+@dataclass
 class History:
     """Everything that was asked, and what was noticed at once as against the contract."""
 
     writes: list[Operation] = field(default_factory=list)
     reads: list[Operation] = field(default_factory=list)
+    replies: list[MailReply] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def operations(self) -> Iterator[Operation]:

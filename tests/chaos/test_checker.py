@@ -11,7 +11,7 @@ import pytest
 from contracts.transport.envelope import Envelope
 
 from tests.chaos.checker import Copies, Log, Mailbox, broken_promises
-from tests.chaos.history import Attempt, History, Operation
+from tests.chaos.history import Attempt, History, MailReply, Operation
 from tests.support.outside import Outside, Shown, expected
 
 MEETING, GUEST, HOST = "M1", "MP1", "TS1"
@@ -94,6 +94,13 @@ class World:
         self.mails += 1
         (self.folder / f"{self.mails}.eml").write_text(f"Message-ID: <{GUEST}.{version}.answer@example.com>\r\n\r\n")
         (self.folder / f"{self.mails}.json").write_text(json.dumps({"recipients": ["host@example.com"]}))
+
+    def reply_told(self) -> None:
+        """The guest's answer by mail is an event."""
+        person = self.now["participants"][0] | {"rsvpStatus": "ACCEPTED"}
+        self.now, self.version = meeting("B", participants=[person]), 5
+        answer = {"participantUuid": GUEST, "rsvpStatus": "ACCEPTED", "way": "MAIL_REPLY"}
+        self.tell("participant.responded", 5, "a mail", self.now, **answer)
 
     async def problems(self) -> list[str]:
         def answer(_: httpx.Request) -> httpx.Response:
@@ -179,6 +186,18 @@ def _more_deliveries_told(world: World) -> None:
     world.tell("invitation.delivered", 5, "k2", meeting("B"), participantUuid=GUEST)
 
 
+def _reply_lost(world: World) -> None:
+    world.history.replies.append(MailReply(MEETING, GUEST, "ACCEPTED", version=3, attempts=2, acknowledged=True))
+
+
+def _reply_refused(world: World) -> None:
+    world.history.replies.append(MailReply(MEETING, GUEST, "ACCEPTED", version=3, attempts=1, refusal="550 no"))
+
+
+def _reply_that_was_not_sent(world: World) -> None:
+    world.reply_told()
+
+
 def _no_copy(world: World) -> None:
     world.calendar.events_there.clear()
 
@@ -201,9 +220,24 @@ async def test_repeats_under_the_same_identity_are_allowed(tmp_path: Path) -> No
     assert world.log.repeats == 1
 
 
+async def test_an_answer_by_mail_is_kept_or_excused_by_a_new_time(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.history.replies.append(MailReply(MEETING, GUEST, "ACCEPTED", version=3, attempts=2, acknowledged=True))
+    world.reply_told()
+    assert await world.problems() == []
+    world.history.writes.append(wrote("update", "k3", "B", 200, 6, at=5))
+    world.now, world.version = meeting("B"), 6
+    world.history.writes[-1].body = world.now
+    world.tell("meeting.updated", 6, "k3", world.now, changed=["startDateTime"], added=[], removed=[])
+    assert [problem for problem in await world.problems() if "by mail" in problem] == []
+
+
 @pytest.mark.parametrize(
     ("breaks", "found"),
     [
+        (_reply_lost, "an answer by mail is lost: "),
+        (_reply_refused, "an answer by mail was refused: "),
+        (_reply_that_was_not_sent, "1 answers by mail ('MP1', 'ACCEPTED') were told, and 0 sent"),
         (_lost, "k3 was done, and its effects are []"),
         (_promised_and_lost, "k3 was promised, and its effects are []"),
         (_refused_and_done, "k2 was refused, and its effects are ['meetings.meeting.updated.v1 v3']"),

@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx
 
-from tests.chaos.history import Attempt, History, Json, Operation, Outcome
+from tests.chaos.guests_mail import GuestsMail
+from tests.chaos.history import Attempt, History, Json, MailReply, Operation, Outcome
 from tests.support.callers import MEETINGS, Caller
 from tests.support.gateway import body
 
@@ -29,8 +30,8 @@ _AGAIN = 0.5
 _MAX_STEPS = 8
 _STEPS = {
     "retitle": 4, "move": 3, "note": 1, "exchange": 2, "conditional": 3, "stale": 1, "same": 1, "guest_answers": 4,
-    "colleague_answers": 2, "resend": 1, "resend_one": 1, "read": 4, "trespass": 1, "list": 1, "search": 2,
-    "availability": 1,
+    "guest_replies": 3, "colleague_answers": 2, "resend": 1, "resend_one": 1, "read": 4, "trespass": 1, "list": 1,
+    "search": 2, "availability": 1,
 }  # fmt: skip
 _NONE: frozenset[int] = frozenset()
 _BESIDE = ("guest_answers", "colleague_answers", "read")
@@ -47,6 +48,8 @@ class Workload:
     """Of another tenant."""
     guests: httpx.AsyncClient
     """Without any identity, as whoever follows a mailed link."""
+    mails: httpx.AsyncClient
+    """The guests' mail server."""
     staff: Sequence[str]
     contacts: Sequence[str]
     seed: int
@@ -143,7 +146,7 @@ class Workload:
             else:
                 operation.attempts.append(Attempt(asked_at, time.monotonic(), answer.status_code))
                 self._note(operation, answer)
-                if answer.status_code not in (202, 429, 503):
+                if answer.status_code not in (202, 429, 502, 503):  # 502: the service was reached and died
                     return
             if time.monotonic() > deadline:
                 return
@@ -183,7 +186,7 @@ class Workload:
 
     def _judge(self, operation: Operation, may_refuse: frozenset[int]) -> None:
         status = operation.attempts[-1].status
-        if status is None or status in (200, 201, 202, 204, 429, 503) or status in may_refuse:
+        if status is None or status in (200, 201, 202, 204, 429, 502, 503) or status in may_refuse:
             return
         self.problem(operation, f"{status} {operation.body}")
 
@@ -208,6 +211,8 @@ class _Life:
         """Whether every change so far was answered: then what the meeting says is known."""
         self._answers: dict[str, str] = {}
         self._unsure_answers: set[str] = set()
+        self._replied = False
+        """Whether a guest has replied by mail: the meeting may change at any time."""
         self._before: int | None = None
         """A version before the host's last answered change."""
 
@@ -278,7 +283,7 @@ class _Life:
         read = await self._read()
         if read.version is None:
             return
-        sure = alone and self._sure
+        sure = alone and self._sure and not self._replied
         title = self._title()
         may_refuse = _NONE if sure else frozenset({412})
         changed = await self._change("update", {"title": title}, title=title, if_match=read.version, refuse=may_refuse)
@@ -337,6 +342,21 @@ class _Life:
             path = f"{self._path}/participants/{one}/rsvp"
             await self._answer(self._work.guests, "answer of a guest", one, path)
 
+    async def _guest_replies(self) -> None:
+        """A guest answers by the mail program in which they read the newest mail."""
+        guests = [one for one in self._meeting["participants"] if one["participantType"] == "EXTERNAL"]
+        if not guests:
+            return
+        guest, mail = self._chance.choice(guests), GuestsMail(self._work.mails, self._work.history)
+        newest = await mail.newest_invitation(guest["email"])
+        if newest is None:
+            return
+        mail_id, version = newest
+        participant, self._replied = guest["participantUuid"], True
+        self._unsure_answers.add(participant)
+        status = self._answers[participant] = self._other_answer(participant)
+        await mail.reply(self._chance, mail_id, MailReply(self._meeting["meetingUuid"], participant, status, version))
+
     async def _colleague_answers(self) -> None:
         """Another member of the staff answers, logged in."""
         for one in self._meeting["participants"]:
@@ -348,13 +368,15 @@ class _Life:
 
     async def _answer(self, http: httpx.AsyncClient, kind: str, participant: str, path: str) -> None:
         """Another answer than the last one, so that it is a change, whenever that is known."""
-        status = "DECLINED" if self._answers.get(participant) == "ACCEPTED" else "ACCEPTED"
-        self._answers[participant] = status
+        status = self._answers[participant] = self._other_answer(participant)
         changes = None if participant in self._unsure_answers else True
         gone = _NONE if self._sure else frozenset({404})
         given = await self._write(kind, "PUT", path, {"status": status}, changes=changes, refuse=gone, http=http)
         if given.outcome is not Outcome.DONE:
             self._unsure_answers.add(participant)
+
+    def _other_answer(self, participant: str) -> str:
+        return "DECLINED" if self._answers.get(participant) == "ACCEPTED" else "ACCEPTED"
 
     async def _trespass(self) -> None:
         """Somebody of another tenant asks for the meeting, which is not there for them."""
