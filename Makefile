@@ -80,6 +80,7 @@ bench: setup  ## benchmarks against baselines, on Apache Kafka; results are kept
 	@$(BIN)/python -m benchmarks.calendar
 	@$(BIN)/python -m benchmarks.inward
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.replies
 
 profile: setup  ## where a create and a get spend CPU time: make profile ARGS="--operation get --service meeting-core"
 	@$(BIN)/python -m benchmarks.profile $(ARGS)
