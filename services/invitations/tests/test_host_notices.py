@@ -1,4 +1,4 @@
-"""Hosts are mailed about their guests: what, in which language, once, and whatever happens in between."""
+"""What hosts are mailed, in which language, once, and whatever happens in between."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,6 +15,7 @@ from contracts.messages.invitation_events import GuestProposedNewTime, MailFaile
 from contracts.values.enums import DeliveryFailureCode, Language, MailKind, RsvpStatus
 from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
+from icalendar import Calendar
 from invitations.adapters.host_notices import (
     HOST_CONCURRENCY_KEY,
     HOST_WORK,
@@ -57,14 +58,20 @@ class StandInMailer:
 class Office:
     """A meeting with Jane as its guest, and the host's mails about her."""
 
-    def __init__(self, notices: Collection, scope: HostMails, language: Language | None = None) -> None:
+    def __init__(
+        self, notices: Collection, scope: HostMails, language: Language | None = None, *, own_meetings: bool = False
+    ) -> None:
         self.desk = CommandHarness(create(jane(), by=HOST.model_copy(update={"language": language}), title=TITLE))
         self.mailer = StandInMailer()
         self._scope = scope
         self._notices = notices
         self._heard = 0
         self._projector = HostNoticeProjector(
-            HostNoticeRepository(notices), scope, wake=lambda: None, update_window=timedelta(0)
+            HostNoticeRepository(notices),
+            scope,
+            own_meetings=own_meetings,
+            wake=lambda: None,
+            update_window=timedelta(0),
         )
 
     @property
@@ -269,3 +276,90 @@ async def test_an_answer_that_comes_while_its_mail_leaves_is_mailed_too(office: 
     office.mailer = keep
     [correction] = await office.deliver()
     assert "accepts" in correction.header("Subject")
+
+
+# --- the host's own meetings ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(notices: Collection) -> Office:
+    """Hosts are mailed their own meetings, and nothing of their guests."""
+    return Office(notices, HostMails.NONE, own_meetings=True)
+
+
+def published(mail: ReadMail) -> Any:
+    """The event in the mail, which programs take for a published one."""
+    calendar = Calendar.from_ical(mail.calendar)
+    assert calendar["METHOD"] == "PUBLISH"
+    assert "method=PUBLISH" in str(mail.message)
+    [event] = calendar.walk("VEVENT")
+    assert "ATTENDEE" not in event
+    assert str(event["ORGANIZER"]) == f"mailto:{HOST.email}"
+    assert str(event["UID"]) == f"{MEETING}@meetings.example.com"
+    return event
+
+
+async def test_a_host_gets_their_own_meeting_with_every_change_and_its_end(own: Office) -> None:
+    await own.hear()
+    [created] = await own.deliver()
+    assert created.header("Subject") == f"Your meeting: {TITLE}"
+    first = published(created)
+    assert (first["SEQUENCE"], first["STATUS"], first["SUMMARY"]) == (0, "CONFIRMED", TITLE)
+    await own.hear(update(title="New", start_date_time=at("14:00"), end_date_time=at("15:00")))
+    [changed] = await own.deliver()
+    assert changed.header("Subject") == "Updated: New"
+    for part in ("text/plain", "text/html"):
+        assert f"Before: {TITLE}" in changed.text(part)
+    second = published(changed)
+    assert (second["SEQUENCE"], second["SUMMARY"]) == (1, "New")
+    await own.hear(cancel())
+    [canceled] = await own.deliver()
+    assert canceled.header("Subject") == "Canceled: New"
+    assert "You are free again: " in canceled.text("text/plain")
+    last = published(canceled)
+    assert (last["SEQUENCE"], last["STATUS"]) == (2, "CANCELLED")
+
+
+async def test_a_calendar_program_follows_what_hosts_are_mailed(own: Office) -> None:
+    await own.hear()
+    mails = await own.deliver()
+    await own.hear(update(title="New"))
+    mails += await own.deliver()
+    await own.hear(again=True)
+    assert await own.deliver() == []
+    assert [str(published(mail)["SUMMARY"]) for mail in mails] == [TITLE, "New"]
+
+
+async def test_own_meetings_are_mailed_in_the_language_of_the_host(notices: Collection) -> None:
+    office = Office(notices, HostMails.NONE, Language.SPANISH, own_meetings=True)
+    await office.hear()
+    [mail] = await office.deliver()
+    assert mail.header("Subject") == f"Su reunión: {TITLE}"
+    assert "Abra el archivo adjunto" in mail.text("text/html")
+
+
+async def test_a_host_whose_calendar_is_connected_is_mailed_no_meeting(own: Office) -> None:
+    own.desk = CommandHarness()
+    own.desk.uow.host_connected = True
+    await own.hear(create(jane(), by=HOST), update(title="New"), cancel())
+    assert await own.stored() == []
+
+
+@pytest.mark.parametrize("own_meetings", [True, False])
+async def test_own_meetings_are_mailed_only_where_that_is_set(notices: Collection, own_meetings: bool) -> None:
+    office = Office(notices, HostMails.ALL, own_meetings=own_meetings)
+    await office.hear()
+    assert len(await office.deliver()) == own_meetings
+
+
+async def test_a_meeting_that_is_canceled_before_its_mail_leaves_is_not_mailed(own: Office) -> None:
+    await own.hear(cancel())
+    assert await own.deliver() == []
+
+
+async def test_what_calendars_do_not_show_is_not_mailed(own: Office) -> None:
+    await own.hear()
+    await own.deliver()
+    await own.hear(update(internal_notes="A secret"))
+    await own.jane_answers(RsvpStatus.DECLINED)
+    assert await own.deliver() == []

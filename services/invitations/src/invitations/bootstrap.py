@@ -85,7 +85,11 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
                 GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=update_window
             )
             host_projector = HostNoticeProjector(
-                HostNoticeRepository(notices), settings.host_mails, wake=host_workers.wake, update_window=update_window
+                HostNoticeRepository(notices),
+                settings.host_mails,
+                own_meetings=settings.host_meetings,
+                wake=host_workers.wake,
+                update_window=update_window,
             )
 
             async def project(batch: Batch) -> None:

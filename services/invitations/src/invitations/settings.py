@@ -118,6 +118,10 @@ class Settings(SmtpSettings, MailboxSettings):
         description="what hosts are mailed about their guests: `none`; `declines`, proposed times and mails that did "
         "not arrive; `all`: every answer besides",
     )
+    host_meetings: bool = Field(
+        default=False,
+        description="whether hosts without a connected calendar are mailed their meetings, for their calendar program",
+    )
     mails_per_mailbox: int = Field(
         default=60,
         ge=0,

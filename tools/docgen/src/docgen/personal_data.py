@@ -14,7 +14,7 @@ from contracts.transport.idempotency import CommandRecord
 from contracts.transport.topics import CALENDAR_SYNC, INVITATIONS, MEETING_CORE, TOPICS
 from contracts.values.personal import NEUTRAL, DataKind, Personal
 from invitations.domain.guest import Guest
-from invitations.domain.host_notice import HostNotice
+from invitations.domain.host_notice import GuestNotice, MeetingNotice
 from meeting_core.domain.meeting import Meeting
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
@@ -47,7 +47,10 @@ COLLECTIONS = (
     ),
     Collection(MEETING_CORE, "processed_commands", CommandRecord, "Which commands were processed.", "a day"),
     Collection(INVITATIONS, "guests", Guest, "Whom to mail, and what they were sent last.", "as the meeting"),
-    Collection(INVITATIONS, "host_notices", HostNotice, "What hosts are mailed about their guests.", "as the meeting"),
+    Collection(INVITATIONS, "host_notices", GuestNotice, "What hosts are mailed about their guests.", "as the meeting"),
+    Collection(
+        INVITATIONS, "host_notices", MeetingNotice, "Hosts' own meetings, which they are mailed.", "as the meeting"
+    ),
     Collection(
         CALENDAR_SYNC, "connections", Connection, "Whose calendar is connected; tokens, encrypted.", "until erasure"
     ),

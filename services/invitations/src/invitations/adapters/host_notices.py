@@ -13,7 +13,7 @@ from pymongo import InsertOne, UpdateOne
 
 from invitations.application.host_notices import NoticeUpdate
 from invitations.application.mail_sender import Deferred, Mail, Refused
-from invitations.domain.host_notice import HostNotice
+from invitations.domain.host_notice import GuestNotice, HostNotice, MeetingNotice, NoticeTopic
 
 log = structlog.get_logger()
 
@@ -22,6 +22,7 @@ HOST_WORK = "hostMail"
 HOST_CONCURRENCY_KEY = "domain"
 INDEXES = job_indexes(HOST_WORK, concurrency_key=HOST_CONCURRENCY_KEY)
 """The shard key of a sharded cluster is {_id: 1}: every write names it."""
+_WRITTEN_BY_WORKER = {"settled_sequence", "mailed_answer", "mailed"}
 
 
 class HostNoticeRepository:
@@ -44,13 +45,14 @@ class HostNoticeRepository:
 
 def to_notice(document: Document) -> HostNotice:
     """The notice that a document holds."""
-    return HostNotice.model_validate(document)
+    kind = MeetingNotice if document["topic"] == NoticeTopic.MEETING else GuestNotice
+    return kind.model_validate(document)
 
 
 def _write(update: NoticeUpdate) -> InsertOne[Document] | UpdateOne:
     notice = update.notice
     domain = (notice.meeting.host_email or "").rpartition("@")[2].casefold()
-    fields = notice.model_dump(exclude={"settled_sequence", "mailed_answer"}) | {HOST_CONCURRENCY_KEY: domain}
+    fields = notice.model_dump(exclude=_WRITTEN_BY_WORKER) | {HOST_CONCURRENCY_KEY: domain}
     if update.stored_sequence is None:
         return InsertOne({"_id": notice.notice_id, **fields, HOST_WORK: {"dueAt": update.mail_at}})
     return UpdateOne(
@@ -76,7 +78,7 @@ class HostMailWorker:
         match outcome:
             case Mail():
                 HOST_MAILS.labels(notice.topic, "delivered").inc()
-                return JobResult({"$set": settled["$set"] | {"mailedAnswer": notice.answer}})
+                return JobResult({"$set": settled["$set"] | notice.mailed_fields()})
             case Refused(code):
                 HOST_MAILS.labels(notice.topic, "failed").inc()
                 log.warning("a host cannot be mailed", meeting=notice.meeting_uuid, code=code)

@@ -1,16 +1,17 @@
 """Projects events onto notices to hosts, and mails them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.kafka.consumer import Batch
 from contracts.messages.meeting_events import MeetingEvent
+from contracts.transport.envelope import Envelope
 from contracts.values.times import utc_now
 
 from invitations.application.mail_sender import Deferred, Mail, MailSender, Refused
-from invitations.domain.host_notice import HostMails, HostNotice, NoticeTopic, host_notice
+from invitations.domain.host_notice import HostMails, HostNotice, NoticeTopic, host_notice, meeting_notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,21 @@ class HostNoticeProjector:
     """Applies batches of events to the stored notices."""
 
     def __init__(
-        self, notices: HostNotices, scope: HostMails, *, wake: Callable[[], None], update_window: timedelta
+        self,
+        notices: HostNotices,
+        scope: HostMails,
+        *,
+        own_meetings: bool,
+        wake: Callable[[], None],
+        update_window: timedelta,
     ) -> None:
-        """``wake`` is called when mails are due; answers wait ``update_window`` for the next one of the guest."""
+        """``own_meetings``: hosts without a connected calendar are mailed their own meetings.
+
+        ``wake`` is called when mails are due; answers and changes wait ``update_window`` for the next one.
+        """
         self._notices = notices
         self._scope = scope
+        self._own_meetings = own_meetings
         self._wake = wake
         self._update_window = update_window
 
@@ -53,8 +64,7 @@ class HostNoticeProjector:
         """Idempotent: of what is known already, nothing is written."""
         newest: dict[str, HostNotice] = {}
         for received in batch:
-            notice = host_notice(received.body, received.envelope) if isinstance(received.body, MeetingEvent) else None
-            if notice is not None and self._scope is not HostMails.NONE:
+            for notice in self._notices_of(received.body, received.envelope):
                 newest[notice.notice_id] = notice  # the events of a meeting are in order
         if not newest:
             return
@@ -65,13 +75,22 @@ class HostNoticeProjector:
         await self._notices.save(updates)
         self._wake()
 
+    def _notices_of(self, body: object, envelope: Envelope) -> Iterator[HostNotice]:
+        if not isinstance(body, MeetingEvent):
+            return
+        if self._scope is not HostMails.NONE and (of_guest := host_notice(body, envelope)) is not None:
+            yield of_guest
+        if self._own_meetings and (of_meeting := meeting_notice(body, envelope)) is not None:
+            yield of_meeting
+
     def _update(self, known: HostNotice | None, notice: HostNotice) -> NoticeUpdate | None:
         """None: the notice is known, or nothing that a host is mailed comes of it."""
         if known is not None and known.sequence >= notice.sequence:
             return None
         if known is None and not notice.is_pending(self._scope):
             return None
-        pause = self._update_window if notice.topic is NoticeTopic.ANSWER else timedelta(0)
+        may_change = notice.topic is NoticeTopic.ANSWER or (notice.topic is NoticeTopic.MEETING and known is not None)
+        pause = self._update_window if may_change else timedelta(0)
         # Of a known one a mail may be leaving, so that only the next attempt knows whether another one is pending.
         return NoticeUpdate(
             notice=notice,

@@ -1,6 +1,6 @@
 """The calendar part of a mail: one iTIP message about one event for one guest.
 
-Sources: iCalendar RFC 5545, iTIP RFC 5546 (section 3.2.2 REQUEST, 3.2.5 CANCEL).
+Sources: iCalendar RFC 5545, iTIP RFC 5546 (section 3.2.1 PUBLISH, 3.2.2 REQUEST, 3.2.5 CANCEL).
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,16 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contracts.values.enums import MailKind, RsvpStatus
+from contracts.values.meeting import MeetingState
 from contracts.values.text import sanitize_line
 from icalendar import Calendar, Event, vCalAddress
 from icalendar.parser import Contentline
 
 from invitations.adapters.mail.content import MailContent
 from invitations.domain.guest import Guest
+from invitations.domain.host_notice import MeetingNotice
+
+PUBLISH = "PUBLISH"
 
 _NOT_IN_PARAMETERS = str.maketrans({'"': "'", "\\": None})
 """A parameter's value cannot hold a double quote (RFC 5545 section 3.2), and some read a backslash as an escape."""
@@ -61,13 +65,54 @@ def calendar_of(
     (RFC 6047 section 3); the host is its name. The guest is the only attendee, so that guests do not learn of each
     other. DTSTAMP is when the mail was asked for, so that sending it again changes nothing.
     """
-    meeting = guest.meeting
-    dtstart, dtend = _times(guest)
-    event = _Event(
+    event = _event(
+        guest.meeting,
+        content,
         method=method_of(kind),
         uid=uid,
+        asked_at=guest.requested_at,
+        organizer=organizer,
+        status=_status(guest, kind),
+    )
+    before, after = _without_attendee(event)
+    attendee = _attendee(guest, recipient)
+    return before + bytes(Contentline.from_parts("ATTENDEE", attendee.params, attendee).to_ical()) + b"\r\n" + after
+
+
+def published_calendar_of(notice: MeetingNotice, content: MailContent, *, organizer: str, uid: str) -> bytes:
+    """The host's own meeting, as UTF-8 with CRLF: published, since nobody is asked (RFC 5546 section 3.2.1).
+
+    Programs take a request to its own organizer for a mistake. A published event has no attendees, so the host's
+    program mails no guest about it. When the meeting is canceled it is published once more, with that status.
+    """
+    event = _event(
+        notice.meeting,
+        content,
+        method=PUBLISH,
+        uid=uid,
+        asked_at=notice.at,
+        organizer=organizer,
+        status="CANCELLED" if notice.is_canceled else "CONFIRMED",
+    )
+    return b"".join(_without_attendee(event))
+
+
+def _event(
+    meeting: MeetingState,
+    content: MailContent,
+    *,
+    method: str,
+    uid: str,
+    asked_at: datetime,
+    organizer: str,
+    status: str,
+) -> _Event:
+    dtstart, dtend = _times(meeting)
+    return _Event(
+        method=method,
+        uid=uid,
         sequence=meeting.ical_sequence,
-        dtstamp=guest.requested_at.replace(microsecond=0),
+        dtstamp=asked_at.replace(microsecond=0),
         created=meeting.created_at.replace(microsecond=0),
         last_modified=meeting.updated_at.replace(microsecond=0),
         dtstart=dtstart,
@@ -78,11 +123,8 @@ def calendar_of(
         url=content.link,
         organizer=organizer,
         host=content.host,
-        status=_status(guest, kind),
+        status=status,
     )
-    before, after = _without_attendee(event)
-    attendee = _attendee(guest, recipient)
-    return before + bytes(Contentline.from_parts("ATTENDEE", attendee.params, attendee).to_ical()) + b"\r\n" + after
 
 
 @lru_cache(maxsize=256)  # the guests of a meeting are mailed one after the other
@@ -113,9 +155,8 @@ def _status(guest: Guest, kind: MailKind) -> str:
     return "" if guest.removed else "CANCELLED"
 
 
-def _times(guest: Guest) -> tuple[date, date]:
+def _times(meeting: MeetingState) -> tuple[date, date]:
     """UTC for timed meetings, which needs no VTIMEZONE; dates with an exclusive end for all-day ones."""
-    meeting = guest.meeting
     if not meeting.all_day:
         return meeting.starts_at, meeting.ends_at
     zone = ZoneInfo(meeting.timezone)

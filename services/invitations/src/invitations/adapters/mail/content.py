@@ -54,7 +54,7 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator, *, passwo
     """The words of the mail of this kind to this guest; ``password``: to join the meeting."""
     meeting, translate = guest.meeting, translator.translate
     host = sanitize_line(meeting.organizer_name or meeting.host_name or meeting.organizer_email or meeting.host_email)
-    facts = _facts(_known(guest) if kind is MailKind.CANCELLATION else meeting, host, translator)
+    facts = meeting_facts(_known(guest) if kind is MailKind.CANCELLATION else meeting, host, translator)
     title = facts["title"]
     return MailContent(
         language=translator.tag,
@@ -65,7 +65,7 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator, *, passwo
         title=title,
         when=facts["when"],
         where=facts["where"],
-        link=_web_link(meeting.meeting_link),
+        link=joining_link(meeting.meeting_link),
         provider=sanitize_line(meeting.meeting_provider, max_length=60),
         password=sanitize_line(password, max_length=MAX_LINE),
         host=host,
@@ -73,20 +73,26 @@ def mail_content(guest: Guest, kind: MailKind, translator: Translator, *, passwo
         information=sanitize_text(meeting.meeting_information),
         accept=translate("Accept"),
         decline=translate("Decline"),
-        labels={
-            "before": translate("Before"),
-            "when": translate("When"),
-            "where": translate("Where"),
-            "link": translate("Join"),
-            "password": translate("Passcode"),
-            "host": translate("Host"),
-            "about": translate("Description"),
-            "information": translate("Information"),
-        },
+        labels=labels(translator),
     )
 
 
-def _facts(meeting: MeetingState | SentContent, host: str, translator: Translator) -> dict[str, str]:
+def labels(translator: Translator) -> dict[str, str]:
+    """What stands before each fact."""
+    translate = translator.translate
+    return {
+        "before": translate("Before"),
+        "when": translate("When"),
+        "where": translate("Where"),
+        "link": translate("Join"),
+        "password": translate("Passcode"),
+        "host": translate("Host"),
+        "about": translate("Description"),
+        "information": translate("Information"),
+    }
+
+
+def meeting_facts(meeting: MeetingState | SentContent, host: str, translator: Translator) -> dict[str, str]:
     """Title, time and place in words."""
     translate = translator.translate
     return {
@@ -106,7 +112,12 @@ def _known(guest: Guest) -> MeetingState | SentContent:
 def _before(guest: Guest, kind: MailKind, host: str, translator: Translator, now: dict[str, str]) -> dict[str, str]:
     if kind is not MailKind.UPDATE or guest.last_mail is None or guest.last_mail.content is None:
         return {}
-    before = _facts(guest.last_mail.content, host, translator)
+    return facts_before(guest.last_mail.content, now, host, translator)
+
+
+def facts_before(sent: SentContent, now: dict[str, str], host: str, translator: Translator) -> dict[str, str]:
+    """Those facts of the last mail that are other facts now."""
+    before = meeting_facts(sent, host, translator)
     return {name: before[name] for name in now if before[name] != now[name]}
 
 
@@ -151,7 +162,8 @@ def _note(guest: Guest, kind: MailKind, translator: Translator) -> str:
             return translator.translate("Will you be there? Please answer.")
 
 
-def _web_link(text: str | None) -> str:
+def joining_link(text: str | None) -> str:
+    """The link to join, if it is one that may be shown."""
     try:
         return web_link(text or "")
     except ValueError:

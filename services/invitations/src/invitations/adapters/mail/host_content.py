@@ -1,4 +1,4 @@
-"""What a mail to a host says about one of their guests, in the host's language."""
+"""What a mail to a host says about one of their guests, or about their own meeting, in the host's language."""
 
 from zoneinfo import ZoneInfo
 
@@ -7,12 +7,12 @@ from contracts.values.limits import MAX_LINE
 from contracts.values.text import sanitize_line, sanitize_text
 from contracts.values.times import Schedule
 
-from invitations.adapters.mail.content import MailContent
+from invitations.adapters.mail.content import MailContent, facts_before, joining_link, labels, meeting_facts
 from invitations.adapters.mail.translators import Translator
-from invitations.domain.host_notice import HostNotice, NoticeTopic
+from invitations.domain.host_notice import GuestNotice, MeetingNotice, NoticeTopic
 
 
-def host_content(notice: HostNotice, translator: Translator) -> MailContent:
+def host_content(notice: GuestNotice, translator: Translator) -> MailContent:
     """The words of the mail; the guest's own words are in no place where they could pass for ours."""
     meeting, translate = notice.meeting, translator.translate
     guest = sanitize_line(notice.person.name) or sanitize_line(notice.person.email) or translate("A guest")
@@ -40,7 +40,50 @@ def host_content(notice: HostNotice, translator: Translator) -> MailContent:
     )
 
 
-def _message(notice: HostNotice, guest: str, title: str, translator: Translator) -> tuple[str, str, str]:
+def meeting_content(notice: MeetingNotice, translator: Translator) -> MailContent:
+    """The words of a mail with the host's own meeting; a cancellation says what the host has in their calendar."""
+    meeting = notice.meeting
+    host = sanitize_line(meeting.host_name or meeting.host_email)
+    known = notice.mailed if notice.is_canceled and notice.mailed else meeting
+    facts = meeting_facts(known, host, translator)
+    is_update = notice.mailed is not None and not notice.is_canceled
+    subject, headline, note = _meeting_message(notice, facts["title"], facts["when"], translator)
+    return MailContent(
+        language=translator.tag,
+        subject=subject,
+        headline=headline,
+        note=note,
+        before=facts_before(notice.mailed, facts, host, translator) if notice.mailed and is_update else {},
+        title=facts["title"],
+        when=facts["when"],
+        where=facts["where"],
+        link=joining_link(meeting.meeting_link),
+        provider=sanitize_line(meeting.meeting_provider, max_length=60),
+        password="",
+        host=host,
+        description=sanitize_text(meeting.description),
+        information=sanitize_text(meeting.meeting_information),
+        accept="",
+        decline="",
+        labels=labels(translator),
+    )
+
+
+def _meeting_message(notice: MeetingNotice, title: str, when: str, translator: Translator) -> tuple[str, str, str]:
+    """Subject, headline, and what the host may do."""
+    translate = translator.translate
+    if notice.is_canceled:
+        free = translate("You are free again: %(when)s.", when=when)
+        note = translate("Open the attachment, or delete the meeting from your calendar.")
+        subject, headline = translate("Canceled: %(title)s", title=title), translate("This meeting has been canceled")
+        return subject, headline, f"{free} {note}"
+    note = translate("Open the attachment to have the meeting in your calendar.")
+    if notice.mailed is not None:
+        return translate("Updated: %(title)s", title=title), translate("This meeting has changed"), note
+    return translate("Your meeting: %(title)s", title=title), translate("You host this meeting"), note
+
+
+def _message(notice: GuestNotice, guest: str, title: str, translator: Translator) -> tuple[str, str, str]:
     """Subject, headline, and what the host may do."""
     translate, names = translator.translate, {"guest": guest, "title": title}
     reply = translate("Reply to this mail to write to them.")
@@ -63,7 +106,7 @@ def _message(notice: HostNotice, guest: str, title: str, translator: Translator)
     return subject, translate("%(guest)s has not decided", guest=guest), reply
 
 
-def _rows(notice: HostNotice, guest: str, translator: Translator) -> dict[str, str]:
+def _rows(notice: GuestNotice, guest: str, translator: Translator) -> dict[str, str]:
     translate = translator.translate
     address = sanitize_line(notice.person.email)
     rows = {translate("Guest"): f"{guest} <{address}>" if address and address != guest else guest}
