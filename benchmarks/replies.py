@@ -67,15 +67,16 @@ class Reply:
 
 @dataclass
 class Times:
-    """When each guest's reply was acknowledged, and when their answer was an event; monotonic seconds."""
+    """When each guest's reply was handed over and acknowledged, and when it was an event; monotonic seconds."""
 
+    handed_over: dict[str, float] = field(default_factory=dict)
     acknowledged: dict[str, float] = field(default_factory=dict)
     counted: dict[str, float] = field(default_factory=dict)
     repeats: int = 0
 
     def delays(self, replies: Sequence[Reply]) -> list[float]:
-        """From the 250 to the event, in milliseconds; an event may be seen before its 250."""
-        return [1000 * max(0, self.counted[r.participant] - self.acknowledged[r.participant]) for r in replies]
+        """From the first hand-over to the event, in milliseconds: events are often seen before the 250."""
+        return [1000 * (self.counted[r.participant] - self.handed_over[r.participant]) for r in replies]
 
 
 async def invited(host: Caller, mongodb: str, guests: int) -> list[Reply]:
@@ -131,6 +132,7 @@ async def offer(replies: Sequence[Reply], port: int, rate: float, times: Times) 
 
 async def _hand_over(client: aiosmtplib.SMTP, reply: Reply, times: Times) -> None:
     sender = "guest@replying.example.com"
+    times.handed_over[reply.participant] = time.monotonic()
     while True:
         try:
             if not client.is_connected:
@@ -204,7 +206,7 @@ async def measure(running: Platform, given: argparse.Namespace) -> list[str]:
     lost = sum(reply.participant not in times.counted for reply in replies)
     last = max(times.counted.values()) - max(times.acknowledged.values())
     return [
-        _row(f"250 to event, {_CALM_RATE} replies/s", f"p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms", "p50 < 1 s"),
+        _row(f"reply to event, {_CALM_RATE} replies/s", f"p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms", "p50 < 1 s"),
         _row(f"{len(flood)} replies at {given.rate:g}/s, one kill", f"acknowledged in {taken:.1f} s"),
         _row("acknowledged a second", f"{len(flood) / taken:.0f}"),
         _row("attempts that were repeated", f"{times.repeats}"),
@@ -223,8 +225,8 @@ def report(rows: Sequence[str], given: argparse.Namespace, load: float) -> str:
     return f"""# Replies by mail
 
 `python -m benchmarks.replies`: guests accept by mail, each once, at one listener over {_CONNECTIONS} connections. First
-a few, measured from the listener's 250 until `meetings.participant.responded` is read from Kafka, which follows the
-change of `rsvpStatus`. Then a flood in which the service is killed by SIGKILL; each reply is offered until it is
+a few, measured from the first byte to the listener until `meetings.participant.responded` is read from Kafka, which
+follows the change of `rsvpStatus`. Then a flood in which the service is killed by SIGKILL; each reply is offered until it is
 acknowledged.
 
 Last run {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({machine.machine()}), Kafka: {given.kafka}.

@@ -1,6 +1,6 @@
 """The wiring of invitations, in the order in which its parts start; they stop in the reverse order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from email.utils import parseaddr
@@ -84,13 +84,7 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             projector = GuestProjector(
                 GuestRepository(guests), FairOrder(), wake=workers.wake, update_window=update_window
             )
-            host_projector = HostNoticeProjector(
-                HostNoticeRepository(notices),
-                settings.host_mails,
-                own_meetings=settings.host_meetings,
-                wake=host_workers.wake,
-                update_window=update_window,
-            )
+            host_projector = host_notice_projector(settings, notices, wake=host_workers.wake)
 
             async def project(batch: Batch) -> None:
                 await projector.handle(batch)
@@ -100,16 +94,24 @@ def create_app(settings: Settings, health: Health) -> FastAPI:
             await started.enter_async_context(consumer.running())
             if addresses is not None:
                 intake = mail_intake(settings, addresses, ReplyRepository(guests, outbox))
-                await started.enter_async_context(inbound_server(settings, intake))
-                if settings.imap_host is not None:
-                    readers = await mailbox_workers(settings, mailboxes, intake)
-                    await started.enter_async_context(readers.running())
+                await started.enter_async_context(taking_mails_in(settings, mailboxes, intake))
             health.add_liveness_check("consumer", consumer.problem)
             health.add_liveness_check("publisher", publisher.problem)
             health.add_readiness_check("mongodb", database.problem)
             yield
 
     return service_app(health, lifespan)
+
+
+@asynccontextmanager
+async def taking_mails_in(settings: Settings, mailboxes: Collection, intake: Intake) -> AsyncIterator[None]:
+    """Take mails in, from the firm's mail server and from a mailbox, until left."""
+    async with AsyncExitStack() as started:
+        await started.enter_async_context(inbound_server(settings, intake))
+        if settings.imap_host is not None:
+            readers = await mailbox_workers(settings, mailboxes, intake)
+            await started.enter_async_context(readers.running())
+        yield
 
 
 def delivery_workers(settings: Settings, guests: Collection, outbox: Outbox, delivery: MailDelivery) -> WorkerPool:
@@ -136,6 +138,17 @@ def host_mail_workers(settings: Settings, notices: Collection, sender: MailSende
         per_key=settings.smtp_per_domain,
         poll=settings.delivery_poll,
         drain=settings.drain_timeout / 2,
+    )
+
+
+def host_notice_projector(settings: Settings, notices: Collection, *, wake: Callable[[], None]) -> HostNoticeProjector:
+    """What notes down what hosts are to be mailed."""
+    return HostNoticeProjector(
+        HostNoticeRepository(notices),
+        settings.host_mails,
+        own_meetings=settings.host_meetings,
+        wake=wake,
+        update_window=timedelta(seconds=settings.update_window),
     )
 
 
