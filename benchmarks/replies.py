@@ -224,10 +224,10 @@ def report(rows: Sequence[str], given: argparse.Namespace, load: float) -> str:
     table = "\n".join(rows)
     return f"""# Replies by mail
 
-`python -m benchmarks.replies`: guests accept by mail, each once, at one listener over {_CONNECTIONS} connections. First
-a few, measured from the first byte to the listener until `meetings.participant.responded` is read from Kafka, which
-follows the change of `rsvpStatus`. Then a flood in which the service is killed by SIGKILL; each reply is offered until it is
-acknowledged.
+`python -m benchmarks.replies`: guests accept by mail, each once, at one listener over {_CONNECTIONS} connections.
+First a few, measured from the first byte to the listener until `meetings.participant.responded` is read from Kafka,
+which follows the change of `rsvpStatus`. Then a flood in which the service is killed by SIGKILL; each reply is offered
+until it is acknowledged. The rate that is offered need not be acknowledged: the mail server keeps what is not.
 
 Last run {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({machine.machine()}), Kafka: {given.kafka}.
 MongoDB, Kafka, all services and the load generator share the cores. Load of the machine before the run: {load:.1f}.
