@@ -24,5 +24,5 @@ try:
     with contextlib.closing(sqlite3.connect(given.database)) as database, contextlib.suppress(KeyboardInterrupt):
         database.execute("CREATE TABLE IF NOT EXISTS meetings (meeting PRIMARY KEY, title, starts_at, status)")
         asyncio.run(Subscriber(given.kafka, group="appointments", inbox=SqliteInbox(database)).run(record))
-except (sqlite3.Error, KafkaError) as problem:
+except (sqlite3.Error, KafkaError, ValueError) as problem:
     options.exit(1, f"{given.database} or {given.kafka} cannot be used: {problem!r}\n")

@@ -45,7 +45,7 @@ def test_a_subscriber_that_cannot_start_says_why_in_a_sentence(database: Path, t
     code, said = ran()
     assert code == 2
     assert "the following arguments are required: database" in said
-    for arguments in ((database, kafka), (tmp_path / "no" / "folder", kafka)):
+    for arguments in ((database, kafka), (tmp_path / "no" / "folder", kafka), (database, "localhost:kafka")):
         code, said = ran(*arguments)
         assert code == 1
         assert "cannot be used" in said
