@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 
 from contracts.values.limits import MAX_EMAIL, MAX_LINE, MAX_TITLE
@@ -171,19 +172,29 @@ class _Parsed(NamedTuple):
 
 @lru_cache(maxsize=10_000)
 def _parsed(address: str) -> _Parsed:
+    given_local, _, given_domain = address.rpartition("@")
     try:
-        found = validate_email(
-            address, check_deliverability=False, globally_deliverable=False, test_environment=True, strict=True
-        )
-    except EmailNotValidError as error:
+        local = validate_email(f"{given_local}@example.com", check_deliverability=False, strict=True).local_part
+        ascii_domain = _ascii_domain(given_domain)
+        domain = ascii_domain if given_domain.isascii() else idna.decode(ascii_domain)
+    except (EmailNotValidError, UnicodeError) as error:
         raise ValueError("must be an e-mail address") from error
-    local, ascii_domain = found.local_part, found.ascii_domain
-    domain = ascii_domain if address.rpartition("@")[2].isascii() else found.domain
     canonical, on_the_wire = f"{local}@{domain}", f"{local}@{ascii_domain}"
     too_long = len(local.encode()) > _MAX_LOCAL_PART or max(map(_octets, (canonical, on_the_wire))) > MAX_EMAIL
     if too_long or not _ASCII_DOMAIN.fullmatch(ascii_domain):
         raise ValueError("must be an e-mail address")
     return _Parsed(canonical, ascii_domain, on_the_wire if local.isascii() else None)
+
+
+def _ascii_domain(domain: str) -> str:
+    """In Punycode. Joiners may belong to a name (RFC 5892, appendix A); what else is hidden must not vanish from it.
+
+    Raises:
+        UnicodeError: it is no domain.
+    """
+    if sanitize_line(domain, max_length=MAX_EMAIL) != domain:
+        raise UnicodeError("hidden characters")
+    return idna.encode(domain, uts46=True, transitional=False, std3_rules=True).decode("ascii")
 
 
 def _octets(text: str) -> int:
