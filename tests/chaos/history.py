@@ -16,7 +16,11 @@ class Outcome(StrEnum):
     PROMISED = "promised"
     """202: it will be decided, and the caller left before it was."""
     UNKNOWN = "unknown"
-    """Nothing but 503s and silence: it may have happened."""
+    """Nothing but 502s, 503s and silence: it may have happened."""
+
+
+UNDECIDED = frozenset({202, 429, 502, 503})
+"""Answers after which a good caller asks again under the same key (docs/how-to/call-the-api.md)."""
 
 
 @dataclass(frozen=True)

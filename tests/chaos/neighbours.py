@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import httpx
 from contracts.values.ids import uuid7_hex
 
-from tests.chaos.history import Attempt, Operation
+from tests.chaos.history import UNDECIDED, Attempt, Operation
 from tests.chaos.workload import Workload
 from tests.support.callers import MEETINGS, Caller, path_of
 from tests.support.gateway import body
@@ -128,7 +128,7 @@ def felt(operations: Iterable[Operation], faults: Sequence[Interval], aftermath:
 
 
 def _failed(attempt: Attempt) -> bool:
-    return attempt.status is None or attempt.status in (202, 429, 503)
+    return attempt.status is None or attempt.status in UNDECIDED
 
 
 def _hour(start: datetime) -> dict[str, str]:

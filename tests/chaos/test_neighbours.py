@@ -30,7 +30,7 @@ def test_all_is_well_while_others_are_answered() -> None:
     assert felt(asked([200] * 28 + [503, None], at=11), [FLOOD], aftermath=5) == []
 
 
-@pytest.mark.parametrize("status", [None, 202, 429, 503])
+@pytest.mark.parametrize("status", [None, 202, 429, 502, 503])
 def test_what_others_felt_is_told(status: int | None) -> None:
     [problem] = felt(asked([200] * 20 + [status] * 10, at=11), [FLOOD], aftermath=5)
     assert problem == f"{SEARCHES} a neighbour: 10 of 30 requests of others failed"

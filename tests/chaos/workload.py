@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.guests_mail import GuestsMail
-from tests.chaos.history import Attempt, History, Json, MailReply, Operation, Outcome
+from tests.chaos.history import UNDECIDED, Attempt, History, Json, MailReply, Operation, Outcome
 from tests.support.callers import MEETINGS, Caller
 from tests.support.gateway import body
 
@@ -146,7 +146,7 @@ class Workload:
             else:
                 operation.attempts.append(Attempt(asked_at, time.monotonic(), answer.status_code))
                 self._note(operation, answer)
-                if answer.status_code not in (202, 429, 502, 503):  # 502: the service was reached and died
+                if answer.status_code not in UNDECIDED:
                     return
             if time.monotonic() > deadline:
                 return
@@ -186,7 +186,7 @@ class Workload:
 
     def _judge(self, operation: Operation, may_refuse: frozenset[int]) -> None:
         status = operation.attempts[-1].status
-        if status is None or status in (200, 201, 202, 204, 429, 502, 503) or status in may_refuse:
+        if status is None or status in (200, 201, 204, *UNDECIDED) or status in may_refuse:
             return
         self.problem(operation, f"{status} {operation.body}")
 
