@@ -51,7 +51,7 @@ class StandInPublisher(Publisher):
 
 
 @dataclass
-class House:
+class ConnectionsHarness:
     """One process of calendar-sync, as far as connections go; ``twin`` is another one with the same database."""
 
     settings: Settings
@@ -84,10 +84,10 @@ class House:
         leaving = GrantRevoker(self.connections, self.providers, self.vault, None, to_connection)
         return WorkerPool(JobQueue(self.documents, REVOCATION, seconds=5), leaving.work, concurrency=2, poll=0.05)
 
-    def with_keys(self, *keys: str) -> "House":
-        """The same house after a rotation of keys."""
+    def with_keys(self, *keys: str) -> "ConnectionsHarness":
+        """The same process after a rotation of keys."""
         vault = AesGcmTokenVault.parse(",".join(keys))
-        return House(
+        return ConnectionsHarness(
             self.settings, self.documents, self.publisher, self.outbox, self.connections, self.providers, vault
         )
 

@@ -89,7 +89,7 @@ def received(body: Any, sequence: int) -> ReceivedMessage[Any]:
     return ReceivedMessage(envelope, body, record)
 
 
-class OneAccount:
+class FakeAccounts:
     """An account whose token is at hand."""
 
     def __init__(self, provider: CalendarProvider, email: str, token: Callable[[], str]) -> None:
@@ -126,7 +126,7 @@ class OneAccount:
         self.troubles.append(code)
 
 
-class Saved:
+class InMemoryIntentLog:
     """Intentions, kept in the link that they are about."""
 
     def __init__(self, mirror: MirroredMeeting) -> None:
@@ -137,13 +137,13 @@ class Saved:
         return True
 
 
-class Desk:
+class OutboundHarness:
     """One meeting's link, and attempts at its copy as a worker makes them."""
 
     def __init__(
         self,
         calendar: CalendarWriter,
-        accounts: OneAccount,
+        accounts: FakeAccounts,
         *,
         attempts: int = 8,
         answer: timedelta = timedelta(seconds=15),
@@ -186,7 +186,9 @@ class Desk:
     async def attempt(self, *, forget: bool = False) -> ReconcileResult:
         """One attempt, recorded as a worker records it; ``forget``: the worker dies before it can."""
         read = self.mirror.model_copy(deep=True)
-        attempt = await self.reconciler.reconcile(read, attempt_number=self.failures + 1, intent_log=Saved(self.mirror))
+        attempt = await self.reconciler.reconcile(
+            read, attempt_number=self.failures + 1, intent_log=InMemoryIntentLog(self.mirror)
+        )
         if forget:
             return attempt
         if attempt.key is not None and attempt.event is not None:

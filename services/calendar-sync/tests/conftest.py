@@ -27,10 +27,10 @@ from simulators.microsoft.settings import Settings as MicrosoftSettings
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
-from tests.support.connections import KEY, House, StandInPublisher, new_actor, settings_for
-from tests.support.offices import TIMEOUT, Office
+from tests.support.connections import KEY, ConnectionsHarness, StandInPublisher, new_actor, settings_for
 from tests.support.outside import Outside
-from tests.support.outward import OneAccount
+from tests.support.outward import FakeAccounts
+from tests.support.provider_account import TIMEOUT, ProviderAccount
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +68,10 @@ def consents(request: pytest.FixtureRequest) -> Consents:
 
 
 @pytest.fixture
-async def house(
+async def harness(
     mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[House]:
-    """A house with a database of its own."""
+) -> AsyncIterator[ConnectionsHarness]:
+    """Connections in a database of their own."""
     settings = settings_for(mongodb_uri, google_simulator, microsoft_simulator)
     monkeypatch.setitem(os.environ, "OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.delitem(os.environ, "OAUTHLIB_RELAX_TOKEN_SCOPE", raising=False)  # production has no such thing
@@ -81,7 +81,7 @@ async def house(
         await documents.create_indexes(INDEXES)
         publisher = StandInPublisher()
         outbox = Outbox(documents, publisher, relay_delay=10)
-        yield House(
+        yield ConnectionsHarness(
             settings,
             documents,
             publisher,
@@ -99,31 +99,31 @@ def actor() -> Actor:
 
 
 @pytest.fixture
-def google_office(google_simulator: Google) -> Iterator[Office]:
+def google_office(google_simulator: Google) -> Iterator[ProviderAccount]:
     email = f"{uuid7_hex().lower()}@gmail.com"
     credentials = google_simulator.connect(email)
     client = GoogleClient(api_url=google_simulator.url, timeout=TIMEOUT, threads=4)
-    accounts = OneAccount(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
+    accounts = FakeAccounts(CalendarProvider.GOOGLE, email, lambda: str(credentials.token))
     outside = Outside("google", google_simulator, GoogleConsents(google_simulator))
-    yield Office(outside, email, accounts, GoogleCalendarWriter(client))
+    yield ProviderAccount(outside, email, accounts, GoogleCalendarWriter(client))
     client.close()
     google_simulator.control("DELETE", "faults")
 
 
 @pytest.fixture
-async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[Office]:
+async def microsoft_office(microsoft_simulator: Microsoft) -> AsyncIterator[ProviderAccount]:
     email = f"{uuid7_hex().lower()}@contoso.com"
     token = microsoft_simulator.consent(email)["access_token"]
     async with httpx.AsyncClient(timeout=TIMEOUT) as http:
         calendar = MicrosoftCalendarWriter(GraphClient(http, graph_url=microsoft_simulator.url))
-        accounts = OneAccount(CalendarProvider.OUTLOOK, email, lambda: str(token))
+        accounts = FakeAccounts(CalendarProvider.OUTLOOK, email, lambda: str(token))
         outside = Outside("outlook", microsoft_simulator, MicrosoftConsents(microsoft_simulator))
-        yield Office(outside, email, accounts, calendar)
+        yield ProviderAccount(outside, email, accounts, calendar)
     microsoft_simulator.control("DELETE", "faults")
 
 
 @pytest.fixture(params=["google_office", "microsoft_office"])
-def office(request: pytest.FixtureRequest) -> Office:
+def office(request: pytest.FixtureRequest) -> ProviderAccount:
     """Both providers, one after the other."""
-    found: Office = request.getfixturevalue(request.param)
+    found: ProviderAccount = request.getfixturevalue(request.param)
     return found

@@ -32,9 +32,9 @@ from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import GoogleConsents, MicrosoftConsents
 from tests.support.connections import StandInPublisher
-from tests.support.inward import FakeMirroredEvents, database_for
+from tests.support.inbound_fakes import FakeMirroredEvents, database_for
 from tests.support.outside import Outside
-from tests.support.outward import OneAccount
+from tests.support.outward import FakeAccounts
 from tests.support.owners import Owner, in_days
 from tests.support.reading import Reader
 
@@ -122,7 +122,7 @@ class Puller:
         provider = {"google": CalendarProvider.GOOGLE, "outlook": CalendarProvider.OUTLOOK}[calendar.owner.outside.name]
         email, accounts = (
             calendar.owner.email,
-            OneAccount(provider, calendar.owner.email, lambda: calendar.access.token),
+            FakeAccounts(provider, calendar.owner.email, lambda: calendar.access.token),
         )
         self._sightings = sightings
         self._pulling = InboundSync(

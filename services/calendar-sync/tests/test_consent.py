@@ -22,19 +22,19 @@ from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
-from tests.support.connections import EMAIL, House, new_actor
+from tests.support.connections import EMAIL, ConnectionsHarness, new_actor
 
 pytestmark = pytest.mark.integration
 
 
-async def test_a_user_connects(house: House, consents: Consents, actor: Actor) -> None:
-    account = await house.connect(actor, consents)
+async def test_a_user_connects(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    account = await harness.connect(actor, consents)
     assert (account.provider, account.calendar_email, account.generation) == (consents.provider, EMAIL, 1)
-    view = (await house.connection(actor)).view()
+    view = (await harness.connection(actor)).view()
     assert (view.status, view.provider, view.calendar_email) == (ConnectionStatus.CONNECTED, consents.provider, EMAIL)
     assert view.connected_at is not None
     assert view.last_error_code is None
-    [event] = house.told()
+    [event] = harness.told()
     assert event == ConnectionChanged(
         tenant_uuid=actor.tenant_uuid,
         user_id=actor.user_id,
@@ -43,264 +43,277 @@ async def test_a_user_connects(house: House, consents: Consents, actor: Actor) -
         generation=1,
         at=event.at,
     )
-    assert consents.admits(await house.accounts.access_token(account))
+    assert consents.admits(await harness.accounts.access_token(account))
 
 
-async def test_no_secret_is_stored_or_told_in_the_clear(house: House, consents: Consents, actor: Actor) -> None:
-    url = await house.begin(actor, consents.provider)
+async def test_no_secret_is_stored_or_told_in_the_clear(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
+) -> None:
+    url = await harness.begin(actor, consents.provider)
     query = consents.agree(url, EMAIL)
-    waiting = str(await house.document(actor))
+    waiting = str(await harness.document(actor))
     assert query["state"] not in waiting
-    await house.come_back(consents.provider, query)
-    account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+    await harness.come_back(consents.provider, query)
+    account = await harness.accounts.connected(actor.tenant_uuid, actor.user_id)
     assert account is not None
-    connection = await house.connection(actor)
+    connection = await harness.connection(actor)
     assert connection.encrypted_tokens is not None
-    grant = house.vault.decrypt_tokens(connection.encrypted_tokens, connection.connection_id)
-    everywhere = str(await house.document(actor)) + str(house.publisher.records)
+    grant = harness.vault.decrypt_tokens(connection.encrypted_tokens, connection.connection_id)
+    everywhere = str(await harness.document(actor)) + str(harness.publisher.records)
     for secret in (grant.access_token, grant.refresh_credential, query["code"], query["state"]):
         assert secret not in everywhere
 
 
-async def test_a_state_is_good_once(house: House, consents: Consents, actor: Actor) -> None:
-    url = await house.begin(actor, consents.provider)
+async def test_a_state_is_good_once(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    url = await harness.begin(actor, consents.provider)
     query = consents.agree(url, EMAIL)
-    results = await asyncio.gather(*(house.come_back(consents.provider, query) for _ in range(5)))
+    results = await asyncio.gather(*(harness.come_back(consents.provider, query) for _ in range(5)))
     assert sorted(results) == sorted([AuthorizationResult.CONNECTED, *[AuthorizationResult.EXPIRED] * 4])
-    assert (await house.connection(actor)).is_connected
+    assert (await harness.connection(actor)).is_connected
 
 
 async def test_a_state_is_good_for_its_provider_only(
-    house: House, google: GoogleConsents, microsoft: MicrosoftConsents, actor: Actor
+    harness: ConnectionsHarness, google: GoogleConsents, microsoft: MicrosoftConsents, actor: Actor
 ) -> None:
-    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
-    assert await house.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.EXPIRED
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.EXPIRED, "it was used up"
+    query = google.agree(await harness.begin(actor, CalendarProvider.GOOGLE), EMAIL)
+    assert await harness.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.EXPIRED
+    assert await harness.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.EXPIRED, "it was used up"
 
 
-async def test_a_state_expires(house: House, google: GoogleConsents, actor: Actor) -> None:
+async def test_a_state_expires(harness: ConnectionsHarness, google: GoogleConsents, actor: Actor) -> None:
     query = StartAuthorization(actor=actor, provider=CalendarProvider.GOOGLE, request_id="1")
-    reply = await house.connecting(authorization_lifetime=timedelta(0)).start(query)
+    reply = await harness.connecting(authorization_lifetime=timedelta(0)).start(query)
     back = google.agree(reply.data.authorization_url, EMAIL)
-    assert await house.come_back(CalendarProvider.GOOGLE, back) is AuthorizationResult.EXPIRED
+    assert await harness.come_back(CalendarProvider.GOOGLE, back) is AuthorizationResult.EXPIRED
 
 
-async def test_a_state_that_nobody_made_is_refused(house: House) -> None:
+async def test_a_state_that_nobody_made_is_refused(harness: ConnectionsHarness) -> None:
     assert (
-        await house.come_back(CalendarProvider.GOOGLE, {"state": "made up", "code": "x"}) is AuthorizationResult.EXPIRED
+        await harness.come_back(CalendarProvider.GOOGLE, {"state": "made up", "code": "x"})
+        is AuthorizationResult.EXPIRED
     )
 
 
-async def test_a_forged_code_connects_nothing(house: House, consents: Consents, actor: Actor) -> None:
-    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
-    result = await house.come_back(consents.provider, query | {"code": "forged"})
+async def test_a_forged_code_connects_nothing(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    query = consents.agree(await harness.begin(actor, consents.provider), EMAIL)
+    result = await harness.come_back(consents.provider, query | {"code": "forged"})
     assert result is AuthorizationResult.EXPIRED
-    assert not (await house.connection(actor)).is_connected
+    assert not (await harness.connection(actor)).is_connected
 
 
-async def test_the_code_of_another_consent_does_not_fit(house: House, consents: Consents) -> None:
+async def test_the_code_of_another_consent_does_not_fit(harness: ConnectionsHarness, consents: Consents) -> None:
     """PKCE: the code is bound to the browser that began the consent."""
     one, other = new_actor(), new_actor()
-    stolen = consents.agree(await house.begin(one, consents.provider), EMAIL)["code"]
-    query = consents.agree(await house.begin(other, consents.provider), "other@example.com")
-    assert await house.come_back(consents.provider, query | {"code": stolen}) is AuthorizationResult.EXPIRED
-    assert not (await house.connection(other)).is_connected
+    stolen = consents.agree(await harness.begin(one, consents.provider), EMAIL)["code"]
+    query = consents.agree(await harness.begin(other, consents.provider), "other@example.com")
+    assert await harness.come_back(consents.provider, query | {"code": stolen}) is AuthorizationResult.EXPIRED
+    assert not (await harness.connection(other)).is_connected
 
 
-async def test_a_user_declines(house: House, consents: Consents, actor: Actor) -> None:
-    query = consents.decline(await house.begin(actor, consents.provider), EMAIL)
-    assert await house.come_back(consents.provider, query) is AuthorizationResult.DECLINED
-    view = (await house.connection(actor)).view()
+async def test_a_user_declines(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    query = consents.decline(await harness.begin(actor, consents.provider), EMAIL)
+    assert await harness.come_back(consents.provider, query) is AuthorizationResult.DECLINED
+    view = (await harness.connection(actor)).view()
     assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PERMISSION_DENIED)
-    assert house.told() == []
+    assert harness.told() == []
 
 
-async def test_a_user_grants_too_little(house: House, google: GoogleConsents, actor: Actor) -> None:
-    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL, untick=[EVENTS])
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.INCOMPLETE
-    connection = await house.connection(actor)
+async def test_a_user_grants_too_little(harness: ConnectionsHarness, google: GoogleConsents, actor: Actor) -> None:
+    query = google.agree(await harness.begin(actor, CalendarProvider.GOOGLE), EMAIL, untick=[EVENTS])
+    assert await harness.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.INCOMPLETE
+    connection = await harness.connection(actor)
     assert (connection.is_connected, connection.encrypted_tokens) == (False, None)
-    query = google.agree(await house.begin(actor, CalendarProvider.GOOGLE), EMAIL)
-    assert await house.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.CONNECTED
-    assert (await house.connection(actor)).last_error_code is None
+    query = google.agree(await harness.begin(actor, CalendarProvider.GOOGLE), EMAIL)
+    assert await harness.come_back(CalendarProvider.GOOGLE, query) is AuthorizationResult.CONNECTED
+    assert (await harness.connection(actor)).last_error_code is None
 
 
-async def test_an_administrator_has_to_consent_first(house: House, microsoft: MicrosoftConsents, actor: Actor) -> None:
+async def test_an_administrator_has_to_consent_first(
+    harness: ConnectionsHarness, microsoft: MicrosoftConsents, actor: Actor
+) -> None:
     microsoft.simulator.fault("admin_consent", account=EMAIL, operation="login.authorize")
-    query = microsoft.agree(await house.begin(actor, CalendarProvider.OUTLOOK), EMAIL)
-    assert await house.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.DECLINED
+    query = microsoft.agree(await harness.begin(actor, CalendarProvider.OUTLOOK), EMAIL)
+    assert await harness.come_back(CalendarProvider.OUTLOOK, query) is AuthorizationResult.DECLINED
 
 
-async def test_a_provider_is_away(house: House, consents: Consents, actor: Actor) -> None:
-    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
+async def test_a_provider_is_away(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    query = consents.agree(await harness.begin(actor, consents.provider), EMAIL)
     consents.break_down()
-    assert await house.come_back(consents.provider, query) is AuthorizationResult.UNAVAILABLE
-    view = (await house.connection(actor)).view()
+    assert await harness.come_back(consents.provider, query) is AuthorizationResult.UNAVAILABLE
+    view = (await harness.connection(actor)).view()
     assert (view.status, view.last_error_code) == (ConnectionStatus.NONE, SyncFailureCode.PROVIDER_UNAVAILABLE)
 
 
 async def test_an_account_is_asked_for_again_when_the_answer_fails_once(
-    house: House, consents: Consents, actor: Actor
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
 ) -> None:
     """The code was exchanged by then and works only once: to fail would make the user start again."""
     operation = "oauth.userinfo" if consents.provider is CalendarProvider.GOOGLE else "me.get"
     consents.simulator.fault("error", operation=operation, status=503, times=1)
-    query = consents.agree(await house.begin(actor, consents.provider), EMAIL)
-    assert await house.come_back(consents.provider, query) is AuthorizationResult.CONNECTED
+    query = consents.agree(await harness.begin(actor, consents.provider), EMAIL)
+    assert await harness.come_back(consents.provider, query) is AuthorizationResult.CONNECTED
 
 
-async def test_a_repeated_request_is_answered_alike(house: House, consents: Consents, actor: Actor) -> None:
-    first = await house.begin(actor, consents.provider, "request 1")
-    assert await house.begin(actor, consents.provider, "request 1") == first
-    assert await house.begin(actor, consents.provider, "request 2") != first
+async def test_a_repeated_request_is_answered_alike(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
+) -> None:
+    first = await harness.begin(actor, consents.provider, "request 1")
+    assert await harness.begin(actor, consents.provider, "request 1") == first
+    assert await harness.begin(actor, consents.provider, "request 2") != first
 
 
-async def test_of_two_windows_one_connects(house: House, consents: Consents, actor: Actor) -> None:
-    windows = [consents.agree(await house.begin(actor, consents.provider), EMAIL) for _ in range(2)]
-    results = await asyncio.gather(*(house.come_back(consents.provider, query) for query in windows))
+async def test_of_two_windows_one_connects(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    windows = [consents.agree(await harness.begin(actor, consents.provider), EMAIL) for _ in range(2)]
+    results = await asyncio.gather(*(harness.come_back(consents.provider, query) for query in windows))
     assert results.count(AuthorizationResult.CONNECTED) == 1
     assert set(results) <= {
         AuthorizationResult.CONNECTED,
         AuthorizationResult.ALREADY_CONNECTED,
         AuthorizationResult.EXPIRED,
     }
-    assert (await house.connection(actor)).generation == 1
+    assert (await harness.connection(actor)).generation == 1
 
 
-async def test_who_is_connected_cannot_connect(house: House, consents: Consents, actor: Actor) -> None:
-    await house.connect(actor, consents)
+async def test_who_is_connected_cannot_connect(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
+    await harness.connect(actor, consents)
     with pytest.raises(ApiError) as refusal:
-        await house.begin(actor, consents.provider)
+        await harness.begin(actor, consents.provider)
     assert refusal.value.code is ErrorCode.CALENDAR_ALREADY_CONNECTED
 
 
-async def test_a_preference_survives_everything(house: House, consents: Consents, actor: Actor) -> None:
+async def test_a_preference_survives_everything(harness: ConnectionsHarness, consents: Consents, actor: Actor) -> None:
     preference = FirstTimeModalPreference.DONT_SHOW
     command = SetModalPreference(command_id="1", fingerprint=preference, actor=actor, action=preference)
-    reply = await house.connection_service.execute(command)
+    reply = await harness.connection_service.execute(command)
     assert (reply.data.first_time_modal_pref, reply.data.status) == (preference, ConnectionStatus.NONE)
-    await house.connect(actor, consents)
-    await house.disconnect(actor)
-    assert (await house.connection(actor)).first_time_modal_pref is preference
+    await harness.connect(actor, consents)
+    await harness.disconnect(actor)
+    assert (await harness.connection(actor)).first_time_modal_pref is preference
     other = FirstTimeModalPreference.SHOW_ALWAYS
     reused = SetModalPreference(command_id="1", fingerprint=other, actor=actor, action=other)
-    refused = (await house.connection_service.execute(reused)).error
+    refused = (await harness.connection_service.execute(reused)).error
     assert refused is not None
     assert refused.code == ErrorCode.IDEMPOTENCY_KEY_REUSED.code
 
 
-async def test_an_account_that_was_renamed_is_the_same_account(house: House, consents: Consents, actor: Actor) -> None:
+async def test_an_account_that_was_renamed_is_the_same_account(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
+) -> None:
     old, new = (f"{uuid7_hex()}@example.com".lower() for _ in range(2))
-    before = await house.connect(actor, consents, old)
-    await house.disconnect(actor)
+    before = await harness.connect(actor, consents, old)
+    await harness.disconnect(actor)
     consents.simulator.control("POST", f"accounts/{old}/rename", {"email": new})
-    after = await house.connect(actor, consents, new)
+    after = await harness.connect(actor, consents, new)
     assert (after.key, after.calendar_email) == (before.key, new)
-    other = await house.connect(new_actor(), consents, f"other.{old}")
+    other = await harness.connect(new_actor(), consents, f"other.{old}")
     assert other.key != before.key
 
 
 async def test_an_account_that_takes_over_an_address_is_another_account(
-    house: House, google: GoogleConsents, actor: Actor
+    harness: ConnectionsHarness, google: GoogleConsents, actor: Actor
 ) -> None:
     consents, old = google, f"{uuid7_hex()}@example.com".lower()
-    before = await house.connect(actor, consents, old)
+    before = await harness.connect(actor, consents, old)
     consents.simulator.control("POST", f"accounts/{old}/rename", {"email": f"renamed.{old}"})
-    after = await house.connect(new_actor(), consents, old)
+    after = await harness.connect(new_actor(), consents, old)
     assert after.key != before.key
 
 
 # --- another browser than the one that began --------------------------------------------------------------------------
 
 
-async def asked(house: House, consents: Consents, actor: Actor, url: str | None = None) -> Confirmation:
+async def asked(harness: ConnectionsHarness, consents: Consents, actor: Actor, url: str | None = None) -> Confirmation:
     """What the user is asked who granted access in another browser; ``url``: where they were sent before."""
-    back = consents.agree(url or await house.begin(actor, consents.provider), EMAIL)
+    back = consents.agree(url or await harness.begin(actor, consents.provider), EMAIL)
     question = CompleteAuthorization(
         provider=consents.provider, state=back["state"], code=back["code"], same_browser=False
     )
-    outcome = AuthorizationOutcome.model_validate((await house.connecting().complete(question)).data)
+    outcome = AuthorizationOutcome.model_validate((await harness.connecting().complete(question)).data)
     assert outcome.result is AuthorizationResult.UNCONFIRMED
     assert outcome.confirmation is not None
     return outcome.confirmation
 
 
-async def answers(house: House, consents: Consents, token: str, *, allowed: bool) -> AuthorizationOutcome:
+async def answers(
+    harness: ConnectionsHarness, consents: Consents, token: str, *, allowed: bool
+) -> AuthorizationOutcome:
     question = ConfirmAuthorization(provider=consents.provider, token=token, allowed=allowed)
-    return AuthorizationOutcome.model_validate((await house.connecting().confirm(question)).data)
+    return AuthorizationOutcome.model_validate((await harness.connecting().confirm(question)).data)
 
 
 async def test_in_another_browser_nothing_is_connected_until_the_user_has_confirmed(
-    house: House, consents: Consents, actor: Actor
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
 ) -> None:
-    confirmation = await asked(house, consents, actor)
+    confirmation = await asked(harness, consents, actor)
     assert (confirmation.user_email, confirmation.firm) == (actor.email, actor.tenant_uuid)
     assert (confirmation.user_name, confirmation.calendar_email) == (actor.name, EMAIL)
-    assert not (await house.connection(actor)).is_connected
-    assert confirmation.token not in str(await house.document(actor))
-    outcome = await answers(house, consents, confirmation.token, allowed=True)
+    assert not (await harness.connection(actor)).is_connected
+    assert confirmation.token not in str(await harness.document(actor))
+    outcome = await answers(harness, consents, confirmation.token, allowed=True)
     assert (outcome.result, outcome.calendar_email) == (AuthorizationResult.CONNECTED, EMAIL)
-    account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+    account = await harness.accounts.connected(actor.tenant_uuid, actor.user_id)
     assert account is not None
-    assert consents.admits(await house.accounts.access_token(account))
-    again = await answers(house, consents, confirmation.token, allowed=True)
+    assert consents.admits(await harness.accounts.access_token(account))
+    again = await answers(harness, consents, confirmation.token, allowed=True)
     assert again.result is AuthorizationResult.EXPIRED
 
 
-async def test_who_did_not_mean_it_gets_the_grant_back(house: House, consents: Consents, actor: Actor) -> None:
-    confirmation = await asked(house, consents, actor)
-    outcome = await answers(house, consents, confirmation.token, allowed=False)
+async def test_who_did_not_mean_it_gets_the_grant_back(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
+) -> None:
+    confirmation = await asked(harness, consents, actor)
+    outcome = await answers(harness, consents, confirmation.token, allowed=False)
     assert outcome.result is AuthorizationResult.DECLINED
-    connection = await house.connection(actor)
+    connection = await harness.connection(actor)
     assert not connection.is_connected
     [leaving] = connection.pending_revocations
     assert leaving.calendar_email == EMAIL
-    grant = house.vault.decrypt_tokens(leaving.encrypted_tokens, connection.connection_id)
-    assert grant.access_token not in str(await house.document(actor))
-    assert (await answers(house, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
+    grant = harness.vault.decrypt_tokens(leaving.encrypted_tokens, connection.connection_id)
+    assert grant.access_token not in str(await harness.document(actor))
+    assert (await answers(harness, consents, confirmation.token, allowed=True)).result is AuthorizationResult.EXPIRED
 
 
 async def test_no_revocation_ends_what_is_still_to_be_confirmed(
-    house: House, google: GoogleConsents, actor: Actor
+    harness: ConnectionsHarness, google: GoogleConsents, actor: Actor
 ) -> None:
     """Google ends with one grant all that the account has granted since."""
-    await house.connect(actor, google)
-    await house.disconnect(actor)
-    url = await house.begin(actor, google.provider)
+    await harness.connect(actor, google)
+    await harness.disconnect(actor)
+    url = await harness.begin(actor, google.provider)
     soon = utc_now() + timedelta(minutes=2)  # the user has spent almost all of their time at Google
-    await house.documents.update_one({"userId": actor.user_id}, {"$set": {"revocation.dueAt": soon}})
-    confirmation = await asked(house, google, actor, url)
-    document = await house.document(actor)
+    await harness.documents.update_one({"userId": actor.user_id}, {"$set": {"revocation.dueAt": soon}})
+    confirmation = await asked(harness, google, actor, url)
+    document = await harness.document(actor)
     assert document["revocation"]["dueAt"] >= document["pendingAuthorizations"][0]["expiresAt"]
-    assert (await answers(house, google, confirmation.token, allowed=True)).result is AuthorizationResult.CONNECTED
+    assert (await answers(harness, google, confirmation.token, allowed=True)).result is AuthorizationResult.CONNECTED
 
 
 @pytest.mark.parametrize("ending", ["refused", "failed"])
 async def test_one_window_does_not_end_what_is_to_be_confirmed_in_another(
-    house: House, google: GoogleConsents, actor: Actor, ending: str
+    harness: ConnectionsHarness, google: GoogleConsents, actor: Actor, ending: str
 ) -> None:
-    kept = await asked(house, google, actor)
-    other = await asked(house, google, actor)
-    assert (await answers(house, google, other.token, allowed=False)).result is AuthorizationResult.DECLINED
+    kept = await asked(harness, google, actor)
+    other = await asked(harness, google, actor)
+    assert (await answers(harness, google, other.token, allowed=False)).result is AuthorizationResult.DECLINED
     if ending == "failed":
-        back = google.decline(await house.begin(actor, google.provider), EMAIL)
-        assert await house.come_back(google.provider, back) is AuthorizationResult.DECLINED
-    document = await house.document(actor)
+        back = google.decline(await harness.begin(actor, google.provider), EMAIL)
+        assert await harness.come_back(google.provider, back) is AuthorizationResult.DECLINED
+    document = await harness.document(actor)
     assert document["revocation"]["dueAt"] >= document["pendingAuthorizations"][0]["expiresAt"]
-    assert (await answers(house, google, kept.token, allowed=True)).result is AuthorizationResult.CONNECTED
-    async with house.leaving().running():
-        account = await house.accounts.connected(actor.tenant_uuid, actor.user_id)
+    assert (await answers(harness, google, kept.token, allowed=True)).result is AuthorizationResult.CONNECTED
+    async with harness.leaving().running():
+        account = await harness.accounts.connected(actor.tenant_uuid, actor.user_id)
         assert account is not None
-        assert google.admits(await house.accounts.access_token(account))
+        assert google.admits(await harness.accounts.access_token(account))
 
 
 async def test_neither_a_state_confirms_nor_a_confirmation_completes(
-    house: House, google: GoogleConsents, actor: Actor
+    harness: ConnectionsHarness, google: GoogleConsents, actor: Actor
 ) -> None:
-    back = google.agree(await house.begin(actor, google.provider), EMAIL)
-    assert (await answers(house, google, back["state"], allowed=True)).result is AuthorizationResult.EXPIRED
-    confirmation = await asked(house, google, actor)
+    back = google.agree(await harness.begin(actor, google.provider), EMAIL)
+    assert (await answers(harness, google, back["state"], allowed=True)).result is AuthorizationResult.EXPIRED
+    confirmation = await asked(harness, google, actor)
     assert (
-        await house.come_back(google.provider, {"state": confirmation.token, "code": "c"})
+        await harness.come_back(google.provider, {"state": confirmation.token, "code": "c"})
     ) is AuthorizationResult.EXPIRED
-    assert not (await house.connection(actor)).is_connected
+    assert not (await harness.connection(actor)).is_connected

@@ -1,6 +1,6 @@
 """Whatever hosts and platform do to a meeting and its copy, in whatever order that is heard of: both end up the same.
 
-Link and writing side are the real ones; calendar, meeting and messages are in memory (``tests.support.two_ends``).
+Link and writing side are the real ones; calendar, meeting and messages are in memory (``tests.support.convergence``).
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from contracts.values.enums import MeetingStatus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.convergence import REFUSED, ConvergenceHarness
 from tests.support.outward import NOON, participant
-from tests.support.two_ends import REFUSED, TwoEnds
 
 Step = tuple[str, int]
 
@@ -28,14 +28,14 @@ def _times(hours: int) -> dict[str, Any]:
     return {"start_date_time": start, "end_date_time": start + timedelta(hours=1)}
 
 
-PLATFORM: dict[str, Callable[[TwoEnds, int], None]] = {
+PLATFORM: dict[str, Callable[[ConvergenceHarness, int], None]] = {
     "retitle": lambda ends, number: ends.meeting.change(title=f"Ours {number}"),
     "move": lambda ends, number: ends.meeting.change(**_times(number)),
     "describe": lambda ends, number: ends.meeting.change(description=f"Our words {number}"),
     "invite": lambda ends, number: ends.meeting.change(participants=[participant(f"Guest {number}")]),
     "cancel": lambda ends, number: ends.meeting.change(status=MeetingStatus.CANCELED),
 }
-HOST: dict[str, Callable[[TwoEnds, str, int], None]] = {
+HOST: dict[str, Callable[[ConvergenceHarness, str, int], None]] = {
     "retitle by hand": lambda ends, event, number: ends.calendar.by_hand(event, title=f"Theirs {number}"),
     "untitle by hand": lambda ends, event, number: ends.calendar.by_hand(event, title=""),
     "retitle so that it is refused": lambda ends, event, number: ends.calendar.by_hand(event, title=REFUSED),
@@ -60,7 +60,7 @@ HOST: dict[str, Callable[[TwoEnds, str, int], None]] = {
 RESTORE = "restore by hand"
 
 
-async def _other(ends: TwoEnds, what: str, number: int) -> None:
+async def _other(ends: ConvergenceHarness, what: str, number: int) -> None:
     match what:
         case "pull":
             ends.pull()
@@ -91,7 +91,7 @@ def _steps(*names: str) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.tuples(st.sampled_from(names), _NUMBERS), max_size=40)
 
 
-async def _play(ends: TwoEnds, steps: list[Step]) -> None:
+async def _play(ends: ConvergenceHarness, steps: list[Step]) -> None:
     with ends.clock():
         await ends.attempt()
         for what, number in steps:
@@ -116,7 +116,7 @@ async def _play(ends: TwoEnds, steps: list[Step]) -> None:
     answer=st.sampled_from([0, 15]),
 )
 def test_both_ends_end_up_the_same(steps: list[Step], answer: float) -> None:
-    asyncio.run(_play(TwoEnds(answer=answer), steps))
+    asyncio.run(_play(ConvergenceHarness(answer=answer), steps))
 
 
 BACK_TO_WHAT_IT_SAID_BEFORE = [
@@ -136,7 +136,7 @@ BESIDE_AN_UNANSWERED_WRITE = [
 @given(steps=_steps("retitle by hand", "write above", "move", "invite", *(set(OTHER) - {"wait"}), *OFTEN, *OFTEN))
 def test_what_only_the_host_changes_is_theirs_and_never_written(steps: list[Step]) -> None:
     """However often they change it, and whatever the platform changes meanwhile elsewhere."""
-    ends = TwoEnds(answer=10**6)
+    ends = ConvergenceHarness(answer=10**6)
     asyncio.run(_play(ends, steps))
     titles = [f"Theirs {number}" for what, number in steps if what == "retitle by hand"]
     assert ends.meeting.state.title == (titles[-1] if titles else "Review")
@@ -146,7 +146,7 @@ def test_what_only_the_host_changes_is_theirs_and_never_written(steps: list[Step
 @settings(max_examples=300, deadline=None)
 @given(steps=_steps("retitle", "retitle by hand", "place by hand", "wait", *OTHER, *OFTEN, *OFTEN))
 def test_what_the_platform_says_after_all_else_counts(steps: list[Step]) -> None:
-    ends = TwoEnds()
+    ends = ConvergenceHarness()
     asyncio.run(_play(ends, steps))
     ends.meeting.change(title="The last word")
     asyncio.run(_play(ends, []))

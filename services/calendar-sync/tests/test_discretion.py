@@ -10,7 +10,7 @@ from contracts.messages.command import Actor
 from contracts.values.ids import uuid7_hex
 
 from tests.support.calendars import Consents
-from tests.support.connections import EMAIL, House
+from tests.support.connections import EMAIL, ConnectionsHarness
 
 pytestmark = pytest.mark.integration
 
@@ -37,8 +37,10 @@ asyncio.run(main(*json.load(sys.stdin)))
 """
 
 
-async def test_no_library_tells_a_secret(house: House, consents: Consents, actor: Actor, tmp_path: Path) -> None:
-    begun = await house.providers[consents.provider].start_authorization(state=uuid7_hex(), login_hint=EMAIL)
+async def test_no_library_tells_a_secret(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor, tmp_path: Path
+) -> None:
+    begun = await harness.providers[consents.provider].start_authorization(state=uuid7_hex(), login_hint=EMAIL)
     code = consents.agree(begun.authorization_url, EMAIL)["code"]
     results = tmp_path / "results.json"
     child = await asyncio.create_subprocess_exec(
@@ -48,17 +50,17 @@ async def test_no_library_tells_a_secret(house: House, consents: Consents, actor
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=_environment(house),
+        env=_environment(harness),
     )
     logged, _ = await child.communicate(json.dumps([consents.provider, code, begun.flow_state, str(results)]).encode())
     assert child.returncode == 0, logged.decode()
     assert b"debug" in logged, "the lowest level is on"
-    secrets = [*json.loads(results.read_text()), code, house.settings.google_client_secret.get_secret_value()]
+    secrets = [*json.loads(results.read_text()), code, harness.settings.google_client_secret.get_secret_value()]
     assert [secret for secret in secrets if secret.encode() in logged] == []
 
 
-def _environment(house: House) -> dict[str, str]:
-    given = house.settings.model_dump()
+def _environment(harness: ConnectionsHarness) -> dict[str, str]:
+    given = harness.settings.model_dump()
     plain = {
         name: value.get_secret_value() if hasattr(value, "get_secret_value") else value for name, value in given.items()
     }

@@ -45,14 +45,20 @@ from simulators.microsoft import testing as microsoft_testing
 from simulators.microsoft.testing import Microsoft
 
 from tests.support.calendars import Consents, GoogleConsents, MicrosoftConsents
-from tests.support.connections import House, StandInPublisher
-from tests.support.inward import ExternalCalendar, FakeMirroredEvents, FakeNotificationChannels, database_for, seen
-from tests.support.offices import TIMEOUT, Office
+from tests.support.connections import ConnectionsHarness, StandInPublisher
+from tests.support.convergence import FakeCalendarWriter
+from tests.support.inbound_fakes import (
+    FakeEventChanges,
+    FakeMirroredEvents,
+    FakeNotificationChannels,
+    database_for,
+    seen,
+)
 from tests.support.outside import Outside
-from tests.support.outward import OneAccount, content, meeting_state
+from tests.support.outward import FakeAccounts, content, meeting_state
 from tests.support.owners import Owner, in_days
+from tests.support.provider_account import TIMEOUT, ProviderAccount
 from tests.support.reading import Reader
-from tests.support.two_ends import MemoryCalendar
 
 OUTLOOK = CalendarProvider.OUTLOOK
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -76,8 +82,8 @@ def _marker(email: str) -> Marker:
 @pytest.fixture(params=["fake", "google_office", "microsoft_office"])
 def writing(request: pytest.FixtureRequest) -> Writing:
     if request.param == "fake":
-        return Writing(MemoryCalendar({}), CalendarAccess("token", "primary"), _marker("host@contoso.com"))
-    office: Office = request.getfixturevalue(request.param)
+        return Writing(FakeCalendarWriter({}), CalendarAccess("token", "primary"), _marker("host@contoso.com"))
+    office: ProviderAccount = request.getfixturevalue(request.param)
     return Writing(office.calendar, office.access, _marker(office.email))
 
 
@@ -149,7 +155,7 @@ class Hand(Protocol):
 class FakeHand:
     """The owner of the fake calendar."""
 
-    def __init__(self, calendar: ExternalCalendar) -> None:
+    def __init__(self, calendar: FakeEventChanges) -> None:
         self._calendar = calendar
 
     def makes(self, title: str, at: datetime) -> str:
@@ -188,7 +194,7 @@ class Changes:
 
 @pytest.fixture
 def fake_changes() -> Changes:
-    calendar = ExternalCalendar()
+    calendar = FakeEventChanges()
     return Changes(calendar, CalendarAccess("token", "primary"), FakeHand(calendar))
 
 
@@ -468,7 +474,7 @@ class Connected:
 
 @pytest.fixture
 def fake_accounts() -> Connected:
-    fake = OneAccount(OUTLOOK, "host@contoso.com", lambda: "token")
+    fake = FakeAccounts(OUTLOOK, "host@contoso.com", lambda: "token")
     assert fake.account is not None
 
     async def end() -> None:
@@ -478,13 +484,13 @@ def fake_accounts() -> Connected:
 
 
 @pytest.fixture
-async def mongo_accounts(house: House, microsoft: Consents, actor: Actor) -> Connected:
-    account = await house.connect(actor, microsoft)
+async def mongo_accounts(harness: ConnectionsHarness, microsoft: Consents, actor: Actor) -> Connected:
+    account = await harness.connect(actor, microsoft)
 
     async def end() -> None:
-        await house.disconnect(actor)
+        await harness.disconnect(actor)
 
-    return Connected(house.accounts, house.connections, account, end)
+    return Connected(harness.accounts, harness.connections, account, end)
 
 
 @pytest.fixture(params=["fake_accounts", pytest.param("mongo_accounts", marks=pytest.mark.integration)])

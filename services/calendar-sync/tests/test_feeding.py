@@ -42,8 +42,8 @@ from contracts.values.enums import CalendarProvider, ConnectionStatus, Notificat
 from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
-from tests.support.inward import ExternalCalendar, FakeMirroredEvents, database_for, seen
-from tests.support.outward import OneAccount
+from tests.support.inbound_fakes import FakeEventChanges, FakeMirroredEvents, database_for, seen
+from tests.support.outward import FakeAccounts
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -51,15 +51,15 @@ GOOGLE = CalendarProvider.GOOGLE
 
 
 @dataclass
-class Desk:
+class SchedulerHarness:
     """The feeding side with one user, and workers that read their calendar."""
 
     documents: Collection
     sightings: MongoImportedEventRepository
     publisher: StandInPublisher
     pace: SyncPolicy = field(default_factory=lambda: SyncPolicy(min_interval=0.2, retry_initial=0.05, retry_max=0.1))
-    calendar: ExternalCalendar = field(default_factory=ExternalCalendar)
-    accounts: OneAccount = field(default_factory=lambda: OneAccount(GOOGLE, "host@example.com", lambda: "token"))
+    calendar: FakeEventChanges = field(default_factory=FakeEventChanges)
+    accounts: FakeAccounts = field(default_factory=lambda: FakeAccounts(GOOGLE, "host@example.com", lambda: "token"))
     woken: list[str] = field(default_factory=list)
 
     @property
@@ -148,7 +148,7 @@ def _received(body: Contract) -> ReceivedMessage[Contract]:
 
 
 @pytest.fixture
-async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
+async def harness(mongodb_uri: str) -> AsyncIterator[SchedulerHarness]:
     async with AsyncExitStack() as started:
         database = await started.enter_async_context(open_database(database_for(mongodb_uri)))
         feeds, sightings, publisher = (
@@ -158,7 +158,7 @@ async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
         )
         await feeds.create_indexes(INDEXES)
         await sightings.create_indexes(SIGHTING_INDEXES)
-        yield Desk(
+        yield SchedulerHarness(
             feeds, MongoImportedEventRepository(sightings, Outbox(sightings, publisher, relay_delay=10)), publisher
         )
 
@@ -166,70 +166,70 @@ async def desk(mongodb_uri: str) -> AsyncIterator[Desk]:
 # --- connections ------------------------------------------------------------------------------------------------
 
 
-async def test_who_connects_is_read_and_watched_at_once(desk: Desk) -> None:
-    await desk.connect()
-    assert await desk.is_due(SYNC_JOB)
-    assert await desk.is_due(CHANNEL_JOB)
-    assert desk.woken == ["pull", "watch"]
+async def test_who_connects_is_read_and_watched_at_once(harness: SchedulerHarness) -> None:
+    await harness.connect()
+    assert await harness.is_due(SYNC_JOB)
+    assert await harness.is_due(CHANNEL_JOB)
+    assert harness.woken == ["pull", "watch"]
 
 
-async def test_an_event_of_an_earlier_connection_opens_nothing(desk: Desk) -> None:
-    earlier = desk.changed()
-    desk.accounts.account = replace(desk.account, generation=2)
-    await desk.hear(earlier)
-    assert await desk.feeds.find("T1:TS1") is None
-    await desk.connect()
-    await desk.feeds.start(replace(desk.account, generation=1))
-    assert (await desk.feed()).generation == 2
+async def test_an_event_of_an_earlier_connection_opens_nothing(harness: SchedulerHarness) -> None:
+    earlier = harness.changed()
+    harness.accounts.account = replace(harness.account, generation=2)
+    await harness.hear(earlier)
+    assert await harness.feeds.find("T1:TS1") is None
+    await harness.connect()
+    await harness.feeds.start(replace(harness.account, generation=1))
+    assert (await harness.feed()).generation == 2
 
 
-async def test_after_reconnecting_everything_is_read_again(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-        desk.accounts.account = replace(desk.account, generation=2)
-        await desk.connect()
+async def test_after_reconnecting_everything_is_read_again(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+        harness.accounts.account = replace(harness.account, generation=2)
+        await harness.connect()
 
         async def read_again() -> bool:
-            feed = await desk.feed()
+            feed = await harness.feed()
             return feed.sync_token is not None and feed.sync_token.generation == 2
 
         await until(read_again, what="the new connection was read")
-    assert [sync_token for sync_token, _ in desk.calendar.asked] == [None, None]
-    assert len(desk.publisher.records) == 1
+    assert [sync_token for sync_token, _ in harness.calendar.asked] == [None, None]
+    assert len(harness.publisher.records) == 1
 
 
-async def test_who_disconnects_is_forgotten_and_read_no_more(desk: Desk) -> None:
-    desk.calendar.put(seen("a"), seen("b"))
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-        gone = desk.changed(ConnectionStatus.DISCONNECTED)
-        desk.accounts.account = None
-        await desk.hear(gone)
+async def test_who_disconnects_is_forgotten_and_read_no_more(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"), seen("b"))
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+        gone = harness.changed(ConnectionStatus.DISCONNECTED)
+        harness.accounts.account = None
+        await harness.hear(gone)
 
         async def told() -> bool:
-            return len(desk.publisher.records) == 4
+            return len(harness.publisher.records) == 4
 
         await until(told, what="what was seen is gone")
-    document = await desk.document()
+    document = await harness.document()
     assert "dueAt" not in document[SYNC_JOB]
     assert "dueAt" in document[CHANNEL_JOB], "the channels are to be closed"
-    await desk.feeds.request_sync(["T1:TS1"])
-    assert "dueAt" not in (await desk.document())[SYNC_JOB]
+    await harness.feeds.request_sync(["T1:TS1"])
+    assert "dueAt" not in (await harness.document())[SYNC_JOB]
 
 
-async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-    lost = desk.changed(ConnectionStatus.DISCONNECTED, lost=True)
-    desk.accounts.account = None
-    await desk.hear(lost)
-    assert "dueAt" not in (await desk.document())[SYNC_JOB]
-    assert len(desk.publisher.records) == 1
+async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+    lost = harness.changed(ConnectionStatus.DISCONNECTED, lost=True)
+    harness.accounts.account = None
+    await harness.hear(lost)
+    assert "dueAt" not in (await harness.document())[SYNC_JOB]
+    assert len(harness.publisher.records) == 1
 
 
 # --- hints ------------------------------------------------------------------------------------------------------
@@ -244,58 +244,58 @@ async def test_a_lost_grant_parks_the_work_and_keeps_what_was_seen(desk: Desk) -
         (NotificationKind.REMOVED, True, True),
     ],
 )
-async def test_what_hints_lead_to(desk: Desk, kind: NotificationKind, pull: bool, watch: bool) -> None:
-    await desk.connect()
-    await desk.documents.update_one({"_id": "T1:TS1"}, {"$unset": {SYNC_JOB: "", CHANNEL_JOB: ""}})
-    await desk.hear(desk.hint(kind))
-    assert (await desk.is_due(SYNC_JOB), await desk.is_due(CHANNEL_JOB)) == (pull, watch)
+async def test_what_hints_lead_to(harness: SchedulerHarness, kind: NotificationKind, pull: bool, watch: bool) -> None:
+    await harness.connect()
+    await harness.documents.update_one({"_id": "T1:TS1"}, {"$unset": {SYNC_JOB: "", CHANNEL_JOB: ""}})
+    await harness.hear(harness.hint(kind))
+    assert (await harness.is_due(SYNC_JOB), await harness.is_due(CHANNEL_JOB)) == (pull, watch)
 
 
-async def test_hints_at_calendars_that_are_not_there_change_nothing(desk: Desk) -> None:
-    await desk.hear(desk.hint(), desk.hint(NotificationKind.REMOVED))
-    assert await desk.feeds.find("T1:TS1") is None
+async def test_hints_at_calendars_that_are_not_there_change_nothing(harness: SchedulerHarness) -> None:
+    await harness.hear(harness.hint(), harness.hint(NotificationKind.REMOVED))
+    assert await harness.feeds.find("T1:TS1") is None
 
 
-async def test_a_flood_of_hints_makes_few_pulls_and_misses_nothing(desk: Desk) -> None:
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-        began, before = utc_now(), desk.pulls
+async def test_a_flood_of_hints_makes_few_pulls_and_misses_nothing(harness: SchedulerHarness) -> None:
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+        began, before = utc_now(), harness.pulls
         for number in range(100):
-            desk.calendar.put(seen(str(number)))
-            await desk.hear(*(desk.hint() for _ in range(20)))
+            harness.calendar.put(seen(str(number)))
+            await harness.hear(*(harness.hint() for _ in range(20)))
 
         async def all_read() -> bool:
-            return len(desk.publisher.records) == 100
+            return len(harness.publisher.records) == 100
 
         await until(all_read, what="all changes were read")
-        rests = (utc_now() - began) / timedelta(seconds=desk.pace.min_interval)
-        assert desk.pulls - before <= rests + 2
+        rests = (utc_now() - began) / timedelta(seconds=harness.pace.min_interval)
+        assert harness.pulls - before <= rests + 2
 
 
-async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(desk: Desk) -> None:
-    await desk.connect()
-    desk.calendar.failing = [error_for_status(429, "", retry_after=30)]
-    async with desk.workers().running():
+async def test_a_provider_that_wants_rest_gets_it_whatever_is_hinted(harness: SchedulerHarness) -> None:
+    await harness.connect()
+    harness.calendar.failing = [error_for_status(429, "", retry_after=30)]
+    async with harness.workers().running():
 
         async def resting() -> bool:
-            return (await desk.feed()).not_before is not None
+            return (await harness.feed()).not_before is not None
 
         await until(resting, what="the calendar rests")
-    await desk.hear(desk.hint())
-    due_at = (await desk.document())[SYNC_JOB]["dueAt"]
+    await harness.hear(harness.hint())
+    due_at = (await harness.document())[SYNC_JOB]["dueAt"]
     assert due_at > utc_now() + timedelta(seconds=25)
 
 
-async def test_a_calendar_is_polled_without_any_hint(desk: Desk) -> None:
-    desk.pace = SyncPolicy(min_interval=0.01, poll_interval=0.05)
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-        desk.calendar.put(seen("a"))
+async def test_a_calendar_is_polled_without_any_hint(harness: SchedulerHarness) -> None:
+    harness.pace = SyncPolicy(min_interval=0.01, poll_interval=0.05)
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+        harness.calendar.put(seen("a"))
 
         async def found() -> bool:
-            return len(desk.publisher.records) == 1
+            return len(harness.publisher.records) == 1
 
         await until(found, what="the change was found")
 
@@ -303,86 +303,86 @@ async def test_a_calendar_is_polled_without_any_hint(desk: Desk) -> None:
 # --- wishes -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_wish_is_answered_with_what_its_pull_did_whoever_carries_it_out(desk: Desk) -> None:
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-    desk.calendar.put(seen("a"), seen("b"))
-    answers = [await desk.feeding().request_run(desk.account) for _ in range(2)]  # two processes
-    async with desk.workers().running():
+async def test_a_wish_is_answered_with_what_its_pull_did_whoever_carries_it_out(harness: SchedulerHarness) -> None:
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+    harness.calendar.put(seen("a"), seen("b"))
+    answers = [await harness.feeding().request_run(harness.account) for _ in range(2)]  # two processes
+    async with harness.workers().running():
         assert await asyncio.gather(*answers) == [SyncOutcome(2, 0, 0)] * 2
 
 
-async def test_a_wish_that_comes_before_the_news_of_the_connection_opens_the_feed(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    answer = await desk.feeding().request_run(desk.account)
-    async with desk.workers().running():
+async def test_a_wish_that_comes_before_the_news_of_the_connection_opens_the_feed(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    answer = await harness.feeding().request_run(harness.account)
+    async with harness.workers().running():
         assert await answer == SyncOutcome(1, 0, 0)
 
 
-async def test_a_wish_outlasts_failures_of_the_provider(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    desk.calendar.failing = [error_for_status(503, ""), error_for_status(503, "")]
-    answer = await desk.feeding().request_run(desk.account)
+async def test_a_wish_outlasts_failures_of_the_provider(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    harness.calendar.failing = [error_for_status(503, ""), error_for_status(503, "")]
+    answer = await harness.feeding().request_run(harness.account)
     before = metrics.SYNCS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get()
-    async with desk.workers().running():
+    async with harness.workers().running():
         assert await answer == SyncOutcome(1, 0, 0)
     assert metrics.SYNCS.labels(GOOGLE, "PROVIDER_UNAVAILABLE")._value.get() == before + 2
 
 
-async def test_a_wish_ends_with_its_connection(desk: Desk) -> None:
-    answer = await desk.feeding().request_run(desk.account)
-    gone = desk.changed(ConnectionStatus.DISCONNECTED)
-    desk.accounts.account = None
-    await desk.hear(gone)
+async def test_a_wish_ends_with_its_connection(harness: SchedulerHarness) -> None:
+    answer = await harness.feeding().request_run(harness.account)
+    gone = harness.changed(ConnectionStatus.DISCONNECTED)
+    harness.accounts.account = None
+    await harness.hear(gone)
     with pytest.raises(GrantRevokedError):
         await answer
 
 
-async def test_the_age_of_the_oldest_feed_is_measured(desk: Desk) -> None:
-    await desk.feeds.measure()
+async def test_the_age_of_the_oldest_feed_is_measured(harness: SchedulerHarness) -> None:
+    await harness.feeds.measure()
     assert metrics.SYNC_AGE._value.get() == 0
-    await desk.connect()
-    await desk.documents.update_one({"_id": "T1:TS1"}, {"$set": {"syncedAsOf": utc_now() - timedelta(hours=1)}})
-    await desk.feeds.measure()
+    await harness.connect()
+    await harness.documents.update_one({"_id": "T1:TS1"}, {"$set": {"syncedAsOf": utc_now() - timedelta(hours=1)}})
+    await harness.feeds.measure()
     assert 3600 <= metrics.SYNC_AGE._value.get() < 3700
 
 
 # --- starting over ----------------------------------------------------------------------------------------------
 
 
-async def test_starting_over_reads_everything_and_not_only_what_changed(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    await desk.connect()
-    async with desk.workers().running():
-        await desk.is_read()
-        pull = await desk.feeding().request_full_run(desk.account)
+async def test_starting_over_reads_everything_and_not_only_what_changed(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    await harness.connect()
+    async with harness.workers().running():
+        await harness.is_read()
+        pull = await harness.feeding().request_full_run(harness.account)
         assert await pull == SyncOutcome(0, 0, 0), "all of it was known"
-        assert [sync_token for sync_token, _ in desk.calendar.asked] == [None, None]
-        assert len(desk.publisher.records) == 1
+        assert [sync_token for sync_token, _ in harness.calendar.asked] == [None, None]
+        assert len(harness.publisher.records) == 1
 
 
-async def test_starting_over_waits_for_who_is_reading(desk: Desk) -> None:
+async def test_starting_over_waits_for_who_is_reading(harness: SchedulerHarness) -> None:
     """Otherwise the reader would keep the cursor that it began with."""
-    desk.calendar.put(seen("a"))
-    await desk.connect()
-    holder = JobQueue(desk.documents, SYNC_JOB, seconds=30, concurrency_key=CONCURRENCY_KEY)
+    harness.calendar.put(seen("a"))
+    await harness.connect()
+    holder = JobQueue(harness.documents, SYNC_JOB, seconds=30, concurrency_key=CONCURRENCY_KEY)
     [lease] = await holder.claim(1, full=[], per_key=lambda _key: 1)
-    starting = asyncio.create_task(desk.feeding().request_full_run(desk.account))
+    starting = asyncio.create_task(harness.feeding().request_full_run(harness.account))
 
     async def has_asked() -> bool:
-        return await desk.feeds.request_full_run(desk.account) is None and not starting.done()
+        return await harness.feeds.request_full_run(harness.account) is None and not starting.done()
 
     await until(has_asked, what="starting over waits")
     await holder.record([(lease, JobResult({"$set": {"syncToken": {"token": "half"}}}))])
     pull = await starting
-    async with desk.workers().running():
+    async with harness.workers().running():
         assert (await pull).imported == 1
-    assert [sync_token for sync_token, _ in desk.calendar.asked] == [None]
+    assert [sync_token for sync_token, _ in harness.calendar.asked] == [None]
 
 
-async def test_starting_over_makes_a_feed_where_none_is_yet(desk: Desk) -> None:
-    desk.calendar.put(seen("a"))
-    pull = await desk.feeding().request_full_run(desk.account)
-    async with desk.workers().running():
+async def test_starting_over_makes_a_feed_where_none_is_yet(harness: SchedulerHarness) -> None:
+    harness.calendar.put(seen("a"))
+    pull = await harness.feeding().request_full_run(harness.account)
+    async with harness.workers().running():
         assert (await pull).imported == 1

@@ -28,8 +28,8 @@ from contracts.values.ids import new_meeting_uuid
 from contracts.values.times import utc_now
 
 from tests.support.connections import StandInPublisher
-from tests.support.inward import ExternalCalendar, FakeMirroredEvents, database_for, seen
-from tests.support.outward import OneAccount
+from tests.support.inbound_fakes import FakeEventChanges, FakeMirroredEvents, database_for, seen
+from tests.support.outward import FakeAccounts
 
 pytestmark = pytest.mark.integration
 KEY = account_key(CalendarProvider.GOOGLE, "host@example.com")
@@ -39,13 +39,13 @@ KEY = account_key(CalendarProvider.GOOGLE, "host@example.com")
 class Reader:
     """A worker that reads one calendar, and the feed that it keeps."""
 
-    calendar: ExternalCalendar
+    calendar: FakeEventChanges
     copies: FakeMirroredEvents
     sightings: MongoImportedEventRepository
     publisher: StandInPublisher
     feed: InboundSyncState
-    accounts: OneAccount = field(
-        default_factory=lambda: OneAccount(CalendarProvider.GOOGLE, "host@example.com", lambda: "token")
+    accounts: FakeAccounts = field(
+        default_factory=lambda: FakeAccounts(CalendarProvider.GOOGLE, "host@example.com", lambda: "token")
     )
     pace: SyncPolicy = field(default_factory=SyncPolicy)
 
@@ -115,7 +115,7 @@ async def reader(mongodb_uri: str) -> AsyncIterator[Reader]:
             synced_as_of=utc_now(),
         )
         sightings = MongoImportedEventRepository(documents, Outbox(documents, publisher, relay_delay=10))
-        yield Reader(ExternalCalendar(), FakeMirroredEvents(), sightings, publisher, feed)
+        yield Reader(FakeEventChanges(), FakeMirroredEvents(), sightings, publisher, feed)
 
 
 # --- a copy that its host made a series -----------------------------------------------------------------------------

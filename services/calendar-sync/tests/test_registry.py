@@ -29,9 +29,9 @@ from simulators.microsoft.testing import Microsoft
 
 from tests.support.commands import HOST
 from tests.support.connections import StandInPublisher, new_actor, settings_for
-from tests.support.inward import ExternalCalendar, FakeNotificationChannels, seen
+from tests.support.convergence import FakeCalendarWriter
+from tests.support.inbound_fakes import FakeEventChanges, FakeNotificationChannels, seen
 from tests.support.outward import meeting_state, received
-from tests.support.two_ends import MemoryCalendar
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -60,8 +60,8 @@ class OpenDoorOAuth:
 class Service:
     """calendar-sync without Kafka, with a provider that is nothing but an entry."""
 
-    written: MemoryCalendar
-    read: ExternalCalendar
+    written: FakeCalendarWriter
+    read: FakeEventChanges
     channels: FakeNotificationChannels
     account: Account
     outbound: Outbound
@@ -73,7 +73,7 @@ async def service(
     mongodb_uri: str, google_simulator: Google, microsoft_simulator: Microsoft, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Service]:
     monkeypatch.setitem(os.environ, "OAUTHLIB_INSECURE_TRANSPORT", "1")
-    written, read, channels = MemoryCalendar({}), ExternalCalendar(), FakeNotificationChannels()
+    written, read, channels = FakeCalendarWriter({}), FakeEventChanges(), FakeNotificationChannels()
 
     async def open_oauth(_settings: Settings, _started: AsyncExitStack) -> OpenDoorOAuth:
         return OpenDoorOAuth()

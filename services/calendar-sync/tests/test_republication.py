@@ -15,7 +15,7 @@ from contracts.values.ids import uuid7_hex
 from contracts.values.times import utc_now
 
 from tests.support.calendars import Consents
-from tests.support.connections import House, StandInPublisher, new_actor
+from tests.support.connections import ConnectionsHarness, StandInPublisher, new_actor
 
 pytestmark = pytest.mark.integration
 
@@ -55,12 +55,12 @@ def channel(state: ChannelState = ChannelState.OPEN, *, generation: int = 2, hou
     )
 
 
-async def test_channels_whose_notifications_may_come_are_published(house: House) -> None:
+async def test_channels_whose_notifications_may_come_are_published(harness: ConnectionsHarness) -> None:
     usable = [channel(), channel(ChannelState.OPENING)]
     over = [channel(ChannelState.CLOSING), channel(generation=1), channel(hours=-1)]
     publisher = StandInPublisher()
     feeds = SyncStates(feed("TS1", usable[0], *over), feed("TS2", usable[1]), feed("TS3"))
-    await StateRepublisher(house.connections, feeds, publisher).republish_channels()
+    await StateRepublisher(harness.connections, feeds, publisher).republish_channels()
     said = [ChannelActivated.model_validate_json(record.value) for record in publisher.records]
     assert [(one.channel_id, one.connection_id) for one in said] == [
         (usable[0].channel_id, "T1:TS1"),
@@ -69,27 +69,29 @@ async def test_channels_whose_notifications_may_come_are_published(house: House)
     assert [record.key.decode() for record in publisher.records] == [one.channel_id for one in said]
 
 
-async def test_connections_are_published_as_they_are_now(house: House, consents: Consents, actor: Actor) -> None:
+async def test_connections_are_published_as_they_are_now(
+    harness: ConnectionsHarness, consents: Consents, actor: Actor
+) -> None:
     left, lost = new_actor(), new_actor()
-    await house.connect(actor, consents)
-    await house.connect(left, consents, "left@example.com")
-    await house.disconnect(left)
-    account = await house.connect(lost, consents, "lost@example.com")
+    await harness.connect(actor, consents)
+    await harness.connect(left, consents, "left@example.com")
+    await harness.disconnect(left)
+    account = await harness.connect(lost, consents, "lost@example.com")
     consents.withdraw("lost@example.com")
     with pytest.raises(Exception, match="withdrawn"):
-        await house.accounts.access_token(account, refused=await house.accounts.access_token(account))
+        await harness.accounts.access_token(account, refused=await harness.accounts.access_token(account))
     for one in (left, lost):  # an attempt to connect again that fails is no reason why the connection ended
-        url = await house.begin(one, consents.provider)
+        url = await harness.begin(one, consents.provider)
         state = dict(part.split("=") for part in url.partition("?")[2].split("&"))["state"]
-        await house.come_back(consents.provider, {"state": state, "error": "access_denied"})
-    told_before = {record.key: record for record in house.publisher.records}
+        await harness.come_back(consents.provider, {"state": state, "error": "access_denied"})
+    told_before = {record.key: record for record in harness.publisher.records}
 
-    house.publisher.records.clear()
-    await StateRepublisher(house.connections, SyncStates(), house.publisher).republish_connections()
-    assert house.coverage() == [(None, None)] * 3
+    harness.publisher.records.clear()
+    await StateRepublisher(harness.connections, SyncStates(), harness.publisher).republish_connections()
+    assert harness.coverage() == [(None, None)] * 3
     again = {
         record.key: record
-        for record in house.publisher.records
+        for record in harness.publisher.records
         if Envelope.from_headers(record.headers).type == "calendar.connection.changed.v1"
     }
     assert again.keys() == told_before.keys()

@@ -15,7 +15,7 @@ from contracts.values.times import to_instant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.inward import seen
+from tests.support.inbound_fakes import seen
 
 NOW = datetime(2038, 6, 1, 12, tzinfo=UTC)
 FIRST, LAST = datetime(1950, 1, 1), datetime(2150, 1, 1)  # noqa: DTZ001 naive, made aware below

@@ -15,7 +15,7 @@ from contracts.messages.replies import Outcome, Reply
 from contracts.values.enums import CalendarProvider
 
 from tests.support.connections import new_actor
-from tests.support.outward import OneAccount
+from tests.support.outward import FakeAccounts
 
 ACTOR = new_actor()
 COMMAND = SyncCalendar(command_id="1", fingerprint="", actor=ACTOR)
@@ -53,16 +53,16 @@ class Caller:
 
 
 def syncing(account: Account | None, pulls: FakeSyncRequests) -> OnDemandSync:
-    accounts = OneAccount(CalendarProvider.GOOGLE, "a@b.co", lambda: "token")
+    accounts = FakeAccounts(CalendarProvider.GOOGLE, "a@b.co", lambda: "token")
     accounts.account = account
     return OnDemandSync(accounts, pulls)
 
 
 async def test_a_caller_hears_what_was_pulled() -> None:
     pulls, caller = FakeSyncRequests(), Caller()
-    desk = syncing(ACCOUNT, pulls)
-    async with desk.running():
-        await desk.sync(COMMAND, caller.answer)
+    harness = syncing(ACCOUNT, pulls)
+    async with harness.running():
+        await harness.sync(COMMAND, caller.answer)
         assert (pulls.wanted, caller.replies) == ([ACCOUNT], []), "written down, not answered yet"
         pulls.pull.set_result(SyncOutcome(imported=3, updated=2, removed=1))
         await caller.answered.wait()
@@ -89,19 +89,19 @@ async def test_who_is_not_connected_cannot_pull() -> None:
 async def test_a_pull_that_fails(error: Exception, replies: list[Any]) -> None:
     """A lost grant is an answer; a provider that is away is not: the pull goes on, its caller hears that."""
     pulls, caller = FakeSyncRequests(), Caller()
-    desk = syncing(ACCOUNT, pulls)
-    async with desk.running():
-        await desk.sync(COMMAND, caller.answer)
+    harness = syncing(ACCOUNT, pulls)
+    async with harness.running():
+        await harness.sync(COMMAND, caller.answer)
         pulls.pull.set_exception(error)
-        await asyncio.gather(*desk._waiting)
+        await asyncio.gather(*harness._waiting)
     assert [reply.error.code for reply in caller.replies if reply.error] == replies
 
 
 async def test_stopping_does_not_wait_for_pulls() -> None:
     pulls, caller = FakeSyncRequests(), Caller()
-    desk = syncing(ACCOUNT, pulls)
-    async with desk.running():
-        await desk.sync(COMMAND, caller.answer)
+    harness = syncing(ACCOUNT, pulls)
+    async with harness.running():
+        await harness.sync(COMMAND, caller.answer)
     assert caller.replies == []
 
 

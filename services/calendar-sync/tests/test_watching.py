@@ -46,8 +46,8 @@ from simulators.microsoft.testing import Microsoft
 from structlog.testing import capture_logs
 
 from tests.support.connections import StandInPublisher
-from tests.support.inward import database_for
-from tests.support.outward import OneAccount
+from tests.support.inbound_fakes import database_for
+from tests.support.outward import FakeAccounts
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -163,17 +163,17 @@ class AtMicrosoft:
 
 
 @dataclass
-class Desk:
+class ChannelsHarness:
     """The watching side of one user's connection."""
 
     outside: Outside
     documents: Collection
     lifetime: timedelta = WEEK
     publisher: StandInPublisher = field(default_factory=StandInPublisher)
-    accounts: OneAccount = field(init=False)
+    accounts: FakeAccounts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.accounts = OneAccount(self.outside.provider, self.outside.email, self.outside.token)
+        self.accounts = FakeAccounts(self.outside.provider, self.outside.email, self.outside.token)
 
     @property
     def account(self) -> Account:
@@ -261,9 +261,9 @@ class Desk:
 class Listening:
     """A provider's channels; ``heard``: whether those that were asked for were believed already."""
 
-    def __init__(self, bell: NotificationChannels, desk: Desk) -> None:
+    def __init__(self, bell: NotificationChannels, harness: ChannelsHarness) -> None:
         self._bell = bell
-        self._desk = desk
+        self._desk = harness
         self.heard: list[bool] = []
 
     async def create(
@@ -319,236 +319,236 @@ def outside(request: pytest.FixtureRequest) -> Outside:
 
 
 @pytest.fixture
-async def desk(outside: Outside, documents: Collection) -> Desk:
-    desk = Desk(outside, documents)
-    await desk.connect()
-    return desk
+async def harness(outside: Outside, documents: Collection) -> ChannelsHarness:
+    harness = ChannelsHarness(outside, documents)
+    await harness.connect()
+    return harness
 
 
-async def test_a_change_is_told_through_a_channel_that_is_believed(desk: Desk) -> None:
-    await desk.attempt()
-    channel = await desk.channel()
-    assert list(desk.outside.open().values()) == [channel.expires_at]
-    desk.outside.change()
+async def test_a_change_is_told_through_a_channel_that_is_believed(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    channel = await harness.channel()
+    assert list(harness.outside.open().values()) == [channel.expires_at]
+    harness.outside.change()
 
     async def told() -> bool:
-        return len(desk.outside.secrets()) > 1
+        return len(harness.outside.secrets()) > 1
 
     await until(told, what="a notification")
-    assert {channel_id for channel_id, _ in desk.outside.secrets()} == {channel.channel_id}
-    assert all(desk.believed(*one) for one in desk.outside.secrets())
-    assert not desk.believed(channel.channel_id, "another secret")
+    assert {channel_id for channel_id, _ in harness.outside.secrets()} == {channel.channel_id}
+    assert all(harness.believed(*one) for one in harness.outside.secrets())
+    assert not harness.believed(channel.channel_id, "another secret")
 
 
-async def test_a_channel_is_known_before_the_provider_is_asked(desk: Desk) -> None:
-    desk.outside.bell = Listening(desk.outside.bell, desk)
-    await desk.attempt()
-    assert desk.outside.bell.heard == [True]
+async def test_a_channel_is_known_before_the_provider_is_asked(harness: ChannelsHarness) -> None:
+    harness.outside.bell = Listening(harness.outside.bell, harness)
+    await harness.attempt()
+    assert harness.outside.bell.heard == [True]
 
 
-async def test_no_secret_is_kept_or_logged(desk: Desk) -> None:
+async def test_no_secret_is_kept_or_logged(harness: ChannelsHarness) -> None:
     with capture_logs() as logs:
-        document = await desk.attempt()
-    desk.outside.change()
+        document = await harness.attempt()
+    harness.outside.change()
 
     async def told() -> bool:
-        return len(desk.outside.secrets()) > 0
+        return len(harness.outside.secrets()) > 0
 
     await until(told, what="a notification")
-    (secret,) = {secret for _, secret in desk.outside.secrets()}
-    assert secret not in f"{document} {logs} {desk.publisher.records}"
+    (secret,) = {secret for _, secret in harness.outside.secrets()}
+    assert secret not in f"{document} {logs} {harness.publisher.records}"
 
 
-async def test_a_channel_is_looked_at_before_it_ends(desk: Desk) -> None:
-    document = await desk.attempt()
+async def test_a_channel_is_looked_at_before_it_ends(harness: ChannelsHarness) -> None:
+    document = await harness.attempt()
     share = (document[CHANNEL_JOB]["dueAt"] - utc_now()) / WEEK
     assert 0.74 < share < 0.81
-    assert document["watchedUntil"] == (await desk.channel()).expires_at
+    assert document["watchedUntil"] == (await harness.channel()).expires_at
 
 
-async def test_an_old_channel_is_renewed_without_a_gap(desk: Desk) -> None:
-    await desk.attempt()
-    first, before = await desk.channel(), desk.outside.open()
-    await desk.grow_old()
-    read_at = (await desk.document())[SYNC_JOB]["dueAt"]
-    await desk.attempt()
-    channel = await desk.channel()
+async def test_an_old_channel_is_renewed_without_a_gap(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    first, before = await harness.channel(), harness.outside.open()
+    await harness.grow_old()
+    read_at = (await harness.document())[SYNC_JOB]["dueAt"]
+    await harness.attempt()
+    channel = await harness.channel()
     assert channel.expires_at > utc_now() + WEEK - timedelta(minutes=1)
-    assert list(desk.outside.open().values()) == [channel.expires_at]
-    assert (await desk.document())[SYNC_JOB]["dueAt"] == read_at
-    if desk.outside.provider is CalendarProvider.OUTLOOK:
-        assert (channel.channel_id, desk.outside.open().keys()) == (first.channel_id, before.keys())
-        assert isinstance(desk.told[-1], ChannelActivated)
-        assert desk.told[-1].expires_at == channel.expires_at
+    assert list(harness.outside.open().values()) == [channel.expires_at]
+    assert (await harness.document())[SYNC_JOB]["dueAt"] == read_at
+    if harness.outside.provider is CalendarProvider.OUTLOOK:
+        assert (channel.channel_id, harness.outside.open().keys()) == (first.channel_id, before.keys())
+        assert isinstance(harness.told[-1], ChannelActivated)
+        assert harness.told[-1].expires_at == channel.expires_at
     else:
         assert channel.channel_id != first.channel_id
-        assert desk.told[-1] == ChannelDeactivated(channel_id=first.channel_id)
+        assert harness.told[-1] == ChannelDeactivated(channel_id=first.channel_id)
 
 
-async def test_a_young_channel_is_left_alone_or_prolonged(desk: Desk) -> None:
-    await desk.attempt()
-    first = await desk.channel()
-    await desk.look_now()
-    await desk.attempt()
-    assert (await desk.channel()).channel_id == first.channel_id
-    assert len(desk.outside.open()) == 1
+async def test_a_young_channel_is_left_alone_or_prolonged(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    first = await harness.channel()
+    await harness.look_now()
+    await harness.attempt()
+    assert (await harness.channel()).channel_id == first.channel_id
+    assert len(harness.outside.open()) == 1
 
 
-async def test_what_ended_unnoticed_is_replaced_and_the_calendar_read(desk: Desk) -> None:
-    await desk.attempt()
-    first = await desk.channel()
-    desk.outside.lose()
-    over = {"channels.0.expiresAt": utc_now()} if desk.outside.provider is CalendarProvider.GOOGLE else {}
-    await desk.look_now(**over, **{f"{SYNC_JOB}.dueAt": utc_now() + timedelta(days=1)})
-    document = await desk.attempt()
+async def test_what_ended_unnoticed_is_replaced_and_the_calendar_read(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    first = await harness.channel()
+    harness.outside.lose()
+    over = {"channels.0.expiresAt": utc_now()} if harness.outside.provider is CalendarProvider.GOOGLE else {}
+    await harness.look_now(**over, **{f"{SYNC_JOB}.dueAt": utc_now() + timedelta(days=1)})
+    document = await harness.attempt()
     assert document[SYNC_JOB]["dueAt"] <= utc_now()
-    assert (await desk.channel()).channel_id != first.channel_id
-    assert len(desk.outside.open()) == 1
-    assert ChannelDeactivated(channel_id=first.channel_id) in desk.told
+    assert (await harness.channel()).channel_id != first.channel_id
+    assert len(harness.outside.open()) == 1
+    assert ChannelDeactivated(channel_id=first.channel_id) in harness.told
 
 
 @pytest.mark.parametrize("fault", ["commit_then_error", "commit_then_timeout"])
-async def test_a_channel_whose_opening_nobody_answered_is_replaced(desk: Desk, fault: str) -> None:
-    desk.outside.fault(fault, status=503, seconds=2, times=1)
-    document = await desk.attempt()
-    (unanswered,) = await desk.channels()
+async def test_a_channel_whose_opening_nobody_answered_is_replaced(harness: ChannelsHarness, fault: str) -> None:
+    harness.outside.fault(fault, status=503, seconds=2, times=1)
+    document = await harness.attempt()
+    (unanswered,) = await harness.channels()
     assert unanswered.state is ChannelState.OPENING
     assert utc_now() < document[CHANNEL_JOB]["dueAt"] < utc_now() + timedelta(seconds=3)
     assert SYNC_JOB in document
-    await desk.look_now()
-    await desk.attempt()
-    channel = await desk.channel()
+    await harness.look_now()
+    await harness.attempt()
+    channel = await harness.channel()
     assert channel.channel_id != unanswered.channel_id
-    assert ChannelDeactivated(channel_id=unanswered.channel_id) in desk.told
-    assert list(desk.outside.open()) == [desk.outside.id_of(channel)]
+    assert ChannelDeactivated(channel_id=unanswered.channel_id) in harness.told
+    assert list(harness.outside.open()) == [harness.outside.id_of(channel)]
 
 
-async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(desk: Desk) -> None:
-    lease = await desk.take()
-    await ChannelWorker(desk.documents, desk.watching).work(lease)
-    (left,) = desk.outside.open()
-    await desk.leases.record([(lease, JobResult())])  # as if its lease had run out: what came of it is not kept
-    await desk.look_now()
-    await desk.attempt()
-    channel = await desk.channel()
-    assert ChannelDeactivated(channel_id=(desk.told[0]).channel_id) in desk.told  # type: ignore[attr-defined]
-    assert list(desk.outside.open()) == [desk.outside.id_of(channel)] != [left]
+async def test_a_worker_that_dies_with_a_channel_open_leaves_none_behind(harness: ChannelsHarness) -> None:
+    lease = await harness.take()
+    await ChannelWorker(harness.documents, harness.watching).work(lease)
+    (left,) = harness.outside.open()
+    await harness.leases.record([(lease, JobResult())])  # as if its lease had run out: what came of it is not kept
+    await harness.look_now()
+    await harness.attempt()
+    channel = await harness.channel()
+    assert ChannelDeactivated(channel_id=(harness.told[0]).channel_id) in harness.told  # type: ignore[attr-defined]
+    assert list(harness.outside.open()) == [harness.outside.id_of(channel)] != [left]
 
 
-async def test_whoever_lost_the_lease_asks_for_nothing(desk: Desk) -> None:
-    lease = await desk.take()
-    await desk.leases.release(lease, retry_in=0, attempts=0)
-    result = await ChannelWorker(desk.documents, desk.watching).work(lease)
-    assert (result, desk.outside.open(), desk.told) == (JobResult(), {}, [])
+async def test_whoever_lost_the_lease_asks_for_nothing(harness: ChannelsHarness) -> None:
+    lease = await harness.take()
+    await harness.leases.release(lease, retry_in=0, attempts=0)
+    result = await ChannelWorker(harness.documents, harness.watching).work(lease)
+    assert (result, harness.outside.open(), harness.told) == (JobResult(), {}, [])
 
 
-async def test_a_disconnect_stops_every_channel(desk: Desk) -> None:
-    await desk.attempt()
-    channel = await desk.channel()
-    account = desk.account
-    await MongoSyncStateRepository(desk.documents, min_interval=0).end("T1", "TS1", SyncPhase.ENDED)
-    desk.accounts.account = None
-    await desk.watching.stop(account, desk.outside.token())
-    assert desk.outside.open() == {}
-    await desk.watching.stop(account, desk.outside.token())  # again: they are gone
-    desk.accounts.account = account
-    document = await desk.attempt()
-    assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
+async def test_a_disconnect_stops_every_channel(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    channel = await harness.channel()
+    account = harness.account
+    await MongoSyncStateRepository(harness.documents, min_interval=0).end("T1", "TS1", SyncPhase.ENDED)
+    harness.accounts.account = None
+    await harness.watching.stop(account, harness.outside.token())
+    assert harness.outside.open() == {}
+    await harness.watching.stop(account, harness.outside.token())  # again: they are gone
+    harness.accounts.account = account
+    document = await harness.attempt()
+    assert harness.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
     assert "watchedUntil" not in document
     assert "dueAt" not in document[CHANNEL_JOB]
 
 
-async def test_a_provider_that_is_away_is_asked_again_to_stop(desk: Desk) -> None:
-    await desk.attempt()
-    desk.outside.fault("error", operation=desk.outside.stopping, status=503, retryAfter=4, times=1)
+async def test_a_provider_that_is_away_is_asked_again_to_stop(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    harness.outside.fault("error", operation=harness.outside.stopping, status=503, retryAfter=4, times=1)
     with pytest.raises(ProviderUnavailableError) as raised:
-        await desk.watching.stop(desk.account, desk.outside.token())
+        await harness.watching.stop(harness.account, harness.outside.token())
     assert raised.value.retry_after == 4
-    await desk.watching.stop(desk.account, "a token that is over")  # nothing that could be done
-    assert len(desk.outside.open()) == 1
-    await desk.watching.stop(desk.account, desk.outside.token())
-    assert desk.outside.open() == {}
+    await harness.watching.stop(harness.account, "a token that is over")  # nothing that could be done
+    assert len(harness.outside.open()) == 1
+    await harness.watching.stop(harness.account, harness.outside.token())
+    assert harness.outside.open() == {}
 
 
-async def test_a_new_connection_closes_what_the_earlier_one_left(desk: Desk) -> None:
-    await desk.attempt()
-    first = await desk.channel()
-    desk.accounts.account = replace(desk.account, generation=2)
-    await desk.connect()
-    await desk.attempt()
-    channel = await desk.channel()
-    assert (channel.generation, len(desk.outside.open())) == (2, 1)
-    assert ChannelDeactivated(channel_id=first.channel_id) in desk.told
+async def test_a_new_connection_closes_what_the_earlier_one_left(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    first = await harness.channel()
+    harness.accounts.account = replace(harness.account, generation=2)
+    await harness.connect()
+    await harness.attempt()
+    channel = await harness.channel()
+    assert (channel.generation, len(harness.outside.open())) == (2, 1)
+    assert ChannelDeactivated(channel_id=first.channel_id) in harness.told
 
 
-async def test_a_lost_grant_leaves_nothing_to_believe(desk: Desk) -> None:
-    await desk.attempt()
-    channel = await desk.channel()
-    desk.accounts.account = None
-    await MongoSyncStateRepository(desk.documents, min_interval=0).end("T1", "TS1", SyncPhase.SUSPENDED)
-    lease = (await desk.leases.claim(1, full=[], per_key=lambda _: 1))[0]
-    result = await ChannelWorker(desk.documents, desk.watching).work(lease)
-    await desk.leases.record([(lease, result)])
-    assert desk.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
+async def test_a_lost_grant_leaves_nothing_to_believe(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    channel = await harness.channel()
+    harness.accounts.account = None
+    await MongoSyncStateRepository(harness.documents, min_interval=0).end("T1", "TS1", SyncPhase.SUSPENDED)
+    lease = (await harness.leases.claim(1, full=[], per_key=lambda _: 1))[0]
+    result = await ChannelWorker(harness.documents, harness.watching).work(lease)
+    await harness.leases.record([(lease, result)])
+    assert harness.told[-1] == ChannelDeactivated(channel_id=channel.channel_id)
 
 
-async def test_a_refusal_is_tried_again_with_growing_pauses(desk: Desk) -> None:
-    desk.outside.fault("error", status=400)
+async def test_a_refusal_is_tried_again_with_growing_pauses(harness: ChannelsHarness) -> None:
+    harness.outside.fault("error", status=400)
     pauses = []
     for _ in range(3):
-        document = await desk.attempt()
+        document = await harness.attempt()
         pauses.append((document[CHANNEL_JOB]["dueAt"] - utc_now()).total_seconds())
-        await desk.look_now()
+        await harness.look_now()
     assert 0 < pauses[0] < 2 < pauses[2] < 8
-    assert desk.outside.open() == {}
+    assert harness.outside.open() == {}
     assert "watchedUntil" not in document
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_channel_leaves_the_connection_and_is_reported(desk: Desk, status: int) -> None:
+async def test_a_refused_channel_leaves_the_connection_and_is_reported(harness: ChannelsHarness, status: int) -> None:
     """Google answers 401 to a webhook address that it does not accept, whatever the token."""
-    refused = metrics.CHANNEL_MAINTENANCE.labels(desk.outside.provider, "PERMISSION_DENIED")
+    refused = metrics.CHANNEL_MAINTENANCE.labels(harness.outside.provider, "PERMISSION_DENIED")
     before = refused._value.get()
-    desk.outside.fault("error", status=status, reason="forbidden")
+    harness.outside.fault("error", status=status, reason="forbidden")
     with capture_logs() as logs:
-        document = await desk.attempt()
-    await MongoChannelReader(desk.documents).measure()
-    assert desk.accounts.account is not None
+        document = await harness.attempt()
+    await MongoChannelReader(harness.documents).measure()
+    assert harness.accounts.account is not None
     assert document["phase"] == SyncPhase.OPEN
     assert document[SYNC_JOB]["dueAt"] <= utc_now(), "it is polled all the same"
     assert document[CHANNEL_JOB]["dueAt"] > utc_now(), "and the channel is tried again"
     assert refused._value.get() == before + 1
-    assert metrics.CHANNELS_MISSING.labels(desk.outside.provider.value)._value.get() == 1
+    assert metrics.CHANNELS_MISSING.labels(harness.outside.provider.value)._value.get() == 1
     assert [log["code"] for log in logs if log["event"] == "a calendar cannot be watched"] == ["PERMISSION_DENIED"]
 
 
-async def test_channels_that_are_over_at_once_are_not_opened_all_the_time(desk: Desk) -> None:
-    desk.outside.bell = Hasty(desk.outside.bell, desk)
-    document = await desk.attempt()
+async def test_channels_that_are_over_at_once_are_not_opened_all_the_time(harness: ChannelsHarness) -> None:
+    harness.outside.bell = Hasty(harness.outside.bell, harness)
+    document = await harness.attempt()
     assert document[CHANNEL_JOB]["dueAt"] > utc_now() + timedelta(seconds=0.5)
     assert document[CHANNEL_JOB]["attempts"] == 1
     assert "watchedUntil" not in document
 
 
-async def test_retry_after_is_honoured(desk: Desk) -> None:
-    desk.outside.fault("error", status=429, retryAfter=60, times=1)
-    document = await desk.attempt()
+async def test_retry_after_is_honoured(harness: ChannelsHarness) -> None:
+    harness.outside.fault("error", status=429, retryAfter=60, times=1)
+    document = await harness.attempt()
     assert document[CHANNEL_JOB]["dueAt"] > utc_now() + timedelta(seconds=55)
 
 
 async def test_a_life_that_the_provider_cuts_short_is_told(at_google: AtGoogle, documents: Collection) -> None:
-    desk = Desk(at_google, documents, lifetime=timedelta(days=30))
-    await desk.connect()
-    await desk.attempt()
-    opened = [body for body in desk.told if isinstance(body, ChannelActivated)]
+    harness = ChannelsHarness(at_google, documents, lifetime=timedelta(days=30))
+    await harness.connect()
+    await harness.attempt()
+    opened = [body for body in harness.told if isinstance(body, ChannelActivated)]
     assert [body.expires_at - utc_now() > timedelta(days=8) for body in opened] == [True, False]
-    assert opened[1].expires_at == (await desk.channel()).expires_at
+    assert opened[1].expires_at == (await harness.channel()).expires_at
 
 
 async def test_a_mailbox_that_two_users_connected_keeps_its_one_subscription(
     at_microsoft: AtMicrosoft, documents: Collection
 ) -> None:
-    first, second = Desk(at_microsoft, documents), Desk(at_microsoft, documents)
+    first, second = ChannelsHarness(at_microsoft, documents), ChannelsHarness(at_microsoft, documents)
     second.accounts.account = replace(second.account, connection_id="T1:TS2", user_id="TS2")
     await first.connect()
     await first.attempt()
@@ -559,10 +559,10 @@ async def test_a_mailbox_that_two_users_connected_keeps_its_one_subscription(
     assert SYNC_JOB in document
 
 
-async def test_how_many_calendars_are_watched_is_measured(desk: Desk) -> None:
-    await desk.attempt()
-    await MongoChannelReader(desk.documents).measure()
-    provider = desk.outside.provider.value
+async def test_how_many_calendars_are_watched_is_measured(harness: ChannelsHarness) -> None:
+    await harness.attempt()
+    await MongoChannelReader(harness.documents).measure()
+    provider = harness.outside.provider.value
     assert metrics.CHANNELS_OPEN.labels(provider)._value.get() == 1
     assert metrics.CHANNELS_MISSING.labels(provider)._value.get() == 0
     assert metrics.CHANNEL_EXPIRES_IN.labels(provider)._value.get() > WEEK.total_seconds() - 60

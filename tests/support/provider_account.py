@@ -6,7 +6,7 @@ from typing import Any
 from calendar_sync.providers.ports import CalendarAccess, CalendarWriter
 
 from tests.support.outside import Outside, Shown
-from tests.support.outward import Desk, OneAccount
+from tests.support.outward import FakeAccounts, OutboundHarness
 from tests.support.owners import Owner
 
 TIMEOUT = 1.0
@@ -14,16 +14,16 @@ TIMEOUT = 1.0
 
 
 @dataclass
-class Office:
+class ProviderAccount:
     """A host's account at a provider, and what writes into it."""
 
     outside: Outside
     email: str
-    accounts: OneAccount
+    accounts: FakeAccounts
     calendar: CalendarWriter
 
-    def desk(self, **options: Any) -> Desk:
-        return Desk(self.calendar, self.accounts, **options)
+    def harness(self, **options: Any) -> OutboundHarness:
+        return OutboundHarness(self.calendar, self.accounts, **options)
 
     def fault(self, kind: str, **more: Any) -> None:
         self.outside.simulator.fault(kind, account=self.email, **more)

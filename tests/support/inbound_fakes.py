@@ -39,7 +39,7 @@ def seen(event_id: str, *, title: str = "Review", days: float = 1, **more: Any) 
 
 
 @dataclass
-class ExternalCalendar:
+class FakeEventChanges:
     """Somebody's calendar, as a provider shows it: what changed since a cursor, in small pages."""
 
     events: dict[str, ExternalEvent] = field(default_factory=dict)

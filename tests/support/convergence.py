@@ -29,14 +29,14 @@ from contracts.messages.calendar_events import MirroredEventChanged, MirroredEve
 from contracts.values.enums import CalendarProvider, MeetingStatus
 from contracts.values.meeting import MeetingState
 
-from tests.support.outward import Desk, OneAccount, meeting_state, participant
+from tests.support.outward import FakeAccounts, OutboundHarness, meeting_state, participant
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _AWAY = CallFailedError(unavailable_failure("503"))
 
 
 @dataclass
-class MemoryCalendar:
+class FakeCalendarWriter:
     """Events by id; a deleted one leaves a tombstone. ``fail``: how the next call goes wrong."""
 
     events: dict[str, RemoteEvent]
@@ -169,19 +169,19 @@ class Meeting:
 REFUSED = "refused"
 
 
-class TwoEnds:
+class ConvergenceHarness:
     """Both ends, and everything that is under way between them."""
 
     def __init__(self, *, answer: float = 15) -> None:
         """``answer``: for so many seconds the writing side waits for the meeting to take over a host's change."""
         self.now = START
-        self.calendar = MemoryCalendar({})
-        account = OneAccount(CalendarProvider.OUTLOOK, "host@contoso.com", lambda: "token")
-        self.desk = Desk(self.calendar, account, answer=timedelta(seconds=answer))
+        self.calendar = FakeCalendarWriter({})
+        account = FakeAccounts(CalendarProvider.OUTLOOK, "host@contoso.com", lambda: "token")
+        self.harness = OutboundHarness(self.calendar, account, answer=timedelta(seconds=answer))
         self.news: list[tuple[int, MeetingState]] = []
         self.told: list[MirroredEventChanged | MirroredEventDeleted] = []
         state = meeting_state(participants=[participant("Jane Roe")], meeting_link="https://meet.example.com/x")
-        self.desk.mirror.desired, self.desk.mirror.meeting_uuid = state, state.meeting_uuid
+        self.harness.mirror.desired, self.harness.mirror.meeting_uuid = state, state.meeting_uuid
         self.meeting = Meeting(state, lambda version, newest: self.news.append((version, newest)))
         self.due: datetime | None = START
         self.looks = 0
@@ -195,7 +195,7 @@ class TwoEnds:
     @property
     def trash(self) -> str | None:
         """The event that was the copy last and is deleted now."""
-        ids = [copy.event_id for copy in self.desk.mirror.events.values()]
+        ids = [copy.event_id for copy in self.harness.mirror.events.values()]
         return next((one for one in ids if one in self.calendar.events and self.calendar.events[one].canceled), None)
 
     @contextmanager
@@ -212,8 +212,8 @@ class TwoEnds:
         """The link hears of the oldest news; ``again``: and will hear of it once more."""
         if self.news:
             version, state = self.news[0] if again else self.news.pop(0)
-            if version > self.desk.mirror.sequence:
-                self.desk.mirror.desired, self.desk.mirror.sequence = state, version
+            if version > self.harness.mirror.sequence:
+                self.harness.mirror.desired, self.harness.mirror.sequence = state, version
             self.due = self.now
 
     def deliver_told(self, *, again: bool = False) -> None:
@@ -222,14 +222,14 @@ class TwoEnds:
 
     def pull(self) -> None:
         """What the pulling side does with our own copy: compare, and ask for a look."""
-        for key, copy in self.desk.mirror.events.items():
+        for key, copy in self.harness.mirror.events.items():
             if copy.event_id is None or copy.event_id not in self.calendar.events:
                 continue
             there = self.calendar.events[copy.event_id]
-            expected = not copy.deleted and self.desk.mirror.desired.status is MeetingStatus.ACTIVE
+            expected = not copy.deleted and self.harness.mirror.desired.status is MeetingStatus.ACTIVE
             if expected if there.canceled else there.content.fingerprint != copy.base_fingerprint:
                 self.looks += 1
-                self.desk.mirror.rechecks[key] = Recheck(recheck_id=str(self.looks))
+                self.harness.mirror.rechecks[key] = Recheck(recheck_id=str(self.looks))
                 self.due = self.now
 
     async def attempt(self, *, forget: bool = False) -> None:
@@ -237,7 +237,7 @@ class TwoEnds:
         if self.due is None or self.due > self.now:
             return
         self.due = None
-        attempt = await self.desk.attempt(forget=forget)
+        attempt = await self.harness.attempt(forget=forget)
         if forget:
             self.due = self.now
             return
