@@ -11,7 +11,7 @@ from chassis.kafka.settings import KafkaSettings
 class ServiceSettings(KafkaSettings):
     """Where a service listens and whom it talks to. Durations are in seconds unless the name says otherwise."""
 
-    service_name: str = Field(description="how the service calls itself on the bus and in logs")
+    service_name: str = Field(description="the name of the service in messages and logs")
     http_host: str = Field(default="127.0.0.1", description="the address to listen on")
     http_port: int = Field(description="the port to listen on")
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")

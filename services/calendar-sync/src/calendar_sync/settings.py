@@ -37,14 +37,14 @@ class Settings(DatabaseSettings):
     outbound_retry_initial: float = Field(default=1, description="pause after a calendar write failed; it doubles")
     outbound_retry_max: float = Field(default=300, description="the longest pause between attempts")
     outbound_failed_after_attempts: int = Field(
-        default=8, ge=1, description="failed attempts after which a sync is told as `FAILED`; they go on all the same"
+        default=8, ge=1, description="failed attempts after which the sync status is `FAILED`; attempts continue"
     )
 
     webhook_base_url: str = Field(
         description="under which providers tell of changes: webhook-ingest's public address, no slash at the end"
     )
-    channel_concurrency: int = Field(default=16, ge=2, description="channels looked after at once, half per provider")
-    channel_lease: float = Field(default=60, description="after which another worker takes over looking after channels")
+    channel_concurrency: int = Field(default=16, ge=2, description="channel checks at once, half per provider")
+    channel_lease: float = Field(default=60, description="after which another worker takes over a channel check")
     channel_lifetime: float = Field(
         default=6 * 86_400, description="asked for; providers grant at most a week, and less if they like"
     )
@@ -59,7 +59,9 @@ class Settings(DatabaseSettings):
     window_days_back: int = Field(default=30, ge=1, description="of external calendars, how much of the past is read")
     window_days_ahead: int = Field(default=180, ge=1, description="and how much of the future")
     mass_deletion_limit: int = Field(
-        default=10, ge=0, description="more copies deleted within ten minutes are not taken for the host's will"
+        default=10,
+        ge=0,
+        description="if more mirrored events are deleted within ten minutes, the deletions are treated as an accident",
     )
 
     google_client_id: str = Field(description="the OAuth client at Google")

@@ -70,7 +70,7 @@ class WorkerPool:
         max_attempts: int = 20,
         drain: float = 10.0,
     ) -> None:
-        """``poll``: seconds between two looks for jobs that other processes scheduled, or left when they crashed.
+        """``poll``: seconds between two queries for jobs that other processes scheduled, or left when they crashed.
 
         ``drain``: seconds that running jobs get to end when the service stops.
         """

@@ -40,7 +40,7 @@ class Republisher:
         *,
         interval: float = 2,
     ) -> None:
-        """``collection`` keeps one document per topic; ``interval``: seconds between two looks."""
+        """``collection`` keeps one document per topic; ``interval``: seconds between two checks."""
         self._collection = collection
         self._topics = topics
         self._interval = interval
@@ -50,7 +50,7 @@ class Republisher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look again and again until this is left."""
+        """Check in the background until left."""
         async with self._consumer:
             first = [TopicPartition(topic.name, 0) for topic in self._topics]
             self._consumer.assign(first)
@@ -62,16 +62,16 @@ class Republisher:
                 await cancel_and_wait(checking)
 
     async def check(self) -> None:
-        """Republish what lost records since the last look.
+        """Republish the topics that lost records since the last check.
 
         Raises:
-            KafkaError: the topics cannot be read or written now; what is lost is found by the next look.
+            KafkaError: the topics cannot be read or written now; the next check finds what is lost.
             PyMongoError: the same of the database.
         """
         for topic, republish in self._topics.items():
             remembered, ends = await self._remembered(topic), await self._ends(topic)
             if any(ends.get(partition, 0) < end for partition, end in remembered.items()):
-                log.warning("a topic has lost records, so its state is published again", topic=topic.name)
+                log.warning("a topic has lost records; its state is republished", topic=topic.name)
                 await republish()
                 ends = await self._ends(topic)
             if ends != remembered:
@@ -92,5 +92,5 @@ class Republisher:
             try:
                 await self.check()
             except (KafkaError, PyMongoError) as error:
-                log.info("topics cannot be looked at now", error=type(error).__name__, fold=True)
+                log.info("topics cannot be checked now", error=type(error).__name__, fold=True)
             await asyncio.sleep(self._interval)

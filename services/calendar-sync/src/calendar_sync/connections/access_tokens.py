@@ -145,8 +145,8 @@ class AccessTokenProvider:
         try:
             return self._vault.decrypt_tokens(connection.encrypted_tokens, connection.connection_id)
         except VaultError as error:
-            # Ours to put right, so the connection stands and its work waits.
-            log.exception("a grant cannot be opened; is a key missing in TOKEN_ENCRYPTION_KEYS?")
+            # An error of the deployment, so the connection is kept and its jobs wait.
+            log.exception("tokens cannot be decrypted; is a key missing in TOKEN_ENCRYPTION_KEYS?")
             raise ProviderUnavailableError("the account's grant cannot be read") from error
 
     def _provider(self, account: Account) -> OAuthClient:

@@ -1,7 +1,7 @@
 """A user's calendar connection: its state and what may happen to it. Pure: no clock, no database, no provider.
 
-Methods that change something return the event that tells so where others must know, and raise a ``ApiError`` where the
-state forbids it. Secrets are in here only sealed.
+Methods that change the state return the event to publish, where other services must know, and raise an ``ApiError``
+where the state forbids the change. Secrets are stored encrypted only.
 """
 
 from collections.abc import Callable
@@ -65,11 +65,11 @@ class Connection(StoredModel):
     scopes: list[str] = Field(default_factory=list)
     encrypted_tokens: Credential | None = None
     token_version: int = 0
-    """Rises whenever the grant is replaced, by whomever."""
+    """Rises whenever the tokens are replaced."""
     connected_at: Instant | None = None
     last_synced_at: Instant | None = None
     known_from: Instant | None = None
-    """From when to when what is in the calendar is known, since the last pull; null while it cannot be read."""
+    """The period whose events are known since the last sync; null while the calendar cannot be read."""
     known_until: Instant | None = None
     ended_because: SyncFailureCode | None = None
     """Why the connection ended, unless the user ended it; an attempt to connect again that fails does not change it."""
@@ -89,12 +89,12 @@ class Connection(StoredModel):
         return self.status is ConnectionStatus.CONNECTED
 
     def may_connect(self) -> None:
-        """Raises a ApiError while a calendar is connected."""
+        """Raises ApiError while a calendar is connected."""
         if self.is_connected:
             raise ApiError(ErrorCode.CALENDAR_ALREADY_CONNECTED)
 
     def start(self, authorization: PendingAuthorization, actor: Actor, now: datetime) -> None:
-        """Let the user consent; the latest few attempts stay open, for a user with several windows."""
+        """Record an authorization that the user started."""
         self.may_connect()
         self.owner_type, self.owner_name = actor.user_type, actor.name
         self.pending_authorizations.add(authorization, now)
@@ -122,7 +122,7 @@ class Connection(StoredModel):
         encrypted_tokens: str,
         now: datetime,
     ) -> ConnectionChanged:
-        """The provider gave us a sealed ``grant`` for the calendar of ``email``."""
+        """The provider granted access to the calendar of ``email``; ``encrypted_tokens`` are its tokens."""
         self.may_connect()
         self.status = ConnectionStatus.CONNECTED
         self.provider, self.subject, self.calendar_email, self.scopes = provider, subject, email, scopes
@@ -141,7 +141,7 @@ class Connection(StoredModel):
         return change_of(self, provider, now)
 
     def record_synced(self, at: datetime, window: Window) -> CalendarCoverageChanged:
-        """All of the calendar's window is known as it was at ``at``, and nothing stands in the way."""
+        """All of the calendar's window is known as it was at the UTC instant ``at``; earlier errors are over."""
         self.last_synced_at, self.known_from, self.known_until = at, window.begins, window.ends
         self.record_error(None, None)
         return self.coverage()
@@ -159,13 +159,13 @@ class Connection(StoredModel):
         return coverage_of(self)
 
     def record_error(self, code: SyncFailureCode | None, reason: str | None) -> None:
-        """What stands in the way now, if anything."""
+        """Show the user this error; None: there is no error."""
         self.last_error_code, self.last_error_reason = code, reason
 
     def reencrypt(self, reencrypt: Callable[[str], str], now: datetime) -> None:
-        """Replace every seal by another one of the same secret.
+        """Encrypt every secret with another key.
 
-        The grant's version stays, for it is the same grant: who is just renewing it still replaces it.
+        The token version stays, because the tokens are the same: a refresh that is under way still replaces them.
         """
         self.encrypted_tokens = self.encrypted_tokens and reencrypt(self.encrypted_tokens)
         self.pending_revocations = [
@@ -186,10 +186,10 @@ class Connection(StoredModel):
         self.token_version += 1
 
     def disconnect(self, now: datetime) -> ConnectionChanged:
-        """The user ends it; the grant is put aside to be revoked. A connection that was lost has none any more.
+        """The user ends the connection; its grant is to be revoked. A connection that was lost has no grant any more.
 
         Raises:
-            ApiError: there is nothing to end.
+            ApiError: no calendar is connected.
         """
         if self.ended_because is not None and self.provider is not None:
             self.ended_because = None
@@ -207,7 +207,7 @@ class Connection(StoredModel):
         return self._end(self.provider, now)
 
     def invalidate(self, reason: str, now: datetime) -> ConnectionChanged | None:
-        """The provider has ended it, for a ``reason`` that is shown to the user; None when it was over before."""
+        """The provider has ended the connection; the user is shown the ``reason``. None: it had ended before."""
         if not self.is_connected or self.provider is None:
             return None
         self.ended_because = SyncFailureCode.TOKEN_REVOKED

@@ -14,10 +14,10 @@ from calendar_sync.providers.oauth import TokenSet
 
 
 class ChannelStopper(Protocol):
-    """Being told by the provider when an account's calendar changes."""
+    """Stops the notification channels of an account."""
 
     async def stop(self, account: Account, access_token: str) -> None:
-        """Stop watching this account in this generation. Called after it is disconnected, while its token still holds.
+        """Stop the channels of this generation. Called after the account is disconnected, while its token is valid.
 
         Raises:
             ProviderUnavailableError: not stopped yet; it will be called again, a few times.
@@ -25,24 +25,24 @@ class ChannelStopper(Protocol):
 
 
 class TokenVault(Protocol):
-    """Seals secrets before they are stored. ``owner`` is whose they are: only for the same one they open again."""
+    """Encrypts secrets before they are stored. A secret is decrypted only with the ``owner`` it was encrypted for."""
 
     def encrypt(self, secret: str, owner: str) -> str: ...
 
     def decrypt(self, encrypted: str, owner: str) -> str:
-        """Raises VaultError: the seal is broken, another owner's, or made with a key that is not known here."""
+        """Raises VaultError: it was changed, is another owner's, or was encrypted with an unknown key."""
 
     def reencrypt(self, encrypted: str, owner: str) -> str:
-        """The same secret sealed with the first key; unchanged if it is already. Raises VaultError, as ``open``."""
+        """The same secret encrypted with the first key; or unchanged. Raises VaultError as ``decrypt``."""
 
     def encrypt_tokens(self, token_set: TokenSet, owner: str) -> str: ...
 
     def decrypt_tokens(self, encrypted: str, owner: str) -> TokenSet:
-        """Raises VaultError, as ``open``."""
+        """Raises VaultError as ``decrypt``."""
 
 
 class VaultError(Exception):
-    """A sealed secret cannot be opened."""
+    """An encrypted secret cannot be decrypted."""
 
 
 ConnectionEvent = ConnectionChanged | CalendarCoverageChanged
@@ -50,7 +50,7 @@ ConnectionEvent = ConnectionChanged | CalendarCoverageChanged
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUpdate:
-    """What follows from a change: the event that tells of it, and whether there is a grant to take leave of."""
+    """What follows from a change: the event to publish, and whether a grant is to be revoked."""
 
     event: ConnectionEvent | None = None
     revoke: bool = False

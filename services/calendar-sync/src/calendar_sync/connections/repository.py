@@ -1,8 +1,7 @@
-"""The collection of connections: one document per user holds the connection, the grant that is to be left, and what is
-still to be said about it.
+"""The collection of connections: one document per user holds the connection, the grants to revoke and an outbox.
 
-Most writers replace what they have read, guarded by the version. Renewing a grant is guarded by the grant's version
-alone, so that nothing else can make a renewed grant go lost. The fields of leased work are the leases' own.
+Most writers replace what they have read, guarded by the version. A refresh of tokens is guarded by the token version
+alone, so that no other write can lose refreshed tokens. The job queue alone writes the fields of jobs.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ log = structlog.get_logger()
 
 
 REVOCATION = "revocation"
-"""The field of the leased work that takes leave of disconnected accounts."""
+"""The field of the job that revokes the grants of disconnected accounts."""
 
 
 INDEXES = [
@@ -139,7 +138,7 @@ class MongoConnectionRepository:
         )
         return found is not None
 
-    # --- renewing a grant ---------------------------------------------------------------------------------------
+    # --- refreshing tokens ---------------------------------------------------------------------------------------
 
     async def claim_refresh(self, connection: Connection, until: datetime) -> bool:
         claimed = await self._collection.update_one(
@@ -166,7 +165,7 @@ class MongoConnectionRepository:
             except PyMongoError as error:
                 if not is_outage(error) or utc_now() > until:
                     raise
-                log.warning("a renewed grant waits to be kept", error=type(error).__name__)
+                log.warning("refreshed tokens not stored yet: database unavailable", error=type(error).__name__)
                 await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))
             else:
                 return updated.matched_count == 1
@@ -197,5 +196,5 @@ def to_connection(document: Document) -> Connection:
 
 
 def _holding_tokens(connection: Connection) -> dict[str, Any]:
-    """The connection while it has the grant that it had when it was read."""
+    """The query for the connection while it has the tokens that were read."""
     return {"_id": connection.connection_id, "tokenVersion": connection.token_version, "status": "CONNECTED"}

@@ -55,7 +55,7 @@ class GrantRevoker:
                 retry_after = max(retry_after, error.retry_after or 0)
                 if lease.attempt < MAX_ATTEMPTS:
                     continue
-                log.warning("a grant is forgotten without having been revoked", connection=connection.connection_id)
+                log.warning("gave up revoking a grant", connection=connection.connection_id)
             finished.append(pending.generation)
         forgotten: Update = (
             {"$pull": {"pendingRevocations": {"generation": {"$in": finished}}}, "$inc": {"version": 1}}
@@ -71,7 +71,7 @@ class GrantRevoker:
         try:
             token_set = self._vault.decrypt_tokens(pending.encrypted_tokens, connection.connection_id)
         except VaultError:
-            log.exception("a grant cannot be opened, so it is not revoked")
+            log.exception("tokens cannot be decrypted, so the grant is not revoked")
             return
         try:
             if self._channels is not None:

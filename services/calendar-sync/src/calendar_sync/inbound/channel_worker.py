@@ -36,7 +36,7 @@ class ChannelWorker:
                     sync_state, attempt_number=lease.attempt, store=_LeasedChannelStore(self._collection, lease)
                 )
             except LeaseLostError:
-                log.warning("a lease ran out before a calendar was watched")
+                log.warning("lease expired during channel maintenance; another worker will retry")
                 return JobResult()
         outcome = "maintained" if maintenance.failure is None else maintenance.failure.code.value
         metrics.CHANNEL_MAINTENANCE.labels(sync_state.provider, outcome).inc()

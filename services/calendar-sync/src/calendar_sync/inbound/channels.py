@@ -49,15 +49,15 @@ _RENEWED_FROM, _RENEWED_BY = 0.75, 0.8
 
 @dataclass(slots=True)
 class ChannelMaintenance:
-    """What came of an attempt: the channels as they are now, and when to look at them again, in seconds."""
+    """The result of an attempt: the channels as they are now, and when to check them again."""
 
     channels: list[Channel]
     next_check_in: float | None = None
-    """From now, while all is well; None: not before somebody wants it."""
+    """Seconds from now; None: not before it is requested."""
     failure: Failure | None = None
     retry_in: float = 0
     has_gap: bool = False
-    """There was a while without a channel: what happened in it must be read."""
+    """For a while there was no channel, so the changes of that time must be read."""
 
 
 class ChannelManager:
@@ -144,7 +144,7 @@ class ChannelManager:
         except CallFailedError as error:
             if error.failure.retryable:
                 raise ProviderUnavailableError(error.failure.reason, retry_after=error.failure.retry_after) from None
-            log.warning("channels cannot be stopped, so they run out", reason=error.failure.reason)
+            log.warning("channels cannot be stopped; they will expire", reason=error.failure.reason)
 
     # --- keeping one open ---------------------------------------------------------------------------------------
 
@@ -213,14 +213,14 @@ class ChannelManager:
     # --- closing ------------------------------------------------------------------------------------------------
 
     async def _deactivate(self, channels: Sequence[Channel]) -> None:
-        """From now on nobody believes what these say; they are still to be stopped."""
+        """Reject further notifications of these channels; stopping them at the provider follows."""
         for channel in channels:
             if channel.state is not ChannelState.CLOSING:
                 await self._publish(channel.channel_id, ChannelDeactivated(channel_id=channel.channel_id))
                 channel.state = ChannelState.CLOSING
 
     async def _stop_deactivated(self, maintenance: ChannelMaintenance, authorized: "_AuthorizedChannels") -> None:
-        """Stop those that nobody believes any more; what cannot be stopped runs out."""
+        """Stop the deactivated channels; one that cannot be stopped expires."""
         calendar = _calendar_id(maintenance.channels, authorized.account, authorized.provider)
         for channel in [channel for channel in maintenance.channels if channel.state is ChannelState.CLOSING]:
             remote_id = channel.remote_id or calendar
@@ -234,10 +234,10 @@ class ChannelManager:
             except CallFailedError as error:
                 if error.failure.retryable:
                     raise
-                log.info("a channel cannot be stopped, so it runs out", reason=error.failure.reason)
+                log.info("a channel cannot be stopped; it will expire", reason=error.failure.reason)
             maintenance.channels.remove(channel)
 
-    # --- telling ------------------------------------------------------------------------------------------------
+    # --- publishing ------------------------------------------------------------------------------------------------
 
     async def _publish_activated(self, channel: Channel, account: Account) -> None:
         opened = channel.activated(account.provider, account.connection_id)

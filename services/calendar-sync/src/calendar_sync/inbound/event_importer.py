@@ -101,7 +101,7 @@ class EventImporter:
         try:
             messages = imported_event.record_seen(self.context, event, self.now)
         except ValueError:
-            log.warning("an event that no meeting could be was passed over")
+            log.warning("an event that cannot be a meeting was skipped")
             return None
         if messages is not None:
             self.counts.imported += was_gone
@@ -109,7 +109,7 @@ class EventImporter:
         return messages
 
     def _record_absent(self, messages: dict[str, list[ImportedEventMessage]], imported_event: ImportedEvent) -> None:
-        """An event is not there any more; of an invitation that is no answer until it is sure."""
+        """An event is gone. For an invitation that is a decline only once it is certain."""
         if imported_event.invitation and not imported_event.deleted and imported_event.ends_at > self.now:
             self.absent_invitations[imported_event.meeting_uuid] = imported_event.model_copy()
         else:
@@ -134,7 +134,7 @@ class EventImporter:
             await self.imported_events.save([(event, as_list(event.record_deleted(self.now))) for event in deleted])
 
     async def record_declined_invitations(self, exists: Callable[[str], Awaitable[bool]]) -> None:
-        """Who took our invitation off their calendar declined; not who moved it, or whose window it left."""
+        """A user who deleted our invitation from the calendar declined; one who moved it did not."""
         for imported_event in self.absent_invitations.values():
             when = EventTime(starts_at=imported_event.starts_at, ends_at=imported_event.ends_at)
             if is_within(when, self.confirmed_window) and not await exists(imported_event.event_id):

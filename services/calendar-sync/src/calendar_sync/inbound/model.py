@@ -120,7 +120,7 @@ class InboundSyncState(StoredModel):
     synced_as_of: Instant
     """What is known of the calendar is from then: when the last pull that succeeded began, or the user connected."""
     recorded_deletions: list[Instant] = Field(default_factory=list)
-    """When copies of ours were last found deleted, the latest ones."""
+    """When mirrored events were last found deleted, the latest instants."""
 
     def deletions_in_window(self, now: datetime) -> list[datetime]:
         """Those that count for the mass-deletion brake."""

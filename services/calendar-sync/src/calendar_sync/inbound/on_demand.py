@@ -77,7 +77,9 @@ class OnDemandSync:
         except GrantRevokedError:
             await answer(_refused(ErrorCode.CALENDAR_NOT_CONNECTED))
         except ProviderUnavailableError:
-            log.info("a pull waits for the provider")  # it goes on, so its caller hears that it is in progress
+            log.info(
+                "a requested sync continues in the background"
+            )  # it goes on, so its caller hears that it is in progress
         else:
             await answer(_done(outcome))
 

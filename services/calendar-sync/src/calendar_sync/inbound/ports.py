@@ -20,14 +20,14 @@ from calendar_sync.providers.external_event import Window
 
 @dataclass(frozen=True, slots=True)
 class MirroredEventRef:
-    """A copy of ours, by the event that it is in an account."""
+    """A mirrored event in an account, as the inbound sync sees it."""
 
     meeting_uuid: str
     event_id: str
     base_fingerprint: str | None
-    """The fingerprint of what the platform knows the event to say; None when that is not known."""
+    """The fingerprint of the event's content that the platform knows; None when it is not known."""
     expected: bool
-    """Whether the event ought to be there: the meeting is active and not over, and the copy was not removed by us."""
+    """Whether the event should exist: the meeting is active and not over, and we have not deleted the event."""
     when: EventTime | None = None
     """When the platform knows the event to be."""
     written_at: datetime | None = None
@@ -36,7 +36,7 @@ class MirroredEventRef:
 
 @dataclass(frozen=True, slots=True)
 class RecheckRequest:
-    """A copy in the account ``key`` that its host may have changed or removed.
+    """A mirrored event in the account ``key`` that its host may have changed or deleted.
 
     ``is_mass_deletion``: so many are missing at once that their deletion must cancel nothing.
     """
@@ -47,22 +47,22 @@ class RecheckRequest:
 
 
 class MirroredEvents(Protocol):
-    """The copies of our own meetings; ``key`` is the account's (``account_key``)."""
+    """The events of our own meetings in calendars; ``key`` is the account's (``account_key``)."""
 
     async def of_events(self, key: str, event_ids: Sequence[str]) -> Mapping[str, MirroredEventRef]:
-        """The copies that these events are, by event id; also those that were removed by us (their id is kept)."""
+        """The mirrored events among these, by event id; also those that we have deleted (their id is kept)."""
 
     def of_window(self, key: str, window: Window) -> AsyncIterator[Sequence[MirroredEventRef]]:
-        """Pages of the copies that are expected in the account, and of which the newest known time is in the window."""
+        """Pages of the mirrored events that should be in the account, and whose newest known time is in the window."""
 
     async def unsettled(self, key: str, meeting_uuids: Sequence[str]) -> set[str]:
-        """Those of these meetings whose copy in this account is being made: its event may be there, its id unknown."""
+        """Those of these meetings whose event in this account is being created: it may exist, its id is not known."""
 
     async def meetings(self, meeting_uuids: Sequence[str]) -> set[str]:
-        """Those of these that are meetings made on the platform, whoever hosts them."""
+        """Those of these that are meetings made on the platform, by any host."""
 
     async def request_rechecks(self, requests: Sequence[RecheckRequest]) -> None:
-        """Have these copies compared with their events, and taken over what their hosts did."""
+        """Schedule a comparison of these events with the calendar; changes of their hosts are adopted."""
 
 
 ImportedEventMessage = ExternalEventUpserted | ExternalEventDeleted | InvitationAnswered
@@ -117,7 +117,7 @@ class SyncOutcome:
 
 
 class SyncRequests(Protocol):
-    """Pulling changes out of an account's calendar."""
+    """Requests for a sync of an account's calendar."""
 
     async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """Schedule a sync now; it happens even if this process ends.
@@ -129,7 +129,7 @@ class SyncRequests(Protocol):
         """The same, but all of the calendar is read anew, not only what changed.
 
         Raises:
-            ProviderUnavailableError: it is being read all the time, so nothing was written down.
+            ProviderUnavailableError: the calendar is being read all the time, so nothing was scheduled.
         """
 
 
@@ -137,16 +137,16 @@ class SyncStates(Protocol):
     """The sync states of all connections."""
 
     async def start(self, account: Account) -> None:
-        """Create or reopen the sync state of this account in this generation; it is read and watched now."""
+        """Create or reopen the sync state of this account in this generation; sync and channels are due now."""
 
     async def end(self, tenant_uuid: str, user_id: str, state: SyncPhase) -> None:
         """Set the phase to ``ENDED`` or ``SUSPENDED``; the jobs that follow are due now."""
 
     async def request_sync(self, connection_ids: Iterable[str]) -> None:
-        """Have these calendars read now, or when they have rested; those that are not open are not."""
+        """Schedule a sync of these calendars, now or after the minimum interval; only of those that are open."""
 
     async def request_channel_check(self, connection_ids: Iterable[str]) -> None:
-        """Have the channels of these calendars looked after now."""
+        """Schedule a check of the channels of these calendars now."""
 
     async def request_run(self, account: Account) -> int | None:
         """Schedule a sync and return the number of the request. None: the account has no sync state yet."""

@@ -27,7 +27,7 @@ _CHANNEL_KINDS = (NotificationKind.RENEW, NotificationKind.REMOVED)
 
 
 class SyncScheduler:
-    """Takes note of connections, hints and wishes."""
+    """Schedules syncs and channel checks, on connection events, on notifications and on request."""
 
     kinds = (ConnectionChanged, CalendarNotificationReceived)
 
@@ -55,7 +55,7 @@ class SyncScheduler:
     # --- connections --------------------------------------------------------------------------------------------
 
     async def _apply_connection(self, change: ConnectionChanged) -> None:
-        """What counts is how the connection stands now: if that is newer, another event tells of it."""
+        """Act on the connection as it is now: if it has changed since this event, another event follows."""
         account = await self._accounts.connected(change.tenant_uuid, change.user_id)
         if change.status is ConnectionStatus.CONNECTED:
             if account is not None and account.generation == change.generation:
@@ -66,7 +66,7 @@ class SyncScheduler:
         self._wake_sync()
         self._wake_channels()
 
-    # --- hints --------------------------------------------------------------------------------------------------
+    # --- notifications -------------------------------------------------------------------------------------------
 
     async def _apply_notifications(self, notifications: list[CalendarNotificationReceived]) -> None:
         changed_calendars = {
@@ -84,7 +84,7 @@ class SyncScheduler:
             await self._sync_states.request_channel_check(channels_to_check)
             self._wake_channels()
 
-    # --- wishes -------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------
 
     async def request_run(self, account: Account) -> Awaitable[SyncOutcome]:
         """Schedule a sync now; it happens even if this process ends.

@@ -58,7 +58,7 @@ class SyncPolicy:
     retry_initial: float = 1
     retry_max: float = 60
     report_after: int = 8
-    """Failed attempts after which the connection says what stands in the way."""
+    """Failed attempts after which the connection shows the error."""
     days_back: int = 30
     days_ahead: int = 180
     max_deletions: int = 10
@@ -166,7 +166,7 @@ class InboundSync:
     async def _apply_changes(
         self, sync_run: SyncRun, sync_state: InboundSyncState, account: Account, *, sync_token: str | None
     ) -> Synced:
-        """Read all pages, write what they bring, and only then say where the next round begins."""
+        """Read and apply all pages, and only then return the token of the next sync."""
         importer = sync_run.importer
         window, now = importer.window, importer.now
         async for page in self._pages(account, window, sync_token=sync_token):

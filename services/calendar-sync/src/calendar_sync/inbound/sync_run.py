@@ -61,13 +61,13 @@ class SyncRun:
         )
 
     async def apply_page(self, page: ChangesPage) -> None:
-        """Write what a page brings; where it tells of an event twice, the later counts."""
+        """Apply a page; of two changes of one event the later counts."""
         self.sync_token = page.sync_token or ""
         self.importer.unparsable_ids |= set(page.unparsable_ids)
         self.importer.series |= set(page.series)
         latest = {change.event_id: change for change in page.found}
-        # Asked first: whatever is settled by now is known by its event. The other way round, a copy that is settled
-        # between the two questions would be neither, and a stranger's event.
+        # Read first: an event whose id is recorded by now is found by its id below. In the other order, an event whose
+        # id is recorded between the two reads would be found by neither, and imported.
         unsettled = await self._unsettled(latest)
         mirrored_events = await self.mirrored_events.of_events(self.key, list(latest)) if latest else {}
         for event_id, mirrored_event in mirrored_events.items():
@@ -79,7 +79,7 @@ class SyncRun:
         await self.importer.apply(latest)
 
     def _match_mirrored(self, mirrored_event: MirroredEventRef, found: EventChange) -> None:
-        """An event of ours: our own writes that come back say nothing new. One that was removed may be restored."""
+        """A change of a mirrored event. Our own writes need no recheck; a deleted event may be restored."""
         if isinstance(found, ExternalEvent):
             self.shown_mirrored.add(mirrored_event.event_id)
             if found.content.fingerprint != mirrored_event.base_fingerprint:
@@ -88,9 +88,9 @@ class SyncRun:
             self._record_missing(mirrored_event)
 
     async def _match_series(self, latest: dict[str, EventChange]) -> None:
-        """Of a series that a host made of a copy, one instance is the copy still: who writes it finds out which.
+        """A host may turn a mirrored event into a series: one instance stays the mirrored event, a recheck finds which.
 
-        The others are events like any other.
+        The other instances are external events.
         """
         series: dict[str, list[ExternalEvent]] = {}
         for found in latest.values():
@@ -100,7 +100,7 @@ class SyncRun:
         for series_id, mirrored_event in mirrored_events.items():
             moved = mirrored_event.meeting_uuid in self.missing
             if series_id in self.matched_series or (mirrored_event.base_fingerprint is None and not moved):
-                continue  # it is known which instance is the copy
+                continue  # it is known which instance is the mirrored event
             instances = sorted(series[series_id], key=lambda event: event.original_start)
             at_its_time = (
                 event
@@ -123,7 +123,7 @@ class SyncRun:
             self.deleted_meetings.add(mirrored_event.meeting_uuid)
 
     async def _unsettled(self, latest: Mapping[str, EventChange]) -> dict[str, str]:
-        """Meetings whose copies are being made just now, by event id: their worker looks at them afterwards."""
+        """Meetings whose events are being created just now, by event id: they are rechecked afterwards."""
         marked = {
             event_id: found.marked_meeting
             for event_id, found in latest.items()
@@ -133,7 +133,7 @@ class SyncRun:
         return {event_id: meeting_uuid for event_id, meeting_uuid in marked.items() if meeting_uuid in unsettled}
 
     async def reconcile(self) -> None:
-        """Everything was read, so what is known and was not shown is gone, or to be looked at if it is ours."""
+        """Everything was listed, so a known event that was not listed is gone; if it is ours, it is rechecked."""
         await self.importer.delete_unlisted()
         async for mirrored_events in self.mirrored_events.of_window(self.key, self.importer.confirmed_window):
             shown = self.shown_mirrored | self.importer.unparsable_ids
@@ -142,7 +142,7 @@ class SyncRun:
                     self._record_missing(mirrored_event)
 
     async def request_rechecks(self, earlier: Sequence[datetime], *, max_deletions: int) -> Sequence[datetime]:
-        """Have our copies looked at; ``earlier`` is when others were deleted. Gives all deletions, these included."""
+        """Request the rechecks. Returns the instants of all deletions: the ``earlier`` ones and those of this sync."""
         is_mass_deletion = len(earlier) + len(self.deleted_meetings) > max_deletions
         if is_mass_deletion and self.deleted_meetings:
             log.warning("mass deletion limit exceeded; deletions ignored", mirrored_events=len(self.deleted_meetings))

@@ -32,7 +32,7 @@ class InboundSyncWorker:
             try:
                 result = await self._inbound_sync.run(sync_state, attempt_number=lease.attempt)
             except LeaseLostError:
-                log.warning("a lease ran out before a calendar was read")
+                log.warning("lease expired during sync; another worker will retry")
                 metrics.SYNCS.labels(sync_state.provider, "lost").inc()
                 return JobResult(retry_in=self._policy.retry_initial)
         match result:

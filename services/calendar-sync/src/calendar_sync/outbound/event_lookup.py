@@ -18,7 +18,7 @@ _PAGE = 200
 
 
 class MirroredEventLookup:
-    """Finds copies for the pulling side, and has them looked at."""
+    """Finds mirrored events by their provider's ids or their time, and requests rechecks of them."""
 
     def __init__(self, collection: Collection, *, wake: Callable[[CalendarProvider], None]) -> None:
         """``wake`` is called when there is work for a provider's workers."""
@@ -84,7 +84,7 @@ class MirroredEventLookup:
             self._wake(provider)
 
     async def _providers(self, requests: Sequence[RecheckRequest]) -> dict[str, CalendarProvider]:
-        """The providers of the copies that are to be looked at, by meeting; looks at what is no copy fall out."""
+        """The providers of the events to recheck, by meeting; a request without a mirrored event is left out."""
         keys = {request.meeting_uuid: request.key for request in requests}
         fields = [f"events.{key}.provider" for key in set(keys.values())]
         documents = await self._collection.find({"_id": {"$in": list(keys)}}, projection=["_id", *fields])
@@ -109,7 +109,7 @@ def _to_ref(mirror: MirroredMeeting, key: str, event_id: str) -> MirroredEventRe
 
 
 def _is_unsettled(document: Document, key: str) -> bool:
-    """Whether an event may be there of which the writing side does not know yet that it is the copy."""
+    """Whether an event may exist that the outbound worker has created and not recorded yet."""
     event = to_mirrored_meeting(document).events.get(key)
     if event is None:  # its worker finds it, if there is work
         return any({"dueAt", "lease"} & set(document.get(job, {})) for job in JOBS.values())

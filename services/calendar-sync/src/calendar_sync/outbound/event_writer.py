@@ -36,7 +36,7 @@ class GoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Markers:
-    """The markers of a meeting's copies in one account."""
+    """The markers of a meeting's mirrored events in one account."""
 
     meeting_uuid: str
     deployment: str
@@ -48,7 +48,7 @@ class Markers:
 
 @dataclass(slots=True)
 class EventWriter:
-    """One copy in hand: what is learned on the way is noted in ``event``, also when an error ends it."""
+    """Writes one mirrored event, and records in ``event`` what it learns, also when an error ends the attempt."""
 
     calls: AuthorizedCalls
     calendar: CalendarWriter
@@ -209,7 +209,7 @@ class EventWriter:
         raise CallFailedError(CONFLICT)
 
     def _seconds_unconfirmed(self, unconfirmed_create_timeout: timedelta) -> float:
-        """Nothing was found of a create that nobody answered: in a while it is sure that nothing will be."""
+        """Seconds until an unanswered create that cannot be found is known to have failed."""
         since = self.event.attempted_at or datetime.min.replace(tzinfo=utc_now().tzinfo)
         left = (since + unconfirmed_create_timeout - utc_now()).total_seconds()
         if left <= 0:

@@ -20,10 +20,11 @@ from calendar_sync.providers.text import normalised
 def detect_host_edit(
     mirror: MirroredMeeting, event: MirroredEvent, observed: EventContent, now: datetime, expires_at: datetime
 ) -> MirroredEventChanged | None:
-    """What the host changed in the event, which was just read as ``theirs``; None when there is nothing to tell.
+    """The event to publish for what the host changed in the calendar; None when there is nothing to publish.
 
-    ``copy`` stands as after the telling, waiting for an answer ``until`` then. A time that no meeting can have is not
-    told, and so written over soon; a change of nothing but our own lines is not told either, and stays.
+    ``observed`` was just read. ``event`` is changed: it holds the edit until the meeting answers, at most until
+    ``expires_at`` (UTC). A time that no meeting can have is not published, and soon written over. A change of our own
+    lines alone is not published either, and stays.
     """
     meeting, desired = mirror.desired, event_for(mirror.desired, mirror.password)
     if desired is None or event.base is None:
@@ -61,7 +62,7 @@ def detect_host_edit(
 def detect_host_deletion(
     mirror: MirroredMeeting, event: MirroredEvent, now: datetime, expires_at: datetime
 ) -> MirroredEventDeleted:
-    """The host removed the event; ``copy`` stands as after the telling."""
+    """The event to publish when the host deleted the mirrored event; ``event`` is marked as deleted."""
     deletion = MirroredEventDeleted(
         change_id=_change_id(mirror, event, "removed"),
         tenant_uuid=mirror.tenant_uuid,
@@ -79,7 +80,7 @@ def _change_id(mirror: MirroredMeeting, event: MirroredEvent, state: str) -> str
 
 
 def _ignoring_our_lines(event: MirroredEvent, desired: EventContent, mirror: MirroredMeeting) -> EventContent:
-    """What is wanted; but news in nothing but our own lines, such as another link, takes no words from the host."""
+    """The desired content, but with the host's description where only our own lines differ, such as another link."""
     if event.last_written is None:
         return desired
     written = host_description(event.last_written.description, mirror.desired, event.blocks, mirror.password)

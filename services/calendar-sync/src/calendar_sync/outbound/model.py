@@ -32,13 +32,13 @@ _EVERYTHING = frozenset(EventContent.model_fields)
 
 
 class PendingHostEdit(StoredModel):
-    """What the host changed and we have told of. It is left alone until the meeting says something new about it."""
+    """An edit of the host that was published. It is not written over until the meeting has answered."""
 
     fields: list[str]
     previous_contents: list[EventContent]
-    """What the meeting has said until then: as long as it says one of these, it has not answered."""
+    """The contents that the meeting had until then: while it has one of these, it has not answered."""
     expires_at: Instant
-    """When we stop waiting for an answer, and what the meeting says is written."""
+    """When we stop waiting for an answer, and write the meeting's content."""
 
 
 class MirroredEvent(StoredModel):
@@ -56,37 +56,37 @@ class MirroredEvent(StoredModel):
     last_written: EventContent | None = None
     """What the last write that is known to have succeeded asked for."""
     base: EventContent | None = None
-    """What the platform knows the event to say: what the provider made of our writes, and what we took over from its
-    owner. What else is in the event is news."""
+    """The content of the event that the platform knows: what the provider made of our writes, and what we adopted from
+    its owner. Where the event differs from it, its owner has changed it."""
     base_fingerprint: str | None = None
-    """The fingerprint of that: a change that brings the same is our own."""
+    """The fingerprint of ``base``: a change with the same fingerprint is our own."""
     unconfirmed_writes: list[EventContent] = Field(default_factory=list)
-    """What was asked for since, with nobody knowing yet whether it was done."""
+    """The contents of later writes that may or may not have succeeded."""
     attempted_at: Instant | None = None
     blocks: list[WrittenText] = Field(default_factory=list)
-    """The lines that we added to its descriptions, newest last: what an editor that was open for long brings back."""
+    """The lines that we added to its descriptions, newest last: an editor that was open for long may restore them."""
     pending_host_edit: PendingHostEdit | None = None
     last_recheck_id: str = ""
-    """The token of the last ``Recheck`` that was taken."""
+    """The id of the last ``Recheck`` that was carried out."""
     deleted: bool = False
 
     def record_location(self, event_id: str, etag: str, calendar_id: str | None = None) -> None:
-        """The event was seen there. What it says is not known to the platform by that."""
+        """Record where the event is. Its content is not known by that."""
         self.event_id, self.etag, self.deleted = event_id, etag, False
         self.calendar_id = calendar_id or self.calendar_id
 
     def record_known_content(self, content: EventContent, fields: Collection[str] = _EVERYTHING) -> None:
-        """From now on the platform knows that the event says this in these fields; all, if nothing was known."""
+        """Record the content of these fields as known; of all fields, if nothing was known."""
         self.base = content if self.base is None else self.base.with_those_of(content, fields)
         self.base_fingerprint = self.base.fingerprint
 
     def record_block(self, block: str) -> None:
-        """These lines are about to be written."""
+        """Record lines that are about to be written."""
         if block and block not in self.blocks[-1:]:
             self.blocks = [*(known for known in self.blocks if known != block), block][-_MAX_BLOCKS:]
 
     def record_intent(self, content: EventContent, fields: Collection[str], now: datetime) -> None:
-        """These fields are about to be asked for. After very many unanswered wishes, nothing is known of the event."""
+        """Record that these fields are about to be written. After many unconfirmed writes, nothing is known."""
         intended = content if self.last_written is None else self.last_written.with_those_of(content, fields)
         if intended not in self.unconfirmed_writes:
             self.unconfirmed_writes.append(intended)
@@ -95,9 +95,9 @@ class MirroredEvent(StoredModel):
         self.attempted_at = now
 
     def record_synced(self, content: EventContent, observed: EventContent | None, now: datetime) -> None:
-        """The event says what was wanted, except where its owner's change is still to be answered.
+        """Record that the event has the desired ``content``, except where a host edit awaits the meeting's answer.
 
-        Where ``theirs``, the event as it was just read, says the same, its owner may have made it so: it is known now.
+        Where ``observed``, the event as it was just read, has the same content, it is known from now on.
         """
         awaited = self.fields_awaiting_meeting(content, now)
         if observed is not None:
@@ -106,13 +106,13 @@ class MirroredEvent(StoredModel):
         self.unconfirmed_writes = []
 
     def start_new_incarnation(self) -> None:
-        """The event is gone for good; the next one gets another id."""
+        """The event is gone for good; the next event gets another id."""
         self.incarnation += 1
         self._forget()
         self.event_id, self.deleted = None, False
 
     def mark_deleted(self) -> None:
-        """The event is not there any more; its id is kept, to know its tombstone by."""
+        """The event is deleted; its id is kept, so that its tombstone is recognised."""
         self._forget()
         self.deleted = True
 
@@ -123,10 +123,10 @@ class MirroredEvent(StoredModel):
         self.unconfirmed_writes = []
 
     def fields_to_write(self, content: EventContent, observed: EventContent | None, now: datetime) -> frozenset[str]:
-        """The fields to write so that the event says what is wanted, and keeps what only its owner changed.
+        """The fields to write so that the event has the desired content, and keeps what only its owner changed.
 
-        A three-way merge: what is wanted counts where it differs from anything that we have written or tried to;
-        elsewhere ``theirs``, the event as it was just read, stays.
+        A three-way merge: a desired field is written where it differs from everything that we wrote or tried to write;
+        elsewhere ``observed``, the event as it was just read, stays.
         """
         known = observed or (None if self.unconfirmed_writes else self.base)
         differing = content.differs_from(known) if known is not None else _EVERYTHING
@@ -149,7 +149,7 @@ class MirroredEvent(StoredModel):
     def hold_host_edit(
         self, content: EventContent, fields: Collection[str], desired: EventContent, now: datetime, expires_at: datetime
     ) -> None:
-        """Its owner's change of these fields is told, and until the meeting answers, or that instant, it stays."""
+        """Keep the host's edit of these fields until the meeting answers, at most until ``expires_at`` (UTC)."""
         before = (
             self.pending_host_edit
             if self.pending_host_edit is not None and now < self.pending_host_edit.expires_at
@@ -168,20 +168,20 @@ class MirroredEvent(StoredModel):
         self.adopt_fields(content, fields)
 
     def adopt_fields(self, content: EventContent, fields: Collection[str]) -> None:
-        """These fields are as if we had asked for what they say."""
+        """Treat these fields as if we had written them."""
         self.record_known_content(content, fields)
         self.last_written = self.last_written.with_those_of(content, fields) if self.last_written else None
         self.unconfirmed_writes = [write.with_those_of(content, fields) for write in self.unconfirmed_writes]
 
     def mark_deleted_by_host(self, expires_at: datetime) -> None:
-        """The event is gone and that is told; it is not made anew before the meeting answers, or that instant."""
+        """The host deleted the event: it is not created again until the meeting answers, or ``expires_at`` (UTC)."""
         self.mark_deleted()
         self.pending_host_edit = PendingHostEdit(
             fields=sorted(_EVERYTHING), previous_contents=[], expires_at=expires_at
         )
 
     def fields_awaiting_meeting(self, desired: EventContent, now: datetime) -> frozenset[str]:
-        """The fields that its owner changed, and about which the meeting still says what it said before."""
+        """The fields that the host changed, and of which the meeting still has an earlier content."""
         pending_host_edit = self.pending_host_edit
         if pending_host_edit is None or self.last_written is None or now >= pending_host_edit.expires_at:
             return frozenset()
@@ -191,7 +191,7 @@ class MirroredEvent(StoredModel):
         return desired.differs_from(self.last_written) & contents & frozenset(pending_host_edit.fields)
 
     def remaining_hold(self, desired: EventContent, now: datetime) -> timedelta:
-        """How long an answer to what its owner did is still waited for; zero when none is."""
+        """How long the meeting's answer to a host edit is still awaited; zero when none is."""
         if self.pending_host_edit is None or not (self.deleted or self.fields_awaiting_meeting(desired, now)):
             return timedelta(0)
         return max(timedelta(0), self.pending_host_edit.expires_at - now)
@@ -202,7 +202,7 @@ class MirroredEvent(StoredModel):
 
 
 class Recheck(StoredModel):
-    """Somebody saw that the event may have been changed or removed by its owner; each has a ``token`` of its own."""
+    """A request to compare the event with ``base``, because its owner may have changed or deleted it."""
 
     recheck_id: str
     is_mass_deletion: bool = False
@@ -217,13 +217,13 @@ class ReportedStatus(StoredModel):
     failure_code: SyncFailureCode | None = None
     failure_reason: WrittenText | None = None
     sequence: int
-    """Of the telling: milliseconds since 1970, or one more than before."""
+    """Orders the reports: milliseconds since 1970, or one more than before."""
     meeting_version: int
     at: Instant
 
 
 class MirroredMeeting(StoredModel):
-    """One meeting of the platform. ``sequence`` is the newest version of it that was heard of; older news is stale."""
+    """A meeting of the platform and its events in calendars. ``sequence`` is its newest known version."""
 
     meeting_uuid: str
     tenant_uuid: str
@@ -231,13 +231,13 @@ class MirroredMeeting(StoredModel):
     sequence: int
     desired: MeetingState
     correlation_id: str = ""
-    """The correlation id of the request that led to the newest wish."""
+    """The correlation id of the request that led to the desired state."""
     traceparent: str | None = None
     """That request's traceparent."""
     events: dict[str, MirroredEvent] = Field(default_factory=dict)
     """By ``account_key``."""
     rechecks: dict[str, Recheck] = Field(default_factory=dict)
-    """The newest look at the copy of each account."""
+    """The newest recheck of the event in each account."""
     reported_status: ReportedStatus | None = None
     password: Credential | None = Field(default=None, exclude=True)
     """To join the meeting: asked for each attempt, and stored only as a line of the events that were written."""
@@ -248,7 +248,7 @@ class MirroredMeeting(StoredModel):
 
     @property
     def is_status_reported(self) -> bool:
-        """Whether anybody believes that the meeting has to do with a calendar."""
+        """Whether the meeting was last reported as one that is mirrored."""
         return self.reported_status is not None and self.reported_status.status is not ExternalSyncStatus.NOT_APPLICABLE
 
     def status_to_report(

@@ -11,10 +11,10 @@ from calendar_sync.outbound.model import MirroredEvent, MirroredMeeting, Reporte
 
 
 class WriteIntentLog(Protocol):
-    """Where a worker writes down what it is about to do, while its lease holds."""
+    """Stores what a worker is about to write, while its lease holds."""
 
     async def save(self, key: str, event: MirroredEvent) -> bool:
-        """Keep the copy under its account's ``key``. False: the lease ran out, and another worker may be at it."""
+        """Save the mirrored event under its account's ``key``. False: the lease expired; another worker may have it."""
 
 
 Host = tuple[str, str]
@@ -35,10 +35,10 @@ class MirroredMeetings(Protocol):
     """The mirrored meetings of all hosts."""
 
     async def save(self, updates: Sequence[MeetingUpdate]) -> None:
-        """Write what is wanted, where it is news."""
+        """Save the desired states that are newer than the stored ones."""
 
     async def request_sync(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:
-        """Have the copies of these meetings looked after now."""
+        """Schedule a sync of these meetings now."""
 
     async def list_by_host(self, tenant_uuid: str, host_uuid: str, after: str) -> list[MirroredMeeting]:
         """A page of a host's mirrored meetings, in order of meetingUuid; empty after the last."""
@@ -46,11 +46,11 @@ class MirroredMeetings(Protocol):
     async def report_status(
         self, reports: Sequence[tuple[MirroredMeeting, ReportedStatus | None]], *, request_sync: CalendarProvider | None
     ) -> None:
-        """Tell what is given, and with ``want`` have all these copies looked after now."""
+        """Publish the given statuses; with ``request_sync``, schedule a sync of all these meetings at that provider."""
 
 
 class ConnectedHosts(Protocol):
-    """Who has a calendar connected now."""
+    """The hosts who have a calendar connected now."""
 
     async def providers_of(self, hosts: set[Host]) -> Mapping[Host, CalendarProvider]:
         """The provider of each of these, tenant and user, who is connected."""

@@ -26,7 +26,7 @@ from calendar_sync.outbound.ports import ConnectedHosts, Host, MeetingUpdate, Mi
 from calendar_sync.providers.accounts import Account, Accounts
 
 _SYNC_TRIGGERS = (MeetingCreated, MeetingUpdated, MeetingCanceled, SyncRetryRequested)
-"""What asks for the copy to be looked after; other events only bring a newer version of the meeting."""
+"""The events after which the mirrored event is synced; others only bring a newer version of the meeting."""
 
 
 class DesiredStateProjector:
@@ -49,7 +49,7 @@ class DesiredStateProjector:
         self._wake = wake
 
     async def handle(self, batch: Batch) -> None:
-        """Idempotent: what was noted before is only looked after again."""
+        """Idempotent: a repeated message only schedules the sync again."""
         await self._project_meetings(batch)
         for received in batch:
             if isinstance(received.body, ConnectionChanged):
@@ -82,7 +82,7 @@ class DesiredStateProjector:
     # --- connections --------------------------------------------------------------------------------------------
 
     async def _apply_connection(self, change: ConnectionChanged) -> None:
-        """What counts is how the connection stands now: if that is newer, another event tells of it."""
+        """Act on the connection as it is now: if it has changed since this event, another event follows."""
         account = await self._accounts.connected(change.tenant_uuid, change.user_id)
         if change.status is ConnectionStatus.CONNECTED:
             if account is not None and account.generation == change.generation:

@@ -42,13 +42,13 @@ class ReconcileResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How failed writes are tried again: pauses in seconds, doubling; told as FAILED after so many attempts."""
+    """How failed writes are retried: pauses in seconds, which double; the status is FAILED after so many attempts."""
 
     initial_delay: float = 1
     max_delay: float = 300
     report_after: int = 8
     unconfirmed_create_timeout: timedelta = timedelta(seconds=60)
-    """How long after a create that nobody answered the event may still appear."""
+    """How long after an unanswered create the event may still appear."""
     host_edit_hold: timedelta = timedelta(seconds=15)
     """How long a host's change stays although the meeting has not taken it over yet."""
 
@@ -179,13 +179,13 @@ class OutboundReconciler:
         return ReconcileResult(key=task.key, event=task.event, status_report=status_report)
 
     async def _record_connection_error(self, account: Account, failure: Failure, attempt_number: int) -> None:
-        """What stands in the way of every write is the connection's trouble, too; a 404 may pass."""
+        """Record an error that prevents every write at the connection, too; a 404 may be temporary."""
         lost = failure.code is SyncFailureCode.CALENDAR_NOT_FOUND and attempt_number >= self._retry_policy.report_after
         if lost or failure.code is SyncFailureCode.PERMISSION_DENIED:
             await self._accounts.record_error(account, failure.code, failure.reason)
 
     def _failed(self, task: "_Task", operation: SyncOperation | None, failure: Failure) -> ReconcileResult:
-        """What can pass is tried again for ever, and after a while told; what cannot is told and left."""
+        """A retryable failure is retried for ever, and reported after a while; another one is reported and left."""
         log.info(
             "mirrored event write failed", code=failure.code.value, reason=failure.reason, attempt=task.attempt_number
         )

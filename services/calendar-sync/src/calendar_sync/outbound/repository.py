@@ -1,9 +1,9 @@
-"""The collection of mirrored meetings: one document per meeting holds its desired state, what was written, the
-work that is due, and what is still to be said about it.
+"""The collection of mirrored meetings: one document per meeting holds its desired state, what was written, its jobs and
+its outbox.
 
-Three sides write a document, and each its own fields: the noting side what is wanted, guarded by the meeting's version,
-the writing side what was written, guarded by its lease, and the pulling side which copies are to be looked at. There is
-work for each provider by itself, so that one that is slow keeps no worker from the other.
+Three writers share a document, each with its own fields: the projector the desired state, guarded by the meeting's
+version, the outbound worker what was written, guarded by its lease, and the inbound sync the requested rechecks. Each
+provider has jobs of its own, so that a slow provider does not hold up the other's workers.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from calendar_sync.providers.registry import PROVIDERS
 _PAGE = 200
 
 CONCURRENCY_KEY = "host"
-"""The id of the host's connection: what writes to one calendar compete for."""
+"""The field with the id of the host's connection: the jobs of one calendar share its concurrency limit."""
 
 JOBS = {provider: entry.job for provider, entry in PROVIDERS.items()}
 """The fields of the jobs that write to each provider's calendars."""
@@ -52,7 +52,9 @@ class MirroredMeetingRepository:
         self._outbox = outbox
 
     async def save(self, updates: Sequence[MeetingUpdate]) -> None:
-        with suppress(ConflictError):  # newer news is known: its document does not match, and the upsert meets it
+        with suppress(
+            ConflictError
+        ):  # a newer state is stored: its document does not match, and the upsert conflicts with it
             await self._collection.bulk_write([_desired_state_write(update) for update in updates])
 
     async def request_sync(self, meeting_uuids: Sequence[str], provider: CalendarProvider) -> None:

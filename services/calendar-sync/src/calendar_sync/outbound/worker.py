@@ -41,7 +41,7 @@ class OutboundWorker:
         self._reconciler = reconciler
 
     async def work(self, lease: LeasedJob) -> JobResult:
-        """One attempt at the copy that a leased document is about."""
+        """One attempt at the events of a leased mirrored meeting."""
         mirror = to_mirrored_meeting(lease.document)
         correlation_id = mirror.correlation_id or mirror.meeting_uuid
         context = Context(correlation_id, tenant=mirror.tenant_uuid, traceparent=mirror.traceparent)
@@ -51,17 +51,17 @@ class OutboundWorker:
                 mirror.password = await self._passwords.password_of(mirror.desired, mirror.sequence)
                 result = await self._reconciler.reconcile(mirror, attempt_number=lease.attempt, intent_log=intent_log)
             except QueryUnavailableError:
-                log.info("an event waits for the password of its meeting", seconds=_PASSWORD_RETRY)
+                log.info("calendar write deferred: the meeting's password is not available", seconds=_PASSWORD_RETRY)
                 return JobResult(retry_in=_PASSWORD_RETRY)
             except LeaseLostError:
-                log.warning("a lease ran out before a copy was written")
+                log.warning("lease expired during a calendar write; another worker will retry")
                 return JobResult()
             if result.moved_to_provider is not None:
                 return JobResult(schedule(JOBS[result.moved_to_provider], utc_now()))
             return JobResult(self._update(mirror, result), retry_in=result.retry_in, pause_key=result.pause_account)
 
     async def flush_outbox(self, documents: Sequence[Document]) -> None:
-        """Publish what these documents have to say."""
+        """Publish the events in the outboxes of these documents."""
         await self._outbox.flush(documents)
 
     def _update(self, mirror: MirroredMeeting, result: ReconcileResult) -> Update:
@@ -77,7 +77,7 @@ class OutboundWorker:
 
 
 class _LeasedIntentLog:
-    """Where one leased copy's intentions are saved."""
+    """Saves write intents in the leased document."""
 
     def __init__(self, collection: Collection, work: str, lease: LeasedJob) -> None:
         self._collection = collection
