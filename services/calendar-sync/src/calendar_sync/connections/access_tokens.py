@@ -1,6 +1,7 @@
 """The right to use connected accounts: one place hands out access tokens, renews them and notices their end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -96,7 +97,7 @@ class AccessTokenProvider:
             refresh.exception()  # everybody who waited has it, or had given up
 
     async def _refresh(self, account: Account, refused: str | None) -> TokenSet:
-        until = utc_now() + _REFRESH_TIMEOUT
+        deadline = time.monotonic() + _REFRESH_TIMEOUT.total_seconds()
         while True:
             connection = await self._current(account)
             tokens = self._tokens(connection)
@@ -104,7 +105,7 @@ class AccessTokenProvider:
                 return tokens  # another one was faster
             if await self._connections.claim_refresh(connection, utc_now() + _REFRESH_TIMEOUT):
                 return await self._refresh_claimed(account, connection, tokens)
-            if utc_now() > until:
+            if time.monotonic() > deadline:
                 raise ProviderUnavailableError("another process is still renewing the grant")
             await asyncio.sleep(_POLL)
 

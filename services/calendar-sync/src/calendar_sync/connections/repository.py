@@ -6,7 +6,8 @@ alone, so that no other write can lose refreshed tokens. The job queue alone wri
 
 import asyncio
 import itertools
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -52,7 +53,8 @@ INDEXES = [
 _MAX_CONFLICTS = 20
 
 
-_STORE_TIMEOUT = timedelta(seconds=30)
+_STORE_TIMEOUT = 30.0
+"""Seconds for which storing refreshed tokens is tried again."""
 
 
 class MongoConnectionRepository:
@@ -151,7 +153,7 @@ class MongoConnectionRepository:
         await self._collection.update_one(_holding_tokens(connection), {"$unset": {"refreshClaimedUntil": ""}})
 
     async def store_refreshed(self, connection: Connection, encrypted_tokens: str) -> bool:
-        until = utc_now() + _STORE_TIMEOUT
+        deadline = time.monotonic() + _STORE_TIMEOUT
         for attempt in itertools.count(1):
             try:
                 updated = await self._collection.update_one(
@@ -163,7 +165,7 @@ class MongoConnectionRepository:
                     },
                 )
             except PyMongoError as error:
-                if not is_outage(error) or utc_now() > until:
+                if not is_outage(error) or time.monotonic() > deadline:
                     raise
                 log.warning("refreshed tokens not stored yet: database unavailable", error=type(error).__name__)
                 await asyncio.sleep(backoff(attempt, initial=0.1, maximum=2))

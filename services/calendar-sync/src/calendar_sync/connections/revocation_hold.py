@@ -1,6 +1,7 @@
 """Keeps grants of a user from being revoked while the user connects a calendar."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from contracts.values.times import utc_now
@@ -18,9 +19,9 @@ async def hold_revocations(
 
     A revocation can end a new grant of the same account, too, and the code that is to become one.
     """
-    until = utc_now() + give_up_after
+    deadline = time.monotonic() + give_up_after.total_seconds()
     while not await connections.defer_revocation(connection.connection_id, utc_now() + hold):
-        if utc_now() > until:
+        if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL)
     return True
