@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from chassis.mongo.database import Document
+from contracts.history import GENESIS
 from contracts.messages.command import Actor
 from contracts.messages.meeting_commands import CreateMeeting
 from contracts.values.enums import LocationType, MeetingStatus, ParticipantType, RsvpStatus, UserType
@@ -60,7 +61,7 @@ def _document(number: int) -> Document:
     meeting = _meeting(number)
     if meeting.tenant_uuid == EVERYWHERE.tenant_uuid:
         meeting.visible_to_user_ids.append(EVERYWHERE.user_id)
-    return {**to_document(meeting), "outbox": []}
+    return {**to_document(meeting), "outbox": [], "historyHash": GENESIS}
 
 
 def _meeting(number: int) -> Meeting:
