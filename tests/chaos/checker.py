@@ -22,7 +22,6 @@ from tests.chaos.history import History, Json, MailReply, Operation, Outcome
 from tests.support.mails import CalendarProgram, ReadMail
 from tests.support.outside import Outside, Shown, expected
 
-_TIME = {"startDateTime", "endDateTime", "timezone", "allDay"}
 _UNSEEN_BY_GUESTS = {"internalNotes", "participants"}
 _CREATED, _UPDATED = "meetings.meeting.created.v1", "meetings.meeting.updated.v1"
 _CANCELED, _HIDDEN = "meetings.meeting.canceled.v1", "meetings.meeting.removed-from-calendar.v1"
@@ -227,7 +226,7 @@ def _expected_effects(write: Operation) -> tuple[int, int]:
 
 
 def _is_reply(event: Event) -> bool:
-    return event.type == _RESPONDED and event.body.get("way") == "MAIL_REPLY"
+    return event.type == _RESPONDED and event.body.get("actor", {}).get("way") == "MAIL_REPLY"
 
 
 def _replies(replies: Sequence[MailReply], log: Log) -> list[str]:
@@ -259,8 +258,7 @@ def _is_lost(reply: MailReply, events: Sequence[Event]) -> bool:
         return False
     answers = {one["participantUuid"]: one["rsvpStatus"] for one in events[-1].meeting["participants"]}
     is_asked_again = any(
-        event.sequence > reply.version and event.type == _UPDATED and _TIME.intersection(event.body["changed"])
-        for event in events
+        event.sequence > reply.version and event.type == _UPDATED and event.body["rescheduled"] for event in events
     )
     return answers.get(reply.participant) == "UNKNOWN" and not is_asked_again
 

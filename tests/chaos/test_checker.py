@@ -99,7 +99,7 @@ class World:
         """The guest's answer by mail is an event."""
         person = self.now["participants"][0] | {"rsvpStatus": "ACCEPTED"}
         self.now, self.version = meeting("B", participants=[person]), 5
-        answer = {"participantUuid": GUEST, "rsvpStatus": "ACCEPTED", "way": "MAIL_REPLY"}
+        answer = {"participantUuid": GUEST, "rsvpStatus": "ACCEPTED", "actor": {"way": "MAIL_REPLY"}}
         self.tell("participant.responded", 5, "a mail", self.now, **answer)
 
     async def problems(self) -> list[str]:
@@ -228,7 +228,7 @@ async def test_an_answer_by_mail_is_kept_or_excused_by_a_new_time(tmp_path: Path
     world.history.writes.append(wrote("update", "k3", "B", 200, 6, at=5))
     world.now, world.version = meeting("B"), 6
     world.history.writes[-1].body = world.now
-    world.tell("meeting.updated", 6, "k3", world.now, changed=["startDateTime"], added=[], removed=[])
+    world.tell("meeting.updated", 6, "k3", world.now, changed=["startDateTime"], rescheduled=True, added=[], removed=[])
     assert [problem for problem in await world.problems() if "by mail" in problem] == []
 
 
