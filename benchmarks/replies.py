@@ -26,7 +26,7 @@ from contracts.messages.meeting_events import ParticipantResponded
 from contracts.rsvp_tokens import RsvpKeys
 from contracts.transport.envelope import Envelope
 from contracts.transport.topics import MEETING_EVENTS
-from contracts.values.enums import AnswerWay, RsvpStatus
+from contracts.values.enums import RsvpStatus, Way
 from contracts.values.ids import uuid7_hex
 from invitations.domain.guest_addresses import GuestAddresses
 from localrun.platform import Platform
@@ -166,7 +166,7 @@ async def _note(consumer: AIOKafkaConsumer, times: Times) -> None:
     async for record in consumer:
         if Envelope.from_headers(record.headers).type == "meetings.participant.responded.v1":
             event = ParticipantResponded.model_validate_json(record.value)
-            if event.way is AnswerWay.MAIL_REPLY and event.rsvp_status is RsvpStatus.ACCEPTED:
+            if event.actor.way is Way.MAIL_REPLY and event.rsvp_status is RsvpStatus.ACCEPTED:
                 times.counted.setdefault(event.participant_uuid, time.monotonic())
 
 
