@@ -9,6 +9,7 @@ import pytest
 from chassis.kafka.records import ReceivedMessage, envelope_for
 from chassis.mongo.database import Database, open_database
 from chassis.mongo.outbox import Outbox
+from contracts.history import HistoryCheck, HistoryEntry
 from contracts.messages.command import Command
 from contracts.messages.replies import Outcome, Reply
 from contracts.model import Contract
@@ -16,6 +17,7 @@ from contracts.transport.topics import API_GATEWAY, GATEWAY_REPLIES, MEETING_EVE
 from contracts.values.enums import RsvpStatus
 from meeting_core.adapters.command_archive import CommandArchive
 from meeting_core.adapters.connected_hosts import ConnectedHostsProjection
+from meeting_core.adapters.history import MongoHistory
 from meeting_core.adapters.mail_budgets import MailBudgetRepository
 from meeting_core.adapters.meetings import INDEXES, MongoMeetingRepository
 from meeting_core.application.commands import execute_command
@@ -25,12 +27,12 @@ from meeting_core.settings import Settings
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
-from tests.support.commands import CLIENT, MEETING, TENANT, answer, contact, create, guest, update
+from tests.support.commands import CLIENT, HOST, MEETING, TENANT, answer, contact, create, guest, update
 from tests.support.crashes import KILLED_WHILE_CONNECTING, Group, Log, Process, double_crashes, single_crashes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), KILLED_WHILE_CONNECTING]
 
-COLLECTIONS = ("meetings", "commands", "hosts", "budgets")
+COLLECTIONS = ("meetings", "meeting_history", "commands", "hosts", "budgets")
 COMMANDS = [create(contact(), guest()), update(title="Moved"), answer(RsvpStatus.ACCEPTED, by=CLIENT)]
 TYPES = ["meetings.meeting.created.v1", "meetings.meeting.updated.v1", "meetings.participant.responded.v1"]
 
@@ -53,7 +55,8 @@ class Core:
             return await Process(ends_at).run(lambda: self._main(database))
 
     async def _main(self, database: Database) -> None:
-        outbox = Outbox(database.collection("meetings"), self.log, relay_delay=60)
+        history = MongoHistory(database.collection("meeting_history"), database.collection("meetings"))
+        outbox = Outbox(database.collection("meetings"), self.log, relay_delay=60, keep=history.append)
         archive = CommandArchive(database.collection("commands"), retention=timedelta(days=1))
         handler = MeetingMessageHandler(
             MongoMeetingRepository(database.collection("meetings"), outbox, archive),
@@ -66,7 +69,7 @@ class Core:
         await self._group.consume(handler.handle)
 
     async def check(self) -> None:
-        """Everything was done once, told in order without a gap, and answered."""
+        """Everything was done once, told in order without a gap, recorded, and answered."""
         first = {}
         for event in self.log.received(MEETING_EVENTS.name):
             first.setdefault(event.envelope.sequence, event.envelope.type)
@@ -74,7 +77,12 @@ class Core:
         assert self.replies == {command.command_id: {Outcome.OK} for command in COMMANDS}
         async with open_database(self._settings) as database:
             meeting = await database.collection("meetings").find_one({"_id": MEETING})
+            documents = await database.collection("meeting_history").find({}, sort={"_id": 1})
         assert meeting is not None
+        entries, history = [HistoryEntry.model_validate(document) for document in documents], HistoryCheck()
+        assert [entry.actor.id for entry in entries] == [HOST.user_id, HOST.user_id, CLIENT.user_id]
+        assert [problem for entry in entries for problem in history.problems_of(entry)] == []
+        assert [*history.problems_at_end(meeting["version"], meeting["historyHash"])] == []
         assert (meeting["version"], meeting["outbox"]) == (len(TYPES), [])
 
     @property
