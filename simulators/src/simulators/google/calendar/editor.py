@@ -6,8 +6,9 @@ A description that a program wrote as plain text becomes HTML as soon as its own
 
 import html
 import re
-from html.parser import HTMLParser
 from typing import Literal
+
+from simulators.common.html_text import HtmlTextReader
 
 Editor = Literal["html", "plain"]
 """How the page stores descriptions: as HTML, like Google's; or as typed, like many apps on phones."""
@@ -16,6 +17,7 @@ _TAG = re.compile(r"</?(?:a|b|br|div|em|i|li|ol|p|span|strong|u|ul)\b[^<>]*>", r
 _LINK = re.compile(r"https?://[^\s<>\"*]+")
 _BOLD = re.compile(r"\*(\S(?:[^*\n]*\S)?)\*")
 _BREAKING = frozenset({"br", "p", "div", "li"})
+_BOLD_TAGS = ("b", "strong")
 
 
 def stored(text: str, editor: Editor) -> str:
@@ -37,26 +39,20 @@ def shown(description: str) -> str:
     """The text that the editor shows of a stored description."""
     if not _TAG.search(description):
         return html.unescape(description)
-    reader = _Text()
+    reader = _EditorText(breaking=_BREAKING, line_end="\n")
     reader.feed(description)
     reader.close()
     return "".join(reader.parts).replace("\N{NO-BREAK SPACE}", " ").strip("\n")
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+class _EditorText(HtmlTextReader):
+    """Bold text stands between asterisks, as it is typed."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BREAKING:
-            self.parts.append("\n")
-        elif tag in ("b", "strong"):
+        super().handle_starttag(tag, attrs)
+        if tag in _BOLD_TAGS:
             self.parts.append("*")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("b", "strong"):
+        if tag in _BOLD_TAGS:
             self.parts.append("*")

@@ -7,8 +7,9 @@ and online meetings" (whoever removes the blob removes the online meeting).
 
 import html
 import re
-from html.parser import HTMLParser
 from typing import Any
+
+from simulators.common.html_text import HtmlTextReader
 
 JsonObject = dict[str, Any]
 
@@ -17,24 +18,11 @@ _PREVIEW = 255
 _BREAKING = frozenset({"br", "p", "div", "li", "tr"})
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BREAKING:
-            self.parts.append("\r\n")
-
-
 def as_text(body: JsonObject) -> str:
     """The body as plain text with Exchange's line ends."""
     if body["contentType"] == "text":
         return str(body["content"])
-    reader = _Text()
+    reader = HtmlTextReader(breaking=_BREAKING, line_end="\r\n")
     reader.feed(body["content"])
     return "".join(reader.parts).strip("\r\n")
 
