@@ -39,7 +39,7 @@ class MongoMeetingRepository:
             units[document["_id"]] = UnitOfWork(
                 meeting=to_meeting(document),
                 stored_version=document["version"],
-                leftover_outbox=document["outbox"],
+                stored_outbox=document["outbox"],
                 last_hash=document["historyHash"],
             )
         command_ids: dict[str, list[str]] = {}
@@ -58,27 +58,36 @@ class MongoMeetingRepository:
         if not touched:
             return
         await self._archive.save(meeting.processed_commands for meeting, _ in touched)
-        writes = [self._write(meeting, uow) for meeting, uow in touched]
+        documents = [self._document(meeting, uow) for meeting, uow in touched]
+        writes = [_write(document, uow) for document, (_, uow) in zip(documents, touched, strict=True)]
         result = await self._collection.bulk_write(writes)
         if result.inserted_count + result.matched_count != len(writes):
             raise ConflictError
+        for document, (_, uow) in zip(documents, touched, strict=True):
+            uow.stored_outbox = document["outbox"]
 
     async def publish(self, units: list[UnitOfWork]) -> None:
-        await self._outbox.flush([self._outbox_of(uow.meeting, uow) for uow in units if uow.meeting is not None])
+        await self._outbox.flush(
+            [
+                {"_id": uow.meeting.meeting_uuid, "version": uow.meeting.version, "outbox": uow.stored_outbox}
+                for uow in units
+                if uow.meeting is not None
+            ]
+        )
 
-    def _write(self, meeting: Meeting, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
-        document = to_document(meeting) | self._outbox_of(meeting, uow) | {"historyHash": uow.last_hash}
-        if uow.stored_version is None:
-            return InsertOne(document)
-        return ReplaceOne({"_id": meeting.meeting_uuid, "version": uow.stored_version}, document)
-
-    def _outbox_of(self, meeting: Meeting, uow: UnitOfWork) -> Document:
-        """The events of the meeting that are still to be published, each with its entry of the history."""
-        pending = self._outbox.contents(*uow.new_records, leftover=uow.leftover_outbox)
-        new = pending["outbox"][len(uow.leftover_outbox) :]
+    def _document(self, meeting: Meeting, uow: UnitOfWork) -> Document:
+        """The meeting, and the events that are still to be published, each new one with its entry of the history."""
+        pending = self._outbox.contents(*uow.new_records, leftover=uow.stored_outbox)
+        new = pending["outbox"][len(uow.stored_outbox) :]
         for record, entry in zip(new, uow.new_entries, strict=True):
             record[PENDING_HISTORY] = entry.model_dump()
-        return {"_id": meeting.meeting_uuid, "version": meeting.version} | pending
+        return to_document(meeting) | pending | {"historyHash": uow.last_hash}
+
+
+def _write(document: Document, uow: UnitOfWork) -> InsertOne[Document] | ReplaceOne[Document]:
+    if uow.stored_version is None:
+        return InsertOne(document)
+    return ReplaceOne({"_id": document["_id"], "version": uow.stored_version}, document)
 
 
 def to_meeting(document: Document) -> Meeting:

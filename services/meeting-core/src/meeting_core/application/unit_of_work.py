@@ -20,8 +20,8 @@ class UnitOfWork:
     meeting: Meeting | None = None
     stored_version: int | None = None
     """The version in the database; None when the meeting is not there."""
-    leftover_outbox: list[dict[str, Any]] = field(default_factory=list)
-    """Outbox entries of an earlier writer; they are published before new ones."""
+    stored_outbox: list[dict[str, Any]] = field(default_factory=list)
+    """The outbox in the database: what an earlier writer left, and once this unit is saved, its events after that."""
     new_records: list[OutgoingRecord] = field(default_factory=list)
     """The events of this unit of work."""
     last_hash: str = GENESIS
