@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
 from calendar_sync.connections.access_tokens import AccessTokenProvider
 from calendar_sync.connections.authorization import AuthorizationService
 from calendar_sync.connections.connection_service import ConnectionService
@@ -48,6 +49,17 @@ class StandInPublisher(Publisher):
 
     async def publish(self, outgoing: OutgoingRecord) -> None:
         self.records.append(outgoing)
+
+
+class UnreliablePublisher(StandInPublisher):
+    """Loses its broker when it is told to."""
+
+    is_away = False
+
+    async def publish(self, outgoing: OutgoingRecord) -> None:
+        if self.is_away:
+            raise KafkaConnectionError
+        await super().publish(outgoing)
 
 
 @dataclass

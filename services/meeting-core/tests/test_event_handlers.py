@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from chassis.kafka.records import OutgoingRecord, ReceivedMessage, envelope_for
+from chassis.kafka.records import ReceivedMessage, envelope_for
 from chassis.mongo.database import Collection, open_database
 from chassis.mongo.outbox import Outbox
 from contracts.messages.command import Command
@@ -29,7 +29,7 @@ from meeting_core.settings import Settings
 from pydantic import SecretStr
 
 from tests.support.commands import COLLEAGUE, HOST, MEETING, TENANT, actor, answer, create, staff
-from tests.support.connections import StandInPublisher
+from tests.support.connections import UnreliablePublisher
 from tests.support.outside_events import OUTSIDE, copy_changed, copy_removed, gone, organised, seen
 
 pytestmark = pytest.mark.integration
@@ -39,23 +39,12 @@ HOUR = timedelta(hours=1)
 _NONE: Any = None
 
 
-class FailingPublisher(StandInPublisher):
-    """Loses its broker when it is told to."""
-
-    away = False
-
-    async def publish(self, outgoing: OutgoingRecord) -> None:
-        if self.away:
-            raise KafkaConnectionError
-        await super().publish(outgoing)
-
-
 class Core:
     """The command side of meeting-core, without a bus."""
 
     def __init__(self, meetings: Collection, hosts: Collection) -> None:
         self.meetings = meetings
-        self.publisher = FailingPublisher()
+        self.publisher = UnreliablePublisher()
         archive = CommandArchive(hosts, retention=timedelta(days=1))
         writer = MongoMeetingRepository(meetings, Outbox(meetings, self.publisher, relay_delay=60), archive)
         budgets = MailBudgetRepository(hosts, MailAllowance())
@@ -150,10 +139,10 @@ async def test_a_change_that_nobody_sees_is_remembered_without_a_version(core: C
 
 
 async def test_what_could_not_be_told_is_told_when_the_message_comes_again(core: Core) -> None:
-    core.publisher.away = True
+    core.publisher.is_away = True
     with pytest.raises(KafkaConnectionError):
         await core.hear(seen("TS-A", 1))
-    core.publisher.away = False
+    core.publisher.is_away = False
     await core.hear(seen("TS-A", 1))
     assert core.said == [("meeting.created", 1)]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from chassis.kafka.records import OutgoingRecord
 from chassis.mongo.database import Collection, Document, open_database
 from chassis.mongo.outbox import Outbox
 from contracts.api.errors import ApiError, ErrorCode
@@ -43,7 +42,7 @@ from tests.support.commands import (
     staff,
     update,
 )
-from tests.support.connections import StandInPublisher
+from tests.support.connections import UnreliablePublisher
 from tests.support.outside_events import OUTSIDE, seen
 
 pytestmark = pytest.mark.integration
@@ -53,17 +52,6 @@ MAX = EventAttendee(email="max@example.org", name="Max")
 
 class _KilledError(Exception):
     """The process dies here."""
-
-
-class UnreliablePublisher(StandInPublisher):
-    """Loses its broker when it is told to."""
-
-    is_away = False
-
-    async def publish(self, outgoing: OutgoingRecord) -> None:
-        if self.is_away:
-            raise KafkaConnectionError
-        await super().publish(outgoing)
 
 
 class Core:
